@@ -5,10 +5,11 @@ from dataclasses import replace
 
 import click
 
+from cli.client.change_check import confirm_effects, current_actor
 from cli.client.lookup import resolve_account
 from cli.client.stack import begin, connect, load_stack_settings
 from cli.console.output import print_json, print_table
-from cli.console.params import json_option
+from cli.console.params import json_option, reason_option, yes_option
 from shared.db.accounts import accounts
 from shared.db.accounts.accounts import AccountRow
 from shared.db.risk.risk_snapshots import book_of, usable_book_of, usable_changes_of
@@ -24,26 +25,45 @@ _COLUMNS = ("rule", "value", "source", "preset_value")
 @click.argument("changes", metavar="[NAME=VALUE]...", nargs=-1)
 @click.option("--preset", metavar="NAME", help=f"Use another preset: {', '.join(PRESETS)}.")
 @click.option("--reset", is_flag=True, help="Remove every change and return to the preset of first sight.")
+@reason_option
+@yes_option
 @json_option
-def change_rules(account: str, changes: tuple[str, ...], preset: str | None, *, reset: bool, as_json: bool) -> None:
+def change_rules(
+    account: str,
+    changes: tuple[str, ...],
+    preset: str | None,
+    *,
+    reset: bool,
+    reason: str | None,
+    yes: bool,
+    as_json: bool,
+) -> None:
     """List or change the rules of an account. Example: `accounts rules 123 daily_loss_limit=800`.
 
-    NAME=preset removes a change; NAME=none turns a rule off if the rule allows it.
+    NAME=preset removes a change; NAME=none turns a rule off if the rule allows it. A change that would breach the
+    account, lock its day or close positions at once asks for confirmation.
     """
     requested = [_parse_change(text) for text in changes]
     if preset is not None and preset not in PRESETS:
         raise RefusedError(f"invalid preset {preset!r}: expected one of {', '.join(PRESETS)}")
-    if not (requested or preset or reset):
-        with connect() as connection:
-            row = resolve_account(connection, account)
-    else:
+    with connect() as connection:
+        row = resolve_account(connection, account)
+        if requested or preset or reset:
+            changed = _apply_changes(row, dict(requested), preset, is_reset=reset)
+            confirm_effects(connection, load_stack_settings(), row, changed, yes=yes, as_json=as_json)
+    if requested or preset or reset:
         with begin() as connection:
-            row = resolve_account(connection, account)
             row = accounts.lock(connection, row.id) or row
             changed = _apply_changes(row, dict(requested), preset, is_reset=reset)
-            check = usable_book_of if _only_mends(row, changed) else book_of
-            check(changed)  # raises RefusedError for an unusable value
-            accounts.change(connection, row.id, preset=changed.preset, rule_changes=dict(changed.rule_changes))
+            accounts.change_by_hand(
+                connection,
+                row,
+                current_actor(),
+                "rules",
+                reason=reason,
+                preset=changed.preset,
+                rule_changes=dict(changed.rule_changes),
+            )
             summary = ", ".join([*(["reset"] if reset else []), *([f"preset {preset}"] if preset else []), *changes])
             accounts.record_event(connection, row.id, "rules", f"{summary}, by hand")
             row = changed
@@ -58,13 +78,17 @@ def _parse_change(text: str) -> tuple[str, str]:
 
 
 def _apply_changes(row: AccountRow, requested: Mapping[str, str], preset: str | None, *, is_reset: bool) -> AccountRow:
+    """Return the row with the changes; raise RefusedError for an unusable value."""
     by_hand = {} if is_reset else dict(row.rule_changes)
     for name, value in requested.items():
         if value.lower() != "preset":
             by_hand[name] = value
         elif by_hand.pop(name, None) is None and name not in dict(_preset_rules(row)):
             raise RefusedError(f"unknown rule {name!r}: expected one of {', '.join(dict(_preset_rules(row)))}")
-    return replace(row, preset=preset or (None if is_reset else row.preset), rule_changes=by_hand)
+    changed = replace(row, preset=preset or (None if is_reset else row.preset), rule_changes=by_hand)
+    check = usable_book_of if _only_mends(row, changed) else book_of
+    check(changed)
+    return changed
 
 
 def _only_mends(row: AccountRow, changed: AccountRow) -> bool:

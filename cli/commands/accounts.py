@@ -1,17 +1,20 @@
 """`tickwork accounts`: balances, loss limits, rules, and the switch for live orders."""
 
 import sys
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 import click
 
+from cli.client.change_check import confirm_effects, current_actor
 from cli.client.lookup import resolve_account
 from cli.client.risk_view import RiskView, list_findings, read_risk_view, require_market
 from cli.client.stack import begin, connect, load_stack_settings
+from cli.commands.account_acts import clear_breach, list_audit
 from cli.commands.account_rules import change_rules, rule_rows
 from cli.console.output import print_json, print_table
-from cli.console.params import MoneyType, json_option, parse_ticks_or_none
+from cli.console.params import MoneyType, json_option, parse_ticks_or_none, reason_option, yes_option
 from shared.db.accounts import accounts
 from shared.db.accounts.accounts import AccountRow
 from shared.domain.accounts.stage import Stage, describe_unknown, parse_stage
@@ -62,7 +65,8 @@ def command(ctx: click.Context, *, as_json: bool) -> None:
                 click.echo(describe_unknown(one.name))
 
 
-command.add_command(change_rules)
+for subcommand in (change_rules, clear_breach, list_audit):
+    command.add_command(subcommand)
 
 
 @command.command("show")
@@ -96,8 +100,9 @@ def show(account: str, *, as_json: bool) -> None:
 @click.argument("account")
 @click.argument("switch", type=click.Choice(["on", "off"]))
 @click.option("--name", help="The account's exact name; without it, `on` asks for it.")
+@reason_option
 @json_option
-def switch_live(account: str, switch: str, name: str | None, *, as_json: bool) -> None:
+def switch_live(account: str, switch: str, name: str | None, *, reason: str | None, as_json: bool) -> None:
     """Turn live orders on or off. `on` needs the account's exact name."""
     is_on = switch == "on"
     with connect() as connection:
@@ -108,7 +113,8 @@ def switch_live(account: str, switch: str, name: str | None, *, as_json: bool) -
             raise RefusedError(f"unknown stage of account {row.name!r}: trading is disabled")
         _confirm_name(row, name, as_json=as_json)
     with begin() as connection:
-        accounts.switch_live(connection, row.id, f"live orders {switch}, by hand", is_on=is_on)
+        row = accounts.lock(connection, row.id) or row
+        accounts.switch_live(connection, row, current_actor(), is_on=is_on, reason=reason)
     if as_json:
         print_json({"id": row.id, "name": row.name, "live_orders": is_on, "is_simulated": is_simulated})
         return
@@ -138,7 +144,8 @@ def set_default_stop(account: str, ticks: str, *, as_json: bool) -> None:
     distance = parse_ticks_or_none(ticks)
     with begin() as connection:
         row = resolve_account(connection, account)
-        accounts.change(connection, row.id, default_stop_ticks=distance)
+        row = accounts.lock(connection, row.id) or row
+        accounts.change_by_hand(connection, row, current_actor(), "default_stop", default_stop_ticks=distance)
         accounts.record_event(
             connection, row.id, "default_stop", f"{distance or 'none'}, by hand; it was {row.default_stop_ticks}"
         )
@@ -155,15 +162,23 @@ def set_default_stop(account: str, ticks: str, *, as_json: bool) -> None:
 @command.command("high-water-mark")
 @click.argument("account")
 @click.argument("balance", type=MoneyType())
+@reason_option
+@yes_option
 @json_option
-def set_high_water_mark(account: str, balance: Decimal, *, as_json: bool) -> None:
+def set_high_water_mark(account: str, balance: Decimal, *, reason: str | None, yes: bool, as_json: bool) -> None:
     """Set the high-water mark. It is the highest end-of-day balance, as the firm's dashboard shows it.
 
-    The loss limit level follows it.
+    The loss limit level follows it. A mark that would breach the account at once asks for confirmation.
     """
-    with begin() as connection:
+    with connect() as connection:
         row = resolve_account(connection, account)
-        accounts.change(connection, row.id, high_water_mark=balance)
+        changed = replace(row, high_water_mark=balance)
+        confirm_effects(connection, load_stack_settings(), row, changed, yes=yes, as_json=as_json)
+    with begin() as connection:
+        row = accounts.lock(connection, row.id) or row
+        accounts.change_by_hand(
+            connection, row, current_actor(), "high_water_mark", reason=reason, high_water_mark=balance
+        )
         accounts.record_event(
             connection, row.id, "high_water_mark", f"{balance}, by hand; it was {row.high_water_mark}"
         )

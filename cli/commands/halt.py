@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import click
 
+from cli.client.change_check import current_actor
 from cli.client.flatten import confirm, describe_holdings, flatten
 from cli.client.job_client import open_client
 from cli.client.locks import end_blocking_sessions, list_names, require_unlocked, visit_accounts
@@ -77,7 +78,7 @@ class _Halted:
 
 def _halt(account_word: str | None, reason: str) -> _Halted:
     """Halt one account or all, each by itself, so that a lock on one leaves no other trading."""
-    done = _Halted()
+    done, actor = _Halted(), current_actor()
     try:
         with end_blocking_sessions("no account was halted"), connect() as connection:
             chosen = resolve_accounts(connection, account_word)
@@ -86,7 +87,7 @@ def _halt(account_word: str | None, reason: str) -> _Halted:
             def halt(one: AccountRow, wait: timedelta) -> None:
                 with connection.begin():
                     limit_lock_wait(connection, wait)
-                    is_new = bool(accounts.halt(connection, reason, one.id))
+                    is_new = bool(accounts.halt(connection, reason, one.id, actor=actor))
                 (done.now if is_new else done.before).append(one)
 
             done.locked = visit_accounts(chosen, halt)

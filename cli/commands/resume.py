@@ -2,6 +2,7 @@
 
 import click
 
+from cli.client.change_check import current_actor
 from cli.client.lookup import resolve_accounts
 from cli.client.stack import begin
 from cli.console.output import print_json
@@ -18,7 +19,8 @@ def command(reason: tuple[str, ...], account_word: str | None, *, as_json: bool)
     why = " ".join(reason)
     with begin() as connection:
         chosen = resolve_accounts(connection, account_word)
-        resumed = accounts.resume(connection, why, chosen[0].id if account_word is not None else None)
+        account_id = chosen[0].id if account_word is not None else None
+        resumed = accounts.resume(connection, why, account_id, actor=current_actor())
     if as_json:
         rows = [{"id": one.id, "name": one.name, "was_halted": one.halt} for one in chosen if one.id in resumed]
         print_json({"resumed": rows, "not_halted": [one.id for one in chosen if one.id not in resumed]})

@@ -16,6 +16,8 @@ account_option = click.option(
     "--account", "account_word", metavar="ACCOUNT", help="Account, by id or name; default: the only tradable one."
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="JSON on stdout, for scripts.")
+reason_option = click.option("--reason", help="Why; it is kept in the audit.")
+yes_option = click.option("--yes", is_flag=True, help="Skip the confirmation.")
 
 
 class OrderIdType(click.ParamType[str]):

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, Text, bindparam, func, select, true, update
 from sqlalchemy.dialects.postgresql import insert
 
+from shared.db.accounts.audit import PROGRAM, Actor, record_act
 from shared.db.tables.accounts import account, account_day, account_event, account_snapshot
 from shared.domain.accounts.stage import parse_stage
 from shared.domain.market_data.calendar import count_trading_days, trading_day_at
@@ -225,25 +226,29 @@ def record_reconciled(connection: Connection, account_id: int) -> None:
     connection.execute(update(account).where(account.c.id == account_id).values(**values))
 
 
-def halt(connection: Connection, reason: str, account_id: int | None = None) -> list[int]:
+def halt(connection: Connection, reason: str, account_id: int | None = None, *, actor: Actor = PROGRAM) -> list[int]:
     """Stop new entries on the account, or on all; an older halt keeps its reason. Return the accounts halted."""
     statement = update(account).where(account.c.halted_at.is_(None)).values(halted_at=func.now(), halt_reason=reason)
-    return _set_halt(connection, statement, account_id, "halted", reason)
-
-
-def resume(connection: Connection, reason: str, account_id: int | None = None) -> list[int]:
-    """Allow entries again on the account, or on all. Return the accounts that were halted."""
-    statement = update(account).where(account.c.halted_at.is_not(None)).values(halted_at=None, halt_reason=None)
-    return _set_halt(connection, statement, account_id, "resumed", reason)
-
-
-def _set_halt(connection: Connection, statement: Any, account_id: int | None, kind: str, message: str) -> list[int]:  # noqa: ANN401  # SQLAlchemy's Update, with or without a where
     if account_id is not None:
         statement = statement.where(account.c.id == account_id)
-    changed = list(connection.execute(statement.returning(account.c.id)).scalars())
-    for one in changed:
-        record_event(connection, one, kind, message)
-    return changed
+    halted = list(connection.execute(statement.returning(account.c.id)).scalars())
+    for one in halted:
+        record_event(connection, one, "halted", reason)
+        record_act(connection, actor, "halt", one, before={"halt": None}, after={"halt": reason}, reason=reason)
+    return halted
+
+
+def resume(connection: Connection, reason: str, account_id: int | None = None, *, actor: Actor = PROGRAM) -> list[int]:
+    """Allow entries again on the account, or on all. Return the accounts that were halted."""
+    find = select(account.c.id, account.c.halt_reason).where(account.c.halted_at.is_not(None)).order_by(account.c.id)
+    if account_id is not None:
+        find = find.where(account.c.id == account_id)
+    halted = {row.id: row.halt_reason for row in connection.execute(find.with_for_update(key_share=True))}
+    for one, halt_reason in halted.items():
+        change(connection, one, halted_at=None, halt_reason=None)
+        record_event(connection, one, "resumed", reason)
+        record_act(connection, actor, "resume", one, before={"halt": halt_reason}, after={"halt": None}, reason=reason)
+    return list(halted)
 
 
 def change(connection: Connection, account_id: int, **values: object) -> None:
@@ -251,13 +256,24 @@ def change(connection: Connection, account_id: int, **values: object) -> None:
     connection.execute(update(account).where(account.c.id == account_id).values(updated_at=func.now(), **values))
 
 
-def switch_live(connection: Connection, account_id: int, message: str, *, is_on: bool) -> None:
+def change_by_hand(
+    connection: Connection, before: AccountRow, actor: Actor, act: str, *, reason: str | None = None, **values: object
+) -> None:
+    """Set columns of an account as a person says, and record the act: `before` is the locked row."""
+    change(connection, before.id, **values)
+    told = {name: getattr(before, name) for name in values}
+    record_act(connection, actor, act, before.id, before=told, after=values, reason=reason)
+
+
+def switch_live(
+    connection: Connection, before: AccountRow, actor: Actor, *, is_on: bool, reason: str | None = None
+) -> None:
     """Allow orders to the real venue, or stop them; positions opened while allowed can still be closed."""
-    values: dict[str, Any] = {"live_orders": is_on, "updated_at": func.now()}
+    switch = "on" if is_on else "off"
+    change_by_hand(connection, before, actor, f"live_{switch}", reason=reason, live_orders=is_on)
     if is_on:
-        values["live_since_at"] = func.now()
-    connection.execute(update(account).where(account.c.id == account_id).values(**values))
-    record_event(connection, account_id, "live_on" if is_on else "live_off", message)
+        change(connection, before.id, live_since_at=func.now())
+    record_event(connection, before.id, f"live_{switch}", f"live orders {switch}, by hand")
 
 
 def record_event(connection: Connection, account_id: int, kind: str, message: str) -> None:

@@ -71,6 +71,23 @@ account_event = Table(
 
 Index("ix_account_event_account_id_happened_at", account_event.c.account_id, account_event.c.happened_at)
 
+# Acts of people, and of programs in their place; a trigger keeps every row as it is.
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    at_column("happened_at", nullable=False, now=True),
+    Column("who", Text, nullable=False),  # the user of the operating system
+    Column("origin", Text, nullable=False),  # the program, and the computer
+    Column("act", Text, nullable=False),
+    Column("account_id", BigInteger, ForeignKey("account.id"), nullable=False),
+    Column("before", JSONB, nullable=False),
+    Column("after", JSONB, nullable=False),
+    Column("reason", Text),
+)
+
+Index("ix_audit_account_id_id", audit.c.account_id, audit.c.id)
+
 account_snapshot = Table(
     "account_snapshot",
     metadata,

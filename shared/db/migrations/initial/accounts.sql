@@ -50,6 +50,29 @@ CREATE TABLE account_event (
 
 CREATE INDEX ix_account_event_account_id_happened_at ON account_event (account_id, happened_at);
 
+CREATE TABLE audit (
+    id uuid NOT NULL,
+    happened_at timestamptz DEFAULT now() NOT NULL,
+    who text NOT NULL,
+    origin text NOT NULL,
+    act text NOT NULL,
+    account_id bigint NOT NULL,
+    before jsonb NOT NULL,
+    after jsonb NOT NULL,
+    reason text,
+    CONSTRAINT pk_audit PRIMARY KEY (id),
+    CONSTRAINT fk_audit_account_id FOREIGN KEY (account_id) REFERENCES account (id)
+);
+
+CREATE INDEX ix_audit_account_id_id ON audit (account_id, id);
+
+CREATE FUNCTION keep_audit() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'a row of the audit is kept as it is: record another act instead';
+END $$;
+
+CREATE TRIGGER audit_is_kept BEFORE UPDATE OR DELETE ON audit FOR EACH ROW EXECUTE FUNCTION keep_audit();
+
 CREATE TABLE account_snapshot (
     account_id bigint NOT NULL,
     taken_market_at timestamptz NOT NULL,

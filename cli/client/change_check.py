@@ -1,0 +1,66 @@
+"""Changes of an account by a person: who acts, and a confirmation of what a change would do at once."""
+
+import os
+import platform
+import pwd
+import sys
+
+import click
+from sqlalchemy import Connection
+
+from cli.client.risk_view import read_fresh_quotes, require_market
+from shared.config import Settings
+from shared.db.accounts.accounts import AccountRow
+from shared.db.accounts.audit import Actor
+from shared.db.orders import positions
+from shared.db.risk import risk_snapshots
+from shared.db.risk.risk_snapshots import RiskSnapshot
+from shared.domain.risk.change_effects import immediate_effects
+from shared.errors import SettingsError
+from shared.hot.quotes import exit_price_from
+
+
+def current_actor() -> Actor:
+    """Return the user of this computer who runs the command, for the audit."""
+    user = os.getuid()
+    try:
+        name = pwd.getpwuid(user).pw_name
+    except KeyError:  # a container may run as a user without a name
+        name = f"uid {user}"
+    context = click.get_current_context()
+    return Actor(name, f"{context.command_path} on {platform.node()}")
+
+
+def foresee(connection: Connection, settings: Settings, *rows: AccountRow) -> list[RiskSnapshot | None]:
+    """Return the risk of each row as if it were stored: None for one without rules. The rows are of one account."""
+    clock = require_market(connection).clock
+    held = {position.contract_id for position in positions.list_in_accounts(connection, [rows[0].id])}
+    prices = exit_price_from(read_fresh_quotes(settings, held))
+    limit = settings.max_quantity
+    return [
+        risk_snapshots.read(connection, [row], clock, lambda _: prices, max_quantity=limit).get(row.id) for row in rows
+    ]
+
+
+def confirm_effects(
+    connection: Connection, settings: Settings, row: AccountRow, changed: AccountRow, *, yes: bool, as_json: bool
+) -> None:
+    """Ask for confirmation if a change would do harm at once; raise SettingsError on a no, or without a terminal."""
+    before, after = foresee(connection, settings, row, changed)
+    if yes or after is None:
+        return
+    effects = immediate_effects(
+        None if before is None else (before.risk, before.book),
+        (after.risk, after.book),
+        require_market(connection).clock.now(),
+    )
+    if effects:
+        confirm(f"Within a second of this change: {'; '.join(effects)}. Change it?", "change it", as_json=as_json)
+
+
+def confirm(question: str, act: str, *, as_json: bool) -> None:
+    """Ask a question at the terminal; raise SettingsError on a no, or without a terminal, where --yes must say it."""
+    if as_json or not sys.stdin.isatty():
+        raise SettingsError(f"{question} There is no terminal to confirm at: add --yes to {act}")
+    if not click.confirm(question, err=True):
+        raise SettingsError("nothing was changed")
