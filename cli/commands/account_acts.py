@@ -1,19 +1,25 @@
 """`tickwork accounts audit` and `accounts clear-breach`: what people changed, and a false breach taken back."""
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import click
+from sqlalchemy import Connection
 
 from cli.client.change_check import current_actor, foresee
 from cli.client.lookup import resolve_account
 from cli.client.stack import begin, connect, load_stack_settings
 from cli.console.output import print_json, print_table
 from cli.console.params import json_option
+from shared.config import Settings
 from shared.db.accounts import accounts, audit
+from shared.db.accounts.accounts import AccountRow
+from shared.db.orders import fills
 from shared.domain.risk.account_risk import loss_limit_level, mark_touched_limits
 from shared.errors import RefusedError
 
+_BALANCE_LAGS_BY = timedelta(seconds=5)  # behind the fills that the venue reports
 _COLUMNS = ("happened_at", "account", "act", "before", "after", "who", "origin", "reason")
 
 
@@ -45,23 +51,19 @@ def clear_breach(account: str, reason: str, *, as_json: bool) -> None:
 
     A breach is for good, as the firm closes such an account: clear it only if the firm's dashboard shows none.
     """
-    with connect() as connection:
-        row = resolve_account(connection, account)
+    settings = load_stack_settings()
+    with begin() as connection:
+        found = resolve_account(connection, account)
+        row = accounts.lock(connection, found.id) or found
         if row.breached_market_at is None:
             raise RefusedError(f"account {row.id} ({row.name}) is not breached, so there is nothing to clear")
-        (snapshot,) = foresee(connection, load_stack_settings(), replace(row, breached_market_at=None))
-    if snapshot is not None:
-        risk, book = snapshot.risk, snapshot.book
-        equity = "unknown" if risk.equity is None else risk.equity
-        if risk.equity is None or mark_touched_limits(risk, book).is_breached:
+        if row.reported_at is None or fills.has_recorded_since(
+            connection, row.id, None, row.reported_at - _BALANCE_LAGS_BY
+        ):
             raise RefusedError(
-                f"account {row.id} ({row.name}) would be breached again at once: its equity is {equity}, "
-                f"its loss limit level {loss_limit_level(risk, book)}; "
-                f"correct the cause first, with `tickwork accounts high-water-mark {row.id} BALANCE` or "
-                f"`tickwork accounts rules {row.id} NAME=VALUE`"
+                f"the balance of account {row.id} ({row.name}) is older than its last fill: try again soon"
             )
-    with begin() as connection:
-        row = accounts.lock(connection, row.id) or row
+        _require_no_breach(connection, settings, row)
         accounts.change_by_hand(
             connection, row, current_actor(), "clear_breach", reason=reason, breached_market_at=None
         )
@@ -71,6 +73,22 @@ def clear_breach(account: str, reason: str, *, as_json: bool) -> None:
     else:
         click.echo(
             f"The breach of account {row.id} ({row.name}) is cleared; `tickwork risk` shows whether it may enter."
+        )
+
+
+def _require_no_breach(connection: Connection, settings: Settings, row: AccountRow) -> None:
+    """Raise RefusedError for an account that would be breached again at once."""
+    (snapshot,) = foresee(connection, settings, replace(row, breached_market_at=None))
+    if snapshot is None:
+        return
+    risk, book = snapshot.risk, snapshot.book
+    equity = "unknown" if risk.equity is None else risk.equity
+    if risk.equity is None or mark_touched_limits(risk, book).is_breached:
+        raise RefusedError(
+            f"account {row.id} ({row.name}) would be breached again at once: its equity is {equity}, "
+            f"its loss limit level {loss_limit_level(risk, book)}; "
+            f"correct the cause first, with `tickwork accounts high-water-mark {row.id} BALANCE` or "
+            f"`tickwork accounts rules {row.id} NAME=VALUE`"
         )
 
 

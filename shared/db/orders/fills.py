@@ -83,11 +83,11 @@ def find_newest_time(connection: Connection, account_id: int) -> datetime | None
     return found
 
 
-def has_recorded_since(connection: Connection, account_id: int, contract_id: str, since: datetime) -> bool:
-    """Whether a fill of the contract was recorded after `since`, by Postgres' clock."""
-    statement = select(fill.c.venue_fill_id).where(
-        fill.c.account_id == account_id, fill.c.contract_id == contract_id, fill.c.recorded_at > since
-    )
+def has_recorded_since(connection: Connection, account_id: int, contract_id: str | None, since: datetime) -> bool:
+    """Whether a fill of the contract, or of any, was recorded after `since`, by Postgres' clock."""
+    statement = select(fill.c.venue_fill_id).where(fill.c.account_id == account_id, fill.c.recorded_at > since)
+    if contract_id is not None:
+        statement = statement.where(fill.c.contract_id == contract_id)
     return connection.execute(statement.limit(1)).first() is not None
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy.exc import DBAPIError
 
+from tests.fixtures.alert_steps import hold
 from tests.fixtures.operator import RunCommand
 from tests.fixtures.worker_env import WorkerEnv
 
@@ -63,6 +64,19 @@ def test_a_change_that_would_lock_the_day_asks_and_yes_answers_for_scripts(
     assert "the day's result touched -400.00" in operator(*change).words
     assert 0 == operator(*change, "--yes").status
     assert 0 == operator("accounts", "rules", "20001", "daily_loss_limit=600").status, "it only blocks entries"
+
+
+def test_a_breach_is_not_cleared_by_a_balance_that_is_older_than_the_last_fill(
+    operator: RunCommand, worker_env: WorkerEnv
+) -> None:
+    """A flatten has just ended the position, and its loss is not in the balance yet."""
+    hold(worker_env, 1)
+    worker_env.execute("UPDATE account SET breached_market_at = now(), reported_at = now() - interval '1 hour'")
+    clear = ("accounts", "clear-breach", "20001", "--reason", "a test")
+
+    assert "is older than its last fill: try again soon" in operator(*clear).error
+    worker_env.execute("UPDATE account SET reported_at = now() + interval '10 seconds'")
+    assert 0 == operator(*clear).status
 
 
 def test_a_false_breach_is_cleared_with_a_reason_once_its_cause_is_gone(
