@@ -3,6 +3,7 @@
 import asyncio
 from enum import Enum, auto
 from http import HTTPStatus
+from itertools import count
 from operator import attrgetter
 from typing import NoReturn
 
@@ -22,6 +23,7 @@ MAX_CHUNKS = 128  # of a body
 _AROUND_HEADER = 4  # bytes: a colon, a blank and the end of the line
 MAX_PIPELINED = 8  # requests that wait behind the one that is served
 MAX_CONNECTIONS = 512
+_PLACES = count(1)  # the clock of the event loop stands still within a millisecond
 
 
 class _Part(Enum):
@@ -65,7 +67,6 @@ class ReceiverProtocol(HttpToolsProtocol):
     _header_bytes = 0  # received for a request whose headers are not complete
     _framing_bytes = 0  # received between and behind the chunks of a body that is not complete
     _chunk_count = 0  # of the last body
-    _waits_since = 0.0  # when its last request began, or the connection before the first one
     _is_aborted = False
     _deadline: asyncio.TimerHandle | None = None
     _write_deadline: asyncio.TimerHandle | None = None
@@ -74,7 +75,7 @@ class ReceiverProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn declares it
         """Begin; above the cap end another connection, or this one where every other one is storing something."""
         super().connection_made(transport)
-        self._waits_since = self.loop.time()
+        self._place = next(_PLACES)  # that of the last request once one has begun
         if len(self.connections) > MAX_CONNECTIONS and not self._make_room():
             self._abort()
             return
@@ -112,7 +113,7 @@ class ReceiverProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """Note that headers follow."""
         self._part = _Part.HEADERS
-        self._waits_since = self.loop.time()
+        self._place = next(_PLACES)
         super().on_message_begin()
         self.headers = self.scope["headers"] = _Headers()
 
@@ -168,10 +169,10 @@ class ReceiverProtocol(HttpToolsProtocol):
         return not (self._is_aborted or is_storing)
 
     @property
-    def rank(self) -> tuple[bool, float]:
+    def rank(self) -> tuple[bool, int]:
         """The key by which connections are ended to make room, the first one first."""
         is_idle = self.timeout_keep_alive_task is not None or self.transport.is_closing()
-        return not is_idle, self._waits_since
+        return not is_idle, self._place
 
     def timeout_keep_alive_handler(self) -> None:
         """End this connection at once, without waiting for a sender that has not read its last answer."""

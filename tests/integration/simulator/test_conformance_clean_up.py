@@ -168,7 +168,7 @@ def test_a_run_that_is_interrupted_while_it_closes_sells_nothing(venue: RunningV
 def test_a_close_without_a_clear_answer_is_sent_again_and_nothing_is_sold(
     venue: RunningVenue, start_session: StartSession, monkeypatch: pytest.MonkeyPatch, answer: str
 ) -> None:
-    monkeypatch.setattr(own_position, "_WITHIN_S", 0.5)
+    monkeypatch.setattr(own_position, "SHOWN_WITHIN_S", 0.5)
     session = start_session()
     buy_one(session)
     kind, details = UNCLEAR[answer]
@@ -199,7 +199,7 @@ def test_an_order_that_fills_after_the_close_does_not_count_as_closed(
     venue: RunningVenue, start_session: StartSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It fills between the read of the position, which is flat, and the read of the orders, which have its fill."""
-    monkeypatch.setattr(own_position, "_WITHIN_S", 1)
+    monkeypatch.setattr(own_position, "SHOWN_WITHIN_S", 1)
     with other_gateway(venue) as gateway:
         session = start_session(gateway.url)
         buy_one(session)

@@ -38,7 +38,7 @@ def test_a_close_is_not_sent_again_while_the_order_of_the_first_may_still_fill(
     venue: RunningVenue, start_session: StartSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It would sell twice once the first one fills, after the run has called the account clean."""
-    monkeypatch.setattr(own_position, "_WITHIN_S", 0.5)
+    monkeypatch.setattr(own_position, "SHOWN_WITHIN_S", 0.5)
     session = start_session()
     buy_one(session)
     venue.faults(path=CLOSE, kind="reject", error_code=6, count=1)  # OrderPending
@@ -64,7 +64,7 @@ def test_an_order_of_close_contract_that_fills_after_our_own_stop_is_closed_as_o
     venue: RunningVenue, start_session: StartSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Our stop has closed the position, so the order, which was sent to close it, opens another one."""
-    monkeypatch.setattr(own_position, "_WITHIN_S", 0.5)
+    monkeypatch.setattr(own_position, "SHOWN_WITHIN_S", 0.5)
     session = start_session()
     buy_one(session)
     venue.faults(path=CLOSE, kind="reject", error_code=6, count=1)  # OrderPending
@@ -90,7 +90,7 @@ def test_an_order_of_close_contract_that_fills_after_our_own_stop_is_closed_as_o
 def test_a_step_closes_no_position_that_is_not_its_own(
     venue: RunningVenue, start_session: StartSession, monkeypatch: pytest.MonkeyPatch, step: Check
 ) -> None:
-    monkeypatch.setattr(own_position, "_WITHIN_S", 1)
+    monkeypatch.setattr(own_position, "SHOWN_WITHIN_S", 1)
     session = start_session()
     venue.trade(size=3)  # by a person
     results = list(ask_safely(step, session))

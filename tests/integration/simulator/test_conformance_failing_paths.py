@@ -175,7 +175,7 @@ def test_orders_are_cancelled_though_the_rows_of_the_position_have_an_unknown_fo
     def make_unknown(document: Document) -> None:
         document["positions"] = [None]
 
-    monkeypatch.setattr(own_position, "_WITHIN_S", 0.5)
+    monkeypatch.setattr(own_position, "SHOWN_WITHIN_S", 0.5)
     with other_gateway(venue) as gateway:
         session = start_session(gateway.url)
         buy_one(session)

@@ -16,8 +16,8 @@ DIFFERS, NOT_ASKED = CheckVerdict.DIFFERS, CheckVerdict.NOT_ASKED
 @pytest.fixture(autouse=True)
 def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     """Give up soon."""
-    monkeypatch.setattr(order_session, "_WITHIN_S", 0.5)
-    monkeypatch.setattr(own_position, "_WITHIN_S", 0.5)
+    monkeypatch.setattr(order_session, "SHOWN_WITHIN_S", 0.5)
+    monkeypatch.setattr(own_position, "SHOWN_WITHIN_S", 0.5)
     monkeypatch.setattr(bracket_steps, "_LEGS_WITHIN_S", 0.5)
 
 
