@@ -1,11 +1,33 @@
-"""Requests an exit again that was not made: its stop may have closed the position, so that is read again."""
+"""An exit is sent by a fresh reading of the position only; one that was not made is requested again."""
 
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
 
+from shared.clock import machine_now, monotonic
 from shared.db.orders.orders import OrderRow
 from shared.domain.orders.order import Direction, Side
 from shared.ledger.jobs.orders import ReducePosition
 from shared.ledger.ledger import Transaction
+
+_FRESH_FOR = timedelta(seconds=5)
+
+
+@dataclass(frozen=True, slots=True)
+class MeasuredExit:
+    """The proof that this process has just read the position that an exit closes; when, by both clocks of the machine.
+
+    It reaches only the run that follows in this process. A computer that slept since has an old reading by one clock.
+    """
+
+    order_id: UUID
+    read_at: datetime
+    read_monotonic_s: float
+
+    def is_fresh(self, order_id: UUID) -> bool:
+        """Whether it is about this order, and so recent that its stop has hardly filled since."""
+        age = max(timedelta(seconds=monotonic() - self.read_monotonic_s), machine_now() - self.read_at)
+        return self.order_id == order_id and age < _FRESH_FOR
 
 
 def request_exit_again(tx: Transaction, order: OrderRow, target_position: int | None, pause: timedelta) -> None:

@@ -8,7 +8,7 @@ from shared.domain.orders.order import OrderState, Role
 from shared.errors import HaltError, RefusedError, RetryableError, SettingsError
 from shared.ledger.jobs.orders import PlaceOrder, PollFills, ResolveInDoubtOrder
 from workers.context import Context
-from workers.orders.exit_retry import request_exit_again
+from workers.orders.exit_retry import MeasuredExit, request_exit_again
 from workers.orders.poll_fills import FIRST_POLL_AFTER
 from workers.orders.resolve_in_doubt_order import POLLS
 from workers.orders.submit import PreparedOrder, SubmitResult, send_order, submit_order
@@ -38,9 +38,12 @@ def place_order(job: PlaceOrder, ctx: Context) -> dict[str, str | None]:
         return _mark_in_doubt(ctx, job, "the process that sent it was lost")
     if order.state is not OrderState.CREATED:
         return {"order": order.state}
-    if order.role is Role.EXIT and ctx.handoff != order.id:  # not the run that follows the reading of the position
-        return _retry_exit(ctx, order, job.target_position, "its first sender was lost", timedelta(0))
     try:
+        if order.role is Role.EXIT:
+            ctx.gateway.ensure_token()  # a login may take long, and the position is to be known when the exit is sent
+            if not (isinstance(ctx.handoff, MeasuredExit) and ctx.handoff.is_fresh(order.id)):
+                reason = "the position was not read just before"
+                return _retry_exit(ctx, order, job.target_position, reason, timedelta(0))
         answer = submit_order(ctx, order)
     except (RetryableError, HaltError, SettingsError) as error:  # certainly not sent
         if order.role is not Role.EXIT:

@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
+from shared.clock import machine_now, monotonic
 from shared.db.accounts import accounts
 from shared.db.market_data import contracts
 from shared.db.orders import fills, flatten_requests, orders
@@ -15,6 +16,7 @@ from shared.ids import new_id
 from shared.ledger.jobs.orders import PlaceOrder, ReducePosition
 from workers.context import Context
 from workers.orders import venue_state
+from workers.orders.exit_retry import MeasuredExit
 from workers.task import task
 
 _RETRY_AFTER = timedelta(seconds=0.2)
@@ -65,6 +67,7 @@ def reduce_position(job: ReducePosition, ctx: Context) -> dict[str, str | int]:
     with ctx.autocommit() as connection:
         _require_no_other_exit(connection, job)
         version = orders.version_of(connection, job.account_id, job.contract_id)
+    read_at, read_monotonic_s = machine_now(), monotonic()
     found = venue_state.fetch_positions(ctx, job.account_id)
     held = [one for one in found if one.contract_id == job.contract_id]
     if not held or held[0].direction not in {Direction.LONG, Direction.SHORT}:
@@ -101,5 +104,6 @@ def reduce_position(job: ReducePosition, ctx: Context) -> dict[str, str | int]:
         )
         result["order_id"] = str(order_id)
         place = PlaceOrder(order_id=order_id, target_position=job.target_position)
-        tx.continue_with(result, place, handoff=order_id, queue=Queue.CRITICAL)
+        measured = MeasuredExit(order_id, read_at, read_monotonic_s)
+        tx.continue_with(result, place, handoff=measured, queue=Queue.CRITICAL)
     return result

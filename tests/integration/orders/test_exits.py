@@ -152,6 +152,17 @@ def test_an_exit_that_a_lock_has_delayed_is_measured_again(
     close_elsewhere_and_go_on(worker_env)
 
 
+def test_an_exit_whose_position_was_read_too_long_ago_is_measured_again(
+    worker_env: WorkerEnv, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A login or a lock took long in between, or the computer slept."""
+    job_id = hold_and_reduce(worker_env)
+    with monkeypatch.context() as patch:
+        patch.setattr("workers.orders.exit_retry._FRESH_FOR", timedelta(0))
+        worker_env.runner.run(job_id)
+    close_elsewhere_and_go_on(worker_env)
+
+
 def hold_and_reduce(worker_env: WorkerEnv) -> UUID:
     """Hold two contracts and request the exit of one; return the job."""
     worker_env.entry_alert(quantity=2)
