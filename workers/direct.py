@@ -18,6 +18,8 @@ from shared.db.engine import DATABASE_ERRORS, driver, make_engine
 from shared.fleets import Queue
 from shared.heartbeat import touch
 from shared.ledger import queues
+from shared.ledger.jobs import job_names_with
+from shared.ledger.jobs.upkeep import Canary
 from shared.log import set_up_logging
 from workers.app import import_tasks
 from workers.lease_renewer import LeaseRenewer
@@ -52,11 +54,14 @@ def run(settings: Settings, stopping: threading.Event) -> None:
 
 
 def _run_due(runner: Runner, engine: Engine, stopping: threading.Event) -> None:
+    probes = job_names_with("is_probe")  # they recur every few seconds, and the log needs none of them
     for name, job_id in _list_unclaimed(engine):
         if stopping.is_set():
             return
+        if name == Canary.job_name():
+            continue  # it shows whether the workers of its queue run, and must wait for them
         outcome = runner.run(job_id)
-        if outcome.state != "duplicate":
+        if outcome.state != "duplicate" and name not in probes:
             log.warning("%s %s, which no worker had claimed, ran here: %s", name, job_id, outcome.state)
 
 

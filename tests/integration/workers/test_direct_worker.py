@@ -10,6 +10,7 @@ import redis
 
 from shared.fleets import Queue
 from shared.ledger.jobs.risk import WatchAccounts
+from shared.ledger.jobs.upkeep import Canary
 from tests.fixtures.alert_steps import hold, result_of
 from tests.fixtures.processes import until
 from tests.fixtures.program_env import make_program_env
@@ -49,14 +50,17 @@ def test_a_close_and_the_watch_of_the_rules_pass_while_redis_refuses_writes(
         full_redis.set("a", "test")
 
 
-def test_it_leaves_jobs_of_other_queues_and_those_that_are_not_due_for_two_seconds(
+def test_it_leaves_canaries_jobs_of_other_queues_and_those_that_are_not_due_for_two_seconds(
     worker_env: WorkerEnv, direct: "subprocess.Popen[bytes]"
 ) -> None:
-    other = worker_env.enqueue(WatchAccounts(), queue=Queue.HIGH)
-    worker_env.execute(f"UPDATE job SET run_at = now() - interval '1 hour' WHERE id = '{other}'")
+    other, canary = (
+        worker_env.enqueue(WatchAccounts(), queue=Queue.HIGH),
+        worker_env.enqueue(Canary(), queue=Queue.CRITICAL),
+    )
+    worker_env.execute(f"UPDATE job SET run_at = now() - interval '1 hour' WHERE id IN ('{other}', '{canary}')")
     first = worker_env.enqueue(WatchAccounts())
     until(lambda: worker_env.job(first)[0] == "succeeded")
 
     ((waited,),) = worker_env.rows("SELECT started_at - run_at > interval '2 seconds' FROM job WHERE id = %s", first)
-    assert (waited, "queued") == (True, worker_env.job(other)[0])
+    assert (waited, "queued", "queued") == (True, worker_env.job(other)[0], worker_env.job(canary)[0])
     assert direct.poll() is None
