@@ -105,7 +105,7 @@ def make_async_engine(
     statement_timeout_s: float | None = None,
     idle_in_transaction_timeout_s: float | None = None,
 ) -> "AsyncEngine":
-    """Return the asyncio form of `make_engine`; it pings a connection before each use, as a request has no retry.
+    """Return the asyncio form of `make_engine`.
 
     Postgres rolls back the transaction of a program that is frozen in it after `idle_in_transaction_timeout_s`.
     """
@@ -116,8 +116,9 @@ def make_async_engine(
         "lock_timeout": LOCK_TIMEOUT_S,
         "idle_in_transaction_session_timeout": idle_in_transaction_timeout_s,
     }
-    options = _engine_options(program, pool_size, limits_s) | {"pool_pre_ping": True}
-    return create_async_engine(_to_psycopg_url(url), **options)
+    engine = create_async_engine(_to_psycopg_url(url), **_engine_options(program, pool_size, limits_s))
+    event.listen(engine.sync_engine, "checkout", drop_if_dead)
+    return engine
 
 
 # libpq uses OpenSSL when it connects. A process forked while another thread is in OpenSSL inherits locks that no thread

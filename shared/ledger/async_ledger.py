@@ -21,7 +21,8 @@ from shared.ledger.publisher import AsyncPublisher
 _IS_WRITABLE = text("SHOW transaction_read_only")
 
 
-_MOST_PUBLISHING = 64
+_MOST_UNPUBLISHED = 1000
+_PAUSE_S = 0.005  # between two calls of the broker: each costs as much time as an alert
 
 
 class JobView(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,7 +73,8 @@ class AsyncLedger:
     def __init__(self, engine: AsyncEngine, publisher: AsyncPublisher) -> None:
         self.engine = engine
         self._publisher = publisher
-        self._publishing: set[asyncio.Task[int]] = set()
+        self._unpublished: list[WakeUp] = []
+        self._publishing: asyncio.Task[None] | None = None
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncTransaction]:
@@ -85,12 +87,22 @@ class AsyncLedger:
     def publish(self, wake_ups: Sequence[WakeUp]) -> None:
         """Publish wake-ups of committed jobs in the background; the relay publishes those that get lost.
 
-        While the broker hangs and many wait for it already, they are left to the relay at once.
+        Those that come while others are published are the next ones. While the broker hangs and many wait for it
+        already, they are left to the relay at once.
         """
-        if wake_ups and len(self._publishing) < _MOST_PUBLISHING:
-            publish = asyncio.create_task(self._publisher.publish(wake_ups))
-            self._publishing.add(publish)
-            publish.add_done_callback(self._publishing.discard)
+        if wake_ups and len(self._unpublished) < _MOST_UNPUBLISHED:
+            self._unpublished += wake_ups
+            if self._publishing is None:
+                self._publishing = asyncio.create_task(self._publish_all())
+
+    async def _publish_all(self) -> None:
+        try:
+            while self._unpublished:
+                wake_ups, self._unpublished = self._unpublished, []
+                await self._publisher.publish(wake_ups)
+                await asyncio.sleep(_PAUSE_S)
+        finally:
+            self._publishing = None
 
     async def job(self, job_id: UUID) -> JobView | None:
         """Return the job, or None if there is none."""
@@ -106,6 +118,7 @@ class AsyncLedger:
 
     async def close(self) -> None:
         """Wait until pending wake-ups are published, then close the connections."""
-        await asyncio.gather(*self._publishing, return_exceptions=True)
+        if self._publishing is not None:
+            await asyncio.gather(self._publishing, return_exceptions=True)
         await self._publisher.close()
         await self.engine.dispose()

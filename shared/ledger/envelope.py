@@ -67,14 +67,15 @@ def encode_for_amqp(wake_up: WakeUp) -> Message:
 def encode_for_redis(wake_up: WakeUp) -> bytes:
     """Return the message to LPUSH onto the Redis list of the same name as the queue."""
     job_id = str(wake_up.job_id)
-    arguments = [job_id] if wake_up.most is None else [wake_up.queue.value, wake_up.most]
-    body = base64.b64encode(f"[{json.dumps(arguments)}, {_NO_KEYWORDS}]".encode()).decode()
-    message = _template(wake_up.name, wake_up.queue, wake_up.deadline)
-    return message.replace(_ID, job_id).replace(_BODY_MARK, body).replace(_TAG, token_hex(16)).encode()
+    arguments = f'["{job_id}"]' if wake_up.most is None else json.dumps([wake_up.queue.value, wake_up.most])
+    body = base64.b64encode(f"[{arguments}, {_NO_KEYWORDS}]".encode()).decode()
+    template = _template(wake_up.name, wake_up.queue, wake_up.deadline)
+    return (template % {"id": job_id, "body": body, "tag": token_hex(16)}).encode()
 
 
 # Placeholders in the template for the parts that differ between messages.
-_ID, _BODY_MARK, _TAG = "<job id>", "<body>", "<delivery tag>"
+_ID, _BODY, _TAG = "%(id)s", "%(body)s", "%(tag)s"
+_PLACEHOLDERS = 6
 _NO_KEYWORDS = '{}, {"callbacks": null, "errbacks": null, "chain": null, "chord": null}'
 
 
@@ -82,7 +83,7 @@ _NO_KEYWORDS = '{}, {"callbacks": null, "errbacks": null, "chain": null, "chord"
 def _template(name: str, queue: Queue, deadline: timedelta | None) -> str:
     hard_limit = None if deadline is None else 2 * deadline.total_seconds() + _GRACE_S
     message = {
-        "body": _BODY_MARK,
+        "body": _BODY,
         "content-encoding": "utf-8",
         "content-type": "application/json",
         "headers": {
@@ -116,4 +117,6 @@ def _template(name: str, queue: Queue, deadline: timedelta | None) -> str:
             "delivery_tag": _TAG,
         },
     }
-    return json.dumps(message, separators=(",", ":"))
+    text = json.dumps(message, separators=(",", ":"))
+    assert text.count("%") == _PLACEHOLDERS  # noqa: S101  # no other sign is one in the name of a job or a queue
+    return text

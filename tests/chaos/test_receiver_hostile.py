@@ -23,7 +23,7 @@ from tests.fixtures.processes import until
 from tests.fixtures.receiver_process import ReceiverProcess
 from tests.fixtures.signed_hook import KEY, SignedHook
 from tests.unit.alerts.dialects.test_messages import MESSAGES
-from web.receiver import body, deadline, server
+from web.receiver import body, deadline, limits, server
 
 SEED = int(environment().get("TICKWORK_SEED") or random.SystemRandom().randrange(10**6))
 REQUESTS = 100_000 if IS_LONG else 3000
@@ -45,6 +45,7 @@ def receiver(killable_stack: KillableStack, tmp_path: Path) -> Iterator[Receiver
         timeout_s=deadline.TIMEOUT_S,
         body_timeout_s=body._TIMEOUT_S,  # noqa: SLF001
         headers_timeout_s=server.HEADERS_TIMEOUT_S,
+        misses_per_minute=limits.WRONG_CREDENTIALS_PER_MINUTE,
     )
     yield receiver
     receiver.stop()

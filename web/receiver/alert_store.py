@@ -13,20 +13,14 @@ import psycopg
 
 from shared.clock import machine_now
 from shared.db.alerts import intake
-from shared.db.alerts.intake import NewAlert
 from shared.db.engine import ping
-from shared.domain.alerts.alert import Alert
 from shared.domain.alerts.payload import BODY
 from shared.domain.counting import count_of
-from shared.errors import RefusedError
 from shared.ledger.async_ledger import AsyncLedger
-from shared.ledger.batch_insert import insert_jobs
-from shared.ledger.enqueue import NewJob, new_job
-from shared.ledger.jobs.alerts import HandleAlert, alert_job_options, jobs_beside
+from web.receiver.alert_committer import AlertCommitter, PreparedAlert, UnstorableAlertError
 from web.receiver.batcher import Batcher
 from web.receiver.check import Refusal
 from web.receiver.deadline import TIMEOUT_S, DatabaseDownError, with_timeout
-from web.receiver.idempotency import idempotency_key, insert_alert_jobs
 from web.receiver.incoming import Accepted, Incoming, Outcome
 from web.receiver.limits import TokenBucket
 from web.receiver.spool import Spool, SpoolFile
@@ -48,9 +42,9 @@ class AlertStore:
     def __init__(self, ledger: AsyncLedger, spool: Spool[Incoming], entry_ttl: timedelta) -> None:
         self._ledger = ledger
         self._spool = spool
-        self._entry_ttl = entry_ttl
-        self._batcher: Batcher[Incoming, Outcome] = Batcher(self._write)
-        self._without_spool: Batcher[Incoming, Outcome] = Batcher(self._write_to_postgres)
+        self._committer = AlertCommitter(ledger, entry_ttl)
+        self._batcher: Batcher[PreparedAlert, Outcome] = Batcher(self._write, TIMEOUT_S)
+        self._without_spool: Batcher[PreparedAlert, Outcome] = Batcher(self._write_to_postgres, TIMEOUT_S)
         self._drain = SpoolDrain(spool, store=self._store_again, ping=self._ping, report=self._report_rejected)
         self._recovery: asyncio.Task[None] | None = None
         self._retrying: asyncio.Task[None] | None = None
@@ -74,12 +68,13 @@ class AlertStore:
         self._retrying = asyncio.create_task(self._retry_files_set_aside())
 
     async def stop(self) -> None:
-        """End a recovery that is under way; what it has not stored stays in the spool."""
+        """End a recovery that is under way, whose rest stays in the spool, and give the connection back."""
         for task in (self._retrying, self._recovery):
             if task is not None:
                 task.cancel()
                 with suppress(asyncio.CancelledError):
                     await task
+        await self._committer.close()
 
     async def add(self, incoming: Incoming) -> Outcome:
         """Store one alert; raise DatabaseDownError if neither Postgres nor the spool can.
@@ -89,9 +84,8 @@ class AlertStore:
         is_tried = self._recovery is None
         if is_tried:
             # It is not known whether an alert that is late is stored: the spool has the same ids.
-            with suppress(DatabaseDownError, TimeoutError):
-                async with asyncio.timeout(TIMEOUT_S):  # for the batch before and its own together
-                    return await self._batcher.submit(incoming)
+            with suppress(DatabaseDownError, TimeoutError):  # for the batch before and its own together
+                return await self._batcher.submit(self._committer.prepare(incoming))
         if isinstance(incoming.checked, Refusal):
             return incoming.checked
         spooled = replace(incoming, received_at=machine_now())
@@ -102,8 +96,7 @@ class AlertStore:
                 log.warning("the spool takes no alert: %s", error)
             if not is_tried:  # during a recovery Postgres may be back already
                 with suppress(DatabaseDownError, TimeoutError):
-                    async with asyncio.timeout(TIMEOUT_S):
-                        return await self._without_spool.submit(incoming)
+                    return await self._without_spool.submit(self._committer.prepare(incoming))
             raise DatabaseDownError("neither Postgres nor the spool can store the alert") from None
         self._recover(_AWAY)
         return Accepted(incoming.job_id, is_spooled=True)
@@ -113,7 +106,7 @@ class AlertStore:
             log.warning(why)
             self._recovery = asyncio.create_task(self._store_spooled())
 
-    async def _write(self, batch: Sequence[Incoming]) -> list[Outcome]:
+    async def _write(self, batch: Sequence[PreparedAlert]) -> list[Outcome]:
         if self._recovery is not None:
             raise DatabaseDownError("Postgres is away")
         try:
@@ -122,58 +115,18 @@ class AlertStore:
             self._recover(_AWAY)
             raise
 
-    async def _write_to_postgres(self, batch: Sequence[Incoming]) -> list[Outcome]:
+    async def _write_to_postgres(self, batch: Sequence[PreparedAlert]) -> list[Outcome]:
         try:
-            return await with_timeout(self._commit(batch))
+            return await with_timeout(self._committer.commit(batch))
         except UnstorableAlertError:
-            return [await self._write_alone(incoming) for incoming in batch]
+            return [await self._write_alone(prepared) for prepared in batch]
 
-    async def _write_alone(self, incoming: Incoming) -> Outcome:
+    async def _write_alone(self, prepared: PreparedAlert) -> Outcome:
         try:
-            return (await with_timeout(self._commit([incoming])))[0]
+            return (await with_timeout(self._committer.commit([prepared])))[0]
         except UnstorableAlertError as error:
-            log.warning("hook %s: an alert cannot be stored: %s", incoming.hook.name, error)
+            log.warning("hook %s: an alert cannot be stored: %s", prepared.incoming.hook.name, error)
             return _UNSTORABLE
-
-    async def _commit(self, batch: Sequence[Incoming]) -> list[Outcome]:
-        """Commit the alerts and their jobs, and return the outcome of each."""
-        jobs = {
-            incoming.job_id: self._make_job(incoming, incoming.checked)
-            for incoming in batch
-            if isinstance(incoming.checked, Alert)
-        }
-        try:
-            async with self._ledger.engine.begin() as connection:
-                raw: psycopg.AsyncConnection[Any] = (await connection.get_raw_connection()).driver_connection  # type: ignore[assignment]  # typed as Any | None
-                inserted, outcomes = await insert_alert_jobs(raw, batch, jobs)
-                beside = [
-                    job for incoming in batch if incoming.job_id in inserted for job in self._make_jobs_beside(incoming)
-                ]
-                if beside:
-                    await insert_jobs(raw, beside)
-                stored = [_to_row(incoming, outcome) for incoming, outcome in zip(batch, outcomes, strict=True)]
-                await intake.insert_alerts(raw, [row for row in stored if row is not None])
-        except (psycopg.DataError, psycopg.IntegrityError) as error:
-            raise UnstorableAlertError(str(error).splitlines()[0]) from None
-        self._ledger.publish([job.wake_up() for job in [*(jobs[job_id] for job_id in inserted), *beside]])
-        return outcomes
-
-    def _make_jobs_beside(self, incoming: Incoming) -> list[NewJob]:
-        """Return the jobs of an accepted alert beside its own: for the followers of its hook, and what it reverses."""
-        hook, alert = incoming.hook, incoming.checked
-        if not isinstance(alert, Alert):
-            return []
-        ttl = self._entry_ttl - _waited(incoming)
-        requests = jobs_beside(incoming.job_id, incoming.id, alert, (hook.account_id, *hook.follower_ids), ttl)
-        return [new_job(request, **options) for request, options in requests]
-
-    def _make_job(self, incoming: Incoming, alert: Alert) -> NewJob:
-        return new_job(
-            HandleAlert(alert_id=incoming.id),
-            id=incoming.job_id,
-            key=idempotency_key(incoming, alert),
-            **alert_job_options(alert, incoming.hook.account_id, self._entry_ttl - _waited(incoming)),
-        )
 
     async def _store_spooled(self) -> None:
         """Store what is in the spool, closes of all first, as often as it takes; then alerts go to Postgres again.
@@ -220,7 +173,7 @@ class AlertStore:
     async def _store_again(self, batch: Sequence[Incoming]) -> str | None:
         """Store spooled alerts, and return why Postgres refuses one of them; None once all are stored."""
         try:
-            await with_timeout(self._commit(batch))
+            await with_timeout(self._committer.commit([self._committer.prepare(one) for one in batch]))
         except UnstorableAlertError as error:
             return str(error)
         return None
@@ -247,37 +200,3 @@ class AlertStore:
     async def _ping_once(self) -> None:
         async with self._ledger.engine.connect() as connection:
             await ping(connection)
-
-
-class UnstorableAlertError(RefusedError):
-    """Postgres refuses an alert of a batch."""
-
-
-def _waited(incoming: Incoming) -> timedelta:
-    """Return how long an alert was in the spool."""
-    return timedelta(0) if incoming.received_at is None else machine_now() - incoming.received_at
-
-
-def _to_row(incoming: Incoming, outcome: Outcome) -> NewAlert | None:
-    """Return the row of an alert; a duplicate has none."""
-    alert = incoming.checked if isinstance(incoming.checked, Alert) else None
-    dialect = incoming.hook.settings.dialect
-    reason, job_id = None, None
-    match outcome:
-        case Accepted() if outcome.is_duplicate:
-            return None
-        case Accepted():
-            is_json, job_id = alert is not None and alert.is_storable, outcome.job_id
-        case Refusal():
-            alert, is_json, reason = None, outcome.is_json, f"{outcome.status.value}: {outcome.wrong}"
-    return NewAlert(
-        id=incoming.id,
-        hook_id=incoming.hook.id,
-        received_at=incoming.received_at,
-        body=incoming.raw,
-        payload=incoming.raw.decode() if is_json and dialect == "tickwork" else None,
-        dialect=dialect,
-        alert=alert,
-        reason=reason,
-        job_id=job_id,
-    )

@@ -38,6 +38,7 @@ from web.receiver.server import ReceiverProtocol
 from web.receiver.spool import Spool
 from web.receiver.tokens import TokenAuthenticator
 
+_OBJECTS_UNTIL_COLLECTION = 5_000  # Python's 700 are those of a few alerts under way: it would search all the time
 _ALERT_CONNECTIONS, _REQUEST_CONNECTIONS = 8, 3
 
 
@@ -89,6 +90,7 @@ def make_app(settings: Settings) -> FastPath:
     )
     app.router.redirect_slashes = False  # a redirect would carry the token in its Location
     gc.freeze()  # what every request needs is not searched for garbage, which takes longer than an alert
+    gc.set_threshold(_OBJECTS_UNTIL_COLLECTION)
     return FastPath(app, alerts.post, database_down=_database_down, our_fault=_our_fault)
 
 

@@ -108,6 +108,8 @@ class HookCache:
 
     async def _look_up(self, find: Callable[[], T | None], *, may_read: bool) -> T | None:
         """Return `find()`; while it is None and `may_read`, read hooks and secrets again, at most twice."""
+        if self._is_loaded and (found := find()) is not None:  # no deadline: it would only cost time
+            return found
         try:
             async with asyncio.timeout(TIMEOUT_S):
                 if not self._is_loaded:

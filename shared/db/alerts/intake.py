@@ -1,6 +1,6 @@
 """Stores the alerts that arrive together, accepted and refused ones, in one statement."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, LiteralString
@@ -12,7 +12,7 @@ import psycopg
 from shared.domain.alerts.alert import Alert
 from shared.ids import new_id
 
-_INSERT: LiteralString = """
+INSERT_ROWS: LiteralString = """
     INSERT INTO alert (id, hook_id, received_at, body, payload, dialect, action, root, sent_at, external_id, verdict,
                        reason, job_id)
     SELECT id, hook_id, coalesce(received_at, now()), decode(body, 'base64'), payload::jsonb, dialect, action, root,
@@ -20,8 +20,8 @@ _INSERT: LiteralString = """
     FROM json_to_recordset(%(alerts)s::json) AS alert (
         id uuid, hook_id uuid, received_at timestamptz, body text, payload text, dialect text, action text, root text,
         sent_at timestamptz, external_id text, reason text, job_id uuid)
-    ON CONFLICT (id) DO NOTHING
 """
+IF_NEW: LiteralString = "ON CONFLICT (id) DO NOTHING"
 _FIRST: LiteralString = """
     SELECT job.id, alert.body, alert.received_at, now()
     FROM job JOIN alert ON alert.id = (job.arguments->>'alert_id')::uuid
@@ -65,25 +65,31 @@ class FirstDelivery:
 
 async def insert_alerts(connection: psycopg.AsyncConnection[Any], new: Sequence[NewAlert]) -> None:
     """Insert alerts; one that is stored already is left as it is."""
-    rows = [
-        {
-            "id": one.id,
-            "hook_id": one.hook_id,
-            "received_at": one.received_at,
-            "body": one.body,
-            "payload": one.payload,
-            "dialect": one.dialect,
-            "action": one.alert.kind if one.alert else None,
-            "root": one.alert.root.name if one.alert else None,
-            "sent_at": one.alert.sent_at if one.alert else None,
-            "external_id": one.alert.external_id if one.alert else None,
-            "reason": one.reason,
-            "job_id": one.job_id,
-        }
-        for one in new
-    ]
-    values = {"alerts": msgspec.json.encode(rows).decode()}  # bytes become base64
-    await connection.execute(_INSERT, values)
+    await connection.execute(f"{INSERT_ROWS} {IF_NEW}", values_of(map(encode_alert, new)))
+
+
+def encode_alert(new: NewAlert) -> msgspec.Raw:
+    """Return an alert as a row of INSERT_ROWS."""
+    row = {
+        "id": new.id,
+        "hook_id": new.hook_id,
+        "received_at": new.received_at,
+        "body": new.body,  # as base64
+        "payload": new.payload,
+        "dialect": new.dialect,
+        "action": new.alert.kind if new.alert else None,
+        "root": new.alert.root.name if new.alert else None,
+        "sent_at": new.alert.sent_at if new.alert else None,
+        "external_id": new.alert.external_id if new.alert else None,
+        "reason": new.reason,
+        "job_id": new.job_id,
+    }
+    return msgspec.Raw(msgspec.json.encode(row))
+
+
+def values_of(rows: Iterable[msgspec.Raw]) -> dict[str, object]:
+    """Return the values of a statement that has INSERT_ROWS."""
+    return {"alerts": msgspec.json.encode(list(rows)).decode()}
 
 
 async def find_first_deliveries(

@@ -8,8 +8,9 @@ NUMBER_FIELDS = (
     "market_position_size", "trail_ticks",
 )  # fmt: skip
 FIELDS = (*TEXT_FIELDS, *NUMBER_FIELDS)
+_SIGNS = re.compile(r"[^a-z0-9]")
 
 
 def plain_name(name: str) -> str:
     """Return a field's name without case and signs: takeProfit and take_profit are the same."""
-    return re.sub(r"[^a-z0-9]", "", name.lower())
+    return _SIGNS.sub("", name.lower())

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from shared.domain.market_data.contract import MONTHS, ROOTS, Root, root_of_contract
 
@@ -13,6 +14,7 @@ _EXCHANGE_OF_GROUP = {
     "equity": "CME", "currency": "CME", "crypto": "CME", "livestock": "CME", "rates": "CBOT", "grains": "CBOT",
     "energy": "NYMEX", "metals": "COMEX",
 }  # fmt: skip
+_LONGEST_FIRST = sorted(ROOTS, key=len, reverse=True)
 _EXCHANGE_OF_ROOT = {"YM": "CBOT", "MYM": "CBOT", "PL": "NYMEX"}
 
 
@@ -33,6 +35,7 @@ class Symbol:
         return self.month is None or (self.month == contract_id[-3] and year.endswith(self.year or ""))
 
 
+@lru_cache(maxsize=256)
 def parse_symbol(text: str) -> Symbol:
     """Return the symbol; raise ValueError with the text and a hint for an unknown root, month or exchange.
 
@@ -46,7 +49,7 @@ def parse_symbol(text: str) -> Symbol:
         assert found is not None  # noqa: S101  # root_of_contract has matched it
         return Symbol(text, _with_month(root, found["month"], text), found["month"], found["year"])
     prefix, _, bare = plain.rpartition(":")
-    for name in sorted(ROOTS, key=len, reverse=True):
+    for name in _LONGEST_FIRST:
         tail = bare.removeprefix(name)
         part = _TAIL.fullmatch(tail) if tail != bare else None
         if tail != bare and (tail == "" or part is not None):

@@ -13,11 +13,8 @@ from web.receiver.body import MAX_BYTES
 
 pytest_plugins = ("tests.fixtures.receiver",)
 
-# Wide enough for every wrong token of these tests; test_anonymous_requests.py shows the limits.
-RECEIVER_CONSTANTS = {
-    "web.receiver.limits:WRONG_CREDENTIALS_PER_MINUTE": 1000,
-    "web.receiver.anonymous_work:MOST_WAITING": 30,
-}
+# Wide enough for every wrong token of these tests; test_anonymous_requests.py shows the limit.
+RECEIVER_CONSTANTS = {"web.receiver.anonymous_work:MOST_WAITING": 30}
 
 NOTHING = "upkeep.do_nothing"
 CONTRACT = "CON.F.US.MNQ.Z26"

@@ -69,3 +69,26 @@ def test_a_waiter_that_has_gone_takes_its_item_back() -> None:
 
     asyncio.run(run())
     assert [1, 2, 3, 5] == written
+
+
+def test_a_wait_ends_after_the_timeout_and_an_item_of_no_batch_is_taken_back() -> None:
+    written: list[int] = []
+    may_write = asyncio.Event()
+
+    async def write(items: Sequence[int]) -> list[int]:
+        await may_write.wait()
+        written.extend(items)
+        return list(items)
+
+    async def run() -> None:
+        batcher = Batcher(write, timeout_s=0.01)
+        waits = [asyncio.create_task(batcher.submit(1))]
+        await asyncio.sleep(0)
+        waits += [asyncio.create_task(batcher.submit(2)), asyncio.create_task(batcher.submit(3))]
+        assert [TimeoutError] * 3 == [type(one) for one in await asyncio.gather(*waits, return_exceptions=True)]
+        may_write.set()
+        assert 4 == await Batcher(write, timeout_s=100).submit(4)
+        assert 5 == await batcher.submit(5)
+
+    asyncio.run(run())
+    assert [1, 4, 5] == written

@@ -1,0 +1,36 @@
+"""Inserts new alerts with their jobs in one statement that commits by itself: one round trip."""
+
+from collections.abc import Sequence
+from typing import Any, LiteralString
+from uuid import UUID
+
+import msgspec
+import psycopg
+
+from shared.db.alerts import intake
+from shared.db.alerts.intake import IF_NEW, INSERT_ROWS
+from shared.ledger import batch_insert
+from shared.ledger.batch_insert import IN_ORDER, INSERT_INPUT, JOBS_AS_INPUT, TAKE_KEYS
+
+_INSERT_NEW: LiteralString = f"""
+    WITH {JOBS_AS_INPUT},
+    own AS ({TAKE_KEYS} WHERE parent_id IS NULL {IN_ORDER}),
+    beside AS ({TAKE_KEYS} WHERE parent_id IN (SELECT job_id FROM own) {IN_ORDER}),
+    jobs AS ({INSERT_INPUT} WHERE id IN (SELECT job_id FROM own UNION ALL SELECT job_id FROM beside)),
+    alerts AS ({INSERT_ROWS} WHERE job_id IS NULL OR job_id IN (SELECT job_id FROM own) {IF_NEW})
+    SELECT job_id FROM own
+"""  # noqa: S608  # no value enters the text
+
+
+async def insert_new_alerts(
+    connection: psycopg.AsyncConnection[Any], alerts: Sequence[msgspec.Raw], jobs: Sequence[msgspec.Raw]
+) -> set[UUID]:
+    """Insert alerts without a job, and those whose job has a free key; return the jobs of the latter.
+
+    `alerts` are rows of `intake.encode_alert`, `jobs` rows of `batch_insert.encode_job`: those of the alerts, and those
+    beside them, of which each has the alert's job as its parent. Nothing is inserted for an alert whose key is taken.
+    The connection commits by itself.
+    """
+    values = intake.values_of(alerts) | batch_insert.values_of(jobs)
+    rows = await (await connection.execute(_INSERT_NEW, values)).fetchall()
+    return {job_id for (job_id,) in rows}
