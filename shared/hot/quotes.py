@@ -7,23 +7,37 @@ from decimal import Decimal
 import msgspec
 import redis
 
+from shared.domain.market_data.contract import root_of_contract
+from shared.domain.market_data.price_belief import QuotedPrice
+from shared.domain.orders.order import Side
 from shared.hot.connection import CircuitBreaker, RedisUnavailableError
 
 FRESH_FOR = timedelta(seconds=5)
 
 
 class HotQuote(msgspec.Struct, frozen=True, kw_only=True):
-    """A quote: prices in money, None if not received yet. `at` is market time, `received_at` machine time."""
+    """A quote: prices in money, None if not received yet. `at` is market time, the others are machine time.
+
+    `last` is the last trade as the quote tells it, `traded` as the trades do, which come apart from the quotes.
+    """
 
     bid: Decimal | None = None
     ask: Decimal | None = None
     last: Decimal | None = None
     at: datetime | None = None
     received_at: datetime
+    traded: Decimal | None = None
+    trade_received_at: datetime | None = None
 
     def age(self, machine_now: datetime) -> timedelta:
         """Return the time since the quote was received."""
         return machine_now - self.received_at
+
+    def believed(self, side: Side, tick_size: Decimal) -> Decimal | None:
+        """Return the price at which an order of this side fills now, None if there is none or it cannot be true."""
+        price, other = (self.ask, self.bid) if side is Side.BUY else (self.bid, self.ask)
+        ago = None if self.trade_received_at is None else self.received_at - self.trade_received_at
+        return price if QuotedPrice(price, other, self.traded, ago).is_believed(tick_size) else None
 
 
 def quote_key(contract_id: str) -> str:
@@ -64,13 +78,14 @@ class QuoteReader:
 def exit_price_from(quotes: Mapping[str, HotQuote]) -> Callable[[str, int], Decimal | None]:
     """Return a function of contract id and signed quantity that gives the price to close the position at now.
 
-    That is the bid for a long and the ask for a short; None without a fresh quote.
+    That is the bid for a long and the ask for a short; None without a fresh quote, or if its price cannot be true.
     """
 
     def exit_price(contract_id: str, quantity: int) -> Decimal | None:
         quote = quotes.get(contract_id)
         if quote is None:
             return None
-        return quote.bid if quantity > 0 else quote.ask
+        side = Side.SELL if quantity > 0 else Side.BUY
+        return quote.believed(side, root_of_contract(contract_id).tick_size)
 
     return exit_price

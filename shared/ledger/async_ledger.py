@@ -1,6 +1,7 @@
 """The transactional outbox for asyncio programs, which answer requests: enqueue jobs and read one job."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
@@ -17,6 +18,8 @@ from shared.ledger.enqueue import Enqueued, EnqueueOptions, new_job
 from shared.ledger.envelope import WakeUp
 from shared.ledger.job import Job
 from shared.ledger.publisher import AsyncPublisher
+
+log = logging.getLogger(__name__)
 
 _IS_WRITABLE = text("SHOW transaction_read_only")
 
@@ -99,7 +102,10 @@ class AsyncLedger:
         try:
             while self._unpublished:
                 wake_ups, self._unpublished = self._unpublished, []
-                await self._publisher.publish(wake_ups)
+                try:
+                    await self._publisher.publish(wake_ups)
+                except Exception:  # the relay publishes them, and those that came meanwhile are the next ones
+                    log.exception("wake-ups could not be published")
                 await asyncio.sleep(_PAUSE_S)
         finally:
             self._publishing = None

@@ -1,4 +1,4 @@
-"""Commits alerts with their jobs: those that are new in one statement, resends and conflicts in a transaction."""
+"""Commits alerts with their jobs: by one statement if all are new, else in a transaction that resolves each."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -55,10 +55,12 @@ class AlertCommitter:
     async def commit(self, batch: Sequence[PreparedAlert]) -> list[Outcome]:
         """Commit the alerts and their jobs, and return the outcome of each; raise UnstorableAlertError.
 
-        After an error some may be stored: to commit one again with the same ids stores nothing twice.
+        After an error some may be stored: to commit one again with the same ids stores nothing twice. If one of them
+        has a known key, all are committed in one transaction, as the job of an exit may not come after a younger one.
         """
         try:
-            outcomes = await self._commit_new(batch)
+            keys = [one.jobs[0].key for one in batch if one.jobs]
+            outcomes = await self._commit_new(batch) if len(set(keys)) == len(keys) else {}
             rest = [one for one in batch if one.incoming.job_id not in outcomes]
             if rest:
                 outcomes |= await self._commit_rest(rest)
@@ -67,7 +69,7 @@ class AlertCommitter:
         return [outcomes[one.incoming.job_id] for one in batch]
 
     async def _commit_new(self, batch: Sequence[PreparedAlert]) -> dict[UUID, Outcome]:
-        """Commit the refused alerts and those whose key is free; return their outcomes."""
+        """Commit the refused alerts, and the others if no key is taken; return the outcomes of those committed."""
         job_rows = [row for one in batch for row in one.job_rows]
         async with self._kept.use() as connection:
             inserted = await insert_new_alerts(connection, [one.row for one in batch], job_rows)
@@ -79,9 +81,9 @@ class AlertCommitter:
         return outcomes
 
     async def _commit_rest(self, rest: Sequence[PreparedAlert]) -> dict[UUID, Outcome]:
-        """Commit what becomes of alerts whose key was taken, and return their outcomes."""
+        """Commit alerts of which some may have a known key, and return their outcomes."""
         batch = [one.incoming for one in rest]
-        jobs = {one.incoming.job_id: one.jobs[0] for one in rest}
+        jobs = {one.incoming.job_id: one.jobs[0] for one in rest if one.jobs}
         async with self._ledger.engine.begin() as connection:
             raw = await driver_of(connection)
             inserted, outcomes = await insert_alert_jobs(raw, batch, jobs)

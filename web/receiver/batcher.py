@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-_MOST = 32  # items of a batch: of 64 senders half are answered while the alerts of the others are written
+_LEAST, _MOST = 32, 500  # items of a batch: half of those that wait, and they are answered while others are written
 
 
 class Batcher(Generic[Item, Result]):
@@ -43,11 +43,15 @@ class Batcher(Generic[Item, Result]):
     async def _write_all(self) -> None:
         try:
             while self._waiting:
-                batch, self._waiting = self._waiting[:_MOST], self._waiting[_MOST:]
+                most = min(max(_LEAST, len(self._waiting) // 2), _MOST)
+                batch, self._waiting = self._waiting[:most], self._waiting[most:]
                 self._written = [one for one in batch if not one.future.done()]
                 await self._write_batch(self._written)
         finally:
             self._writer = None
+            for one in self._written:
+                if not one.future.done():  # the writer was cancelled: it is not known whether it has written them
+                    one.future.set_exception(TimeoutError())
             self._written = []
 
     async def _write_batch(self, batch: "Sequence[_Waiter[Item, Result]]") -> None:

@@ -138,7 +138,7 @@ class MarketSide:
             elif target == "GatewayTrade":
                 contract_id = messages.contract_of(arguments)
                 for trade in messages.parse_trades(arguments):
-                    self._prices.take_trade(contract_id, trade)
+                    self._prices.take_trade(contract_id, trade, machine_now())
             else:
                 return
         except (msgspec.MsgspecError, ValueError, ArithmeticError, IndexError) as error:

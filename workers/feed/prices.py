@@ -63,11 +63,17 @@ class Prices:
             last=_merge_price(change.last_price, before.last),
             at=change.changed_market_at or before.at,
             received_at=received_at,
+            traded=before.traded,
+            trade_received_at=before.trade_received_at,
         )
         self._quotes[contract_id] = self._updates.quotes[contract_id] = merged
 
-    def take_trade(self, contract_id: str, trade: Trade) -> None:
-        """Add a trade to the bar of its minute; one that comes after its bar has ended marks that bar as incomplete."""
+    def take_trade(self, contract_id: str, trade: Trade, received_at: datetime) -> None:
+        """Add a trade to the quote and the bar of its minute; one that comes after its bar marks it incomplete."""
+        quote = self._quotes.get(contract_id)
+        if quote is not None:
+            quote = msgspec.structs.replace(quote, traded=trade.price, trade_received_at=received_at)
+            self._quotes[contract_id] = self._updates.quotes[contract_id] = quote
         start = trade.traded_market_at.replace(second=0, microsecond=0)
         before = self._forming.get(contract_id)
         if before is not None and start < before.start:

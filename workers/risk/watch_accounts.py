@@ -28,6 +28,7 @@ from shared.ledger.jobs.orders import ChangeOrder, Flatten, GuardPosition, Reduc
 from shared.ledger.jobs.risk import WatchAccounts
 from shared.ledger.ledger import Transaction
 from workers.context import Context
+from workers.risk.confirmation import LOSS_RULES, WatchResult, confirm_losses, confirm_prices
 from workers.risk.trail_stops import move_stops
 from workers.task import task
 
@@ -37,7 +38,6 @@ UNGUARDED_FOR = timedelta(seconds=1)
 ORPHANED_AFTER = timedelta(seconds=3)
 LOCK_WAIT = timedelta(seconds=0.5)  # for rows that another session locks; what needs them waits for the next run
 _REPEAT_AFTER_S = 5
-_LOSSES = {"max_loss_limit", "daily_loss_limit"}
 
 
 @task(WatchAccounts)
@@ -93,11 +93,16 @@ def _enqueue_missing_jobs(ctx: Context) -> None:
 def _check_account(ctx: Context, snapshot: RiskSnapshot) -> int:
     market_now = ctx.market_now
     session = session_of(snapshot.risk, market_now)
-    found = check_account(snapshot.risk, snapshot.book, market_now, session)
+    now_found = WatchResult(
+        check_account(snapshot.risk, snapshot.book, market_now, session), _find_touched_limits(snapshot, market_now)
+    )
+    losses = confirm_losses(snapshot.account, snapshot.risk, now_found, machine_now())
+    prices = confirm_prices(snapshot.account, snapshot.risk, market_now, machine_now())
+    found = [*losses.findings, *prices.findings]
+    changed = {**losses.changed, **prices.changed}
     blocking = [one for one in found if one.action >= RuleAction.BLOCK]
     reason = "; ".join(map(describe_finding, blocking)) or None
     account, day = snapshot.account, trading_day_at(market_now)
-    changed = _find_touched_limits(snapshot, market_now)
     # A closed market accepts no orders, and an account that is not ours to trade is not ours to close.
     may_act = session is not None and ctx.may_act_for(account)
     action = strongest_action(found) if may_act else RuleAction.NONE
@@ -140,7 +145,7 @@ def _cancel_barred_entries(ctx: Context, snapshot: RiskSnapshot, found: Sequence
     """Cancel resting entries that a halt, a loss limit or the time forbids; exits stay."""
     reason_for_all = None if snapshot.account.halt is None else f"the account is halted: {snapshot.account.halt}"
     reason_for_all = reason_for_all or next(
-        (describe_finding(one) for one in found if one.action >= RuleAction.BLOCK and one.rule in _LOSSES), None
+        (describe_finding(one) for one in found if one.action >= RuleAction.BLOCK and one.rule in LOSS_RULES), None
     )
     market_now = ctx.market_now
     with _transaction(ctx, f"barred entries of account {snapshot.account.id} are cancelled in the next watch") as tx:

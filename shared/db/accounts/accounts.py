@@ -46,6 +46,9 @@ class AccountRow:
     breached_market_at: datetime | None
     locked_on: date | None
     reduced_on: date | None
+    loss_seen_level: int | None
+    loss_seen_at: datetime | None
+    unpriced_since_at: datetime | None
     block_reason: str | None
 
     @property

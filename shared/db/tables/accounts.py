@@ -45,6 +45,11 @@ account = Table(
     at_column("breached_market_at"),
     Column("locked_on", Date),  # the trading day on which the daily loss limit was reached
     Column("reduced_on", Date),  # the trading day on which half of the positions was closed
+    Column(
+        "loss_seen_level", Integer
+    ),  # what the last run of the watch would do about it: workers/risk/confirmation.py
+    at_column("loss_seen_at"),
+    at_column("unpriced_since_at"),  # since when a position has had no price that can be true
     Column("block_reason", Text),  # why the watch blocks entries
     at_column("updated_at", nullable=False, now=True),
 )

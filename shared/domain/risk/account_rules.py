@@ -53,6 +53,7 @@ def check_account(risk: AccountRisk, book: RuleBook, market_now: datetime, sessi
         *limit_findings(risk, book, market_now),
         *_calendar_findings(market_now),
         *_clock_findings(risk, market_now, session),
+        *_closed_market_findings(risk, market_now, session),
         *_goal_findings(risk, book),
     ]
 
@@ -100,14 +101,11 @@ def limit_findings(risk: AccountRisk, book: RuleBook, market_now: datetime) -> I
 
 
 def first_to_be_flat(sessions: Iterable[Session | None]) -> Session | None:
-    """Return the session that must be flat first; None if there is none, or if one of the markets is closed."""
-    earliest: Session | None = None
-    for session in sessions:
-        if session is None:
-            return None
-        if earliest is None or session.flat_by < earliest.flat_by:
-            earliest = session
-    return earliest
+    """Return the session that must be flat first; None if every market is closed.
+
+    What is held in a closed market cannot be closed, and hides nothing of what is held in the others.
+    """
+    return min((one for one in sessions if one is not None), key=lambda session: session.flat_by, default=None)
 
 
 def session_of(risk: AccountRisk, market_now: datetime) -> Session | None:
@@ -228,6 +226,19 @@ def _clock_findings(risk: AccountRisk, market_now: datetime, session: Session | 
             f"no new position after {chicago_time(session.last_entry)}, flat by {chicago_time(session.flat_by)}",
             next_day_end(market_now),
         )
+
+
+def _closed_market_findings(risk: AccountRisk, market_now: datetime, session: Session | None) -> Iterator[Finding]:
+    """Yield a finding for each contract held in a closed market while another one is open."""
+    if session is None:
+        return
+    for holding in risk.holdings:
+        if assumed_calendar_of(ROOTS[holding.root].group).session_at(market_now) is None:
+            yield Finding(
+                "session",
+                RuleAction.BLOCK,
+                f"{holding.contract_id} is held while its market is closed: close it when it opens",
+            )
 
 
 def _goal_findings(risk: AccountRisk, book: RuleBook) -> Iterator[Finding]:

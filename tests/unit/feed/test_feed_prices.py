@@ -114,7 +114,7 @@ def test_a_burst_of_quotes_is_one_write_of_the_newest() -> None:
 def test_a_bar_equals_its_trades(trades: list[tuple[float, int, int]]) -> None:
     prices = subscribed_prices()
     for seconds, price, quantity in sorted(trades, key=lambda one: one[0]):
-        prices.take_trade(MNQ, trade(seconds, str(price), quantity))
+        prices.take_trade(MNQ, trade(seconds, str(price), quantity), NOW)
     in_order = [Decimal(price) for _, price, _ in sorted(trades, key=lambda one: one[0])]
     bar = prices.take_updates().forming[MNQ]
 
@@ -125,8 +125,8 @@ def test_a_bar_equals_its_trades(trades: list[tuple[float, int, int]]) -> None:
 
 def test_the_next_minutes_trade_ends_a_bar() -> None:
     prices = subscribed_prices()
-    prices.take_trade(MNQ, trade(30))
-    prices.take_trade(MNQ, trade(60))
+    prices.take_trade(MNQ, trade(30), NOW)
+    prices.take_trade(MNQ, trade(60), NOW)
     updates = prices.take_updates()
 
     assert (NINE, NINE + MINUTE) == (ended(updates).start, updates.forming[MNQ].start)
@@ -134,7 +134,7 @@ def test_the_next_minutes_trade_ends_a_bar() -> None:
 
 def test_the_clock_ends_a_bar_without_a_next_trade() -> None:
     prices = subscribed_prices()
-    prices.take_trade(MNQ, trade(30))
+    prices.take_trade(MNQ, trade(30), NOW)
     prices.end_minutes(NINE + MINUTE + timedelta(seconds=1))
     assert not prices.take_updates().ended
     prices.end_minutes(NINE + MINUTE + timedelta(seconds=2))
@@ -146,18 +146,18 @@ def test_the_clock_ends_a_bar_without_a_next_trade() -> None:
 
 def test_a_late_trade_makes_its_bar_incomplete() -> None:
     prices = subscribed_prices()
-    prices.take_trade(MNQ, trade(30))
-    prices.take_trade(MNQ, trade(61))
+    prices.take_trade(MNQ, trade(30), NOW)
+    prices.take_trade(MNQ, trade(61), NOW)
     assert ended(prices.take_updates()).is_complete
-    prices.take_trade(MNQ, trade(59))
+    prices.take_trade(MNQ, trade(59), NOW)
 
     assert not ended(prices.take_updates()).is_complete
 
 
 def test_a_bar_that_began_before_the_subscription_is_incomplete_and_the_next_is_complete() -> None:
     prices = subscribed_prices(NINE + timedelta(seconds=10))
-    prices.take_trade(MNQ, trade(30))
-    prices.take_trade(MNQ, trade(61))
+    prices.take_trade(MNQ, trade(30), NOW)
+    prices.take_trade(MNQ, trade(61), NOW)
     updates = prices.take_updates()
 
     assert (False, True) == (ended(updates).is_complete, updates.forming[MNQ].is_complete)
@@ -166,12 +166,12 @@ def test_a_bar_that_began_before_the_subscription_is_incomplete_and_the_next_is_
 def test_a_lost_connection_makes_the_forming_bar_incomplete_and_drops_the_quote() -> None:
     prices = subscribed_prices()
     prices.take_quote(MNQ, QuoteChange(best_bid=Decimal(1), best_ask=Decimal(2)), NOW)
-    prices.take_trade(MNQ, trade(10))
+    prices.take_trade(MNQ, trade(10), NOW)
     prices.take_updates()
     prices.reset()
     prices.mark_subscribed(MNQ, NINE + timedelta(seconds=40))
     prices.take_quote(MNQ, QuoteChange(best_bid=Decimal(3)), NOW)
-    prices.take_trade(MNQ, trade(50))
+    prices.take_trade(MNQ, trade(50), NOW)
     updates = prices.take_updates()
 
     assert (Decimal(3), None) == (updates.quotes[MNQ].bid, updates.quotes[MNQ].ask)

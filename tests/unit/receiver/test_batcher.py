@@ -92,3 +92,29 @@ def test_a_wait_ends_after_the_timeout_and_an_item_of_no_batch_is_taken_back() -
 
     asyncio.run(run())
     assert [1, 4, 5] == written
+
+
+def test_a_writer_that_is_cancelled_ends_the_waits_for_its_batch() -> None:
+    async def write(_: Sequence[int]) -> list[int]:
+        raise asyncio.CancelledError
+
+    async def run() -> None:
+        with pytest.raises(TimeoutError):
+            await Batcher(write).submit(1)
+
+    asyncio.run(run())
+
+
+def test_a_long_line_is_written_in_large_batches() -> None:
+    batches: list[int] = []
+
+    async def write(items: Sequence[int]) -> list[int]:
+        batches.append(len(items))
+        return list(items)
+
+    async def run() -> None:
+        batcher = Batcher(write)
+        await asyncio.gather(*map(batcher.submit, range(1200)))
+
+    asyncio.run(run())
+    assert [500, 350, 175, 87, 44, 32, 12] == batches

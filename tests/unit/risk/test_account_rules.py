@@ -158,11 +158,12 @@ def test_a_session_that_does_not_contain_the_instant_counts_as_closed() -> None:
     assert ("session", RuleAction.BLOCK) == (finding.rule, finding.action)
 
 
-def test_the_session_that_must_be_flat_first_counts_and_a_closed_market_precedes_it() -> None:
+def test_the_session_that_must_be_flat_first_counts_and_a_closed_market_hides_none() -> None:
     grains = session_on("2026-11-24", "grains")
 
     assert grains == first_to_be_flat([TODAY, grains])
-    assert first_to_be_flat([TODAY, None, grains]) is None
+    assert grains == first_to_be_flat([TODAY, None, grains])
+    assert first_to_be_flat([None]) is None
     assert first_to_be_flat([]) is None
 
 

@@ -23,6 +23,9 @@ CREATE TABLE account (
     breached_market_at timestamptz,
     locked_on date,
     reduced_on date,
+    loss_seen_level integer,
+    loss_seen_at timestamptz,
+    unpriced_since_at timestamptz,
     block_reason text,
     updated_at timestamptz DEFAULT now() NOT NULL,
     CONSTRAINT pk_account PRIMARY KEY (id)
