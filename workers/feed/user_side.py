@@ -25,6 +25,7 @@ from workers.feed.stall import Stall
 log = logging.getLogger(__name__)
 
 CHECK_ACCOUNTS_EVERY_S = 5.0
+READ_WHILE_DOWN_EVERY_S = 10.0
 WRITE_EVERY_S = 0.05
 MOMENT_S = 0.025  # so that the acceptance and the fill of a market order share a job
 _MOST_READS = 5
@@ -72,6 +73,7 @@ class UserSide:
             tasks.create_task(self._stall.watch(), name="watch the event loop")
             tasks.create_task(self._write_positions(), name="write positions")
             tasks.create_task(self._follow_accounts(), name="follow accounts")
+            tasks.create_task(self._read_while_down(), name="read while the hub is down")
 
     async def _subscribe(self, hub: Hub) -> None:
         self._subscribed.clear()
@@ -103,6 +105,13 @@ class UserSide:
                     await self._subscribe_accounts(missing)
             except (TickworkError, TimeoutError) as error:
                 log.warning("cannot subscribe to new accounts, trying again: %s", error)
+
+    async def _read_while_down(self) -> None:
+        """Request a snapshot and a reconcile now and then while no event can come: losses would be unseen."""
+        while True:
+            await asyncio.sleep(READ_WHILE_DOWN_EVERY_S)
+            if not self.hub.is_ready:
+                self._event_buffer.request_reconcile()
 
     async def _refresh_positions(self, account_id: int) -> None:
         """Replace the positions in Redis by those of REST; read again if an event came meanwhile: it may be newer."""

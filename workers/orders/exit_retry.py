@@ -30,16 +30,16 @@ class MeasuredExit:
         return self.order_id == order_id and age < _FRESH_FOR
 
 
-def request_exit_again(tx: Transaction, order: OrderRow, target_position: int | None, pause: timedelta) -> None:
+def request_exit_again(tx: Transaction, order: OrderRow, pause: timedelta) -> None:
     """Enqueue the reduction that `order`, an exit, was to make; a position of the other side, or a later one, is left.
 
-    `target_position` is what the exit was to leave, if it had one; else its quantity counts.
+    It is down to the position that the exit was to leave, if it had one; else its quantity counts.
     """
     request = ReducePosition(
         account_id=order.account_id,
         contract_id=order.contract_id,
         quantity=order.quantity,
-        target_position=target_position,
+        target_position=order.target_position,
         direction=Direction.LONG if order.side is Side.SELL else Direction.SHORT,
         requested_at=order.created_at,
         origin=order.origin,

@@ -43,26 +43,22 @@ def place_order(job: PlaceOrder, ctx: Context) -> dict[str, str | None]:
             ctx.gateway.ensure_token()  # a login may take long, and the position is to be known when the exit is sent
             if not (isinstance(ctx.handoff, MeasuredExit) and ctx.handoff.is_fresh(order.id)):
                 reason = "the position was not read just before"
-                return _retry_exit(ctx, order, job.target_position, reason, timedelta(0))
+                return _retry_exit(ctx, order, reason, timedelta(0))
         answer = submit_order(ctx, order)
     except (RetryableError, HaltError, SettingsError) as error:  # certainly not sent
         if order.role is not Role.EXIT:
             raise
-        return _retry_exit(
-            ctx, order, job.target_position, str(error), getattr(error, "retry_after", _RETRY_EXIT_AFTER)
-        )
+        return _retry_exit(ctx, order, str(error), getattr(error, "retry_after", _RETRY_EXIT_AFTER))
     return _record_result(ctx, job, order, answer)
 
 
-def _retry_exit(
-    ctx: Context, order: OrderRow, target_position: int | None, reason: str, pause: timedelta
-) -> dict[str, str | None]:
+def _retry_exit(ctx: Context, order: OrderRow, reason: str, pause: timedelta) -> dict[str, str | None]:
     """Cancel an exit that was certainly not sent and enqueue a new one: its stop may have closed the position."""
     result: dict[str, str | None] = {"order": OrderState.CANCELLED, "reason": reason}
     with ctx.transaction() as tx:
         outcome = f"not sent, the position is read again: {reason}"
         if orders.change_state(tx.connection, order.id, [OrderState.CREATED], OrderState.CANCELLED, reason=outcome):
-            request_exit_again(tx, order, target_position, pause)
+            request_exit_again(tx, order, pause)
         tx.finish(result)
     return result
 
@@ -96,7 +92,6 @@ def _mark_in_doubt(ctx: Context, job: PlaceOrder, reason: str) -> dict[str, str 
         if orders.change_state(
             tx.connection, job.order_id, [OrderState.SUBMITTING], OrderState.IN_DOUBT, reason=reason
         ):
-            request = ResolveInDoubtOrder(order_id=job.order_id, target_position=job.target_position)
-            tx.enqueue(request, run_after=POLLS[0])
+            tx.enqueue(ResolveInDoubtOrder(order_id=job.order_id), run_after=POLLS[0])
         tx.finish(result)
     return result

@@ -101,9 +101,9 @@ def reduce_position(job: ReducePosition, ctx: Context) -> dict[str, str | int]:
             side=side,
             quantity=quantity,
             correlation_id=ctx.job.correlation_id,
+            target_position=job.target_position,
         )
         result["order_id"] = str(order_id)
-        place = PlaceOrder(order_id=order_id, target_position=job.target_position)
         measured = MeasuredExit(order_id, read_at, read_monotonic_s)
-        tx.continue_with(result, place, handoff=measured, queue=Queue.CRITICAL)
+        tx.continue_with(result, PlaceOrder(order_id=order_id), handoff=measured, queue=Queue.CRITICAL)
     return result

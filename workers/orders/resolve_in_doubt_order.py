@@ -10,7 +10,7 @@ from shared.errors import PostponedError, RefusedError
 from shared.gateway.wire import VenueOrder
 from shared.ledger.jobs.orders import PlaceOrder, PollFills, ResolveInDoubtOrder
 from workers.context import Context
-from workers.orders import venue_state
+from workers.orders import resend, venue_state
 from workers.orders.exit_retry import request_exit_again
 from workers.task import task
 
@@ -25,10 +25,10 @@ def resolve_in_doubt_order(job: ResolveInDoubtOrder, ctx: Context) -> dict[str, 
     """Search the venue for the order's tag; a search may run any number of times.
 
     Found: apply its state. Not found until the last poll: the venue never received it, so an entry that has not expired
-    is sent again under the same tag (the venue rejects a second order of one tag, for ever), and an expired one becomes
-    EXPIRED. Exits and stops also become EXPIRED and are never sent again: an exit is requested again, which reads the
-    position first, and the guard places a new stop. Every reconcile of the trading day still searches for a tag that
-    was given up.
+    and that the rules still allow is sent again under the same tag (the venue rejects a second order of one tag, for
+    ever); any other becomes EXPIRED. Exits and stops also become EXPIRED and are never sent again: an exit is requested
+    again, which reads the position first, and the guard places a new stop. Every reconcile of the trading day still
+    searches for a tag that was given up.
     """
     with ctx.autocommit() as connection:
         order = orders.get(connection, job.order_id)
@@ -62,8 +62,13 @@ def resolve_in_doubt_order(job: ResolveInDoubtOrder, ctx: Context) -> dict[str, 
                 tx.connection, order.id, [OrderState.IN_DOUBT], OrderState.EXPIRED, reason=reason
             )
             if is_changed and order.role is Role.EXIT:
-                request_exit_again(tx, order, job.target_position, pause=timedelta(0))
+                request_exit_again(tx, order, pause=timedelta(0))
             return {"order": OrderState.EXPIRED}
+        obstacle = resend.find_obstacle(tx.connection, ctx, order)
+        if obstacle is not None:
+            reason = f"never seen at the venue, and not sent again: {obstacle}"
+            orders.change_state(tx.connection, order.id, [OrderState.IN_DOUBT], OrderState.EXPIRED, reason=reason)
+            return {"order": OrderState.EXPIRED, "reason": reason}
         orders.change_state(tx.connection, order.id, [OrderState.IN_DOUBT], OrderState.CREATED)
         tx.enqueue(PlaceOrder(order_id=order.id))  # behind no alert: those received later wait for it
     return {"order": OrderState.CREATED, "reason": "absent at the venue: to be sent again under the same tag"}

@@ -6,8 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 
+from sqlalchemy import Connection
+
 from shared.clock import machine_now
 from shared.db.accounts import accounts
+from shared.db.accounts.accounts import AccountRow
 from shared.db.engine import limit_lock_wait, suppress_lock_timeout
 from shared.db.market_data import contracts
 from shared.db.orders import changes, fills, flatten_requests, orders, positions
@@ -15,7 +18,7 @@ from shared.db.orders.orders import OrderRow
 from shared.db.orders.positions import PositionRow
 from shared.db.risk import risk_snapshots
 from shared.db.risk.entry_check import describe_finding
-from shared.db.risk.risk_snapshots import RiskSnapshot
+from shared.db.risk.risk_snapshots import ExitPrice, RiskSnapshot
 from shared.domain.market_data.calendar import assumed_calendar_of, trading_day_at
 from shared.domain.market_data.contract import ROOTS, Contract
 from shared.domain.orders.order import ChangeKind, OrderState, Origin, Role, direction_of
@@ -38,6 +41,7 @@ UNGUARDED_FOR = timedelta(seconds=1)
 ORPHANED_AFTER = timedelta(seconds=3)
 LOCK_WAIT = timedelta(seconds=0.5)  # for rows that another session locks; what needs them waits for the next run
 _REPEAT_AFTER_S = 5
+_UNREADABLE = (RefusedError, LookupError, ArithmeticError, ValueError, TypeError, AttributeError)
 
 
 @task(WatchAccounts)
@@ -50,11 +54,7 @@ def watch_accounts(_: WatchAccounts, ctx: Context) -> dict[str, int]:
         all_accounts = accounts.list_all(connection)
         held = positions.list_in_accounts(connection, [account.id for account in all_accounts])
         quotes = ctx.quotes.read({row.contract_id for row in held})
-        max_quantity = ctx.settings.max_quantity
-        prices = exit_price_from(quotes)
-        snapshots = risk_snapshots.read(
-            connection, all_accounts, ctx.clock, lambda _: prices, max_quantity=max_quantity
-        )
+        snapshots = _read_snapshots(connection, ctx, all_accounts, exit_price_from(quotes))
     _enqueue_missing_jobs(ctx)
     by_account: defaultdict[int, list[PositionRow]] = defaultdict(list)
     for row in held:
@@ -65,9 +65,30 @@ def watch_accounts(_: WatchAccounts, ctx: Context) -> dict[str, int]:
             acted += _check_account(ctx, snapshot)
             if ctx.may_act_for(snapshot.account):
                 _trail_stops(ctx, by_account[account_id], quotes)
-        except (RefusedError, LookupError, ArithmeticError, ValueError):
+        except _UNREADABLE:
             log.exception("account %s could not be watched", account_id)
     return {"accounts": len(snapshots), "acted": acted}
+
+
+def _read_snapshots(
+    connection: Connection, ctx: Context, all_accounts: Sequence[AccountRow], prices: ExitPrice
+) -> dict[int, RiskSnapshot]:
+    """Return the snapshots of all accounts; of those that can be read if one cannot."""
+
+    def read(some: Sequence[AccountRow]) -> dict[int, RiskSnapshot]:
+        most = ctx.settings.max_quantity
+        return risk_snapshots.read(connection, some, ctx.clock, lambda _: prices, max_quantity=most)
+
+    try:
+        return read(all_accounts)
+    except _UNREADABLE:
+        snapshots: dict[int, RiskSnapshot] = {}
+    for account in all_accounts:
+        try:
+            snapshots |= read([account])
+        except _UNREADABLE:
+            log.exception("account %s could not be read, so it is not watched", account.id)
+    return snapshots
 
 
 @contextmanager

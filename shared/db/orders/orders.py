@@ -50,6 +50,7 @@ class OrderRow:
     trail_price: Decimal | None
     breakeven_ticks: int | None
     trail_ticks: int | None
+    target_position: int | None
     state: OrderState
     filled_quantity: int
     average_fill_price: Decimal | None

@@ -19,6 +19,7 @@ from shared.domain.risk.preconditions import Bracket, EntryFacts, EntryTerms, ch
 from shared.errors import PostponedError, RiskLimitError
 
 _RETRY_AFTER = timedelta(seconds=0.5)
+_PASSING = {"price", "unprotected"}  # a quote comes, and a guard places the stop
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +77,8 @@ def check(
         session=calendar.session_at(market_now),
         calendar=calendar,
     )
-    if any(finding.rule == "price" for finding in findings):
-        raise PostponedError(
-            "; ".join(finding.message for finding in findings if finding.rule == "price"), _RETRY_AFTER
-        )
+    if passing := [finding.message for finding in findings if finding.rule in _PASSING]:
+        raise PostponedError("; ".join(passing), _RETRY_AFTER)
     denial = RiskLimitError("; ".join(map(describe_finding, findings))) if findings else None
     return EntryCheck(entry, bracket, findings, denial)
 

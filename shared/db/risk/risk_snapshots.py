@@ -225,7 +225,7 @@ def _to_holding(row: Row[Any], stops: Sequence[Row[Any]], exit_price: ExitPrice)
         covered = min(left, stop.n)
         left -= covered
         risk += max(Decimal(0), (basis - stop.price) * -closing.sign) * covered * value
-    return Holding(row.contract_id, root, row.n, row.price, price, risk)
+    return Holding(row.contract_id, root, row.n, row.price, price, risk, unprotected=left)
 
 
 def _to_open_entry(row: Row[Any]) -> OpenEntry:

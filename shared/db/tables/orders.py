@@ -43,6 +43,7 @@ orders = Table(
     Column("trail_price", Numeric),  # start of a trailing stop
     Column("breakeven_ticks", Integer),  # profit from which the stop goes to the entry's price
     Column("trail_ticks", Integer),  # how far behind the best price the stop follows
+    Column("target_position", Integer),  # of an exit: the position that it was to leave, if it had one
     Column("state", Text, nullable=False),
     Column("reason", Text),
     Column("filled_quantity", Integer, nullable=False, server_default="0"),

@@ -19,8 +19,8 @@ _DAY_ENDS = time(17)  # Chicago. Source: venue.md sections 8.4 and 9.
 class Holding:
     """A position: `quantity` is above zero when long; `exit_price` is the bid for a long and the ask for a short.
 
-    `exit_price` is None without a fresh quote. `stop_risk` is the loss still possible down to its stop, in dollars,
-    where known.
+    `exit_price` is None without a fresh quote. `stop_risk` is the loss still possible down to its stops, in dollars;
+    `unprotected` is how many of its contracts no stop covers.
     """
 
     contract_id: str
@@ -29,6 +29,7 @@ class Holding:
     average_price: Decimal
     exit_price: Decimal | None
     stop_risk: Decimal = Decimal(0)
+    unprotected: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """The rules that an entry breaks; an exit (a close, a reduction, a flatten) is never checked here: it always passes."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 
@@ -61,6 +61,22 @@ def check_entry_rules(
         *_pace_findings(risk, book, market_now),
         *_side_findings(entry, risk, book),
         *_stop_findings(entry, risk, book),
+    ]
+
+
+def check_resend(
+    sent: SizedEntry, risk: AccountRisk, book: RuleBook, market_now: datetime, *, calendar: Calendar
+) -> list[Finding]:
+    """Return every finding that forbids to send an entry again that the venue has never received; none if it may.
+
+    `risk` counts it as an open entry, and it has passed every rule, so what the time may have changed is checked: the
+    loss limits, which forbid nothing that only makes a position smaller, the session, hours and news.
+    """
+    rest = replace(sent, quantity=0)  # it is counted already
+    losses = [] if only_reduces(rest, risk) else limit_findings(risk, book, market_now)
+    return [
+        *(finding for finding in losses if finding.action >= RuleAction.BLOCK),
+        *time_findings(sent.contract, book, market_now, session=calendar.session_at(market_now), calendar=calendar),
     ]
 
 
@@ -208,6 +224,12 @@ def _loss_findings(entry: SizedEntry, risk: AccountRisk, book: RuleBook, *, is_h
     if least is None or equity is None or stop_risk is None:
         return
     holdings = [one for one in risk.holdings if not (is_held and one.contract_id == entry.contract.id)]
+    for holding in holdings:
+        if holding.unprotected:
+            yield _forbid(
+                "unprotected",
+                f"{holding.unprotected} of {holding.contract_id} are held without a stop: their loss has no bound",
+            )
     parts: tuple[Holding | OpenEntry, ...] = (*holdings, *risk.open_entries)
     others = sum((part.stop_risk for part in parts), start=Decimal(0))
     costs = sum((book.costs_of(part.root, abs(part.quantity)) for part in parts), start=Decimal(0))

@@ -26,17 +26,13 @@ def guard_key(account_id: int, contract_id: str) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class PlaceOrder(Job):
-    """Submit a created order to the venue.
-
-    `target_position` is what an exit was to leave, if it had one: an exit that was not sent is measured again.
-    """
+    """Submit a created order to the venue."""
 
     queue: ClassVar = Queue.HIGH
     is_internal: ClassVar = True
     attempts: ClassVar = 20
     is_entry: ClassVar = True
     order_id: UUID
-    target_position: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,13 +46,12 @@ class PollFills(Job):
 
 @dataclass(frozen=True, kw_only=True)
 class ResolveInDoubtOrder(Job):
-    """Resolve an order in doubt: its submission had no clear answer. `target_position` is that of its PlaceOrder."""
+    """Resolve an order in doubt: its submission had no clear answer."""
 
     queue: ClassVar = Queue.CRITICAL
     is_internal: ClassVar = True
     attempts: ClassVar = 50
     order_id: UUID
-    target_position: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -89,6 +89,17 @@ def test_trap_10_events_missed_during_an_outage_are_read_after_every_reconnect(f
     feeds.wait_for_position(Direction.LONG)
 
 
+def test_while_the_user_hub_is_down_the_account_is_read_again_and_again(feeds: Feeds) -> None:
+    feeds.start({"workers.feed.user_side:READ_WHILE_DOWN_EVERY_S": 0.3})
+    feeds.wait_until_fed()
+    feeds.fault("hub_gap", count=2, seconds=600)
+    until(lambda: not feeds.health().user.is_connected, 60, "a user hub that is down")
+    placed = feeds.worker_env.venue.trade(customTag="unheard")
+
+    feeds.work_until(lambda: [("FILLED", 1)] == feeds.worker_env.rows(ORDER, placed["orderId"]))
+    assert not feeds.health().user.is_connected
+
+
 def test_trap_12_unwrapped_events_are_parsed(feeds: Feeds) -> None:
     feeds.start()
     feeds.wait_until_fed()

@@ -116,6 +116,28 @@ def test_an_exit_whose_sender_was_lost_is_found_by_a_reconcile_and_measured_agai
     assert 1 == worker_env.venue.position(MNQ)
 
 
+def test_an_exit_down_to_a_position_that_a_reconcile_makes_anew_still_leaves_that_position(
+    worker_env: WorkerEnv, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Meanwhile a contract was closed elsewhere: by its quantity the exit would close too much."""
+    worker_env.entry_alert(quantity=3)
+    worker_env.run_due_jobs()
+    account_id = worker_env.venue.account_id
+    job_id = worker_env.enqueue(ReducePosition(account_id=account_id, contract_id=MNQ, target_position=1))
+    with monkeypatch.context() as patch:
+        patch.setattr("workers.orders.place_order.submit_order", _lose)
+        worker_env.runner.run(job_id)
+    ended = "state = 'dead', error = 'lost', lease_until = NULL, finished_at = now()"
+    worker_env.execute(f"UPDATE job SET {ended} WHERE name = 'orders.place_order' AND state <> 'succeeded'")
+    worker_env.venue.close_position(size=1)
+    monkeypatch.setattr("workers.orders.reconcile_account.SUBMITTING_AT_MOST", timedelta(0))
+    monkeypatch.setattr("workers.orders.reconcile_account.CLOCK_SKEW", timedelta(0))
+    worker_env.enqueue(ReconcileAccounts())
+    worker_env.run_due_jobs()
+
+    assert 1 == worker_env.venue.position(MNQ)
+
+
 def test_an_exit_of_a_worker_that_a_shutdown_killed_is_measured_again(
     worker_env: WorkerEnv, monkeypatch: pytest.MonkeyPatch
 ) -> None:

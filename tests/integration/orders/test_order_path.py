@@ -97,6 +97,20 @@ def test_a_lost_request_is_sent_again_under_the_same_tag(worker_env: WorkerEnv) 
     assert 1 == worker_env.venue.position(MNQ)
 
 
+def test_a_lost_request_is_not_sent_again_once_the_rules_forbid_it(worker_env: WorkerEnv) -> None:
+    worker_env.venue.faults(path=PLACE, kind="lose_before")
+    worker_env.runner.run(worker_env.entry_alert())
+    age_in_doubt_order(worker_env)
+    worker_env.execute("""UPDATE account SET rule_changes = '{"trading_hours": "03:00-03:01"}'""")
+    worker_env.run_due_jobs()
+
+    ((state, _, _, reason),) = worker_env.rows(ENTRY)
+    assert OrderState.EXPIRED == state
+    assert "not sent again: trading hours" in reason
+    assert 1 == len(tags_at_venue(worker_env))
+    assert 0 == worker_env.venue.position(MNQ)
+
+
 @pytest.mark.parametrize("status", [500, 503])
 def test_a_server_error_is_ambiguous_and_resolved_by_a_search(worker_env: WorkerEnv, status: int) -> None:
     worker_env.venue.faults(path=PLACE, kind="status", status=status)

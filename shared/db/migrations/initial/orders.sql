@@ -20,6 +20,7 @@ CREATE TABLE orders (
     trail_price numeric,
     breakeven_ticks integer,
     trail_ticks integer,
+    target_position integer,
     state text NOT NULL,
     reason text,
     filled_quantity integer DEFAULT 0 NOT NULL,
