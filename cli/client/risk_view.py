@@ -17,7 +17,8 @@ from shared.db.market_data.market_clock import MarketRow
 from shared.db.orders import positions
 from shared.db.risk import risk_snapshots
 from shared.db.risk.risk_snapshots import RiskSnapshot
-from shared.domain.risk.account_rules import Finding, check_account, chicago_time, session_of
+from shared.domain.risk.account_rules import check_account, session_of
+from shared.domain.risk.findings import Finding, chicago_time
 from shared.errors import SettingsError
 from shared.hot.connection import CircuitBreaker
 from shared.hot.connection import connect as connect_redis

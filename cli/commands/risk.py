@@ -15,7 +15,7 @@ from shared.db.accounts.accounts import AccountRow
 from shared.db.risk.risk_snapshots import RiskSnapshot
 from shared.domain.accounts.stage import Stage, parse_stage
 from shared.domain.risk.account_risk import loss_limit_level
-from shared.domain.risk.account_rules import RuleAction, chicago_time
+from shared.domain.risk.findings import RuleAction, chicago_time
 
 _BAR_WIDTH = 20
 _COLUMNS = ("rule", "used", "allowance", "headroom", "of_allowance")

@@ -23,8 +23,9 @@ from shared.domain.market_data.calendar import assumed_calendar_of, trading_day_
 from shared.domain.market_data.contract import ROOTS, Contract
 from shared.domain.orders.order import ChangeKind, OrderState, Origin, Role, direction_of
 from shared.domain.risk.account_risk import mark_touched_limits
-from shared.domain.risk.account_rules import Finding, RuleAction, check_account, session_of, strongest_action
+from shared.domain.risk.account_rules import check_account, session_of
 from shared.domain.risk.entry_rules import SizedEntry, only_reduces, time_findings
+from shared.domain.risk.findings import Finding, RuleAction, strongest_action
 from shared.errors import RefusedError
 from shared.hot.quotes import HotQuote, exit_price_from
 from shared.ledger.jobs.orders import ChangeOrder, Flatten, GuardPosition, ReducePosition, guard_key

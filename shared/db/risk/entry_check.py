@@ -13,8 +13,9 @@ from shared.db.risk import risk_snapshots
 from shared.db.risk.risk_snapshots import ExitPrice, ExitPrices, RiskSnapshot
 from shared.domain.market_data.calendar import calendar_of
 from shared.domain.market_data.contract import ROOTS, Contract
-from shared.domain.risk.account_rules import Finding, chicago_time, quantity_for
+from shared.domain.risk.account_rules import quantity_for
 from shared.domain.risk.entry_rules import SizedEntry, check_entry_rules
+from shared.domain.risk.findings import Finding, chicago_time
 from shared.domain.risk.preconditions import Bracket, EntryFacts, EntryTerms, check_preconditions
 from shared.errors import PostponedError, RiskLimitError
 

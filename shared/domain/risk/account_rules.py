@@ -1,46 +1,20 @@
 """The findings of the rules on an account at one instant, from a warning to flattening at once."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import ROUND_FLOOR, Decimal
-from enum import IntEnum
 
 from shared.domain.market_data.calendar import CHICAGO, Session, assumed_calendar_of
 from shared.domain.market_data.contract import ROOTS
 from shared.domain.market_data.holidays import LAST_DAY, is_covered
 from shared.domain.risk.account_risk import AccountRisk, day_result, loss_limit_level, mark_touched_limits, next_day_end
+from shared.domain.risk.findings import Finding, RuleAction, chicago_time, dollars, limited_finding
 from shared.domain.risk.rule_book import RuleBook
 
 # The firm begins to flatten about 10 s before its deadline; ours must be done by then. Source: venue.md section 9.
 FLATTEN_AHEAD = timedelta(seconds=30)
 _GROUP_OF_FLAT_ACCOUNTS = "equity"
 _LIMIT_NAMES = {"max_loss_limit": "max loss limit", "daily_loss_limit": "daily loss limit"}
-
-
-class RuleAction(IntEnum):
-    """The action a rule demands, weakest first; REDUCE closes half, FLATTEN closes and cancels all."""
-
-    NONE = 0
-    WARN = 1
-    BLOCK = 2
-    REDUCE = 3
-    FLATTEN = 4
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """The finding of one rule, with its figures; `lifts_market_at` is when it lifts by itself, or None."""
-
-    rule: str
-    action: RuleAction
-    message: str
-    lifts_market_at: datetime | None = None
-
-
-def strongest_action(findings: Iterable[Finding]) -> RuleAction:
-    """Return the strongest action among findings; NONE without any."""
-    return max((finding.action for finding in findings), default=RuleAction.NONE)
 
 
 def check_account(risk: AccountRisk, book: RuleBook, market_now: datetime, session: Session | None) -> list[Finding]:
@@ -70,20 +44,20 @@ def limit_findings(risk: AccountRisk, book: RuleBook, market_now: datetime) -> I
         )
     yield from _missing_facts(risk)
     if risk.is_breached:
-        yield _limited_finding(
+        yield limited_finding(
             risk,
             "max_loss_limit",
             RuleAction.FLATTEN,
-            f"max loss limit: equity {_dollars(risk.equity)} touched the loss limit level "
-            f"{_dollars(loss_limit_level(risk, book))} now or earlier; the account is breached for good",
+            f"max loss limit: equity {dollars(risk.equity)} touched the loss limit level "
+            f"{dollars(loss_limit_level(risk, book))} now or earlier; the account is breached for good",
             None,
         )
     if risk.is_day_locked:
-        yield _limited_finding(
+        yield limited_finding(
             risk,
             "daily_loss_limit",
             RuleAction.FLATTEN,
-            f"daily loss limit: the day's result touched -{_dollars(book.daily_loss_limit)} now or earlier; locked "
+            f"daily loss limit: the day's result touched -{dollars(book.daily_loss_limit)} now or earlier; locked "
             f"until {chicago_time(next_day_end(market_now))}",
             next_day_end(market_now),
         )
@@ -131,11 +105,6 @@ def quantity_for(
     return max(0, int((budget / loss).to_integral_value(ROUND_FLOOR)))
 
 
-def chicago_time(instant: datetime) -> str:
-    """Return an instant as text, in Chicago's time."""
-    return f"{instant.astimezone(CHICAGO):%Y-%m-%d %H:%M:%S} Chicago"
-
-
 def _missing_facts(risk: AccountRisk) -> Iterator[Finding]:
     facts = {
         "balance": risk.balance,
@@ -175,22 +144,15 @@ def _usage_findings(
     )
     for action, name, share in steps:
         if share is not None and used >= share * allowance:
-            yield _limited_finding(
+            yield limited_finding(
                 risk,
                 rule,
                 action,
-                f"{_LIMIT_NAMES[rule]}: {_dollars(used)} of the day's allowance of {_dollars(allowance)} is used, and "
-                f"{name} is {share:%}: equity {_dollars(risk.equity)}",
+                f"{_LIMIT_NAMES[rule]}: {dollars(used)} of the day's allowance of {dollars(allowance)} is used, and "
+                f"{name} is {share:%}: equity {dollars(risk.equity)}",
                 next_day_end(market_now),
             )
             return
-
-
-def _limited_finding(risk: AccountRisk, rule: str, action: RuleAction, message: str, lifts: datetime | None) -> Finding:
-    """Return a finding whose action is at most BLOCK if the account is flat, or if it would reduce twice a day."""
-    if risk.is_flat or (action is RuleAction.REDUCE and risk.is_reduced):
-        action = min(action, RuleAction.BLOCK)
-    return Finding(rule, action, message, lifts)
 
 
 def _calendar_findings(market_now: datetime) -> Iterator[Finding]:
@@ -205,7 +167,7 @@ def _calendar_findings(market_now: datetime) -> Iterator[Finding]:
 
 def _clock_findings(risk: AccountRisk, market_now: datetime, session: Session | None) -> Iterator[Finding]:
     if session is None or not session.opens <= market_now < session.closes:
-        yield _limited_finding(
+        yield limited_finding(
             risk,
             "session",
             RuleAction.FLATTEN,
@@ -252,7 +214,7 @@ def _goal_findings(risk: AccountRisk, book: RuleBook) -> Iterator[Finding]:
         yield Finding(
             "profit_target",
             RuleAction.WARN,
-            f"profit {_dollars(profit)} has reached the target {_dollars(target)}",
+            f"profit {dollars(profit)} has reached the target {dollars(target)}",
         )
     results = (*risk.days, today)
     best, total = max(results), sum(results, start=Decimal(0))
@@ -261,10 +223,6 @@ def _goal_findings(risk: AccountRisk, book: RuleBook) -> Iterator[Finding]:
         yield Finding(
             "consistency_share",
             RuleAction.WARN,
-            f"consistency: the best day {_dollars(best)} is more than {book.consistency_share:%} of the total profit "
-            f"{_dollars(total)}; total profit must reach {_dollars(best / book.consistency_share)}",
+            f"consistency: the best day {dollars(best)} is more than {book.consistency_share:%} of the total profit "
+            f"{dollars(total)}; total profit must reach {dollars(best / book.consistency_share)}",
         )
-
-
-def _dollars(money: Decimal | None) -> str:
-    return "unknown" if money is None else f"{money:,.2f}"

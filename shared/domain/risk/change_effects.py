@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from shared.domain.risk.account_risk import AccountRisk, mark_touched_limits
-from shared.domain.risk.account_rules import RuleAction, limit_findings
+from shared.domain.risk.account_rules import limit_findings
+from shared.domain.risk.findings import RuleAction
 from shared.domain.risk.rule_book import RuleBook
 
 

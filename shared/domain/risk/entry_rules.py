@@ -10,7 +10,8 @@ from shared.domain.market_data.contract import Contract
 from shared.domain.market_data.product_family import family_of, is_equity_index, is_micro
 from shared.domain.orders.order import MIN_TICKS, Direction, Side
 from shared.domain.risk.account_risk import AccountRisk, Holding, OpenEntry, loss_limit_level, next_day_end
-from shared.domain.risk.account_rules import Finding, RuleAction, chicago_time, limit_findings
+from shared.domain.risk.account_rules import limit_findings
+from shared.domain.risk.findings import Finding, RuleAction, chicago_time
 from shared.domain.risk.rule_book import RuleBook
 from shared.errors import OutsideCalendarError
 

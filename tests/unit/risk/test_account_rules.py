@@ -11,15 +11,8 @@ from hypothesis import strategies as st
 from shared.domain.market_data.calendar import Session, calendar_of
 from shared.domain.orders.order import Side
 from shared.domain.risk.account_risk import AccountRisk, OpenEntry
-from shared.domain.risk.account_rules import (
-    Finding,
-    RuleAction,
-    check_account,
-    first_to_be_flat,
-    quantity_for,
-    session_of,
-    strongest_action,
-)
+from shared.domain.risk.account_rules import check_account, first_to_be_flat, quantity_for, session_of
+from shared.domain.risk.findings import Finding, RuleAction, strongest_action
 from shared.domain.risk.rule_book import PRESETS
 from shared.domain.risk.rule_changes import with_changes
 from tests.fixtures.account_risks import COMBINE, EXPRESS, NOON, TODAY, chicago, held, risk, rules_of, session_on

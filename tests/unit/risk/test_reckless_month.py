@@ -26,8 +26,9 @@ from shared.domain.risk.account_risk import (
     mark_touched_limits,
     next_day_end,
 )
-from shared.domain.risk.account_rules import RuleAction, check_account, quantity_for, strongest_action
+from shared.domain.risk.account_rules import check_account, quantity_for
 from shared.domain.risk.entry_rules import SizedEntry, check_entry_rules
+from shared.domain.risk.findings import RuleAction, strongest_action
 from shared.domain.risk.rule_book import PRESETS
 from shared.domain.risk.rule_changes import with_changes
 from tests.fixtures.account_risks import next_day

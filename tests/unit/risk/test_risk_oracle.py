@@ -19,8 +19,9 @@ from shared.domain.risk.account_risk import (
     mark_touched_limits,
     next_day_end,
 )
-from shared.domain.risk.account_rules import RuleAction, check_account, strongest_action
+from shared.domain.risk.account_rules import check_account
 from shared.domain.risk.entry_rules import SizedEntry, check_entry_rules
+from shared.domain.risk.findings import RuleAction, strongest_action
 from shared.domain.risk.rule_book import PRESETS, RuleBook
 from shared.domain.risk.rule_changes import with_changes
 from tests.fixtures.account_risks import contract, next_day
