@@ -41,7 +41,7 @@ def change_rules(
     """List or change the rules of an account. Example: `accounts rules 123 daily_loss_limit=800`.
 
     NAME=preset removes a change; NAME=none turns a rule off if the rule allows it. A change that would breach the
-    account, lock its day or close positions at once asks for confirmation.
+    account, lock it or close positions at once asks for confirmation.
     """
     requested = [_parse_change(text) for text in changes]
     if preset is not None and preset not in PRESETS:

@@ -11,7 +11,7 @@ from shared.db.accounts.accounts import AccountRow
 from shared.domain.market_data.calendar import assumed_calendar_of
 from shared.domain.market_data.contract import ROOTS
 from shared.domain.risk.account_risk import AccountRisk
-from shared.domain.risk.account_rules import Finding, RuleAction
+from shared.domain.risk.findings import Finding, RuleAction
 
 CONFIRMED_AFTER = timedelta(seconds=0.5)
 UNPRICED_FLAT_AFTER = timedelta(seconds=60)
@@ -32,7 +32,11 @@ def confirm_losses(account: AccountRow, risk: AccountRisk, found: WatchResult, n
 
     `found.changed` are the marks of limits that are touched now. What follows from an earlier mark is done at once.
     """
-    marked = {"max_loss_limit": risk.is_breached, "daily_loss_limit": risk.is_day_locked}
+    marked = {
+        "max_loss_limit": risk.is_breached,
+        "daily_loss_limit": risk.is_day_locked,
+        "daily_profit_target": risk.is_profit_locked,
+    }
     seen = [one for one in found.findings if one.action >= RuleAction.BLOCK and not marked.get(one.rule, True)]
     level = _MARK if found.changed else max((int(one.action) for one in seen), default=None)
     before, since = account.loss_seen_level, account.loss_seen_at

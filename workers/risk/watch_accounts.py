@@ -26,6 +26,7 @@ from shared.domain.risk.account_risk import mark_touched_limits
 from shared.domain.risk.account_rules import check_account, session_of
 from shared.domain.risk.entry_rules import SizedEntry, only_reduces, time_findings
 from shared.domain.risk.findings import Finding, RuleAction, strongest_action
+from shared.domain.risk.personal_limits import ENTRY_STOPS
 from shared.errors import RefusedError
 from shared.hot.quotes import HotQuote, exit_price_from
 from shared.ledger.jobs.orders import ChangeOrder, Flatten, GuardPosition, ReducePosition, guard_key
@@ -43,6 +44,7 @@ ORPHANED_AFTER = timedelta(seconds=3)
 LOCK_WAIT = timedelta(seconds=0.5)  # for rows that another session locks; what needs them waits for the next run
 _REPEAT_AFTER_S = 5
 _UNREADABLE = (RefusedError, LookupError, ArithmeticError, ValueError, TypeError, AttributeError)
+_ENTRY_STOPS = LOSS_RULES | ENTRY_STOPS
 
 
 @task(WatchAccounts)
@@ -160,14 +162,16 @@ def _find_touched_limits(snapshot: RiskSnapshot, market_now: datetime) -> dict[s
         changed["breached_market_at"] = market_now
     if now_marked.is_day_locked and account.locked_on != day:
         changed["locked_on"] = day
+    if now_marked.is_profit_locked and account.profit_locked_on != day:
+        changed["profit_locked_on"] = day
     return changed
 
 
 def _cancel_barred_entries(ctx: Context, snapshot: RiskSnapshot, found: Sequence[Finding]) -> None:
-    """Cancel resting entries that a halt, a loss limit or the time forbids; exits stay."""
+    """Cancel resting entries that a halt, a limit of the account or the time forbids; exits stay."""
     reason_for_all = None if snapshot.account.halt is None else f"the account is halted: {snapshot.account.halt}"
     reason_for_all = reason_for_all or next(
-        (describe_finding(one) for one in found if one.action >= RuleAction.BLOCK and one.rule in LOSS_RULES), None
+        (describe_finding(one) for one in found if one.action >= RuleAction.BLOCK and one.rule in _ENTRY_STOPS), None
     )
     market_now = ctx.market_now
     with _transaction(ctx, f"barred entries of account {snapshot.account.id} are cancelled in the next watch") as tx:

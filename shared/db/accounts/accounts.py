@@ -45,6 +45,7 @@ class AccountRow:
     high_water_mark: Decimal | None
     breached_market_at: datetime | None
     locked_on: date | None
+    profit_locked_on: date | None
     reduced_on: date | None
     loss_seen_level: int | None
     loss_seen_at: datetime | None

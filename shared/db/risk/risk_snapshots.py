@@ -202,6 +202,7 @@ def _to_account_risk(
         high_water_mark=account.high_water_mark,
         is_breached=account.breached_market_at is not None,
         is_day_locked=account.locked_on == day,
+        is_profit_locked=account.profit_locked_on == day,
         is_reduced=account.reduced_on == day,
         holdings=tuple(_to_holding(row, facts.stop, exit_price) for row in facts.held),
         open_entries=tuple(_to_open_entry(row) for row in facts.entry if row.n > 0),

@@ -44,6 +44,7 @@ account = Table(
     Column("high_water_mark", Numeric),
     at_column("breached_market_at"),
     Column("locked_on", Date),  # the trading day on which the daily loss limit was reached
+    Column("profit_locked_on", Date),  # the trading day on which the daily profit target was reached
     Column("reduced_on", Date),  # the trading day on which half of the positions was closed
     Column(
         "loss_seen_level", Integer

@@ -55,6 +55,7 @@ class AccountRisk:
     high_water_mark: Decimal | None  # the highest balance at the end of a trading day, the first balance included
     is_breached: bool = False  # the equity touched the loss limit level: for good
     is_day_locked: bool = False  # the equity touched the daily loss limit: until 17:00 in Chicago
+    is_profit_locked: bool = False  # the day's result reached the daily profit target: until 17:00 in Chicago
     is_reduced: bool = False  # half was already closed today
     holdings: tuple[Holding, ...] = ()
     open_entries: tuple[OpenEntry, ...] = ()
@@ -125,6 +126,13 @@ def day_result(risk: AccountRisk) -> Decimal | None:
     return risk.balance - risk.day_opening_balance
 
 
+def day_equity_result(risk: AccountRisk) -> Decimal | None:
+    """Return the result of the day until now with the open profit; None if a balance or a price is missing."""
+    if risk.equity is None or risk.day_opening_balance is None:
+        return None
+    return risk.equity - risk.day_opening_balance
+
+
 def opening_balance_from(balance: Decimal, fills: Iterable[tuple[Decimal | None, Decimal]]) -> Decimal:
     """Return the balance at which the trading day opened: the present one without the day's fills.
 
@@ -134,19 +142,21 @@ def opening_balance_from(balance: Decimal, fills: Iterable[tuple[Decimal | None,
 
 
 def mark_touched_limits(risk: AccountRisk, book: RuleBook) -> AccountRisk:
-    """Return the risk with `is_breached` and `is_day_locked` set if its equity touches a limit now.
+    """Return the risk with `is_breached` and the locks set if its equity touches a limit, or the profit target, now.
 
-    Store the result before you decide anything else: a later, better price does not undo a touch.
+    Store the result before you decide anything else: a later, other price does not undo a touch.
     """
     equity, opening, least = risk.equity, risk.day_opening_balance, loss_limit_level(risk, book)
     if equity is None:
         return risk
     is_breached = least is not None and equity <= least
     is_locked = opening is not None and book.daily_loss_limit is not None and equity <= opening - book.daily_loss_limit
+    result, target = day_equity_result(risk), book.daily_profit_target
     return replace(
         risk,
         is_breached=risk.is_breached or is_breached,
         is_day_locked=risk.is_day_locked or is_locked,
+        is_profit_locked=risk.is_profit_locked or (target is not None and result is not None and result >= target),
     )
 
 
@@ -168,6 +178,7 @@ def start_next_day(risk: AccountRisk, reported: Decimal, *, ended_day_count: int
         day_opening_balance=last,
         high_water_mark=None if highest is None or was_unseen else max(highest, last),
         is_day_locked=False,
+        is_profit_locked=False,
         is_reduced=False,
         trade_count_today=0,
         days=risk.days if result is None else (*risk.days, result),

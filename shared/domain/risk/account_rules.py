@@ -9,6 +9,7 @@ from shared.domain.market_data.contract import ROOTS
 from shared.domain.market_data.holidays import LAST_DAY, is_covered
 from shared.domain.risk.account_risk import AccountRisk, day_result, loss_limit_level, mark_touched_limits, next_day_end
 from shared.domain.risk.findings import Finding, RuleAction, chicago_time, dollars, limited_finding
+from shared.domain.risk.personal_limits import personal_findings
 from shared.domain.risk.rule_book import RuleBook
 
 # The firm begins to flatten about 10 s before its deadline; ours must be done by then. Source: venue.md section 9.
@@ -33,7 +34,7 @@ def check_account(risk: AccountRisk, book: RuleBook, market_now: datetime, sessi
 
 
 def limit_findings(risk: AccountRisk, book: RuleBook, market_now: datetime) -> Iterator[Finding]:
-    """Yield the findings of the loss limits, and the missing facts that prevent a check."""
+    """Yield the findings of the loss limits and the personal limits, and the missing facts that prevent a check."""
     risk = mark_touched_limits(risk, book)
     if book.invalid_changes is not None:
         yield Finding(
@@ -61,6 +62,7 @@ def limit_findings(risk: AccountRisk, book: RuleBook, market_now: datetime) -> I
             f"until {chicago_time(next_day_end(market_now))}",
             next_day_end(market_now),
         )
+    yield from personal_findings(risk, book, market_now)
     equity, opening, least = risk.equity, risk.day_opening_balance, loss_limit_level(risk, book)
     if equity is None or opening is None:
         return

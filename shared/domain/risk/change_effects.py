@@ -26,7 +26,11 @@ def immediate_effects(
 
 def _harms(risk: AccountRisk, book: RuleBook, market_now: datetime) -> dict[str, str]:
     marked = mark_touched_limits(risk, book)
-    touched = {"max_loss_limit": marked.is_breached, "daily_loss_limit": marked.is_day_locked}
+    touched = {
+        "max_loss_limit": marked.is_breached,
+        "daily_loss_limit": marked.is_day_locked,
+        "daily_profit_target": marked.is_profit_locked,
+    }
     return dict(_list_harms(marked, book, market_now, {rule for rule, is_touched in touched.items() if is_touched}))
 
 

@@ -80,6 +80,8 @@ class RuleBook:
     block_at: Decimal = Decimal("0.75")
     reduce_at: Decimal | None = None
     flatten_at: Decimal = Decimal("0.90")
+    # The personal limits of the trader.
+    daily_profit_target: Decimal | None = None  # of a day, open profit included; reached, the day is over
 
     def __post_init__(self) -> None:
         shares = [(name, share) for name in _SHARES if (share := getattr(self, name)) is not None]

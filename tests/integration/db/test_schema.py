@@ -29,11 +29,11 @@ PARTS = (
     ("revision", "folder", "message"),
     [
         (
-            "0017",
+            "0018",
             Path("/home/me/tickwork"),
-            r"in /home/me/tickwork: expected 0018; .*`make up UP_ARGS=--fresh`.*is kept",
+            r"in /home/me/tickwork: expected 0019; .*`make up UP_ARGS=--fresh`.*is kept",
         ),
-        ("0017", None, r"at 127\.0\.0\.1: expected 0018; .*name an empty database in DATABASE_URL.*is kept"),
+        ("0018", None, r"at 127\.0\.0\.1: expected 0019; .*name an empty database in DATABASE_URL.*is kept"),
         ("0099", None, "a newer version .* run that version"),
     ],
 )

@@ -155,6 +155,8 @@ def test_a_mini_and_its_micro_are_one_family_and_an_unknown_root_is_its_own() ->
         ("forbid_opposite_sides", "no", False),
         ("reduce_at", "0.8", Decimal("0.8")),
         ("flatten_at", "1", Decimal(1)),
+        ("daily_profit_target", "600", Decimal(600)),
+        ("daily_profit_target", "none", None),
     ],
 )  # fmt: skip
 def test_a_rule_is_changed_by_text(name: str, text: str, expected: object) -> None:
@@ -197,6 +199,7 @@ def test_a_rule_is_changed_by_text(name: str, text: str, expected: object) -> No
         ("forbid_opposite_sides", "maybe"),
         ("warn_at", "none"),
         ("warn_at", "1.01"),
+        ("daily_profit_target", "0"),
     ],
 )
 def test_an_invalid_value_is_refused_with_its_rule_and_a_hint(name: str, text: str) -> None:

@@ -22,6 +22,7 @@ CREATE TABLE account (
     high_water_mark numeric,
     breached_market_at timestamptz,
     locked_on date,
+    profit_locked_on date,
     reduced_on date,
     loss_seen_level integer,
     loss_seen_at timestamptz,

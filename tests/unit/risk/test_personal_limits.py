@@ -1,0 +1,76 @@
+"""The personal limits: what a trader forbids the account beyond the firm's rules."""
+
+from dataclasses import replace
+
+import pytest
+
+from shared.domain.risk.account_risk import AccountRisk, mark_touched_limits
+from shared.domain.risk.account_rules import check_account
+from shared.domain.risk.change_effects import immediate_effects
+from shared.domain.risk.findings import Finding, RuleAction
+from shared.domain.risk.rule_book import RuleBook
+from shared.domain.risk.rule_changes import with_changes
+from tests.fixtures.account_risks import COMBINE, NOON, TODAY, chicago, held, next_day, risk, rules_of
+from tests.fixtures.entry_rules import BUY, only_finding, violations_of
+
+DAY_END = chicago("2026-11-24T17:00")
+TARGET = with_changes(COMBINE, {"daily_profit_target": "500"})
+
+
+def findings_of(now: AccountRisk, book: RuleBook) -> list[Finding]:
+    return check_account(now, book, NOON, TODAY)
+
+
+@pytest.mark.parametrize(("points", "is_reached"), [("99.75", False), ("100", True), ("150", True)])
+def test_the_days_result_reaches_the_profit_target_with_its_open_profit(
+    points: str,
+    is_reached: bool,  # noqa: FBT001
+) -> None:
+    now = replace(risk(50_300), holdings=(held("MNQ", 1, points),))
+
+    assert is_reached == mark_touched_limits(now, TARGET).is_profit_locked
+    assert not mark_touched_limits(now, COMBINE).is_profit_locked, "off by default"
+
+
+def test_a_reached_profit_target_flattens_and_forbids_entries_until_17_00() -> None:
+    now = replace(risk(), holdings=(held("MNQ", 1, "250"),))
+    (finding,) = findings_of(now, TARGET)
+
+    assert ("daily_profit_target", RuleAction.FLATTEN, DAY_END) == (
+        finding.rule,
+        finding.action,
+        finding.lifts_market_at,
+    )
+    assert finding.message == (
+        "daily profit target: the day's result reached 500.00 now or earlier; locked until 2026-11-24 17:00:00 Chicago"
+    )
+    assert RuleAction.BLOCK is only_finding(findings_of(risk(50_500), TARGET)).action, "nothing is left to close"
+    assert "daily_profit_target" == only_finding(violations_of(now=risk(50_500), book=TARGET)).rule
+
+
+def test_a_reached_profit_target_holds_when_the_profit_is_gone_and_ends_with_the_day() -> None:
+    locked = mark_touched_limits(risk(50_500), TARGET)
+    later = replace(locked, balance=risk(50_100).balance)
+
+    assert ["daily_profit_target"] == rules_of(findings_of(later, TARGET))
+    assert ["daily_profit_target"] == rules_of(findings_of(later, COMBINE)), "removing the rule does not lift its lock"
+    assert [] == findings_of(next_day(later), TARGET)
+
+
+def test_an_unknown_open_profit_reaches_no_profit_target() -> None:
+    now = replace(risk(50_600), holdings=(replace(held("MNQ", 1), exit_price=None),))
+
+    assert not mark_touched_limits(now, TARGET).is_profit_locked
+
+
+def test_an_entry_that_only_reduces_passes_every_personal_limit() -> None:
+    now = replace(risk(50_600), holdings=(held("MNQ", -2),))
+
+    assert [] == violations_of(BUY, now, TARGET)
+
+
+def test_a_profit_target_that_is_reached_already_asks_before_it_locks() -> None:
+    (effect,) = immediate_effects((risk(50_600), COMBINE), (risk(50_600), TARGET), NOON)
+
+    assert "daily profit target: the day's result reached 500.00" in effect
+    assert [] == immediate_effects((risk(50_400), COMBINE), (risk(50_400), TARGET), NOON)
