@@ -37,7 +37,7 @@ _COLUMNS = (
 _FACTS = ("stage", "preset", "live_orders", "live_since_at", "can_trade", "halted", "blocked", "reconciled_at",
           "default_stop_ticks", "balance", "equity", "loss_limit_level", "headroom",
           "day_opening_balance", "high_water_mark",
-          "breached_market_at", "locked_on", "profit_locked_on")  # fmt: skip
+          "breached_market_at", "locked_on", "profit_locked_on", "week_locked_on")  # fmt: skip
 _EVENTS_SHOWN = 20
 _LIVE_WARNING = (
     "From then on every alert, strategy and command that passes the pre-trade checks trades real money on this "
@@ -216,6 +216,7 @@ def to_row(found: RiskView, row: AccountRow) -> dict[str, Any]:
         "breached_market_at": row.breached_market_at,
         "locked_on": None if row.locked_on is None else str(row.locked_on),
         "profit_locked_on": None if row.profit_locked_on is None else str(row.profit_locked_on),
+        "week_locked_on": None if row.week_locked_on is None else str(row.week_locked_on),
     }
 
 

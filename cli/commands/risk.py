@@ -104,6 +104,9 @@ def _list_headroom(snapshot: RiskSnapshot) -> Iterator[dict[str, Any]]:
         yield _rule_row("max_loss_limit", lost, opening - least)
     if book.daily_loss_limit is not None:
         yield _rule_row("daily_loss_limit", lost, book.daily_loss_limit)
+    if book.weekly_loss_limit is not None:
+        lost_in_week = None if lost is None else lost - risk.earlier_week_result
+        yield _rule_row("weekly_loss_limit", lost_in_week, book.weekly_loss_limit)
     if book.daily_profit_target is not None:
         yield _rule_row("daily_profit_target", None if lost is None else -lost, book.daily_profit_target)
     if opening is not None:

@@ -36,6 +36,7 @@ def confirm_losses(account: AccountRow, risk: AccountRisk, found: WatchResult, n
         "max_loss_limit": risk.is_breached,
         "daily_loss_limit": risk.is_day_locked,
         "daily_profit_target": risk.is_profit_locked,
+        "weekly_loss_limit": risk.is_week_locked,
     }
     seen = [one for one in found.findings if one.action >= RuleAction.BLOCK and not marked.get(one.rule, True)]
     level = _MARK if found.changed else max((int(one.action) for one in seen), default=None)

@@ -20,6 +20,8 @@ from shared.db.risk import risk_snapshots
 from shared.db.risk.entry_check import describe_finding
 from shared.db.risk.risk_snapshots import ExitPrice, RiskSnapshot
 from shared.domain.market_data.calendar import assumed_calendar_of, trading_day_at
+from shared.db.risk.risk_snapshots import RiskSnapshot
+from shared.domain.market_data.calendar import assumed_calendar_of, trading_day_at, trading_week_of
 from shared.domain.market_data.contract import ROOTS, Contract
 from shared.domain.orders.order import ChangeKind, OrderState, Origin, Role, direction_of
 from shared.domain.risk.account_risk import mark_touched_limits
@@ -154,7 +156,7 @@ def _check_account(ctx: Context, snapshot: RiskSnapshot) -> int:
 
 
 def _find_touched_limits(snapshot: RiskSnapshot, market_now: datetime) -> dict[str, object]:
-    """Return the changes of the account's row that lock it for good, or for the day."""
+    """Return the changes of the account's row that lock it for good, for the day or for the week."""
     account, day = snapshot.account, trading_day_at(market_now)
     now_marked = mark_touched_limits(snapshot.risk, snapshot.book)
     changed: dict[str, object] = {}
@@ -164,6 +166,8 @@ def _find_touched_limits(snapshot: RiskSnapshot, market_now: datetime) -> dict[s
         changed["locked_on"] = day
     if now_marked.is_profit_locked and account.profit_locked_on != day:
         changed["profit_locked_on"] = day
+    if now_marked.is_week_locked and account.week_locked_on != trading_week_of(day):
+        changed["week_locked_on"] = trading_week_of(day)
     return changed
 
 

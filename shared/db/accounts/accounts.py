@@ -46,6 +46,7 @@ class AccountRow:
     breached_market_at: datetime | None
     locked_on: date | None
     profit_locked_on: date | None
+    week_locked_on: date | None
     reduced_on: date | None
     loss_seen_level: int | None
     loss_seen_at: datetime | None

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Row, text
 from shared.clock import MarketClock
 from shared.db.accounts.accounts import AccountRow
 from shared.domain.accounts.stage import Stage, parse_stage
-from shared.domain.market_data.calendar import trading_day_at, trading_day_begins
+from shared.domain.market_data.calendar import trading_day_at, trading_day_begins, trading_week_of
 from shared.domain.market_data.contract import ROOTS, root_of_contract
 from shared.domain.market_data.product_family import family_of
 from shared.domain.orders.order import Direction, Side, direction_of
@@ -54,7 +54,7 @@ _FACTS = text("""
     SELECT 'flatten_request', account_id, coalesce(contract_id, ''), 1, NULL, NULL, reason, requested_at
     FROM flatten_request WHERE flat_at IS NULL
     UNION ALL
-    SELECT 'day', account_id, '', 0, closing_balance - opening_balance, NULL, NULL, NULL
+    SELECT 'day', account_id, '', 0, closing_balance - opening_balance, NULL, trading_day::text, NULL
     FROM account_day WHERE account_id = ANY(:accounts)
 """)
 
@@ -203,6 +203,7 @@ def _to_account_risk(
         is_breached=account.breached_market_at is not None,
         is_day_locked=account.locked_on == day,
         is_profit_locked=account.profit_locked_on == day,
+        is_week_locked=account.week_locked_on == trading_week_of(day),
         is_reduced=account.reduced_on == day,
         holdings=tuple(_to_holding(row, facts.stop, exit_price) for row in facts.held),
         open_entries=tuple(_to_open_entry(row) for row in facts.entry if row.n > 0),
@@ -210,8 +211,18 @@ def _to_account_risk(
         order_count_last_minute=sent.n if sent else 0,
         oldest_order_market_at=clock.to_market(sent.at) if sent else None,
         days=tuple(row.price for row in facts.day),
+        earlier_week_result=_earlier_week_result(account, facts, day),
         other_directions=_merge_directions(others),
     )
+
+
+def _earlier_week_result(account: AccountRow, facts: _Facts, day: date) -> Decimal:
+    """Return the result of this week's days before `day`; the last may have no row before its successor's snapshot."""
+    week, last = trading_week_of(day), account.trading_day or day
+    result = sum((row.price for row in facts.day if str(week) <= row.side < str(last)), start=Decimal(0))
+    if week <= last < day and account.day_opening_balance is not None:
+        result += account.balance - account.day_opening_balance
+    return result
 
 
 def _to_holding(row: Row[Any], stops: Sequence[Row[Any]], exit_price: ExitPrice) -> Holding:

@@ -45,6 +45,7 @@ account = Table(
     at_column("breached_market_at"),
     Column("locked_on", Date),  # the trading day on which the daily loss limit was reached
     Column("profit_locked_on", Date),  # the trading day on which the daily profit target was reached
+    Column("week_locked_on", Date),  # first trading day of the week in which the weekly loss limit was reached
     Column("reduced_on", Date),  # the trading day on which half of the positions was closed
     Column(
         "loss_seen_level", Integer

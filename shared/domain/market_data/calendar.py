@@ -164,6 +164,16 @@ def trading_day_at(at: datetime) -> date:
     return day + _DAY * max(0, 7 - day.weekday()) if day.weekday() > _FRIDAY else day
 
 
+def trading_week_of(day: date) -> date:
+    """Return the first trading day of the week of a trading day: its Monday, which begins on Sunday evening."""
+    return day - _DAY * day.weekday()
+
+
+def trading_week_ends(week: date) -> datetime:
+    """Return the instant at which the week whose first trading day is `week` ends: Friday 17:00 in Chicago."""
+    return trading_day_begins(week + _DAY * (_FRIDAY + 1))
+
+
 def count_trading_days(first: date, last: date) -> int:
     """Return how many trading days end from the day `first` until the day `last` begins."""
     return sum((first + _DAY * number).weekday() <= _FRIDAY for number in range((last - first).days))

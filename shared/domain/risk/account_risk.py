@@ -56,6 +56,7 @@ class AccountRisk:
     is_breached: bool = False  # the equity touched the loss limit level: for good
     is_day_locked: bool = False  # the equity touched the daily loss limit: until 17:00 in Chicago
     is_profit_locked: bool = False  # the day's result reached the daily profit target: until 17:00 in Chicago
+    is_week_locked: bool = False  # the week's result touched the weekly loss limit: until Friday 17:00 in Chicago
     is_reduced: bool = False  # half was already closed today
     holdings: tuple[Holding, ...] = ()
     open_entries: tuple[OpenEntry, ...] = ()
@@ -63,6 +64,7 @@ class AccountRisk:
     order_count_last_minute: int = 0
     oldest_order_market_at: datetime | None = None  # of the orders in the last minute
     days: tuple[Decimal, ...] = ()
+    earlier_week_result: Decimal = Decimal(0)  # of this week's trading days that have ended
     # The directions that the owner's other accounts hold or enter, by product family.
     other_directions: Mapping[str, frozenset[Direction]] = field(default_factory=dict)
 
@@ -133,6 +135,12 @@ def day_equity_result(risk: AccountRisk) -> Decimal | None:
     return risk.equity - risk.day_opening_balance
 
 
+def week_equity_result(risk: AccountRisk) -> Decimal | None:
+    """Return the result of the trading week as `day_equity_result` does that of the day."""
+    today = day_equity_result(risk)
+    return None if today is None else risk.earlier_week_result + today
+
+
 def opening_balance_from(balance: Decimal, fills: Iterable[tuple[Decimal | None, Decimal]]) -> Decimal:
     """Return the balance at which the trading day opened: the present one without the day's fills.
 
@@ -152,11 +160,13 @@ def mark_touched_limits(risk: AccountRisk, book: RuleBook) -> AccountRisk:
     is_breached = least is not None and equity <= least
     is_locked = opening is not None and book.daily_loss_limit is not None and equity <= opening - book.daily_loss_limit
     result, target = day_equity_result(risk), book.daily_profit_target
+    week_result, most = week_equity_result(risk), book.weekly_loss_limit
     return replace(
         risk,
         is_breached=risk.is_breached or is_breached,
         is_day_locked=risk.is_day_locked or is_locked,
         is_profit_locked=risk.is_profit_locked or (target is not None and result is not None and result >= target),
+        is_week_locked=risk.is_week_locked or (most is not None and week_result is not None and week_result <= -most),
     )
 
 

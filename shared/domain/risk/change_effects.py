@@ -30,6 +30,7 @@ def _harms(risk: AccountRisk, book: RuleBook, market_now: datetime) -> dict[str,
         "max_loss_limit": marked.is_breached,
         "daily_loss_limit": marked.is_day_locked,
         "daily_profit_target": marked.is_profit_locked,
+        "weekly_loss_limit": marked.is_week_locked,
     }
     return dict(_list_harms(marked, book, market_now, {rule for rule, is_touched in touched.items() if is_touched}))
 

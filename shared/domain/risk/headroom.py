@@ -10,9 +10,9 @@ from shared.domain.risk.rule_book import RuleBook
 def headroom_of_position(risk: AccountRisk, book: RuleBook, contract_id: str) -> Decimal | None:
     """Return the dollars that a position may lose from its average price until the equity touches a loss limit.
 
-    The nearer of the max loss limit and the daily loss limit counts, less the losses at the stops of all other
-    positions and open entries, and less the assumed fees of everything. It is not above zero once nothing is left, and
-    None if the account has no limit, or a balance is missing.
+    The nearest of the max, daily and weekly loss limits counts, less the losses at the stops of all other positions and
+    open entries, and less the assumed fees of everything. It is not above zero once nothing is left, and None if the
+    account has no limit, or a balance is missing.
     """
     if risk.balance is None:
         return None
@@ -24,6 +24,8 @@ def headroom_of_position(risk: AccountRisk, book: RuleBook, contract_id: str) ->
     levels = [loss_limit_level(risk, book)]
     if book.daily_loss_limit is not None and risk.day_opening_balance is not None:
         levels.append(risk.day_opening_balance - book.daily_loss_limit)
+    if book.weekly_loss_limit is not None and risk.day_opening_balance is not None:
+        levels.append(risk.day_opening_balance - risk.earlier_week_result - book.weekly_loss_limit)
     return min((worst - level for level in levels if level is not None), default=None)
 
 

@@ -82,6 +82,7 @@ class RuleBook:
     flatten_at: Decimal = Decimal("0.90")
     # The personal limits of the trader.
     daily_profit_target: Decimal | None = None  # of a day, open profit included; reached, the day is over
+    weekly_loss_limit: Decimal | None = None  # of a trading week, open profit included; touched, the week is over
 
     def __post_init__(self) -> None:
         shares = [(name, share) for name in _SHARES if (share := getattr(self, name)) is not None]

@@ -190,6 +190,7 @@ _RULES = {
         _format_news,
     ),
     "daily_profit_target": _Rule(_allow_none(_parse_money_above_zero), _DOLLARS_OR_NONE, _OURS),
+    "weekly_loss_limit": _Rule(_allow_none(_parse_money_above_zero), _DOLLARS_OR_NONE, _OURS),
     "forbid_opposite_sides": _Rule(_parse_yes_no, "yes or no", _FIRM, _format_yes_no),
     "warn_at": _Rule(_parse_share, _A_SHARE, _OURS),
     "block_at": _Rule(_parse_share, _A_SHARE, _OURS),

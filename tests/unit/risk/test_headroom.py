@@ -50,3 +50,10 @@ def test_without_a_balance_or_a_limit_the_headroom_is_unknown() -> None:
 )
 def test_the_loss_at_the_widest_stop_stays_below_the_headroom(dollars: str, quantity: int, ticks: int) -> None:
     assert ticks == most_stop_ticks(Decimal(dollars), ROOTS["MNQ"].tick_value, quantity)
+
+
+def test_the_weekly_loss_limit_counts_with_the_weeks_earlier_days() -> None:
+    book = with_changes(COMBINE, {"weekly_loss_limit": "1500"})
+    now = replace(risk(), earlier_week_result=Decimal(-900), holdings=(held("MNQ", 1),))
+
+    assert 600 - COSTS == headroom_of_position(now, book, MNQ)

@@ -1,9 +1,12 @@
 """The personal limits: what a trader forbids the account beyond the firm's rules."""
 
 from dataclasses import replace
+from datetime import date
+from decimal import Decimal
 
 import pytest
 
+from shared.domain.market_data.calendar import trading_day_at, trading_week_ends, trading_week_of
 from shared.domain.risk.account_risk import AccountRisk, mark_touched_limits
 from shared.domain.risk.account_rules import check_account
 from shared.domain.risk.change_effects import immediate_effects
@@ -14,7 +17,9 @@ from tests.fixtures.account_risks import COMBINE, NOON, TODAY, chicago, held, ne
 from tests.fixtures.entry_rules import BUY, only_finding, violations_of
 
 DAY_END = chicago("2026-11-24T17:00")
+WEEK_END = chicago("2026-11-27T17:00")
 TARGET = with_changes(COMBINE, {"daily_profit_target": "500"})
+WEEKLY = with_changes(COMBINE, {"weekly_loss_limit": "1000"})
 
 
 def findings_of(now: AccountRisk, book: RuleBook) -> list[Finding]:
@@ -74,3 +79,64 @@ def test_a_profit_target_that_is_reached_already_asks_before_it_locks() -> None:
 
     assert "daily profit target: the day's result reached 500.00" in effect
     assert [] == immediate_effects((risk(50_400), COMBINE), (risk(50_400), TARGET), NOON)
+
+
+@pytest.mark.parametrize(
+    ("earlier", "points", "is_touched"),
+    [(0, "-499.75", False), (0, "-500", True), (-600, "-199", False), (-600, "-200", True), (400, "-600", False)],
+)
+def test_the_weeks_result_counts_its_closed_days_and_today_with_the_open_profit(
+    earlier: int,
+    points: str,
+    is_touched: bool,  # noqa: FBT001
+) -> None:
+    now = replace(risk(), earlier_week_result=Decimal(earlier), holdings=(held("MNQ", 1, points),))
+
+    assert is_touched == mark_touched_limits(now, WEEKLY).is_week_locked
+    assert not mark_touched_limits(now, COMBINE).is_week_locked, "off by default"
+
+
+def test_a_touched_weekly_loss_limit_flattens_and_forbids_entries_until_friday_17_00() -> None:
+    lost = replace(risk(49_500), earlier_week_result=Decimal(-300), holdings=(held("MNQ", 1, "-100"),))
+    (finding,) = findings_of(lost, WEEKLY)
+
+    assert ("weekly_loss_limit", RuleAction.FLATTEN, WEEK_END) == (
+        finding.rule,
+        finding.action,
+        finding.lifts_market_at,
+    )
+    assert finding.message == (
+        "weekly loss limit: the week's result touched -1,000.00 now or earlier; "
+        "locked until 2026-11-27 17:00:00 Chicago"
+    )
+    flat = replace(lost, holdings=(), balance=Decimal(49_000))
+    assert "weekly_loss_limit" in rules_of(violations_of(now=flat, book=WEEKLY))
+
+
+def test_the_lock_of_the_week_survives_the_day() -> None:
+    tomorrow = next_day(mark_touched_limits(risk(49_000), WEEKLY))
+
+    assert ["weekly_loss_limit"] == rules_of(findings_of(tomorrow, WEEKLY))
+
+
+def test_a_weekly_loss_limit_that_is_touched_already_asks_before_it_locks() -> None:
+    lost = replace(risk(49_900), earlier_week_result=Decimal(-900))
+    (effect,) = immediate_effects((lost, COMBINE), (lost, WEEKLY), NOON)
+
+    assert "weekly loss limit: the week's result touched -1,000.00" in effect
+
+
+@pytest.mark.parametrize(
+    ("at", "week", "ends"),
+    [
+        ("2026-11-20T16:59:59", "2026-11-16", "2026-11-20T17:00"),
+        ("2026-11-20T17:00", "2026-11-23", "2026-11-27T17:00"),
+        ("2026-11-22T17:00", "2026-11-23", "2026-11-27T17:00"),
+        ("2026-11-25T17:00", "2026-11-23", "2026-11-27T17:00"),
+        ("2026-10-30T12:00", "2026-10-26", "2026-10-30T17:00"),
+    ],
+)
+def test_a_trading_week_begins_on_sunday_evening_and_ends_on_friday_at_17_00(at: str, week: str, ends: str) -> None:
+    found = trading_week_of(trading_day_at(chicago(at)))
+
+    assert (date.fromisoformat(week), chicago(ends)) == (found, trading_week_ends(found))

@@ -8,12 +8,13 @@ from fractions import Fraction
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.domain.market_data.calendar import calendar_of
+from shared.domain.market_data.calendar import calendar_of, trading_day_at, trading_week_of
 from shared.domain.orders.order import Side
 from shared.domain.risk.account_risk import (
     AccountRisk,
     Holding,
     OpenEntry,
+    day_result,
     mark_touched_limits,
     next_day_end,
 )
@@ -36,7 +37,7 @@ from tests.fixtures.plain_firm import (
     Step,
 )
 
-PERSONAL_RULES = {"daily_profit_target"}
+PERSONAL_RULES = {"daily_profit_target", "weekly_loss_limit"}
 
 
 class Ours:
@@ -63,11 +64,20 @@ class Ours:
             until = self.clock + timedelta(minutes=step.minutes)
             while next_day_end(self.clock) <= until:
                 self.clock = next_day_end(self.clock)
-                self.now = next_day(self.now)
+                self._end_day()
             self.clock = until
         held = tuple(self._held(root, lots) for root, lots in self.lots.items() if lots)
         exact = Decimal(balance.numerator) / balance.denominator
         self.now = mark_touched_limits(replace(self.now, balance=exact, holdings=held), self.book)
+
+    def _end_day(self) -> None:
+        """Begin the next day at the clock, and with it maybe the next week."""
+        before, ended, began = self.now, trading_day_at(self.clock - timedelta(seconds=1)), trading_day_at(self.clock)
+        self.now = next_day(before)
+        is_new_week = trading_week_of(ended) != trading_week_of(began)
+        result = Decimal(0) if is_new_week else before.earlier_week_result + (day_result(before) or 0)
+        is_week_locked = before.is_week_locked and not is_new_week
+        self.now = replace(self.now, earlier_week_result=result, is_week_locked=is_week_locked)
 
     def _fill(self, fill: PlainFill) -> None:
         lots, way = self.lots[fill.root], 1 if fill.quantity > 0 else -1
@@ -120,7 +130,7 @@ def path_of(steps: st.SearchStrategy[Step]) -> st.SearchStrategy[list[tuple[Step
 @given(
     st.tuples(st.sampled_from(["combine", "express"]), st.sampled_from([50_000, 100_000, 150_000])),
     st.sampled_from([None, 1_000, 3_000]),
-    st.builds(OwnLimits, target=st.sampled_from([None, 750, 1_500])),
+    st.builds(OwnLimits, target=st.sampled_from([None, 750, 1_500]), weekly=st.sampled_from([None, 1_000, 1_750])),
     st.tuples(days, minutes),
     st.one_of(path_of(busy_day), path_of(many_days)),
 )
@@ -138,6 +148,7 @@ def test_our_rules_and_the_plain_reading_agree_after_every_step(
         {
             "daily_loss_limit": str(daily or "none"),
             "daily_profit_target": str(own.target or "none"),
+            "weekly_loss_limit": str(own.weekly or "none"),
             "max_quantity": "1000",
             "max_orders_per_minute": "1000",
         },

@@ -157,6 +157,7 @@ def test_a_mini_and_its_micro_are_one_family_and_an_unknown_root_is_its_own() ->
         ("flatten_at", "1", Decimal(1)),
         ("daily_profit_target", "600", Decimal(600)),
         ("daily_profit_target", "none", None),
+        ("weekly_loss_limit", "1200.50", Decimal("1200.50")),
     ],
 )  # fmt: skip
 def test_a_rule_is_changed_by_text(name: str, text: str, expected: object) -> None:

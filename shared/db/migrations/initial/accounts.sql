@@ -23,6 +23,7 @@ CREATE TABLE account (
     breached_market_at timestamptz,
     locked_on date,
     profit_locked_on date,
+    week_locked_on date,
     reduced_on date,
     loss_seen_level integer,
     loss_seen_at timestamptz,

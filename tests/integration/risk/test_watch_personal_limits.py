@@ -1,0 +1,101 @@
+"""The personal limits at the venue: what the watch closes and cancels, and which entries are denied."""
+
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+
+from shared.db.accounts import accounts
+from shared.db.market_data import market_clock
+from shared.db.risk import risk_snapshots
+from shared.ledger.jobs.risk import WatchAccounts
+from tests.fixtures.alert_steps import average, hold
+from tests.fixtures.operator import RunCommand
+from tests.fixtures.venue import MNQ
+from tests.fixtures.worker_env import WorkerEnv
+
+
+@pytest.fixture
+def long_two(worker_env: WorkerEnv) -> WorkerEnv:
+    """Long two MNQ, 4 dollars a point, under the rules of a 50K Combine."""
+    worker_env.execute(
+        "UPDATE account SET preset = 'combine-50k', balance = 50000, day_opening_balance = 50000, "
+        "high_water_mark = 50000"
+    )
+    hold(worker_env, 2)
+    return worker_env
+
+
+def watch_at(worker_env: WorkerEnv, bid: Decimal) -> None:
+    """Run the watch with the quote at `bid`, then what it has enqueued."""
+    worker_env.write_quote(bid=bid)
+    worker_env.runner.run(worker_env.enqueue(WatchAccounts()))
+    worker_env.run_due_jobs()
+
+
+def denial_of_entry(worker_env: WorkerEnv) -> str:
+    """Return why an entry is denied; nothing if it passes."""
+    job_id = worker_env.entry_alert()
+    worker_env.run_due_jobs()
+    state, _, error = worker_env.job(job_id)
+    return "" if state == "succeeded" else error or state
+
+
+def test_a_reached_profit_target_flattens_and_allows_no_entry_that_day(
+    long_two: WorkerEnv, operator: RunCommand
+) -> None:
+    assert 0 == operator("accounts", "rules", "20001", "daily_profit_target=500", "--yes").status
+    entry = average(long_two)
+    watch_at(long_two, entry + 100)
+    assert 2 == long_two.venue.position(MNQ)
+    watch_at(long_two, entry + 130)
+
+    assert 0 == long_two.venue.position(MNQ)
+    ((reason,),) = long_two.rows("SELECT reason FROM flatten_request WHERE flat_at IS NOT NULL")
+    assert "daily profit target: the day's result reached 500.00" in reason
+    assert "the day's result reached 500.00" in denial_of_entry(long_two)
+    assert "daily_profit_target" in operator("risk").words
+    shown = operator("accounts", "show", "20001", "--json").json["account"]
+    assert shown["profit_locked_on"] is not None
+    long_two.execute("UPDATE account SET profit_locked_on = profit_locked_on - 1, balance = day_opening_balance")
+    assert "" == denial_of_entry(long_two)
+
+
+def test_a_touched_weekly_loss_limit_flattens_and_holds_on_the_next_day(
+    long_two: WorkerEnv, operator: RunCommand
+) -> None:
+    """It is Tuesday: Monday lost 700, and the Friday before does not count."""
+    (day,) = long_two.rows("SELECT trading_day FROM account")[0]
+    for days, result in ((1, -700), (4, -5000)):
+        long_two.execute(
+            "INSERT INTO account_day (account_id, trading_day, opening_balance, closing_balance) "
+            f"VALUES (20001, '{day - timedelta(days=days)}', 50000, {50000 + result})"
+        )
+    assert 0 == operator("accounts", "rules", "20001", "weekly_loss_limit=1000").status
+    entry = average(long_two)
+    watch_at(long_two, entry - 60)
+    assert 2 == long_two.venue.position(MNQ)
+    (account,) = operator("risk", "--json").json["accounts"]
+    assert 650 < Decimal({row["rule"]: row["used"] for row in account["rules"]}["weekly_loss_limit"])
+    watch_at(long_two, entry - 80)
+
+    assert 0 == long_two.venue.position(MNQ)
+    ((reason,),) = long_two.rows("SELECT reason FROM flatten_request WHERE flat_at IS NOT NULL")
+    assert "weekly loss limit: the week's result touched -1,000.00" in reason
+    assert [(day - timedelta(days=1),)] == long_two.rows("SELECT week_locked_on FROM account")
+    long_two.execute("DELETE FROM account_day")
+    assert "lifts 2026-03-13 17:00:00 Chicago" in denial_of_entry(long_two)
+    long_two.execute("UPDATE account SET week_locked_on = week_locked_on - 7, balance = day_opening_balance")
+    assert "" == denial_of_entry(long_two)
+
+
+def test_between_17_00_and_the_next_snapshot_the_day_that_ended_counts_for_the_week(long_two: WorkerEnv) -> None:
+    """Its row of account_day is written with the first balance of the new day."""
+    long_two.execute("UPDATE account SET trading_day = trading_day - 1, balance = 49400")
+    with long_two.ledger.engine.begin() as connection:
+        known = accounts.list_all(connection)
+        row = market_clock.read(connection)
+        assert row is not None
+        (snapshot,) = risk_snapshots.read(connection, known, row.clock, lambda _: lambda *_: None).values()
+
+    assert Decimal(-600) == snapshot.risk.earlier_week_result
