@@ -16,6 +16,7 @@ from shared.db.risk.risk_snapshots import RiskSnapshot
 from shared.domain.accounts.stage import Stage, parse_stage
 from shared.domain.risk.account_risk import loss_limit_level
 from shared.domain.risk.findings import RuleAction, chicago_time
+from shared.domain.risk.personal_limits import losses_in_row
 
 _BAR_WIDTH = 20
 _COLUMNS = ("rule", "used", "allowance", "headroom", "of_allowance")
@@ -116,6 +117,9 @@ def _list_headroom(snapshot: RiskSnapshot) -> Iterator[dict[str, Any]]:
     if book.max_trades_per_day is not None:
         trades = risk.trade_count_today + len(risk.open_entries)
         yield _rule_row("trades a day", Decimal(trades), Decimal(book.max_trades_per_day))
+    if book.max_consecutive_losses is not None:
+        losses = len(losses_in_row(risk.closed_trades))
+        yield _rule_row("losses in a row", Decimal(losses), Decimal(book.max_consecutive_losses))
     yield _rule_row("orders a minute", Decimal(risk.order_count_last_minute), Decimal(book.max_orders_per_minute))
 
 

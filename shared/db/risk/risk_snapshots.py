@@ -17,7 +17,7 @@ from shared.domain.market_data.contract import ROOTS, root_of_contract
 from shared.domain.market_data.product_family import family_of
 from shared.domain.orders.order import Direction, Side, direction_of
 from shared.domain.orders.protection import ExternalOrder, mark_protection
-from shared.domain.risk.account_risk import AccountRisk, Holding, OpenEntry
+from shared.domain.risk.account_risk import AccountRisk, ClosedTrade, Holding, OpenEntry
 from shared.domain.risk.rule_book import PRESETS, RuleBook, preset_for
 from shared.domain.risk.rule_changes import with_changes
 from shared.errors import RefusedError
@@ -44,6 +44,11 @@ _FACTS = text("""
     SELECT 'traded', account_id, '', count(*), NULL, NULL, NULL, NULL
     FROM orders WHERE role = 'ENTRY' AND filled_quantity > 0 AND state <> 'WORKING'
       AND created_at > now() - interval '1 day' AND submitted_market_at >= :day_began GROUP BY account_id
+    UNION ALL
+    SELECT 'closed_trade', account_id, '', sum(quantity), sum(gross_pnl - fees - commissions), NULL, NULL,
+           max(filled_market_at)
+    FROM fill WHERE account_id = ANY(:accounts) AND filled_market_at >= :day_began AND gross_pnl IS NOT NULL
+      AND NOT is_voided GROUP BY account_id, venue_order_id
     UNION ALL
     SELECT 'sent', account_id, '', count(*), NULL, NULL, NULL, min(submitted_at)
     FROM orders WHERE created_at > now() - interval '5 minutes' AND submitted_at > now() - interval '1 minute'
@@ -81,6 +86,7 @@ class _Facts:
     external_stop: list[Row[Any]] = field(default_factory=list)
     external_limit: list[Row[Any]] = field(default_factory=list)
     traded: list[Row[Any]] = field(default_factory=list)
+    closed_trade: list[Row[Any]] = field(default_factory=list)
     sent: list[Row[Any]] = field(default_factory=list)
     in_doubt: list[Row[Any]] = field(default_factory=list)
     flatten_request: list[Row[Any]] = field(default_factory=list)
@@ -196,6 +202,7 @@ def _to_account_risk(
     others: Sequence[Mapping[str, frozenset[Direction]]],
 ) -> AccountRisk:
     sent = facts.sent[0] if facts.sent else None
+    trades = (ClosedTrade(row.price, row.at) for row in facts.closed_trade)
     return AccountRisk(
         balance=account.balance,
         day_opening_balance=account.day_opening_balance if account.trading_day == day else account.balance,
@@ -208,6 +215,7 @@ def _to_account_risk(
         holdings=tuple(_to_holding(row, facts.stop, exit_price) for row in facts.held),
         open_entries=tuple(_to_open_entry(row) for row in facts.entry if row.n > 0),
         trade_count_today=facts.traded[0].n if facts.traded else 0,
+        closed_trades=tuple(sorted(trades, key=lambda trade: trade.closed_market_at)),
         order_count_last_minute=sent.n if sent else 0,
         oldest_order_market_at=clock.to_market(sent.at) if sent else None,
         days=tuple(row.price for row in facts.day),

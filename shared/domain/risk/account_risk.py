@@ -43,6 +43,14 @@ class OpenEntry:
     stop_risk: Decimal = Decimal(0)
 
 
+@dataclass(frozen=True, slots=True)
+class ClosedTrade:
+    """The result of one closing order after its costs, in dollars, and when its last fill was."""
+
+    result: Decimal
+    closed_market_at: datetime
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountRisk:
     """The facts about an account that the rules need, at one instant; None is a missing fact.
@@ -61,6 +69,7 @@ class AccountRisk:
     holdings: tuple[Holding, ...] = ()
     open_entries: tuple[OpenEntry, ...] = ()
     trade_count_today: int = 0  # entries of this trading day that are no longer among `open_entries`
+    closed_trades: tuple[ClosedTrade, ...] = ()  # of this trading day, oldest first
     order_count_last_minute: int = 0
     oldest_order_market_at: datetime | None = None  # of the orders in the last minute
     days: tuple[Decimal, ...] = ()
@@ -191,6 +200,7 @@ def start_next_day(risk: AccountRisk, reported: Decimal, *, ended_day_count: int
         is_profit_locked=False,
         is_reduced=False,
         trade_count_today=0,
+        closed_trades=(),
         days=risk.days if result is None else (*risk.days, result),
     )
 

@@ -14,7 +14,8 @@ def immediate_effects(
 ) -> list[str]:
     """Return each harm that the watch would do within a second after a change, with its figures.
 
-    That is a breach, a locked day, and positions reduced or flattened. Tighter rules that only block entries do none.
+    That is a breach, a locked day or week, a day that losses in a row have ended, and positions reduced or flattened.
+    Other rules that only block entries do none.
     `before` is None for an account that had no rules. While the open profit is unknown, that is the one effect.
     """
     risk, book = after
@@ -31,6 +32,7 @@ def _harms(risk: AccountRisk, book: RuleBook, market_now: datetime) -> dict[str,
         "daily_loss_limit": marked.is_day_locked,
         "daily_profit_target": marked.is_profit_locked,
         "weekly_loss_limit": marked.is_week_locked,
+        "max_consecutive_losses": True,
     }
     return dict(_list_harms(marked, book, market_now, {rule for rule, is_touched in touched.items() if is_touched}))
 

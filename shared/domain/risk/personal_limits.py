@@ -1,15 +1,28 @@
 """The personal limits: rules that a trader sets beyond those of the firm, all off by default."""
 
-from collections.abc import Iterator
-from datetime import datetime
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime, timedelta
 
+from shared.domain.counting import count_of
 from shared.domain.market_data.calendar import trading_day_at, trading_week_ends, trading_week_of
-from shared.domain.risk.account_risk import AccountRisk, next_day_end
+from shared.domain.risk.account_risk import AccountRisk, ClosedTrade, next_day_end
 from shared.domain.risk.findings import Finding, RuleAction, chicago_time, dollars, limited_finding
 from shared.domain.risk.rule_book import RuleBook
 
+_MINUTE = timedelta(minutes=1)
 # The rules whose findings also cancel the resting entries of the account.
-ENTRY_STOPS = frozenset({"daily_profit_target", "weekly_loss_limit"})
+ENTRY_STOPS = frozenset({"daily_profit_target", "weekly_loss_limit", "max_consecutive_losses", "loss_pause"})
+
+
+def losses_in_row(trades: Iterable[ClosedTrade]) -> list[ClosedTrade]:
+    """Return the losses since the last profit, oldest first; a trade that ended even is neither."""
+    losses: list[ClosedTrade] = []
+    for trade in trades:
+        if trade.result > 0:
+            losses = []
+        elif trade.result < 0:
+            losses.append(trade)
+    return losses
 
 
 def personal_findings(risk: AccountRisk, book: RuleBook, market_now: datetime) -> Iterator[Finding]:
@@ -32,4 +45,28 @@ def personal_findings(risk: AccountRisk, book: RuleBook, market_now: datetime) -
             f"weekly loss limit: the week's result touched -{dollars(book.weekly_loss_limit)} now or earlier; locked "
             f"until {chicago_time(lifts)}",
             lifts,
+        )
+    yield from _loss_row_findings(losses_in_row(risk.closed_trades), book, market_now)
+
+
+def _loss_row_findings(losses: Sequence[ClosedTrade], book: RuleBook, market_now: datetime) -> Iterator[Finding]:
+    most, pause = book.max_consecutive_losses, book.loss_pause
+    lost = f"{count_of(len(losses), 'trade')} lost in a row"
+    if most is not None and len(losses) >= most:
+        yield Finding(
+            "max_consecutive_losses",
+            RuleAction.BLOCK,
+            f"consecutive losses: {lost} today, and max_consecutive_losses is {most}",
+            next_day_end(market_now),
+        )
+    if pause is None or len(losses) < pause.after:
+        return
+    last = losses[-1].closed_market_at
+    if market_now < last + pause.lasts:
+        yield Finding(
+            "loss_pause",
+            RuleAction.BLOCK,
+            f"loss pause: {lost}, the last at {chicago_time(last)}, and loss_pause allows no entry for "
+            f"{count_of(pause.lasts // _MINUTE, 'minute')} after it",
+            last + pause.lasts,
         )

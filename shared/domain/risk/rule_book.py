@@ -39,6 +39,14 @@ class NewsWindow:
     blocks_micros: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class LossPause:
+    """A pause without entries after each loss from the `after`-th in a row on."""
+
+    after: int
+    lasts: timedelta
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuleBook:
     """The rules of one account. Money is in dollars; None switches a rule off.
@@ -83,6 +91,8 @@ class RuleBook:
     # The personal limits of the trader.
     daily_profit_target: Decimal | None = None  # of a day, open profit included; reached, the day is over
     weekly_loss_limit: Decimal | None = None  # of a trading week, open profit included; touched, the week is over
+    max_consecutive_losses: int | None = None  # trades of a day that lose in a row; reached, the day is over
+    loss_pause: LossPause | None = None
 
     def __post_init__(self) -> None:
         shares = [(name, share) for name in _SHARES if (share := getattr(self, name)) is not None]

@@ -9,7 +9,7 @@ from typing import Any
 
 from shared.domain.accounts.stage import Stage
 from shared.domain.market_data.contract import ROOTS
-from shared.domain.risk.rule_book import NewsWindow, RuleBook, ScalingStep
+from shared.domain.risk.rule_book import LossPause, NewsWindow, RuleBook, ScalingStep
 from shared.errors import RefusedError
 
 _NONE = "none"
@@ -19,7 +19,7 @@ _SHARE = re.compile(r"[0-9]?\.?[0-9]{1,6}")
 _COUNT = re.compile(r"[0-9]{1,6}")
 _HOURS = re.compile(r"(?P<opens>[0-9]{2}:[0-9]{2})\s*-\s*(?P<ends>[0-9]{2}:[0-9]{2})")
 _SCALING_STEP = re.compile(r"(?P<minis>[0-9]{1,3})(\s+(?P<edge>from|above)\s+(?P<balance>[0-9]{1,9}(\.[0-9]{1,2})?))?")
-_LONGEST_NEWS_MINUTES = 24 * 60
+_LONGEST_MINUTES = 24 * 60  # of a pause, or beside a news event
 
 
 def _parse_money(text: str) -> Decimal:
@@ -92,10 +92,17 @@ def _parse_window(text: str) -> NewsWindow:
     if not name or at.tzinfo is None or more not in ([], ["micros"]):
         raise ValueError(text)
     minutes = [_parse_count(part) if part != "0" else 0 for part in (before, after)]
-    if max(minutes) > _LONGEST_NEWS_MINUTES:
+    if max(minutes) > _LONGEST_MINUTES:
         raise ValueError(text)
     earliest, latest = (timedelta(minutes=each) for each in minutes)
     return NewsWindow(name, at, earliest, latest, blocks_micros=bool(more))
+
+
+def _parse_loss_pause(text: str) -> LossPause:
+    losses, minutes = (_parse_count(part.strip()) for part in text.split(","))
+    if minutes > _LONGEST_MINUTES:
+        raise ValueError(text)
+    return LossPause(losses, timedelta(minutes=minutes))
 
 
 def _allow_none(parse: Callable[[str], object], none: object = None) -> Callable[[str], object]:
@@ -113,6 +120,10 @@ def _format_yes_no(value: bool) -> str:  # noqa: FBT001  # the value itself
 def _format_hours(value: tuple[time, time]) -> str:
     opens, ends = value
     return f"{opens:%H:%M}-{ends:%H:%M}"
+
+
+def _format_loss_pause(value: LossPause) -> str:
+    return f"{value.after}, {value.lasts // timedelta(minutes=1)}"
 
 
 def _format_scaling_plan(value: tuple[ScalingStep, ...]) -> str:
@@ -191,6 +202,13 @@ _RULES = {
     ),
     "daily_profit_target": _Rule(_allow_none(_parse_money_above_zero), _DOLLARS_OR_NONE, _OURS),
     "weekly_loss_limit": _Rule(_allow_none(_parse_money_above_zero), _DOLLARS_OR_NONE, _OURS),
+    "max_consecutive_losses": _Rule(_allow_none(_parse_count), f"{_A_COUNT}, or none", _OURS),
+    "loss_pause": _Rule(
+        _allow_none(_parse_loss_pause),
+        "losses in a row and minutes without an entry such as '2, 15', or none",
+        _OURS,
+        _format_loss_pause,
+    ),
     "forbid_opposite_sides": _Rule(_parse_yes_no, "yes or no", _FIRM, _format_yes_no),
     "warn_at": _Rule(_parse_share, _A_SHARE, _OURS),
     "block_at": _Rule(_parse_share, _A_SHARE, _OURS),

@@ -8,6 +8,8 @@ import pytest
 from shared.db.accounts import accounts
 from shared.db.market_data import market_clock
 from shared.db.risk import risk_snapshots
+from shared.domain.orders.order import OrderType, Side
+from shared.ledger.jobs.orders import EnterManually
 from shared.ledger.jobs.risk import WatchAccounts
 from tests.fixtures.alert_steps import average, hold
 from tests.fixtures.operator import RunCommand
@@ -99,3 +101,51 @@ def test_between_17_00_and_the_next_snapshot_the_day_that_ended_counts_for_the_w
         (snapshot,) = risk_snapshots.read(connection, known, row.clock, lambda _: lambda *_: None).values()
 
     assert Decimal(-600) == snapshot.risk.earlier_week_result
+
+
+def test_losing_trades_in_a_row_pause_entries_then_end_the_day(worker_env: WorkerEnv, operator: RunCommand) -> None:
+    """Each trade closes two contracts by one order; the costs alone make a loss of a trade that ended even."""
+    changed = operator("accounts", "rules", "20001", "max_consecutive_losses=2", "loss_pause=1, 15")
+    assert 0 == changed.status, changed
+    lose(worker_env)
+
+    assert "loss pause: 1 trade lost in a row" in denial_of_entry(worker_env)
+    operator("accounts", "rules", "20001", "loss_pause=none")
+    lose(worker_env)
+    assert "2 trades lost in a row today, and max_consecutive_losses is 2" in denial_of_entry(worker_env)
+    (account,) = operator("risk", "--json").json["accounts"]
+    assert "2" == {row["rule"]: row["used"] for row in account["rules"]}["losses in a row"]
+    worker_env.execute("UPDATE fill SET filled_market_at = filled_market_at - interval '1 day'")
+    assert "" == denial_of_entry(worker_env)
+
+
+def test_a_pause_after_losses_cancels_a_resting_entry(worker_env: WorkerEnv, operator: RunCommand) -> None:
+    lose(worker_env)
+    entry = EnterManually(
+        account_id=20001,
+        symbol="MNQ",
+        side=Side.BUY,
+        type=OrderType.LIMIT,
+        quantity=1,
+        stop_loss_ticks=40,
+        limit_price=str(Decimal(worker_env.rows("SELECT max(price) FROM fill")[0][0]) - 200),
+    )
+    state, _, error = worker_env.run(entry)
+    assert "succeeded" == state, error
+    assert 0 == operator("accounts", "rules", "20001", "loss_pause=1, 15").status
+    worker_env.run(WatchAccounts())
+
+    assert [("CANCELLED",)] == worker_env.rows("SELECT state FROM orders WHERE type = 'LIMIT' AND role = 'ENTRY'")
+    ((reason,),) = worker_env.rows(
+        "SELECT order_change.reason FROM order_change JOIN orders ON orders.id = order_id WHERE role = 'ENTRY'"
+    )
+    assert "loss pause: 1 trade lost in a row" in reason
+
+
+def lose(worker_env: WorkerEnv) -> None:
+    """Buy two contracts and close them ten points lower."""
+    hold(worker_env, 2)
+    worker_env.venue.move_price(average(worker_env) - 10)
+    worker_env.critical_alert()
+    worker_env.run_due_jobs()
+    assert 0 == worker_env.venue.position(MNQ)

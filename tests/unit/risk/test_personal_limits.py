@@ -1,16 +1,17 @@
 """The personal limits: what a trader forbids the account beyond the firm's rules."""
 
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 
 import pytest
 
 from shared.domain.market_data.calendar import trading_day_at, trading_week_ends, trading_week_of
-from shared.domain.risk.account_risk import AccountRisk, mark_touched_limits
+from shared.domain.risk.account_risk import AccountRisk, ClosedTrade, mark_touched_limits
 from shared.domain.risk.account_rules import check_account
 from shared.domain.risk.change_effects import immediate_effects
 from shared.domain.risk.findings import Finding, RuleAction
+from shared.domain.risk.personal_limits import losses_in_row
 from shared.domain.risk.rule_book import RuleBook
 from shared.domain.risk.rule_changes import with_changes
 from tests.fixtures.account_risks import COMBINE, NOON, TODAY, chicago, held, next_day, risk, rules_of
@@ -140,3 +141,70 @@ def test_a_trading_week_begins_on_sunday_evening_and_ends_on_friday_at_17_00(at:
     found = trading_week_of(trading_day_at(chicago(at)))
 
     assert (date.fromisoformat(week), chicago(ends)) == (found, trading_week_ends(found))
+
+
+def trades(*results: str) -> AccountRisk:
+    """Return the risk of an account whose trades had these results, a minute apart, the last at 12:00."""
+    last = len(results) - 1
+    closed = (
+        ClosedTrade(Decimal(result), NOON - timedelta(minutes=last - index)) for index, result in enumerate(results)
+    )
+    return replace(risk(), closed_trades=tuple(closed))
+
+
+@pytest.mark.parametrize(
+    ("results", "count"),
+    [
+        ((), 0),
+        (("-5", "-0.01"), 2),
+        (("-5", "3", "-1"), 1),
+        (("-5", "-1", "0.01"), 0),
+        (("-5", "0", "-1", "0"), 2),
+    ],
+)
+def test_a_profit_ends_the_row_of_losses_and_an_even_trade_counts_for_nothing(
+    results: tuple[str, ...], count: int
+) -> None:
+    assert count == len(losses_in_row(trades(*results).closed_trades))
+
+
+def test_losses_in_a_row_forbid_entries_until_17_00() -> None:
+    book = with_changes(COMBINE, {"max_consecutive_losses": "3"})
+    finding = only_finding(violations_of(now=trades("-10", "-20", "0", "-5"), book=book))
+
+    assert ("max_consecutive_losses", DAY_END) == (finding.rule, finding.lifts_market_at)
+    assert "3 trades lost in a row today, and max_consecutive_losses is 3" in finding.message
+    assert [] == violations_of(now=trades("-10", "-20"), book=book)
+    assert [] == violations_of(now=next_day(trades("-10", "-20", "-5")), book=book)
+    holding = replace(trades("-10", "-20", "-5"), holdings=(held("MNQ", 1),))
+    assert [RuleAction.BLOCK] == [one.action for one in findings_of(holding, book)], "nothing is closed"
+
+
+@pytest.mark.parametrize(
+    ("results", "minutes_later", "is_forbidden"),
+    [
+        (("-10",), 0, False),
+        (("-10", "-10"), 0, True),
+        (("-10", "-10"), 14, True),
+        (("-10", "-10"), 15, False),
+        (("-10", "-10", "-10"), 14, True),
+        (("-10", "-10", "10"), 0, False),
+    ],
+)
+def test_a_loss_pause_lasts_for_its_minutes_after_the_last_loss(
+    results: tuple[str, ...],
+    minutes_later: int,
+    is_forbidden: bool,  # noqa: FBT001
+) -> None:
+    book = with_changes(COMBINE, {"loss_pause": "2, 15"})
+    found = violations_of(now=trades(*results), book=book, at=NOON + timedelta(minutes=minutes_later))
+
+    assert is_forbidden == (["loss_pause"] == rules_of(found))
+    assert {NOON + timedelta(minutes=15)} >= {finding.lifts_market_at for finding in found}
+
+
+def test_losses_that_end_the_day_at_once_ask_first_and_a_pause_does_not() -> None:
+    now = trades("-10", "-10")
+    for name, value, count in (("max_consecutive_losses", "2", 1), ("loss_pause", "2, 15", 0)):
+        effects = immediate_effects((now, COMBINE), (now, with_changes(COMBINE, {name: value})), NOON)
+        assert count == len(effects)

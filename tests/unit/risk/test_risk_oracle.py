@@ -12,6 +12,7 @@ from shared.domain.market_data.calendar import calendar_of, trading_day_at, trad
 from shared.domain.orders.order import Side
 from shared.domain.risk.account_risk import (
     AccountRisk,
+    ClosedTrade,
     Holding,
     OpenEntry,
     day_result,
@@ -37,7 +38,7 @@ from tests.fixtures.plain_firm import (
     Step,
 )
 
-PERSONAL_RULES = {"daily_profit_target", "weekly_loss_limit"}
+PERSONAL_RULES = {"daily_profit_target", "weekly_loss_limit", "max_consecutive_losses", "loss_pause"}
 
 
 class Ours:
@@ -68,6 +69,10 @@ class Ours:
             self.clock = until
         held = tuple(self._held(root, lots) for root, lots in self.lots.items() if lots)
         exact = Decimal(balance.numerator) / balance.denominator
+        result = exact - (self.now.balance or 0)
+        if result:
+            trades = (*self.now.closed_trades, ClosedTrade(result, self.clock))
+            self.now = replace(self.now, closed_trades=trades)
         self.now = mark_touched_limits(replace(self.now, balance=exact, holdings=held), self.book)
 
     def _end_day(self) -> None:
@@ -130,7 +135,13 @@ def path_of(steps: st.SearchStrategy[Step]) -> st.SearchStrategy[list[tuple[Step
 @given(
     st.tuples(st.sampled_from(["combine", "express"]), st.sampled_from([50_000, 100_000, 150_000])),
     st.sampled_from([None, 1_000, 3_000]),
-    st.builds(OwnLimits, target=st.sampled_from([None, 750, 1_500]), weekly=st.sampled_from([None, 1_000, 1_750])),
+    st.builds(
+        OwnLimits,
+        target=st.sampled_from([None, 750, 1_500]),
+        weekly=st.sampled_from([None, 1_000, 1_750]),
+        losses=st.sampled_from([None, 2, 3]),
+        pause=st.sampled_from([None, (1, 2), (2, 20)]),
+    ),
     st.tuples(days, minutes),
     st.one_of(path_of(busy_day), path_of(many_days)),
 )
@@ -149,6 +160,8 @@ def test_our_rules_and_the_plain_reading_agree_after_every_step(
             "daily_loss_limit": str(daily or "none"),
             "daily_profit_target": str(own.target or "none"),
             "weekly_loss_limit": str(own.weekly or "none"),
+            "max_consecutive_losses": str(own.losses or "none"),
+            "loss_pause": "none" if own.pause is None else f"{own.pause[0]}, {own.pause[1]}",
             "max_quantity": "1000",
             "max_orders_per_minute": "1000",
         },

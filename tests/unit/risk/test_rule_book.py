@@ -9,7 +9,7 @@ import pytest
 
 from shared.domain.accounts.stage import Stage
 from shared.domain.market_data.product_family import family_of, is_equity_index
-from shared.domain.risk.rule_book import PRESETS, SIZES, NewsWindow, RuleBook, ScalingStep, preset_for
+from shared.domain.risk.rule_book import PRESETS, SIZES, LossPause, NewsWindow, RuleBook, ScalingStep, preset_for
 from shared.domain.risk.rule_changes import describe_rules, with_changes
 from shared.errors import RefusedError
 from tests.fixtures.account_risks import COMBINE, EXPRESS
@@ -158,6 +158,9 @@ def test_a_mini_and_its_micro_are_one_family_and_an_unknown_root_is_its_own() ->
         ("daily_profit_target", "600", Decimal(600)),
         ("daily_profit_target", "none", None),
         ("weekly_loss_limit", "1200.50", Decimal("1200.50")),
+        ("max_consecutive_losses", "3", 3),
+        ("loss_pause", "2, 15", LossPause(2, timedelta(minutes=15))),
+        ("loss_pause", "none", None),
     ],
 )  # fmt: skip
 def test_a_rule_is_changed_by_text(name: str, text: str, expected: object) -> None:
@@ -201,6 +204,9 @@ def test_a_rule_is_changed_by_text(name: str, text: str, expected: object) -> No
         ("warn_at", "none"),
         ("warn_at", "1.01"),
         ("daily_profit_target", "0"),
+        ("loss_pause", "2"),
+        ("loss_pause", "0, 15"),
+        ("loss_pause", "2, 1441"),
     ],
 )
 def test_an_invalid_value_is_refused_with_its_rule_and_a_hint(name: str, text: str) -> None:
@@ -240,7 +246,11 @@ def test_shares_may_be_equal_and_are_checked_after_all_changes() -> None:
 def test_a_described_book_can_be_parsed_again(book: RuleBook) -> None:
     full = with_changes(
         book,
-        {"trading_hours": "18:00-02:00", "news": "CPI, 2026-12-10T13:30Z, 5, 6, micros; NFP, 2026-12-04T13:30Z, 5, 5"},
+        {
+            "loss_pause": "2, 15",
+            "trading_hours": "18:00-02:00",
+            "news": "CPI, 2026-12-10T13:30Z, 5, 6, micros; NFP, 2026-12-04T13:30Z, 5, 5",
+        },
     )
     for each in (book, full):
         values = {rule: value for rule, value, _ in describe_rules(each)}
