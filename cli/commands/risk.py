@@ -114,6 +114,10 @@ def _list_headroom(snapshot: RiskSnapshot) -> Iterator[dict[str, Any]]:
         held = sum(book.count_micros(one.root, abs(one.quantity)) for one in risk.holdings)
         working = sum(book.count_micros(one.root, one.quantity) for one in risk.open_entries)
         yield _rule_row("contracts (micros)", Decimal(held + working), Decimal(book.max_micros(opening)))
+    for root, most in book.max_by_root:
+        held = sum(abs(one.quantity) for one in risk.holdings if one.root == root)
+        working = sum(one.quantity for one in risk.open_entries if one.root == root)
+        yield _rule_row(f"contracts of {root}", Decimal(held + working), Decimal(most))
     if book.max_trades_per_day is not None:
         trades = risk.trade_count_today + len(risk.open_entries)
         yield _rule_row("trades a day", Decimal(trades), Decimal(book.max_trades_per_day))

@@ -12,6 +12,7 @@ from shared.domain.orders.order import MIN_TICKS, Direction, Side
 from shared.domain.risk.account_risk import AccountRisk, Holding, OpenEntry, loss_limit_level, next_day_end
 from shared.domain.risk.account_rules import limit_findings
 from shared.domain.risk.findings import Finding, RuleAction, chicago_time
+from shared.domain.risk.personal_limits import root_findings
 from shared.domain.risk.rule_book import RuleBook
 from shared.errors import OutsideCalendarError
 
@@ -109,7 +110,10 @@ def _working_quantity(risk: AccountRisk, side: Side, contract_id: str) -> int:
 def _size_findings(entry: SizedEntry, risk: AccountRisk, book: RuleBook, market_now: datetime) -> Iterator[Finding]:
     if not 1 <= entry.quantity <= book.max_quantity:
         yield _forbid("max_quantity", f"quantity {entry.quantity} is not between 1 and {book.max_quantity} an order")
-    if only_reduces(entry, risk) or risk.day_opening_balance is None:
+    if only_reduces(entry, risk):
+        return
+    yield from root_findings(entry.contract.root, entry.side, entry.quantity, risk, book)
+    if risk.day_opening_balance is None:
         return
     # Every position counts, long or short, and so do working entries on the entry's side. Source: venue.md section 9.
     held = sum(book.count_micros(holding.root, abs(holding.quantity)) for holding in risk.holdings)

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 from shared.domain.counting import count_of
 from shared.domain.market_data.calendar import trading_day_at, trading_week_ends, trading_week_of
+from shared.domain.orders.order import Side
 from shared.domain.risk.account_risk import AccountRisk, ClosedTrade, next_day_end
 from shared.domain.risk.findings import Finding, RuleAction, chicago_time, dollars, limited_finding
 from shared.domain.risk.rule_book import RuleBook
@@ -47,6 +48,20 @@ def personal_findings(risk: AccountRisk, book: RuleBook, market_now: datetime) -
             lifts,
         )
     yield from _loss_row_findings(losses_in_row(risk.closed_trades), book, market_now)
+
+
+def root_findings(root: str, side: Side, quantity: int, risk: AccountRisk, book: RuleBook) -> Iterator[Finding]:
+    """Yield a finding if an entry would exceed the most contracts of its root, positions and its own side included."""
+    most = dict(book.max_by_root).get(root)
+    held = sum(abs(holding.quantity) for holding in risk.holdings if holding.root == root)
+    working = sum(order.quantity for order in risk.open_entries if order.root == root and order.side is side)
+    if most is not None and held + working + quantity > most:
+        yield Finding(
+            "max_by_root",
+            RuleAction.BLOCK,
+            f"contracts of {root}: {held} held, {working} working to {side} and {quantity} requested are more than the "
+            f"{most} of max_by_root",
+        )
 
 
 def _loss_row_findings(losses: Sequence[ClosedTrade], book: RuleBook, market_now: datetime) -> Iterator[Finding]:

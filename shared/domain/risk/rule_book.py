@@ -93,6 +93,7 @@ class RuleBook:
     weekly_loss_limit: Decimal | None = None  # of a trading week, open profit included; touched, the week is over
     max_consecutive_losses: int | None = None  # trades of a day that lose in a row; reached, the day is over
     loss_pause: LossPause | None = None
+    max_by_root: tuple[tuple[str, int], ...] = ()  # root and contracts; a root that is not among them has no limit
 
     def __post_init__(self) -> None:
         shares = [(name, share) for name in _SHARES if (share := getattr(self, name)) is not None]

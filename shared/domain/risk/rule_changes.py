@@ -105,6 +105,14 @@ def _parse_loss_pause(text: str) -> LossPause:
     return LossPause(losses, timedelta(minutes=minutes))
 
 
+def _parse_max_by_root(text: str) -> tuple[tuple[str, int], ...]:
+    pairs = (part.split() for part in text.split(","))
+    found = {root.upper(): _parse_count(count) for root, count in pairs}
+    if len(found) != text.count(",") + 1 or not found.keys() <= ROOTS.keys():
+        raise ValueError(text)
+    return tuple(found.items())
+
+
 def _allow_none(parse: Callable[[str], object], none: object = None) -> Callable[[str], object]:
     return lambda text: none if text.lower() == _NONE else parse(text)
 
@@ -124,6 +132,10 @@ def _format_hours(value: tuple[time, time]) -> str:
 
 def _format_loss_pause(value: LossPause) -> str:
     return f"{value.after}, {value.lasts // timedelta(minutes=1)}"
+
+
+def _format_max_by_root(value: tuple[tuple[str, int], ...]) -> str:
+    return ", ".join(f"{root} {count}" for root, count in value)
 
 
 def _format_scaling_plan(value: tuple[ScalingStep, ...]) -> str:
@@ -208,6 +220,12 @@ _RULES = {
         "losses in a row and minutes without an entry such as '2, 15', or none",
         _OURS,
         _format_loss_pause,
+    ),
+    "max_by_root": _Rule(
+        _allow_none(_parse_max_by_root, ()),
+        "roots, each with a whole number of contracts, such as 'MNQ 3, ES 1', or none",
+        _OURS,
+        _format_max_by_root,
     ),
     "forbid_opposite_sides": _Rule(_parse_yes_no, "yes or no", _FIRM, _format_yes_no),
     "warn_at": _Rule(_parse_share, _A_SHARE, _OURS),

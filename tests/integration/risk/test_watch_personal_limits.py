@@ -142,6 +142,18 @@ def test_a_pause_after_losses_cancels_a_resting_entry(worker_env: WorkerEnv, ope
     assert "loss pause: 1 trade lost in a row" in reason
 
 
+def test_the_contracts_of_a_root_are_limited(long_two: WorkerEnv, operator: RunCommand) -> None:
+    assert 0 == operator("accounts", "rules", "20001", "max_by_root=MNQ 3, ES 1").status
+
+    assert "" == denial_of_entry(long_two)
+    denied = denial_of_entry(long_two)
+    assert "contracts of MNQ: 3 held, 0 working to BUY and 1 requested are more than the 3 of max_by_root" in denied
+    assert "contracts of MNQ" in operator("risk").out
+    long_two.critical_alert()
+    long_two.run_due_jobs()
+    assert 0 == long_two.venue.position(MNQ)
+
+
 def lose(worker_env: WorkerEnv) -> None:
     """Buy two contracts and close them ten points lower."""
     hold(worker_env, 2)

@@ -7,14 +7,16 @@ from decimal import Decimal
 import pytest
 
 from shared.domain.market_data.calendar import trading_day_at, trading_week_ends, trading_week_of
-from shared.domain.risk.account_risk import AccountRisk, ClosedTrade, mark_touched_limits
+from shared.domain.orders.order import Side
+from shared.domain.risk.account_risk import AccountRisk, ClosedTrade, OpenEntry, mark_touched_limits
 from shared.domain.risk.account_rules import check_account
 from shared.domain.risk.change_effects import immediate_effects
+from shared.domain.risk.entry_rules import SizedEntry
 from shared.domain.risk.findings import Finding, RuleAction
 from shared.domain.risk.personal_limits import losses_in_row
 from shared.domain.risk.rule_book import RuleBook
 from shared.domain.risk.rule_changes import with_changes
-from tests.fixtures.account_risks import COMBINE, NOON, TODAY, chicago, held, next_day, risk, rules_of
+from tests.fixtures.account_risks import COMBINE, NOON, TODAY, chicago, contract, held, next_day, risk, rules_of
 from tests.fixtures.entry_rules import BUY, only_finding, violations_of
 
 DAY_END = chicago("2026-11-24T17:00")
@@ -208,3 +210,34 @@ def test_losses_that_end_the_day_at_once_ask_first_and_a_pause_does_not() -> Non
     for name, value, count in (("max_consecutive_losses", "2", 1), ("loss_pause", "2, 15", 0)):
         effects = immediate_effects((now, COMBINE), (now, with_changes(COMBINE, {name: value})), NOON)
         assert count == len(effects)
+
+
+@pytest.mark.parametrize(
+    ("entry", "expected"),
+    [
+        (replace(BUY, quantity=1), []),
+        (replace(BUY, quantity=2), ["max_by_root"]),
+        (replace(BUY, contract=contract("NQ"), quantity=1), []),
+        (replace(BUY, contract=contract("ES"), quantity=2), ["max_by_root"]),
+        (replace(BUY, side=Side.SELL, quantity=1), []),
+        (replace(BUY, side=Side.SELL, quantity=4), ["max_by_root"]),
+    ],
+)
+def test_the_contracts_of_a_root_are_limited_with_those_held_and_working_on_the_side(
+    entry: SizedEntry, expected: list[str]
+) -> None:
+    """One MNQ is held and one to buy is working; a sale of one only closes."""
+    book = with_changes(COMBINE, {"max_by_root": "MNQ 3, ES 1"})
+    working = OpenEntry(contract("MNQ").id, "MNQ", Side.BUY, 1)
+    now = replace(risk(), holdings=(held("MNQ", 1),), open_entries=(working,))
+
+    assert expected == rules_of(violations_of(entry, now, book))
+
+
+def test_the_figures_of_a_root_are_named() -> None:
+    book = with_changes(COMBINE, {"max_by_root": "MNQ 3"})
+    now = replace(risk(), holdings=(held("MNQ", 3),))
+
+    assert "contracts of MNQ: 3 held, 0 working to BUY and 1 requested are more than the 3 of max_by_root" == (
+        only_finding(violations_of(BUY, now, book)).message
+    )

@@ -38,7 +38,7 @@ from tests.fixtures.plain_firm import (
     Step,
 )
 
-PERSONAL_RULES = {"daily_profit_target", "weekly_loss_limit", "max_consecutive_losses", "loss_pause"}
+PERSONAL_RULES = {"daily_profit_target", "weekly_loss_limit", "max_consecutive_losses", "loss_pause", "max_by_root"}
 
 
 class Ours:
@@ -141,6 +141,7 @@ def path_of(steps: st.SearchStrategy[Step]) -> st.SearchStrategy[list[tuple[Step
         weekly=st.sampled_from([None, 1_000, 1_750]),
         losses=st.sampled_from([None, 2, 3]),
         pause=st.sampled_from([None, (1, 2), (2, 20)]),
+        by_root=st.sampled_from([{}, {"MNQ": 20}, {"NQ": 2, "MES": 30}]),
     ),
     st.tuples(days, minutes),
     st.one_of(path_of(busy_day), path_of(many_days)),
@@ -162,6 +163,7 @@ def test_our_rules_and_the_plain_reading_agree_after_every_step(
             "weekly_loss_limit": str(own.weekly or "none"),
             "max_consecutive_losses": str(own.losses or "none"),
             "loss_pause": "none" if own.pause is None else f"{own.pause[0]}, {own.pause[1]}",
+            "max_by_root": ", ".join(f"{root} {most}" for root, most in own.by_root.items()) or "none",
             "max_quantity": "1000",
             "max_orders_per_minute": "1000",
         },
@@ -180,5 +182,6 @@ def test_our_rules_and_the_plain_reading_agree_after_every_step(
             session = calendar_of("equity").session_at(ours.clock)
             least = RuleAction.BLOCK if ours.now.is_flat else RuleAction.FLATTEN
             assert least <= strongest_action(check_account(ours.now, book, ours.clock, session))
-        locks = set() if plain.is_exit(*probe) else plain.personal_locks()
+        locks = plain.personal_locks() | ({"max_by_root"} if plain.exceeds_root(*probe) else set())
+        locks = set() if plain.is_exit(*probe) else locks
         assert (index, locks) == (index, forbidden & PERSONAL_RULES)

@@ -161,6 +161,8 @@ def test_a_mini_and_its_micro_are_one_family_and_an_unknown_root_is_its_own() ->
         ("max_consecutive_losses", "3", 3),
         ("loss_pause", "2, 15", LossPause(2, timedelta(minutes=15))),
         ("loss_pause", "none", None),
+        ("max_by_root", "mnq 3,  ES 1", (("MNQ", 3), ("ES", 1))),
+        ("max_by_root", "none", ()),
     ],
 )  # fmt: skip
 def test_a_rule_is_changed_by_text(name: str, text: str, expected: object) -> None:
@@ -205,6 +207,10 @@ def test_a_rule_is_changed_by_text(name: str, text: str, expected: object) -> No
         ("warn_at", "1.01"),
         ("daily_profit_target", "0"),
         ("loss_pause", "2"),
+        ("max_by_root", "MNQ"),
+        ("max_by_root", "MNQ 0"),
+        ("max_by_root", "XYZ 3"),
+        ("max_by_root", "MNQ 3, MNQ 2"),
         ("loss_pause", "0, 15"),
         ("loss_pause", "2, 1441"),
     ],
@@ -248,6 +254,7 @@ def test_a_described_book_can_be_parsed_again(book: RuleBook) -> None:
         book,
         {
             "loss_pause": "2, 15",
+            "max_by_root": "MNQ 3, ES 1",
             "trading_hours": "18:00-02:00",
             "news": "CPI, 2026-12-10T13:30Z, 5, 6, micros; NFP, 2026-12-04T13:30Z, 5, 5",
         },
