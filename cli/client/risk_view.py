@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import click
@@ -107,21 +108,26 @@ def may_close(account: AccountRow, *, is_simulated: bool) -> bool:
     return is_simulated or account.live_orders or account.live_since_at is not None
 
 
+def describe_lock_out(account: AccountRow, market_now: datetime) -> str | None:
+    """Return the end of an account's lock-out, in Chicago's time; None if it is not locked out."""
+    until = account.locked_out_until_market_at
+    return chicago_time(until) if until is not None and market_now < until else None
+
+
 def list_alarms(connection: Connection) -> list[str]:
-    """Return the alarms of all accounts; see `describe_alarms`."""
+    """Return a line for each account that trades real money, is halted or is locked out."""
     row = market_clock.read(connection)
-    return describe_alarms(accounts.list_all(connection), is_simulated=row is not None and row.kind != "live")
-
-
-def describe_alarms(known: Sequence[AccountRow], *, is_simulated: bool) -> list[str]:
-    """Return a line for each account that trades real money or is halted."""
+    if row is None:
+        return []  # before the first `tickwork up`, which adds the accounts
     found = []
-    for one in known:
+    for one in accounts.list_all(connection):
         alarms = []
-        if one.live_status(is_simulated=is_simulated) == "LIVE":
+        if one.live_status(is_simulated=row.kind != "live") == "LIVE":
             alarms.append("LIVE: orders reach real money")
         if one.halt is not None:
             alarms.append(f"HALTED: {one.halt}")
+        if (until := describe_lock_out(one, row.clock.now())) is not None:
+            alarms.append(f"LOCKED OUT until {until}")
         if alarms:
             found.append(f"Account {one.id} ({one.name}) is {'; '.join(alarms)}.")
     return found

@@ -1,4 +1,4 @@
-"""`tickwork accounts audit` and `accounts clear-breach`: what people changed, and a false breach taken back."""
+"""`tickwork accounts audit`, `clear-breach` and `lock-out`: the acts of people, and two of them."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -7,18 +7,23 @@ from typing import Any
 import click
 from sqlalchemy import Connection
 
-from cli.client.change_check import current_actor, foresee
+from cli.client.change_check import confirm, current_actor, foresee
 from cli.client.lookup import resolve_account
+from cli.client.risk_view import require_market
 from cli.client.stack import begin, connect, load_stack_settings
 from cli.console.output import print_json, print_table
-from cli.console.params import json_option
+from cli.console.params import json_option, reason_option, yes_option
 from shared.config import Settings
 from shared.db.accounts import accounts, audit
 from shared.db.accounts.accounts import AccountRow
+from shared.db.accounts.lock_outs import lock_out
 from shared.db.orders import fills
 from shared.domain.risk.account_risk import loss_limit_level, mark_touched_limits
+from shared.domain.risk.findings import chicago_time
+from shared.domain.risk.personal_limits import parse_lock_out
 from shared.errors import RefusedError
 
+_LONG = timedelta(days=7)  # of a lock-out
 _BALANCE_LAGS_BY = timedelta(seconds=5)  # behind the fills that the venue reports
 _COLUMNS = ("happened_at", "account", "act", "before", "after", "who", "origin", "reason")
 
@@ -30,7 +35,8 @@ _COLUMNS = ("happened_at", "account", "act", "before", "after", "who", "origin",
 def list_audit(account: str | None, limit: int, *, as_json: bool) -> None:
     """List the acts on ACCOUNT, or on all, newest first. Show who acted, from where, the values and the reason.
 
-    They are changes of rules, high-water marks, default stops and live orders, halts, resumes and cleared breaches.
+    They are changes of rules, high-water marks, default stops and live orders, halts, resumes, lock-outs and cleared
+    breaches.
     """
     with connect() as connection:
         chosen = None if account is None else resolve_account(connection, account).id
@@ -74,6 +80,38 @@ def clear_breach(account: str, reason: str, *, as_json: bool) -> None:
         click.echo(
             f"The breach of account {row.id} ({row.name}) is cleared; `tickwork risk` shows whether it may enter."
         )
+
+
+@click.command("lock-out")
+@click.argument("account")
+@click.argument("until")
+@reason_option
+@yes_option
+@json_option
+def lock_out_account(account: str, until: str, *, reason: str | None, yes: bool, as_json: bool) -> None:
+    """Let an account enter nothing until a time. Nothing shortens or lifts that; the same command prolongs it.
+
+    UNTIL is HH:MM of Chicago's clock, today or tomorrow, or an instant with its offset such as
+    2026-12-01T08:30-06:00. Exits pass, and the watch cancels resting entries. More than a week asks for confirmation.
+    """
+    with connect() as connection:
+        found = resolve_account(connection, account)
+        market_now = require_market(connection).clock.now()
+    until_market_at = parse_lock_out(until, market_now)
+    ends = chicago_time(until_market_at)
+    if until_market_at > market_now + _LONG and not yes:
+        confirm(
+            f"Account {found.id} ({found.name}) will enter nothing until {ends}, and nothing lifts that. Lock it out?",
+            "lock it out",
+            as_json=as_json,
+        )
+    with begin() as connection:
+        row = accounts.lock(connection, found.id) or found
+        lock_out(connection, row, current_actor(), until_market_at, reason)
+    if as_json:
+        print_json({"id": row.id, "name": row.name, "locked_out_until_market_at": until_market_at})
+    else:
+        click.echo(f"Account {row.id} ({row.name}) enters nothing until {ends}; exits pass.")
 
 
 def _require_no_breach(connection: Connection, settings: Settings, row: AccountRow) -> None:

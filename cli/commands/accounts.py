@@ -9,9 +9,9 @@ import click
 
 from cli.client.change_check import confirm_effects, current_actor
 from cli.client.lookup import resolve_account
-from cli.client.risk_view import RiskView, list_findings, read_risk_view, require_market
+from cli.client.risk_view import RiskView, describe_lock_out, list_findings, read_risk_view, require_market
 from cli.client.stack import begin, connect, load_stack_settings
-from cli.commands.account_acts import clear_breach, list_audit
+from cli.commands.account_acts import clear_breach, list_audit, lock_out_account
 from cli.commands.account_rules import change_rules, rule_rows
 from cli.console.output import print_json, print_table
 from cli.console.params import MoneyType, json_option, parse_ticks_or_none, reason_option, yes_option
@@ -31,11 +31,12 @@ _COLUMNS = (
     "headroom",
     "live_orders",
     "halted",
+    "locked_out_until",
     "blocked",
     "reconciled_at",
 )
-_FACTS = ("stage", "preset", "live_orders", "live_since_at", "can_trade", "halted", "blocked", "reconciled_at",
-          "default_stop_ticks", "balance", "equity", "loss_limit_level", "headroom",
+_FACTS = ("stage", "preset", "live_orders", "live_since_at", "can_trade", "halted", "locked_out_until", "blocked",
+          "reconciled_at", "default_stop_ticks", "balance", "equity", "loss_limit_level", "headroom",
           "day_opening_balance", "high_water_mark",
           "breached_market_at", "locked_on", "profit_locked_on", "week_locked_on")  # fmt: skip
 _EVENTS_SHOWN = 20
@@ -65,7 +66,7 @@ def command(ctx: click.Context, *, as_json: bool) -> None:
                 click.echo(describe_unknown(one.name))
 
 
-for subcommand in (change_rules, clear_breach, list_audit):
+for subcommand in (change_rules, clear_breach, list_audit, lock_out_account):
     command.add_command(subcommand)
 
 
@@ -208,6 +209,7 @@ def to_row(found: RiskView, row: AccountRow) -> dict[str, Any]:
         "live_since_at": row.live_since_at,
         "can_trade": row.can_trade,
         "halted": row.halt,
+        "locked_out_until": describe_lock_out(row, found.clock.now()),
         "blocked": row.block_reason,
         "reconciled_at": row.reconciled_at,
         "default_stop_ticks": row.default_stop_ticks,

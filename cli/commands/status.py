@@ -8,7 +8,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from cli.client.feed_health import print_feed, read_feed_figures
 from cli.client.hook_store import describe_blind_hooks
 from cli.client.public_url import print_public_url, read_public_url_figures
-from cli.client.risk_view import describe_alarms
+from cli.client.risk_view import list_alarms
 from cli.client.spool_view import describe_spool, read_spool_figures
 from cli.client.stack import connect, load_stack_settings
 from cli.console.output import print_json, print_table
@@ -16,7 +16,6 @@ from cli.local.home.folder import Home
 from cli.local.home.lock import find_holder
 from cli.local.home.state import read_state
 from shared.config import load_settings
-from shared.db.accounts import accounts
 from shared.db.market_data import market_clock
 from shared.log import mask_secrets
 
@@ -38,7 +37,7 @@ def command(*, as_json: bool) -> None:
         (_read_market(), read_feed_figures(), read_public_url_figures()) if is_up else (None, None, None)
     )
     spool = read_spool_figures(home.root)
-    alarms = _read_alarms(is_live=market["kind"] == "live") if market else []
+    alarms = _read_alarms() if market else []
     if as_json:
         print_json(
             {
@@ -89,11 +88,11 @@ def _read_market() -> dict[str, Any] | None:
     }
 
 
-def _read_alarms(*, is_live: bool) -> list[str]:
+def _read_alarms() -> list[str]:
     try:
         with connect() as connection:
             blind = describe_blind_hooks(connection, load_stack_settings())
-            return [*describe_alarms(accounts.list_all(connection), is_simulated=not is_live), *blind]
+            return [*list_alarms(connection), *blind]
     except SQLAlchemyError:  # as above, or the schema is out of date
         return []
 

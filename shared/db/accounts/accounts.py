@@ -47,6 +47,7 @@ class AccountRow:
     locked_on: date | None
     profit_locked_on: date | None
     week_locked_on: date | None
+    locked_out_until_market_at: datetime | None
     reduced_on: date | None
     loss_seen_level: int | None
     loss_seen_at: datetime | None

@@ -46,6 +46,7 @@ account = Table(
     Column("locked_on", Date),  # the trading day on which the daily loss limit was reached
     Column("profit_locked_on", Date),  # the trading day on which the daily profit target was reached
     Column("week_locked_on", Date),  # first trading day of the week in which the weekly loss limit was reached
+    at_column("locked_out_until_market_at"),  # no entry before; a person may only prolong it
     Column("reduced_on", Date),  # the trading day on which half of the positions was closed
     Column(
         "loss_seen_level", Integer

@@ -65,6 +65,7 @@ class AccountRisk:
     is_day_locked: bool = False  # the equity touched the daily loss limit: until 17:00 in Chicago
     is_profit_locked: bool = False  # the day's result reached the daily profit target: until 17:00 in Chicago
     is_week_locked: bool = False  # the week's result touched the weekly loss limit: until Friday 17:00 in Chicago
+    locked_out_until_market_at: datetime | None = None  # a person lets it enter nothing before
     is_reduced: bool = False  # half was already closed today
     holdings: tuple[Holding, ...] = ()
     open_entries: tuple[OpenEntry, ...] = ()
@@ -207,8 +208,11 @@ def start_next_day(risk: AccountRisk, reported: Decimal, *, ended_day_count: int
 
 def next_day_end(after: datetime) -> datetime:
     """Return the first end of a trading day, 17:00 in Chicago, after an instant."""
-    here = after.astimezone(CHICAGO)
-    today = datetime.combine(here.date(), _DAY_ENDS, CHICAGO).astimezone(UTC)
-    if today > after:
-        return today
-    return datetime.combine(here.date() + timedelta(days=1), _DAY_ENDS, CHICAGO).astimezone(UTC)
+    return next_chicago_time(_DAY_ENDS, after)
+
+
+def next_chicago_time(clock: time, after: datetime) -> datetime:
+    """Return the next instant after `after` at which it is `clock` in Chicago."""
+    today = after.astimezone(CHICAGO).date()
+    instants = (datetime.combine(today + timedelta(days=days), clock, CHICAGO).astimezone(UTC) for days in range(3))
+    return next(instant for instant in instants if instant > after)

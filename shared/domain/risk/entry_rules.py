@@ -3,13 +3,22 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta
 from decimal import Decimal
 
 from shared.domain.market_data.calendar import CHICAGO, Calendar, Session
 from shared.domain.market_data.contract import Contract
 from shared.domain.market_data.product_family import family_of, is_equity_index, is_micro
 from shared.domain.orders.order import MIN_TICKS, Direction, Side
-from shared.domain.risk.account_risk import AccountRisk, Holding, OpenEntry, loss_limit_level, next_day_end
+from shared.domain.risk.account_risk import (
+    AccountRisk,
+    Holding,
+    OpenEntry,
+    loss_limit_level,
+    next_chicago_time,
+    next_day_end,
+)
 from shared.domain.risk.account_rules import limit_findings
 from shared.domain.risk.findings import Finding, RuleAction, chicago_time
 from shared.domain.risk.personal_limits import root_findings
@@ -17,7 +26,6 @@ from shared.domain.risk.rule_book import RuleBook
 from shared.errors import OutsideCalendarError
 
 _MINUTE = timedelta(minutes=1)
-_DAY = timedelta(days=1)
 _JUST_AFTER = timedelta(seconds=1)
 _OPPOSITE_DIRECTIONS = {Side.BUY: Direction.SHORT, Side.SELL: Direction.LONG}
 
@@ -157,7 +165,7 @@ def time_findings(
         yield _forbid(
             "trading_hours",
             f"trading hours: {chicago_time(market_now)} is not within {opens:%H:%M} to {ends:%H:%M}",
-            _next_time(opens, market_now),
+            next_chicago_time(opens, market_now),
         )
     if not is_equity_index(contract.root):
         return
@@ -256,13 +264,6 @@ def _is_within(hours: tuple[time, time], market_now: datetime) -> bool:
     starts, ends = hours
     here = market_now.astimezone(CHICAGO).time()
     return starts <= here < ends if starts < ends else here >= starts or here < ends
-
-
-def _next_time(clock: time, after: datetime) -> datetime:
-    """Return the next instant after `after` at which it is `clock` in Chicago."""
-    today = after.astimezone(CHICAGO).date()
-    instants = (datetime.combine(today + days * _DAY, clock, CHICAGO).astimezone(UTC) for days in range(3))
-    return next(instant for instant in instants if instant > after)
 
 
 def _next_opening(calendar: Calendar, market_now: datetime) -> datetime | None:

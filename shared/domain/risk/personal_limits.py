@@ -1,18 +1,23 @@
 """The personal limits: rules that a trader sets beyond those of the firm, all off by default."""
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 
 from shared.domain.counting import count_of
 from shared.domain.market_data.calendar import trading_day_at, trading_week_ends, trading_week_of
 from shared.domain.orders.order import Side
-from shared.domain.risk.account_risk import AccountRisk, ClosedTrade, next_day_end
+from shared.domain.risk.account_risk import AccountRisk, ClosedTrade, next_chicago_time, next_day_end
 from shared.domain.risk.findings import Finding, RuleAction, chicago_time, dollars, limited_finding
 from shared.domain.risk.rule_book import RuleBook
+from shared.errors import RefusedError
 
 _MINUTE = timedelta(minutes=1)
+_CLOCK = re.compile(r"[0-9]{2}:[0-9]{2}")
 # The rules whose findings also cancel the resting entries of the account.
-ENTRY_STOPS = frozenset({"daily_profit_target", "weekly_loss_limit", "max_consecutive_losses", "loss_pause"})
+ENTRY_STOPS = frozenset(
+    {"daily_profit_target", "weekly_loss_limit", "max_consecutive_losses", "loss_pause", "lock_out"}
+)
 
 
 def losses_in_row(trades: Iterable[ClosedTrade]) -> list[ClosedTrade]:
@@ -28,6 +33,14 @@ def losses_in_row(trades: Iterable[ClosedTrade]) -> list[ClosedTrade]:
 
 def personal_findings(risk: AccountRisk, book: RuleBook, market_now: datetime) -> Iterator[Finding]:
     """Yield the findings of the personal limits on an account whose touched limits are marked."""
+    until = risk.locked_out_until_market_at
+    if until is not None and market_now < until:
+        yield Finding(
+            "lock_out",
+            RuleAction.BLOCK,
+            f"locked out: a person lets the account enter nothing until {chicago_time(until)}, and nothing lifts it",
+            until,
+        )
     if risk.is_profit_locked:
         yield limited_finding(
             risk,
@@ -48,6 +61,25 @@ def personal_findings(risk: AccountRisk, book: RuleBook, market_now: datetime) -
             lifts,
         )
     yield from _loss_row_findings(losses_in_row(risk.closed_trades), book, market_now)
+
+
+def parse_lock_out(text: str, market_now: datetime) -> datetime:
+    """Return the instant until which an account is locked out: HH:MM is the next such time of Chicago's clock.
+
+    Raise RefusedError for any other text that is not a later instant with its offset.
+    """
+    try:
+        if _CLOCK.fullmatch(text):
+            return next_chicago_time(time.fromisoformat(text), market_now)
+        until = datetime.fromisoformat(text)
+    except ValueError:
+        until = None
+    if until is None or until.tzinfo is None or until <= market_now:
+        raise RefusedError(
+            f"invalid end of a lock-out {text!r}: expected HH:MM of Chicago's clock, or an instant with its offset "
+            f"such as 2026-12-01T08:30-06:00, later than now, {chicago_time(market_now)}"
+        )
+    return until.astimezone(UTC)
 
 
 def root_findings(root: str, side: Side, quantity: int, risk: AccountRisk, book: RuleBook) -> Iterator[Finding]:

@@ -13,11 +13,12 @@ from shared.domain.risk.account_rules import check_account
 from shared.domain.risk.change_effects import immediate_effects
 from shared.domain.risk.entry_rules import SizedEntry
 from shared.domain.risk.findings import Finding, RuleAction
-from shared.domain.risk.personal_limits import losses_in_row
+from shared.domain.risk.personal_limits import losses_in_row, parse_lock_out
 from shared.domain.risk.rule_book import RuleBook
 from shared.domain.risk.rule_changes import with_changes
+from shared.errors import RefusedError
 from tests.fixtures.account_risks import COMBINE, NOON, TODAY, chicago, contract, held, next_day, risk, rules_of
-from tests.fixtures.entry_rules import BUY, only_finding, violations_of
+from tests.fixtures.entry_rules import BUY, only_finding, rule_and_lift, violations_of
 
 DAY_END = chicago("2026-11-24T17:00")
 WEEK_END = chicago("2026-11-27T17:00")
@@ -241,3 +242,33 @@ def test_the_figures_of_a_root_are_named() -> None:
     assert "contracts of MNQ: 3 held, 0 working to BUY and 1 requested are more than the 3 of max_by_root" == (
         only_finding(violations_of(BUY, now, book)).message
     )
+
+
+def test_a_lock_out_forbids_entries_until_its_end_and_closes_nothing() -> None:
+    now = replace(risk(), locked_out_until_market_at=NOON + timedelta(minutes=1), holdings=(held("MNQ", -2),))
+
+    assert [("lock_out", RuleAction.BLOCK)] == [(one.rule, one.action) for one in findings_of(now, COMBINE)]
+    other = replace(BUY, contract=contract("MES"))
+    assert ("lock_out", NOON + timedelta(minutes=1)) == rule_and_lift(violations_of(other, now))
+    assert [] == violations_of(BUY, now), "it only reduces"
+    assert [] == violations_of(other, now, at=NOON + timedelta(minutes=1))
+
+
+@pytest.mark.parametrize(
+    ("text", "until"),
+    [
+        ("12:01", "2026-11-24T12:01"),
+        ("12:00", "2026-11-25T12:00"),
+        ("08:30", "2026-11-25T08:30"),
+        ("2026-12-01T08:30-06:00", "2026-12-01T08:30"),
+        ("2026-12-01T14:30Z", "2026-12-01T08:30"),
+    ],
+)
+def test_a_lock_out_ends_at_a_later_instant_or_at_the_next_time_of_chicagos_clock(text: str, until: str) -> None:
+    assert chicago(until) == parse_lock_out(text, NOON)
+
+
+@pytest.mark.parametrize("text", ["24:00", "8:30", "2026-12-01T08:30", "2026-11-24T12:00-06:00", "tomorrow", ""])
+def test_a_lock_out_that_does_not_end_later_is_refused_with_its_text(text: str) -> None:
+    with pytest.raises(RefusedError, match=f"invalid end of a lock-out {text!r}: expected HH:MM of Chicago's clock"):
+        parse_lock_out(text, NOON)

@@ -22,6 +22,7 @@ from shared.domain.risk.account_risk import (
 from shared.domain.risk.account_rules import check_account
 from shared.domain.risk.entry_rules import SizedEntry, check_entry_rules
 from shared.domain.risk.findings import RuleAction, strongest_action
+from shared.domain.risk.personal_limits import ENTRY_STOPS
 from shared.domain.risk.rule_book import PRESETS, RuleBook
 from shared.domain.risk.rule_changes import with_changes
 from tests.fixtures.account_risks import contract, next_day
@@ -38,16 +39,21 @@ from tests.fixtures.plain_firm import (
     Step,
 )
 
-PERSONAL_RULES = {"daily_profit_target", "weekly_loss_limit", "max_consecutive_losses", "loss_pause", "max_by_root"}
+PERSONAL_RULES = ENTRY_STOPS | {"max_by_root"}
 
 
 class Ours:
     """The same account through our rules: a risk, marked after every step."""
 
-    def __init__(self, book: RuleBook, clock: datetime) -> None:
+    def __init__(self, book: RuleBook, clock: datetime, minutes_out: int) -> None:
         self.book, self.clock = book, clock
         start = book.starting_balance
-        self.now = AccountRisk(balance=start, day_opening_balance=start, high_water_mark=start)
+        self.now = AccountRisk(
+            balance=start,
+            day_opening_balance=start,
+            high_water_mark=start,
+            locked_out_until_market_at=clock + timedelta(minutes=minutes_out),
+        )
         self.lots: dict[str, list[tuple[int, int]]] = {root: [] for root in ROOTS}
         self.prices = dict.fromkeys(ROOTS, START_PRICE)
 
@@ -141,6 +147,7 @@ def path_of(steps: st.SearchStrategy[Step]) -> st.SearchStrategy[list[tuple[Step
         weekly=st.sampled_from([None, 1_000, 1_750]),
         losses=st.sampled_from([None, 2, 3]),
         pause=st.sampled_from([None, (1, 2), (2, 20)]),
+        minutes_out=st.sampled_from([0, 0, 20, 1440]),
         by_root=st.sampled_from([{}, {"MNQ": 20}, {"NQ": 2, "MES": 30}]),
     ),
     st.tuples(days, minutes),
@@ -168,7 +175,7 @@ def test_our_rules_and_the_plain_reading_agree_after_every_step(
             "max_orders_per_minute": "1000",
         },
     )
-    plain, ours = PlainFirm(stage, size, daily, own, clock), Ours(book, clock)
+    plain, ours = PlainFirm(stage, size, daily, own, clock), Ours(book, clock, own.minutes_out)
     for index, (step, probe) in enumerate(path):
         plain.apply(step)
         ours.apply(step, plain.balance)

@@ -24,6 +24,7 @@ CREATE TABLE account (
     locked_on date,
     profit_locked_on date,
     week_locked_on date,
+    locked_out_until_market_at timestamptz,
     reduced_on date,
     loss_seen_level integer,
     loss_seen_at timestamptz,
