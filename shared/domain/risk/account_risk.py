@@ -187,7 +187,7 @@ def start_next_day(risk: AccountRisk, reported: Decimal, *, ended_day_count: int
     `risk`. A balance that changed in between changed unseen: the higher of the two counts as the day's last, which is
     the opening balance of the new day and may be a new high-water mark. If it changed while more than one day ended,
     the high-water mark is unknown, and a person must set it, except for a practice account. The marks of the day are
-    reset, and a breach stays.
+    reset, and a breach stays. What belongs to the week is left as it is.
     """
     result, highest = day_result(risk), risk.high_water_mark
     last = reported if risk.balance is None else max(risk.balance, reported)

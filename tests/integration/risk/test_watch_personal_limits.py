@@ -29,10 +29,17 @@ def long_two(worker_env: WorkerEnv) -> WorkerEnv:
 
 
 def watch_at(worker_env: WorkerEnv, bid: Decimal) -> None:
-    """Run the watch with the quote at `bid`, then what it has enqueued."""
+    """Run the watch twice with the quote at `bid`, a second apart, then what it has enqueued."""
+    watch_once_at(worker_env, bid)
+    worker_env.execute("UPDATE account SET loss_seen_at = loss_seen_at - interval '1 second'")
+    watch_once_at(worker_env, bid)
+    worker_env.run_due_jobs()
+
+
+def watch_once_at(worker_env: WorkerEnv, bid: Decimal) -> None:
+    """Run the watch once with the quote at `bid`."""
     worker_env.write_quote(bid=bid)
     worker_env.runner.run(worker_env.enqueue(WatchAccounts()))
-    worker_env.run_due_jobs()
 
 
 def denial_of_entry(worker_env: WorkerEnv) -> str:
@@ -49,6 +56,8 @@ def test_a_reached_profit_target_flattens_and_allows_no_entry_that_day(
     assert 0 == operator("accounts", "rules", "20001", "daily_profit_target=500", "--yes").status
     entry = average(long_two)
     watch_at(long_two, entry + 100)
+    watch_once_at(long_two, entry + 130)
+    assert [(None,)] == long_two.rows("SELECT profit_locked_on FROM account"), "one run alone ends nothing"
     assert 2 == long_two.venue.position(MNQ)
     watch_at(long_two, entry + 130)
 
