@@ -65,6 +65,12 @@ class EventBuffer:
         self.put(f"feed:snapshot:{number}", SnapshotAccounts(), Queue.CRITICAL)
         self.put(f"feed:reconcile:{number}", ReconcileAccounts(), Queue.CRITICAL)
 
+    def request_reads_of_exposed(self) -> None:
+        """Request a snapshot, and a reconcile of the accounts that hold or order something, on no exit's requests."""
+        number = f"{machine_now():%Y%m%dT%H%M%S.%f}"
+        self.put(f"feed:snapshot:{number}", SnapshotAccounts(), Queue.HIGH)
+        self.put(f"feed:reconcile:{number}", ReconcileAccounts(only_exposed=True), Queue.HIGH)
+
     async def run(self) -> None:
         """Enqueue the jobs until cancelled; may be run again."""
         while True:

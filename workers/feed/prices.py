@@ -36,6 +36,7 @@ class Prices:
     _quotes: dict[str, HotQuote] = field(default_factory=dict)
     _forming: dict[str, FormingBar] = field(default_factory=dict)
     _ended: dict[str, FormingBar] = field(default_factory=dict)
+    _traded: dict[str, tuple[Decimal, datetime]] = field(default_factory=dict)  # also before a reconnect
     _complete_from: dict[str, datetime] = field(default_factory=dict)
 
     def take_updates(self) -> PriceUpdates:
@@ -63,13 +64,15 @@ class Prices:
             last=_merge_price(change.last_price, before.last),
             at=change.changed_market_at or before.at,
             received_at=received_at,
-            traded=before.traded,
-            trade_received_at=before.trade_received_at,
         )
+        if contract_id in self._traded:
+            price, at = self._traded[contract_id]
+            merged = msgspec.structs.replace(merged, traded=price, trade_received_at=at)
         self._quotes[contract_id] = self._updates.quotes[contract_id] = merged
 
     def take_trade(self, contract_id: str, trade: Trade, received_at: datetime) -> None:
         """Add a trade to the quote and the bar of its minute; one that comes after its bar marks it incomplete."""
+        self._traded[contract_id] = (trade.price, received_at)
         quote = self._quotes.get(contract_id)
         if quote is not None:
             quote = msgspec.structs.replace(quote, traded=trade.price, trade_received_at=received_at)

@@ -107,11 +107,11 @@ class UserSide:
                 log.warning("cannot subscribe to new accounts, trying again: %s", error)
 
     async def _read_while_down(self) -> None:
-        """Request a snapshot and a reconcile now and then while no event can come: losses would be unseen."""
+        """Request reads now and then while no event can come: losses would be unseen."""
         while True:
             await asyncio.sleep(READ_WHILE_DOWN_EVERY_S)
             if not self.hub.is_ready:
-                self._event_buffer.request_reconcile()
+                self._event_buffer.request_reads_of_exposed()
 
     async def _refresh_positions(self, account_id: int) -> None:
         """Replace the positions in Redis by those of REST; read again if an event came meanwhile: it may be newer."""

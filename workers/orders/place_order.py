@@ -2,12 +2,14 @@
 
 from datetime import timedelta
 
+from shared.clock import machine_now
 from shared.db.orders import orders
 from shared.db.orders.orders import OrderRow
 from shared.domain.orders.order import OrderState, Role
 from shared.errors import HaltError, RefusedError, RetryableError, SettingsError
 from shared.ledger.jobs.orders import PlaceOrder, PollFills, ResolveInDoubtOrder
 from workers.context import Context
+from workers.orders import resend
 from workers.orders.exit_retry import MeasuredExit, request_exit_again
 from workers.orders.poll_fills import FIRST_POLL_AFTER
 from workers.orders.resolve_in_doubt_order import POLLS
@@ -15,6 +17,7 @@ from workers.orders.submit import PreparedOrder, SubmitResult, send_order, submi
 from workers.task import task
 
 _RETRY_EXIT_AFTER = timedelta(seconds=0.5)
+_CHECKED_FOR = timedelta(seconds=5)  # how long the check of an entry holds
 
 
 @task(PlaceOrder)
@@ -44,12 +47,31 @@ def place_order(job: PlaceOrder, ctx: Context) -> dict[str, str | None]:
             if not (isinstance(ctx.handoff, MeasuredExit) and ctx.handoff.is_fresh(order.id)):
                 reason = "the position was not read just before"
                 return _retry_exit(ctx, order, reason, timedelta(0))
-        answer = submit_order(ctx, order)
+        answer = _submit_if_allowed(ctx, order)
     except (RetryableError, HaltError, SettingsError) as error:  # certainly not sent
         if order.role is not Role.EXIT:
             raise
         return _retry_exit(ctx, order, str(error), getattr(error, "retry_after", _RETRY_EXIT_AFTER))
     return _record_result(ctx, job, order, answer)
+
+
+def _has_waited(order: OrderRow) -> bool:
+    """Whether an entry was checked too long ago to be sent without asking the rules again."""
+    now = machine_now()
+    has_expired = order.expires_at is not None and order.expires_at <= now
+    return order.role is Role.ENTRY and not has_expired and now - order.created_at > _CHECKED_FOR
+
+
+def _submit_if_allowed(ctx: Context, order: OrderRow) -> SubmitResult:
+    """Submit an order as `submit_order` does, unless it is an entry that has waited and the rules forbid it now."""
+    if _has_waited(order):
+        with ctx.transaction() as tx:
+            obstacle = resend.find_obstacle(tx.connection, ctx, order)
+            if obstacle is not None:
+                reason = f"not sent at once, and no longer allowed: {obstacle}"
+                orders.change_state(tx.connection, order.id, [OrderState.CREATED], OrderState.EXPIRED, reason=reason)
+                return SubmitResult(OrderState.EXPIRED, reason=reason)
+    return submit_order(ctx, order)
 
 
 def _retry_exit(ctx: Context, order: OrderRow, reason: str, pause: timedelta) -> dict[str, str | None]:

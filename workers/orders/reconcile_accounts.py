@@ -20,7 +20,7 @@ _SPACING, _MAX_SPREAD = timedelta(seconds=2), timedelta(seconds=20)
 
 
 @task(ReconcileAccounts)
-def reconcile_accounts(_: ReconcileAccounts, ctx: Context) -> dict[str, int]:
+def reconcile_accounts(job: ReconcileAccounts, ctx: Context) -> dict[str, int]:
     """Enqueue a reconcile of every account that may trade or has an open position or order; twice compares twice.
 
     The jobs are spread over time, except for accounts whose entries wait for theirs: after a start, or a gap of the
@@ -34,13 +34,13 @@ def reconcile_accounts(_: ReconcileAccounts, ctx: Context) -> dict[str, int]:
         due = [
             account
             for account in accounts.list_all(tx.connection)
-            if account.can_trade
+            if (account.can_trade and not job.only_exposed)
             or positions.list_of_account(tx.connection, account.id)
             or orders.list_open(tx.connection, account.id)
         ]
         spacing = min(_SPACING, _MAX_SPREAD / max(len(due), 1))
         for number, account in enumerate(due):
-            is_urgent = account.reconciled_at is None or ctx.job.queue is Queue.CRITICAL
+            is_urgent = account.reconciled_at is None or ctx.job.queue is Queue.CRITICAL or job.only_exposed
             options: EnqueueOptions = {
                 "queue": ctx.job.queue,  # after a gap of the stream it is critical
                 "sequence_key": f"account:{account.id}:reconcile",

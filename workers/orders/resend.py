@@ -16,7 +16,7 @@ from shared.errors import PostponedError
 from shared.hot.quotes import exit_price_from
 from workers.context import Context
 
-_RETRY_AFTER = timedelta(seconds=0.5)
+_RETRY_AFTER = timedelta(seconds=5)  # each attempt searches the venue before
 
 
 def find_obstacle(connection: Connection, ctx: Context, order: OrderRow) -> str | None:

@@ -1,6 +1,6 @@
 """Confirms what the watch finds: a loss by the run before, and a price that is missing by its time.
 
-A balance is written before its fills, and a quote can be false: the next run, a second later, tells.
+A quote can be false: the next run, a second later, tells. A balance is written before its fills, which tell more.
 """
 
 from collections.abc import Sequence
@@ -8,14 +8,17 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from shared.db.accounts.accounts import AccountRow
+from shared.db.risk.risk_snapshots import RiskSnapshot
 from shared.domain.market_data.calendar import assumed_calendar_of
 from shared.domain.market_data.contract import ROOTS
 from shared.domain.risk.account_risk import AccountRisk
 from shared.domain.risk.findings import Finding, RuleAction
 
 CONFIRMED_AFTER = timedelta(seconds=0.5)
+SETTLES_WITHIN = timedelta(seconds=10)  # a reconcile, which reads the fills, is requested at once after a gap
+FILLS_BEFORE_BALANCE = timedelta(seconds=2)
 UNPRICED_FLAT_AFTER = timedelta(seconds=60)
-_MARK = RuleAction.FLATTEN + 1  # the level of a loss that marks the account, for the day or for good
+UNPRICED_RUNS_WITHIN = timedelta(seconds=10)  # of each other: a computer that slept has not watched
 LOSS_RULES = frozenset({"max_loss_limit", "daily_loss_limit"})
 
 
@@ -27,11 +30,12 @@ class WatchResult:
     changed: dict[str, object] = field(default_factory=dict)
 
 
-def confirm_losses(account: AccountRow, risk: AccountRisk, found: WatchResult, now: datetime) -> WatchResult:
-    """Return what was found, with no more done about a loss than two runs in a row agree on.
+def confirm_losses(snapshot: RiskSnapshot, found: WatchResult, now: datetime) -> WatchResult:
+    """Return what was found, with no more done about each limit than two runs in a row agree on.
 
     `found.changed` are the marks of limits that are touched now. What follows from an earlier mark is done at once.
     """
+    account, risk = snapshot.account, snapshot.risk
     marked = {
         "max_loss_limit": risk.is_breached,
         "daily_loss_limit": risk.is_day_locked,
@@ -39,22 +43,27 @@ def confirm_losses(account: AccountRow, risk: AccountRisk, found: WatchResult, n
         "weekly_loss_limit": risk.is_week_locked,
     }
     seen = [one for one in found.findings if one.action >= RuleAction.BLOCK and not marked.get(one.rule, True)]
-    level = _MARK if found.changed else max((int(one.action) for one in seen), default=None)
-    before, since = account.loss_seen_level, account.loss_seen_at
-    changed: dict[str, object] = {}
-    if level != before:
-        changed = {"loss_seen_level": level, "loss_seen_at": None if level is None else now}
-    if level is None:
-        return WatchResult(found.findings, changed)
-    agreed = 0 if before is None or since is None or now - since < CONFIRMED_AFTER else min(level, before)
-    findings = [
-        one if one not in seen or one.action <= agreed else _limit_action(one, agreed) for one in found.findings
-    ]
-    return WatchResult(findings, changed | (found.changed if agreed == _MARK else {}))
+    before, since = account.losses_seen or {}, account.losses_seen_at
+    may_confirm = since is not None and now - since >= CONFIRMED_AFTER and not _is_settling(snapshot, now)
+    agreed = before if may_confirm else {}
+    findings = [_limit_action(one, agreed.get(one.rule, 0)) if one in seen else one for one in found.findings]
+    changed: dict[str, object] = {name: value for name, value in found.changed.items() if name in agreed}
+    levels = {one.rule: int(one.action) for one in seen} | dict.fromkeys(found.changed, 1)
+    if levels != before:
+        changed |= {"losses_seen": levels or None, "losses_seen_at": now if levels else None}
+    return WatchResult(findings, changed)
+
+
+def _is_settling(snapshot: RiskSnapshot, now: datetime) -> bool:
+    """Whether the balance may have the result of a close whose fills are not recorded yet: it would count twice."""
+    changed_at, read_at = snapshot.account.balance_changed_at, snapshot.positions_read_at
+    if changed_at is None or not snapshot.risk.holdings or now - changed_at > SETTLES_WITHIN:
+        return False
+    return read_at is None or read_at < changed_at - FILLS_BEFORE_BALANCE
 
 
 def _limit_action(finding: Finding, level: int) -> Finding:
-    return replace(finding, action=RuleAction(min(max(level, RuleAction.WARN), RuleAction.FLATTEN)))
+    return replace(finding, action=min(finding.action, RuleAction(max(level, RuleAction.WARN))))
 
 
 def confirm_prices(account: AccountRow, risk: AccountRisk, market_now: datetime, now: datetime) -> WatchResult:
@@ -69,13 +78,14 @@ def confirm_prices(account: AccountRow, risk: AccountRisk, market_now: datetime,
         if one.quantity and one.exit_price is None and assumed_calendar_of(ROOTS[one.root].group).is_open(market_now)
     ]
     if not unpriced:
-        return WatchResult([], {} if since is None else {"unpriced_since_at": None})
-    if since is None:
-        return WatchResult([], {"unpriced_since_at": now})
+        return WatchResult([], {} if since is None else {"unpriced_since_at": None, "unpriced_seen_at": None})
+    seen = account.unpriced_seen_at
+    if since is None or seen is None or now - seen > UNPRICED_RUNS_WITHIN:
+        return WatchResult([], {"unpriced_since_at": now, "unpriced_seen_at": now})
     if now - since < UNPRICED_FLAT_AFTER:
-        return WatchResult([])
+        return WatchResult([], {"unpriced_seen_at": now})
     told = (
         f"no price of {', '.join(unpriced)} that can be true for {UNPRICED_FLAT_AFTER.seconds} s while it is held: no "
         "loss limit can be watched"
     )
-    return WatchResult([Finding("price", RuleAction.FLATTEN, told)])
+    return WatchResult([Finding("price", RuleAction.FLATTEN, told)], {"unpriced_seen_at": now})

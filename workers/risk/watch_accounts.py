@@ -19,12 +19,10 @@ from shared.db.orders.positions import PositionRow
 from shared.db.risk import risk_snapshots
 from shared.db.risk.entry_check import describe_finding
 from shared.db.risk.risk_snapshots import ExitPrice, RiskSnapshot
-from shared.domain.market_data.calendar import assumed_calendar_of, trading_day_at
-from shared.db.risk.risk_snapshots import RiskSnapshot
 from shared.domain.market_data.calendar import assumed_calendar_of, trading_day_at, trading_week_of
 from shared.domain.market_data.contract import ROOTS, Contract
 from shared.domain.orders.order import ChangeKind, OrderState, Origin, Role, direction_of
-from shared.domain.risk.account_risk import mark_touched_limits
+from shared.domain.risk.account_risk import Holding, mark_touched_limits
 from shared.domain.risk.account_rules import check_account, session_of
 from shared.domain.risk.entry_rules import SizedEntry, only_reduces, time_findings
 from shared.domain.risk.findings import Finding, RuleAction, strongest_action
@@ -122,7 +120,7 @@ def _check_account(ctx: Context, snapshot: RiskSnapshot) -> int:
     now_found = WatchResult(
         check_account(snapshot.risk, snapshot.book, market_now, session), _find_touched_limits(snapshot, market_now)
     )
-    losses = confirm_losses(snapshot.account, snapshot.risk, now_found, machine_now())
+    losses = confirm_losses(snapshot, now_found, machine_now())
     prices = confirm_prices(snapshot.account, snapshot.risk, market_now, machine_now())
     found = [*losses.findings, *prices.findings]
     changed = {**losses.changed, **prices.changed}
@@ -147,7 +145,7 @@ def _check_account(ctx: Context, snapshot: RiskSnapshot) -> int:
                 accounts.record_event(tx.connection, account.id, "blocked" if reason else "unblocked", reason or "")
         if action is RuleAction.REDUCE and locked.reduced_on != day:  # another watch may have, since the snapshot
             changed["reduced_on"] = day
-            _reduce(tx, snapshot, blocking)
+            _reduce(tx, ctx, snapshot, blocking)
         if changed:
             accounts.change(tx.connection, account.id, **changed)
         if action is RuleAction.FLATTEN:
@@ -212,26 +210,42 @@ def _find_time_violation(contract: Contract, snapshot: RiskSnapshot, market_now:
 
 
 def _flatten(tx: Transaction, ctx: Context, snapshot: RiskSnapshot, found: Sequence[Finding]) -> int:
-    if flatten_requests.find_open(tx.connection, snapshot.account.id) is not None:
-        return 0
+    """Request to flatten the account, or its contracts in open markets if it holds something in a closed one."""
+    account_id = snapshot.account.id
+    tradable = {one.contract_id for one in snapshot.risk.holdings if _is_open(one, ctx.market_now)}
+    is_whole = len(tradable) == len(snapshot.risk.holdings)
+    due = [
+        contract_id
+        for contract_id in ([None] if is_whole else sorted(tradable))
+        if flatten_requests.find_open(tx.connection, account_id, contract_id) is None
+    ]
     reason = "; ".join(one.message for one in found if one.action is RuleAction.FLATTEN)
-    accounts.record_event(tx.connection, snapshot.account.id, "flattened", reason)
-    request = flatten_requests.create(
-        tx.connection,
-        snapshot.account.id,
-        None,
-        origin=Origin.PROTECTOR,
-        reason=reason,
-        correlation_id=ctx.job.id,
-    )
-    tx.enqueue(Flatten(flatten_request_id=request), correlation_id=ctx.job.id)
-    return 1
+    if due:
+        accounts.record_event(tx.connection, account_id, "flattened", reason)
+    for contract_id in due:
+        request = flatten_requests.create(
+            tx.connection,
+            account_id,
+            contract_id,
+            origin=Origin.PROTECTOR,
+            reason=reason,
+            correlation_id=ctx.job.id,
+        )
+        tx.enqueue(Flatten(flatten_request_id=request), correlation_id=ctx.job.id)
+    return len(due)
 
 
-def _reduce(tx: Transaction, snapshot: RiskSnapshot, found: Sequence[Finding]) -> None:
-    """Close half of each position, rounded up, once a day."""
+def _is_open(holding: Holding, market_now: datetime) -> bool:
+    """Whether the market of a position has a session now, pauses included."""
+    return assumed_calendar_of(ROOTS[holding.root].group).session_at(market_now) is not None
+
+
+def _reduce(tx: Transaction, ctx: Context, snapshot: RiskSnapshot, found: Sequence[Finding]) -> None:
+    """Close half of each position in an open market, rounded up, once a day."""
     accounts.record_event(tx.connection, snapshot.account.id, "reduced", "; ".join(one.message for one in found))
     for holding in snapshot.risk.holdings:
+        if not _is_open(holding, ctx.market_now):
+            continue
         tx.enqueue(
             ReducePosition(
                 account_id=snapshot.account.id,

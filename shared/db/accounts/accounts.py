@@ -49,9 +49,11 @@ class AccountRow:
     week_locked_on: date | None
     locked_out_until_market_at: datetime | None
     reduced_on: date | None
-    loss_seen_level: int | None
-    loss_seen_at: datetime | None
+    balance_changed_at: datetime | None
+    losses_seen: Mapping[str, int] | None
+    losses_seen_at: datetime | None
     unpriced_since_at: datetime | None
+    unpriced_seen_at: datetime | None
     block_reason: str | None
 
     @property
@@ -139,6 +141,8 @@ def store(
     today = trading_day_at(taken_market_at)
     values: dict[str, Any] = {"name": name, "balance": balance, "can_trade": can_trade, "is_simulated": is_simulated}
     values["reported_at"] = reported_at
+    if before is None or before.balance != balance:
+        values["balance_changed_at"] = func.now()
     if before is None or before.trading_day is None:
         values["trading_day"] = today
     elif before.trading_day < today:

@@ -78,8 +78,8 @@ def check(
         session=calendar.session_at(market_now),
         calendar=calendar,
     )
-    if passing := [finding.message for finding in findings if finding.rule in _PASSING]:
-        raise PostponedError("; ".join(passing), _RETRY_AFTER)
+    if findings and all(finding.rule in _PASSING for finding in findings):
+        raise PostponedError("; ".join(finding.message for finding in findings), _RETRY_AFTER)
     denial = RiskLimitError("; ".join(map(describe_finding, findings))) if findings else None
     return EntryCheck(entry, bracket, findings, denial)
 

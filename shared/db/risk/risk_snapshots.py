@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Row, text
 from shared.clock import MarketClock
 from shared.db.accounts.accounts import AccountRow
 from shared.domain.accounts.stage import Stage, parse_stage
-from shared.domain.market_data.calendar import trading_day_at, trading_day_begins, trading_week_of
+from shared.domain.market_data.calendar import assumed_calendar_of, trading_day_at, trading_day_begins, trading_week_of
 from shared.domain.market_data.contract import ROOTS, root_of_contract
 from shared.domain.market_data.product_family import family_of
 from shared.domain.orders.order import Direction, Side, direction_of
@@ -28,7 +28,10 @@ ExitPrices = Callable[[set[str]], ExitPrice]  # of these contracts
 
 _FACTS = text("""
     SELECT 'held' AS kind, account_id, contract_id, CASE direction WHEN 'LONG' THEN quantity ELSE -quantity END AS n,
-           average_price AS price, NULL::integer AS ticks, NULL::text AS side, opened_market_at AS at
+           average_price AS price,
+           (SELECT close_ticks::integer FROM bar_minute WHERE bar_minute.contract_id = position.contract_id
+            ORDER BY start DESC LIMIT 1) AS ticks,
+           NULL::text AS side, opened_market_at AS at
     FROM position WHERE quantity > 0
     UNION ALL
     SELECT 'entry', account_id, contract_id, quantity - filled_quantity, NULL, stop_loss_ticks, side, NULL
@@ -50,6 +53,9 @@ _FACTS = text("""
     FROM fill WHERE account_id = ANY(:accounts) AND filled_market_at >= :day_began AND gross_pnl IS NOT NULL
       AND NOT is_voided GROUP BY account_id, venue_order_id
     UNION ALL
+    SELECT 'filled', account_id, '', 0, NULL, NULL, NULL, max(recorded_at)
+    FROM fill WHERE account_id = ANY(:accounts) AND recorded_at > now() - interval '1 minute' GROUP BY account_id
+    UNION ALL
     SELECT 'sent', account_id, '', count(*), NULL, NULL, NULL, min(submitted_at)
     FROM orders WHERE created_at > now() - interval '5 minutes' AND submitted_at > now() - interval '1 minute'
     GROUP BY account_id
@@ -69,6 +75,7 @@ class RiskSnapshot:
     """An account, its rule book, and its risk.
 
     `flatten_requests` are the open ones: their contract, "" for the whole account, and their reason.
+    `positions_read_at` is when its positions were last read or a fill of it recorded, None if neither is known.
     """
 
     account: AccountRow
@@ -76,6 +83,7 @@ class RiskSnapshot:
     risk: AccountRisk
     has_in_doubt_order: bool
     flatten_requests: tuple[tuple[str, str], ...]
+    positions_read_at: datetime | None
 
 
 @dataclass(slots=True)
@@ -87,6 +95,7 @@ class _Facts:
     external_limit: list[Row[Any]] = field(default_factory=list)
     traded: list[Row[Any]] = field(default_factory=list)
     closed_trade: list[Row[Any]] = field(default_factory=list)
+    filled: list[Row[Any]] = field(default_factory=list)
     sent: list[Row[Any]] = field(default_factory=list)
     in_doubt: list[Row[Any]] = field(default_factory=list)
     flatten_request: list[Row[Any]] = field(default_factory=list)
@@ -188,6 +197,7 @@ def read(
             _to_account_risk(account, found, day=day, clock=clock, exit_price=exit_price, others=others),
             bool(found.in_doubt),
             tuple((row.contract_id, row.side) for row in found.flatten_request),
+            max((at for at in (account.reconciled_at, *(row.at for row in found.filled)) if at), default=None),
         )
     return snapshots
 
@@ -213,7 +223,7 @@ def _to_account_risk(
         is_week_locked=account.week_locked_on == trading_week_of(day),
         locked_out_until_market_at=account.locked_out_until_market_at,
         is_reduced=account.reduced_on == day,
-        holdings=tuple(_to_holding(row, facts.stop, exit_price) for row in facts.held),
+        holdings=tuple(_to_holding(row, facts, exit_price, clock) for row in facts.held),
         open_entries=tuple(_to_open_entry(row) for row in facts.entry if row.n > 0),
         trade_count_today=facts.traded[0].n if facts.traded else 0,
         closed_trades=tuple(sorted(trades, key=lambda trade: trade.closed_market_at)),
@@ -234,19 +244,24 @@ def _earlier_week_result(account: AccountRow, facts: _Facts, day: date) -> Decim
     return result
 
 
-def _to_holding(row: Row[Any], stops: Sequence[Row[Any]], exit_price: ExitPrice) -> Holding:
+def _to_holding(row: Row[Any], facts: _Facts, exit_price: ExitPrice, clock: MarketClock) -> Holding:
     root = root_of_contract(row.contract_id).name
     price = exit_price(row.contract_id, row.n)
+    if price is None and not assumed_calendar_of(ROOTS[root].group).is_open(clock.now()):
+        # A market that does not trade has no quote, and what is held in it must hide no loss in the others.
+        price = row.price if row.ticks is None else row.ticks * ROOTS[root].tick_size
     closing = Side.SELL if row.n > 0 else Side.BUY
     left, risk = abs(row.n), Decimal(0)
     basis = row.price if price is None else price
     value = ROOTS[root].tick_value / ROOTS[root].tick_size
-    mine = [stop for stop in stops if stop.contract_id == row.contract_id and stop.side == closing]
+    mine = [stop for stop in facts.stop if stop.contract_id == row.contract_id and stop.side == closing]
     for stop in sorted(mine, key=lambda stop: stop.price * closing.sign):
         covered = min(left, stop.n)
         left -= covered
         risk += max(Decimal(0), (basis - stop.price) * -closing.sign) * covered * value
-    return Holding(row.contract_id, root, row.n, row.price, price, risk, unprotected=left)
+    # A stop elsewhere that is larger than the position covers it too, as the guard sees it.
+    left -= sum(one.n for one in facts.external_stop if one.contract_id == row.contract_id and one.side == closing)
+    return Holding(row.contract_id, root, row.n, row.price, price, risk, unprotected=max(left, 0))
 
 
 def _to_open_entry(row: Row[Any]) -> OpenEntry:

@@ -48,11 +48,11 @@ account = Table(
     Column("week_locked_on", Date),  # first trading day of the week in which the weekly loss limit was reached
     at_column("locked_out_until_market_at"),  # no entry before; a person may only prolong it
     Column("reduced_on", Date),  # the trading day on which half of the positions was closed
-    Column(
-        "loss_seen_level", Integer
-    ),  # what the last run of the watch would do about it: workers/risk/confirmation.py
-    at_column("loss_seen_at"),
+    at_column("balance_changed_at"),  # by a report that had another balance than the one before
+    Column("losses_seen", JSONB),  # by rule, what the last run of the watch would do: workers/risk/confirmation.py
+    at_column("losses_seen_at"),
     at_column("unpriced_since_at"),  # since when a position has had no price that can be true
+    at_column("unpriced_seen_at"),  # by the last run of the watch
     Column("block_reason", Text),  # why the watch blocks entries
     at_column("updated_at", nullable=False, now=True),
 )

@@ -2,8 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, time, timedelta
-from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from decimal import Decimal
 

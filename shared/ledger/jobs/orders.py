@@ -143,9 +143,10 @@ class GuardPosition(Job):
 
 @dataclass(frozen=True, kw_only=True)
 class ReconcileAccounts(Job):
-    """Compare every account with the venue, each in its own job."""
+    """Compare every account with the venue, each in its own job; `only_exposed`: those with a position or an order."""
 
     queue: ClassVar = Queue.HIGH
+    only_exposed: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

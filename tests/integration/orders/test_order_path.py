@@ -111,6 +111,24 @@ def test_a_lost_request_is_not_sent_again_once_the_rules_forbid_it(worker_env: W
     assert 0 == worker_env.venue.position(MNQ)
 
 
+def test_an_entry_that_could_not_be_sent_at_once_is_not_sent_once_the_rules_forbid_it(worker_env: WorkerEnv) -> None:
+    """No login was to be had, or the requests were used up, so it was certainly not sent."""
+    worker_env.venue.faults(path=PLACE, kind="lose_before")
+    worker_env.runner.run(worker_env.entry_alert())
+    worker_env.execute("UPDATE job SET state = 'dead', error = 'a test' WHERE state <> 'succeeded'")
+    unsent = "state = 'CREATED', submitted_at = NULL, created_at = created_at - interval '6 seconds'"
+    worker_env.execute(f"UPDATE orders SET {unsent} WHERE role = 'ENTRY'")
+    ((order_id,),) = worker_env.rows("SELECT id FROM orders WHERE role = 'ENTRY'")
+    worker_env.enqueue(PlaceOrder(order_id=order_id))
+    worker_env.execute("""UPDATE account SET rule_changes = '{"trading_hours": "03:00-03:01"}'""")
+    worker_env.run_due_jobs()
+
+    ((state, _, _, reason),) = worker_env.rows(ENTRY)
+    assert OrderState.EXPIRED == state
+    assert "no longer allowed: trading hours" in reason
+    assert 0 == worker_env.venue.position(MNQ)
+
+
 @pytest.mark.parametrize("status", [500, 503])
 def test_a_server_error_is_ambiguous_and_resolved_by_a_search(worker_env: WorkerEnv, status: int) -> None:
     worker_env.venue.faults(path=PLACE, kind="status", status=status)

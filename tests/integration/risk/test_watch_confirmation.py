@@ -51,7 +51,7 @@ def test_quotes_that_cannot_be_true_end_nothing_however_often_they_come(
     for _ in range(6):
         write_false_quote(long_two, bid, ask, traded=entry_price(long_two))
         long_two.runner.run(long_two.enqueue(WatchAccounts()))
-        long_two.execute("UPDATE account SET loss_seen_at = loss_seen_at - interval '1 second'")
+        long_two.execute("UPDATE account SET losses_seen_at = losses_seen_at - interval '1 second'")
     long_two.run_due_jobs()
 
     assert 2 == long_two.venue.position(MNQ)
@@ -63,7 +63,7 @@ def test_a_position_without_a_price_that_can_be_true_is_closed_after_a_minute(lo
     long_two.redis.flushdb()
     long_two.runner.run(long_two.enqueue(WatchAccounts()))
     assert [] == long_two.rows("SELECT 1 FROM flatten_request")
-    long_two.execute("UPDATE account SET unpriced_since_at = now() - interval '30 seconds'")
+    long_two.execute("UPDATE account SET unpriced_since_at = now() - interval '30 seconds', unpriced_seen_at = now()")
     long_two.runner.run(long_two.enqueue(WatchAccounts()))
     assert [] == long_two.rows("SELECT 1 FROM flatten_request")
     long_two.execute(f"UPDATE account SET unpriced_since_at = now() - interval '{UNPRICED_FLAT_AFTER}'")
@@ -99,7 +99,7 @@ def test_an_order_in_a_closed_market_hides_no_loss_in_an_open_one(long_two: Work
         for _ in range(2):
             long_two.write_quote(bid=entry - 510)
             late.run(long_two.enqueue(WatchAccounts()))
-            long_two.execute("UPDATE account SET loss_seen_at = loss_seen_at - interval '1 second'")
+            long_two.execute("UPDATE account SET losses_seen_at = losses_seen_at - interval '1 second'")
 
     assert [(True,)] == long_two.rows("SELECT breached_market_at IS NOT NULL FROM account")
     assert [(1,)] == long_two.rows("SELECT count(*)::int FROM flatten_request")

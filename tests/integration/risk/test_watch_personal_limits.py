@@ -31,7 +31,7 @@ def long_two(worker_env: WorkerEnv) -> WorkerEnv:
 def watch_at(worker_env: WorkerEnv, bid: Decimal) -> None:
     """Run the watch twice with the quote at `bid`, a second apart, then what it has enqueued."""
     watch_once_at(worker_env, bid)
-    worker_env.execute("UPDATE account SET loss_seen_at = loss_seen_at - interval '1 second'")
+    worker_env.execute("UPDATE account SET losses_seen_at = losses_seen_at - interval '1 second'")
     watch_once_at(worker_env, bid)
     worker_env.run_due_jobs()
 

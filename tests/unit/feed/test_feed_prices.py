@@ -56,6 +56,23 @@ def test_trap_11_a_sparse_quote_changes_only_what_it_names_and_never_becomes_zer
     assert datetime(2026, 3, 10, 15, 0, tzinfo=UTC) == quote.at
 
 
+def test_the_last_trade_is_in_every_quote_also_after_a_reconnect() -> None:
+    prices = Prices()
+    prices.take_trade(MNQ, trade(30, "25000.25"), NOW)
+    prices.take_quote(MNQ, QuoteChange(best_bid=Decimal(25000)), NOW)
+    assert (Decimal("25000.25"), NOW) == traded(prices)
+    prices.take_trade(MNQ, trade(31, "25001"), NOW + MINUTE)
+    assert (Decimal(25001), NOW + MINUTE) == traded(prices)
+    prices.reset()
+    prices.take_quote(MNQ, QuoteChange(best_bid=Decimal(21000)), NOW + 2 * MINUTE)
+    assert (Decimal(25001), NOW + MINUTE) == traded(prices)
+
+
+def traded(prices: Prices) -> tuple[Decimal | None, datetime | None]:
+    quote = prices.take_updates().quotes[MNQ]
+    return quote.traded, quote.trade_received_at
+
+
 def test_trap_11_quotes_are_separate_by_contract_though_their_symbol_is_the_same() -> None:
     prices = Prices()
     for contract_id, bid in ((MNQ, 1), ("CON.F.US.MNQ.M26", 2)):

@@ -26,9 +26,11 @@ CREATE TABLE account (
     week_locked_on date,
     locked_out_until_market_at timestamptz,
     reduced_on date,
-    loss_seen_level integer,
-    loss_seen_at timestamptz,
+    balance_changed_at timestamptz,
+    losses_seen jsonb,
+    losses_seen_at timestamptz,
     unpriced_since_at timestamptz,
+    unpriced_seen_at timestamptz,
     block_reason text,
     updated_at timestamptz DEFAULT now() NOT NULL,
     CONSTRAINT pk_account PRIMARY KEY (id)

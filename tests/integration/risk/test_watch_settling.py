@@ -1,0 +1,102 @@
+"""The watch while facts settle: marks of their own, balances before their fills, markets that do not trade."""
+
+from shared.ledger.jobs.orders import ReconcileAccounts
+from shared.ledger.jobs.risk import WatchAccounts
+from tests.fixtures.venue import MNQ
+from tests.fixtures.watched_position import entry_price, watch_at, watch_once_at
+from tests.fixtures.worker_env import WorkerEnv
+from workers.risk.confirmation import SETTLES_WITHIN, UNPRICED_FLAT_AFTER
+from workers.wiring import open_runner
+
+ZC = "CON.F.US.ZCE.K26"
+MARKS = "SELECT locked_on IS NOT NULL, breached_market_at IS NOT NULL FROM account"
+A_SECOND_AGO = "UPDATE account SET losses_seen_at = losses_seen_at - interval '1 second'"
+# Half the allowance of 2,000 dollars is lost by a close of which the fills are not recorded yet.
+BALANCE_FIRST = """
+    UPDATE account SET balance = balance - 1000, balance_changed_at = now() - %s * interval '1 second',
+                       reconciled_at = now() - interval '1 hour'
+"""
+NO_FILLS_LATELY = "UPDATE fill SET recorded_at = recorded_at - interval '1 hour'"
+
+
+def test_each_limit_is_marked_by_two_runs_that_saw_it_touched(long_two: WorkerEnv) -> None:
+    long_two.execute("""UPDATE account SET rule_changes = '{"daily_loss_limit": "1000"}'""")
+    entry = entry_price(long_two)
+    watch_once_at(long_two, entry - 260)  # the daily loss limit
+    long_two.execute(A_SECOND_AGO)
+    watch_once_at(long_two, entry - 600)  # and for one run the loss limit level
+
+    assert [(True, False)] == long_two.rows(MARKS)
+
+
+def test_a_loss_in_the_balance_whose_fills_are_not_recorded_yet_counts_once(long_two: WorkerEnv) -> None:
+    long_two.execute(NO_FILLS_LATELY)
+    long_two.execute(BALANCE_FIRST.replace("%s", "0"))
+    watch_at(long_two, entry_price(long_two) - 275)  # with the 1,000 of the balance beyond the loss limit level
+    watch_once_at(long_two, entry_price(long_two) - 275)
+    assert [(False, False)] == long_two.rows(MARKS)
+    assert [] == long_two.rows("SELECT 1 FROM flatten_request")
+
+    long_two.execute(
+        f"UPDATE account SET balance_changed_at = now() - interval '{SETTLES_WITHIN}' - interval '1 second'"
+    )
+    watch_once_at(long_two, entry_price(long_two) - 275)
+    assert [(False, True)] == long_two.rows(MARKS)
+
+
+def test_a_reconcile_after_a_new_balance_settles_it(long_two: WorkerEnv) -> None:
+    long_two.execute(NO_FILLS_LATELY)
+    long_two.execute(BALANCE_FIRST.replace("%s", "1"))
+    long_two.execute("UPDATE account SET reconciled_at = now()")
+    watch_at(long_two, entry_price(long_two) - 275)
+
+    assert [(False, True)] == long_two.rows(MARKS)
+
+
+def test_a_position_in_a_closed_market_hides_no_loss_in_an_open_one_and_is_left(long_two: WorkerEnv) -> None:
+    """The grains close at 13:20 in Chicago; without a quote the last minute bar's close, or the entry, is the price."""
+    long_two.execute(
+        "UPDATE market_clock SET machine_origin_at = now(), market_origin_at = '2026-03-10 19:00:00+00', speed = 1"
+    )
+    entry = entry_price(long_two)
+    long_two.execute(
+        f"""INSERT INTO position (account_id, contract_id, direction, quantity, average_price, opened_market_at)
+            SELECT id, '{ZC}', 'LONG', 1, 400, now() FROM account"""
+    )
+    with open_runner(long_two.settings, "late/1", program="test") as late:
+        for _ in range(2):
+            long_two.write_quote(bid=entry - 510)
+            late.run(long_two.enqueue(WatchAccounts()))
+            long_two.execute(A_SECOND_AGO)
+
+    assert [(False, True)] == long_two.rows(MARKS)
+    assert [(MNQ,)] == long_two.rows("SELECT contract_id FROM flatten_request")
+
+
+def test_a_minute_without_a_price_begins_anew_when_nothing_has_watched(long_two: WorkerEnv) -> None:
+    """The computer slept, or the workers were down: the stops stood, and the quotes come back."""
+    long_two.redis.flushdb()
+    long_two.execute(
+        f"UPDATE account SET unpriced_since_at = now() - interval '{60 * UNPRICED_FLAT_AFTER}', "
+        "unpriced_seen_at = now() - interval '1 hour'"
+    )
+    long_two.runner.run(long_two.enqueue(WatchAccounts()))
+
+    assert [] == long_two.rows("SELECT 1 FROM flatten_request")
+    assert [(True,)] == long_two.rows("SELECT unpriced_since_at > now() - interval '1 minute' FROM account")
+
+
+def test_a_stop_placed_elsewhere_that_is_larger_than_the_position_covers_it(long_two: WorkerEnv) -> None:
+    long_two.execute("UPDATE orders SET role = 'OTHER', quantity = 3, origin = 'external' WHERE role = 'STOP_LOSS'")
+    long_two.write_quote(bid=entry_price(long_two))
+    entered = long_two.entry_alert(stop_loss_ticks=40)
+    long_two.runner.run(entered)
+
+    assert "without a stop" not in (long_two.job(entered)[2] or "")
+
+
+def test_reads_for_exposed_accounts_leave_flat_ones_alone(worker_env: WorkerEnv) -> None:
+    assert ("succeeded", {"accounts": 0}, None) == worker_env.run(ReconcileAccounts(only_exposed=True))
+    worker_env.entry_alert()
+    worker_env.run_due_jobs()
+    assert ("succeeded", {"accounts": 1}, None) == worker_env.run(ReconcileAccounts(only_exposed=True))
