@@ -43,8 +43,8 @@ UNGUARDED_FOR = timedelta(seconds=1)
 ORPHANED_AFTER = timedelta(seconds=3)
 LOCK_WAIT = timedelta(seconds=0.5)  # for rows that another session locks; what needs them waits for the next run
 _REPEAT_AFTER_S = 5
-_UNREADABLE = (RefusedError, LookupError, ArithmeticError, ValueError, TypeError, AttributeError)
 _ENTRY_STOPS = LOSS_RULES | ENTRY_STOPS
+_UNREADABLE = (RefusedError, LookupError, ArithmeticError, ValueError, TypeError, AttributeError)
 
 
 @task(WatchAccounts)

@@ -3,8 +3,6 @@
 from datetime import timedelta
 from decimal import Decimal
 
-import pytest
-
 from shared.db.accounts import accounts
 from shared.db.market_data import market_clock
 from shared.db.risk import risk_snapshots
@@ -14,32 +12,14 @@ from shared.ledger.jobs.risk import WatchAccounts
 from tests.fixtures.alert_steps import average, hold
 from tests.fixtures.operator import RunCommand
 from tests.fixtures.venue import MNQ
+from tests.fixtures.watched_position import watch_at, watch_once_at
 from tests.fixtures.worker_env import WorkerEnv
 
 
-@pytest.fixture
-def long_two(worker_env: WorkerEnv) -> WorkerEnv:
-    """Long two MNQ, 4 dollars a point, under the rules of a 50K Combine."""
-    worker_env.execute(
-        "UPDATE account SET preset = 'combine-50k', balance = 50000, day_opening_balance = 50000, "
-        "high_water_mark = 50000"
-    )
-    hold(worker_env, 2)
-    return worker_env
-
-
-def watch_at(worker_env: WorkerEnv, bid: Decimal) -> None:
-    """Run the watch twice with the quote at `bid`, a second apart, then what it has enqueued."""
-    watch_once_at(worker_env, bid)
-    worker_env.execute("UPDATE account SET losses_seen_at = losses_seen_at - interval '1 second'")
-    watch_once_at(worker_env, bid)
+def run_at(worker_env: WorkerEnv, bid: Decimal) -> None:
+    """Run the watch with the quote at `bid`, then what it has enqueued."""
+    watch_at(worker_env, bid)
     worker_env.run_due_jobs()
-
-
-def watch_once_at(worker_env: WorkerEnv, bid: Decimal) -> None:
-    """Run the watch once with the quote at `bid`."""
-    worker_env.write_quote(bid=bid)
-    worker_env.runner.run(worker_env.enqueue(WatchAccounts()))
 
 
 def denial_of_entry(worker_env: WorkerEnv) -> str:
@@ -55,11 +35,11 @@ def test_a_reached_profit_target_flattens_and_allows_no_entry_that_day(
 ) -> None:
     assert 0 == operator("accounts", "rules", "20001", "daily_profit_target=500", "--yes").status
     entry = average(long_two)
-    watch_at(long_two, entry + 100)
+    run_at(long_two, entry + 100)
     watch_once_at(long_two, entry + 130)
     assert [(None,)] == long_two.rows("SELECT profit_locked_on FROM account"), "one run alone ends nothing"
     assert 2 == long_two.venue.position(MNQ)
-    watch_at(long_two, entry + 130)
+    run_at(long_two, entry + 130)
 
     assert 0 == long_two.venue.position(MNQ)
     ((reason,),) = long_two.rows("SELECT reason FROM flatten_request WHERE flat_at IS NOT NULL")
@@ -84,11 +64,11 @@ def test_a_touched_weekly_loss_limit_flattens_and_holds_on_the_next_day(
         )
     assert 0 == operator("accounts", "rules", "20001", "weekly_loss_limit=1000").status
     entry = average(long_two)
-    watch_at(long_two, entry - 60)
+    run_at(long_two, entry - 60)
     assert 2 == long_two.venue.position(MNQ)
     (account,) = operator("risk", "--json").json["accounts"]
     assert 650 < Decimal({row["rule"]: row["used"] for row in account["rules"]}["weekly_loss_limit"])
-    watch_at(long_two, entry - 80)
+    run_at(long_two, entry - 80)
 
     assert 0 == long_two.venue.position(MNQ)
     ((reason,),) = long_two.rows("SELECT reason FROM flatten_request WHERE flat_at IS NOT NULL")
