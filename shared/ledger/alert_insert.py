@@ -26,17 +26,18 @@ _INSERT_NEW: LiteralString = f"""
 
 async def insert_new_alerts(
     connection: psycopg.AsyncConnection[Any], alerts: Sequence[msgspec.Raw], jobs: Sequence[msgspec.Raw]
-) -> set[UUID]:
-    """Insert alerts without a job, and those whose job has a free key; return the jobs of the latter.
+) -> set[UUID] | None:
+    """Insert alerts and their jobs, and return the jobs of the alerts; None, with nothing inserted, if a key is taken.
 
     `alerts` are rows of `intake.encode_alert`, `jobs` rows of `batch_insert.encode_job`: those of the alerts, and those
-    beside them, of which each has the alert's job as its parent. Each alert has a key of its own. If one of the keys is
-    taken, no alert with a job is inserted: that alert may be another one, whose job must not come after those of the
-    alerts received later. The connection commits by itself.
+    beside them, of which each has the alert's job as its parent. Each alert has a key of its own. One with a known key
+    may be another alert, whose job must not come after those of the alerts received later. The connection commits by
+    itself.
     """
     values = intake.values_of(alerts) | batch_insert.values_of(jobs)
     try:
         rows = await (await connection.execute(_INSERT_NEW, values)).fetchall()
     except psycopg.errors.DivisionByZero:
-        return set()
-    return {job_id for job_id, _ in rows}
+        return None
+    inserted = {job_id for job_id, _ in rows}
+    return inserted if inserted or not jobs else None  # no key was free: the division is not evaluated

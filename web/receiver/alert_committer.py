@@ -69,11 +69,13 @@ class AlertCommitter:
         return [outcomes[one.incoming.job_id] for one in batch]
 
     async def _commit_new(self, batch: Sequence[PreparedAlert]) -> dict[UUID, Outcome]:
-        """Commit the refused alerts, and the others if no key is taken; return the outcomes of those committed."""
+        """Commit the alerts if none of their keys is taken, and return their outcomes; else none."""
         job_rows = [row for one in batch for row in one.job_rows]
         async with self._kept.use() as connection:
             inserted = await insert_new_alerts(connection, [one.row for one in batch], job_rows)
-        self._publish(job for one in batch if one.incoming.job_id in inserted for job in one.jobs)
+        if inserted is None:
+            return {}
+        self._publish(job for one in batch for job in one.jobs)
         outcomes: dict[UUID, Outcome] = {job_id: Accepted(job_id) for job_id in inserted}
         for one in batch:
             if isinstance(one.incoming.checked, Refusal):

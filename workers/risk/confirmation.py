@@ -15,8 +15,9 @@ from shared.domain.risk.account_risk import AccountRisk
 from shared.domain.risk.findings import Finding, RuleAction
 
 CONFIRMED_AFTER = timedelta(seconds=0.5)
-SETTLES_WITHIN = timedelta(seconds=10)  # a reconcile, which reads the fills, is requested at once after a gap
-FILLS_BEFORE_BALANCE = timedelta(seconds=2)
+SETTLES_WITHIN = timedelta(seconds=15)  # while the hub is down all is read every ten
+TOGETHER_WITHIN = timedelta(seconds=2)  # a fill and its balance, which come in either order
+READS_WITHIN = timedelta(seconds=5)  # the requests of a reconcile before it is recorded
 UNPRICED_FLAT_AFTER = timedelta(seconds=60)
 UNPRICED_RUNS_WITHIN = timedelta(seconds=10)  # of each other: a computer that slept has not watched
 LOSS_RULES = frozenset({"max_loss_limit", "daily_loss_limit"})
@@ -30,10 +31,14 @@ class WatchResult:
     changed: dict[str, object] = field(default_factory=dict)
 
 
-def confirm_losses(snapshot: RiskSnapshot, found: WatchResult, now: datetime) -> WatchResult:
+def confirm_losses(
+    snapshot: RiskSnapshot, found: WatchResult, quoted_at: datetime | None, now: datetime
+) -> WatchResult:
     """Return what was found, with no more done about each limit than two runs in a row agree on.
 
     `found.changed` are the marks of limits that are touched now. What follows from an earlier mark is done at once.
+    `quoted_at` is when the oldest quote of a held contract was received, None without any: one quote confirms nothing
+    twice.
     """
     account, risk = snapshot.account, snapshot.risk
     marked = {
@@ -44,8 +49,10 @@ def confirm_losses(snapshot: RiskSnapshot, found: WatchResult, now: datetime) ->
     }
     seen = [one for one in found.findings if one.action >= RuleAction.BLOCK and not marked.get(one.rule, True)]
     before, since = account.losses_seen or {}, account.losses_seen_at
-    may_confirm = since is not None and now - since >= CONFIRMED_AFTER and not _is_settling(snapshot, now)
-    agreed = before if may_confirm else {}
+    is_later = since is not None and now - since >= CONFIRMED_AFTER and (quoted_at is None or quoted_at > since)
+    may_confirm = is_later and not is_settling(snapshot, now)
+    blocked = {rule: int(RuleAction.BLOCK) for rule, level in before.items() if level >= RuleAction.BLOCK}
+    agreed = before if may_confirm else blocked
     findings = [_limit_action(one, agreed.get(one.rule, 0)) if one in seen else one for one in found.findings]
     changed: dict[str, object] = {name: value for name, value in found.changed.items() if name in agreed}
     levels = {one.rule: int(one.action) for one in seen} | dict.fromkeys(found.changed, 1)
@@ -54,12 +61,22 @@ def confirm_losses(snapshot: RiskSnapshot, found: WatchResult, now: datetime) ->
     return WatchResult(findings, changed)
 
 
-def _is_settling(snapshot: RiskSnapshot, now: datetime) -> bool:
-    """Whether the balance may have the result of a close whose fills are not recorded yet: it would count twice."""
-    changed_at, read_at = snapshot.account.balance_changed_at, snapshot.positions_read_at
-    if changed_at is None or not snapshot.risk.holdings or now - changed_at > SETTLES_WITHIN:
+def is_settling(snapshot: RiskSnapshot, now: datetime) -> bool:
+    """Whether balance and fills may not be of the same moment, so that a result counts twice or not at all.
+
+    The balance has changed and no fill was recorded about then, nor were the fills read after it; or a fill with a
+    result was recorded and no balance reported since. After SETTLES_WITHIN it counts as settled.
+    """
+    account, filled_at, closed_at = snapshot.account, snapshot.filled_at, snapshot.closed_at
+    changed_at, reconciled_at, reported_at = account.balance_changed_at, account.reconciled_at, account.reported_at
+    if changed_at is not None and snapshot.risk.holdings and now - changed_at <= SETTLES_WITHIN:
+        was_filled = filled_at is not None and filled_at >= changed_at - TOGETHER_WITHIN
+        was_read = reconciled_at is not None and reconciled_at - READS_WITHIN >= changed_at
+        if not (was_filled or was_read):
+            return True
+    if closed_at is None or reported_at is None or now - closed_at > SETTLES_WITHIN:
         return False
-    return read_at is None or read_at < changed_at - FILLS_BEFORE_BALANCE
+    return closed_at - reported_at > TOGETHER_WITHIN
 
 
 def _limit_action(finding: Finding, level: int) -> Finding:

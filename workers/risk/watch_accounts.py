@@ -64,8 +64,9 @@ def watch_accounts(_: WatchAccounts, ctx: Context) -> dict[str, int]:
         by_account[row.account_id].append(row)
     acted = 0
     for account_id, snapshot in snapshots.items():
+        received = [quotes[row.contract_id].received_at for row in by_account[account_id] if row.contract_id in quotes]
         try:
-            acted += _check_account(ctx, snapshot)
+            acted += _check_account(ctx, snapshot, min(received, default=None))
             if ctx.may_act_for(snapshot.account):
                 _trail_stops(ctx, by_account[account_id], quotes)
         except _UNREADABLE:
@@ -114,13 +115,13 @@ def _enqueue_missing_jobs(ctx: Context) -> None:
             tx.enqueue(Flatten(flatten_request_id=flatten_request.id), correlation_id=ctx.job.id)
 
 
-def _check_account(ctx: Context, snapshot: RiskSnapshot) -> int:
+def _check_account(ctx: Context, snapshot: RiskSnapshot, quoted_at: datetime | None) -> int:
     market_now = ctx.market_now
     session = session_of(snapshot.risk, market_now)
-    now_found = WatchResult(
-        check_account(snapshot.risk, snapshot.book, market_now, session), _find_touched_limits(snapshot, market_now)
-    )
-    losses = confirm_losses(snapshot, now_found, machine_now())
+    is_priced = session is not None or not snapshot.risk.holdings  # while no market trades, a price marks nothing
+    touched = _find_touched_limits(snapshot, market_now) if is_priced else {}
+    now_found = WatchResult(check_account(snapshot.risk, snapshot.book, market_now, session), touched)
+    losses = confirm_losses(snapshot, now_found, quoted_at, machine_now())
     prices = confirm_prices(snapshot.account, snapshot.risk, market_now, machine_now())
     found = [*losses.findings, *prices.findings]
     changed = {**losses.changed, **prices.changed}

@@ -29,7 +29,9 @@ ExitPrices = Callable[[set[str]], ExitPrice]  # of these contracts
 _FACTS = text("""
     SELECT 'held' AS kind, account_id, contract_id, CASE direction WHEN 'LONG' THEN quantity ELSE -quantity END AS n,
            average_price AS price,
-           (SELECT close_ticks::integer FROM bar_minute WHERE bar_minute.contract_id = position.contract_id
+           (SELECT close_ticks::integer FROM bar_minute
+            WHERE bar_minute.contract_id = position.contract_id
+              AND start >= greatest(opened_market_at - interval '1 minute', :day_began - interval '4 days')
             ORDER BY start DESC LIMIT 1) AS ticks,
            NULL::text AS side, opened_market_at AS at
     FROM position WHERE quantity > 0
@@ -53,8 +55,9 @@ _FACTS = text("""
     FROM fill WHERE account_id = ANY(:accounts) AND filled_market_at >= :day_began AND gross_pnl IS NOT NULL
       AND NOT is_voided GROUP BY account_id, venue_order_id
     UNION ALL
-    SELECT 'filled', account_id, '', 0, NULL, NULL, NULL, max(recorded_at)
-    FROM fill WHERE account_id = ANY(:accounts) AND recorded_at > now() - interval '1 minute' GROUP BY account_id
+    SELECT CASE WHEN gross_pnl IS NULL THEN 'opened' ELSE 'closed' END, account_id, '', 0, NULL, NULL, NULL,
+           max(recorded_at)
+    FROM fill WHERE account_id = ANY(:accounts) AND recorded_at > now() - interval '1 minute' GROUP BY 1, account_id
     UNION ALL
     SELECT 'sent', account_id, '', count(*), NULL, NULL, NULL, min(submitted_at)
     FROM orders WHERE created_at > now() - interval '5 minutes' AND submitted_at > now() - interval '1 minute'
@@ -75,7 +78,7 @@ class RiskSnapshot:
     """An account, its rule book, and its risk.
 
     `flatten_requests` are the open ones: their contract, "" for the whole account, and their reason.
-    `positions_read_at` is when its positions were last read or a fill of it recorded, None if neither is known.
+    `filled_at` is when its last fill was recorded, `closed_at` the last one with a result; None if none was lately.
     """
 
     account: AccountRow
@@ -83,7 +86,8 @@ class RiskSnapshot:
     risk: AccountRisk
     has_in_doubt_order: bool
     flatten_requests: tuple[tuple[str, str], ...]
-    positions_read_at: datetime | None
+    filled_at: datetime | None
+    closed_at: datetime | None
 
 
 @dataclass(slots=True)
@@ -93,9 +97,11 @@ class _Facts:
     stop: list[Row[Any]] = field(default_factory=list)
     external_stop: list[Row[Any]] = field(default_factory=list)
     external_limit: list[Row[Any]] = field(default_factory=list)
+    too_large_stop: list[Row[Any]] = field(default_factory=list)  # external, and larger than the position
     traded: list[Row[Any]] = field(default_factory=list)
     closed_trade: list[Row[Any]] = field(default_factory=list)
-    filled: list[Row[Any]] = field(default_factory=list)
+    opened: list[Row[Any]] = field(default_factory=list)
+    closed: list[Row[Any]] = field(default_factory=list)
     sent: list[Row[Any]] = field(default_factory=list)
     in_doubt: list[Row[Any]] = field(default_factory=list)
     flatten_request: list[Row[Any]] = field(default_factory=list)
@@ -114,6 +120,8 @@ class _Facts:
             for row, order, protects in zip(rows, resting, mark_protection(position, resting), strict=True):
                 if not protects:
                     self.entry.append(row)
+                    if order.is_stop:
+                        self.too_large_stop.append(row)
                 elif order.is_stop and row.price is not None:
                     self.stop.append(row)
 
@@ -197,7 +205,8 @@ def read(
             _to_account_risk(account, found, day=day, clock=clock, exit_price=exit_price, others=others),
             bool(found.in_doubt),
             tuple((row.contract_id, row.side) for row in found.flatten_request),
-            max((at for at in (account.reconciled_at, *(row.at for row in found.filled)) if at), default=None),
+            max((row.at for row in (*found.opened, *found.closed)), default=None),
+            found.closed[0].at if found.closed else None,
         )
     return snapshots
 
@@ -260,7 +269,7 @@ def _to_holding(row: Row[Any], facts: _Facts, exit_price: ExitPrice, clock: Mark
         left -= covered
         risk += max(Decimal(0), (basis - stop.price) * -closing.sign) * covered * value
     # A stop elsewhere that is larger than the position covers it too, as the guard sees it.
-    left -= sum(one.n for one in facts.external_stop if one.contract_id == row.contract_id and one.side == closing)
+    left -= sum(one.n for one in facts.too_large_stop if one.contract_id == row.contract_id and one.side == closing)
     return Holding(row.contract_id, root, row.n, row.price, price, risk, unprotected=max(left, 0))
 
 

@@ -106,6 +106,18 @@ def test_a_batch_of_new_refused_and_repeated_alerts_has_the_outcome_of_each(comm
     ]
 
 
+def test_a_refused_alert_is_stored_though_its_batch_has_a_known_key(committer: Committer) -> None:
+    committer.commit([committer.incoming({**ENTRY, "id": "known"})])
+    refused = committer.incoming({**ENTRY, "quantity": 0})
+    others = [committer.incoming({**ENTRY, "id": name}) for name in ("known", "new")]
+    committer.commit([refused, *others])
+    only_repeated = [committer.incoming({**ENTRY, "quantity": 0}), committer.incoming({**ENTRY, "id": "known"})]
+    committer.commit(only_repeated)
+
+    stored = "SELECT verdict, count(*)::int FROM alert GROUP BY verdict ORDER BY verdict"
+    assert [("accepted", 2), ("refused", 2)] == committer.receiver.rows(stored)
+
+
 def test_a_batch_that_is_committed_again_stores_nothing_twice(committer: Committer) -> None:
     """So it is with the spool after a commit of which the outcome was not known."""
     batch = [committer.incoming({**ENTRY, "id": str(number)}) for number in range(3)]

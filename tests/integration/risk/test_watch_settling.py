@@ -1,7 +1,12 @@
 """The watch while facts settle: marks of their own, balances before their fills, markets that do not trade."""
 
+import pytest
+
+from shared.db.accounts import accounts
+from shared.db.risk import risk_snapshots
 from shared.ledger.jobs.orders import ReconcileAccounts
 from shared.ledger.jobs.risk import WatchAccounts
+from tests.fixtures.processes import until
 from tests.fixtures.venue import MNQ
 from tests.fixtures.watched_position import entry_price, watch_at, watch_once_at
 from tests.fixtures.worker_env import WorkerEnv
@@ -44,9 +49,56 @@ def test_a_loss_in_the_balance_whose_fills_are_not_recorded_yet_counts_once(long
     assert [(False, True)] == long_two.rows(MARKS)
 
 
+def test_a_result_that_is_in_no_balance_yet_is_not_acted_on(long_two: WorkerEnv) -> None:
+    """The hub is down, and the fill was read after the balance: what it won or lost is missing."""
+    long_two.execute("UPDATE fill SET gross_pnl = 0, recorded_at = now()")
+    long_two.execute("UPDATE account SET reported_at = now() - interval '10 seconds'")
+    watch_at(long_two, entry_price(long_two) - 510)
+    assert [(False, False)] == long_two.rows(MARKS)
+
+    long_two.execute("UPDATE account SET reported_at = now()")
+    watch_once_at(long_two, entry_price(long_two) - 510)
+    assert [(False, True)] == long_two.rows(MARKS)
+
+
+def test_one_quote_confirms_nothing_twice(long_two: WorkerEnv) -> None:
+    long_two.write_quote(bid=entry_price(long_two) - 510)
+    for _ in range(2):  # a second apart, as the first run was later than the quote
+        long_two.runner.run(long_two.enqueue(WatchAccounts()))
+        until(lambda: long_two.rows("SELECT losses_seen_at < now() - interval '0.6 seconds' FROM account") == [(True,)])
+    assert [(False, False)] == long_two.rows(MARKS)
+
+    watch_once_at(long_two, entry_price(long_two) - 510)
+    assert [(False, True)] == long_two.rows(MARKS)
+
+
+@pytest.mark.parametrize(("quantity", "unprotected"), [(1, 1), (2, 0), (5, 0)])
+def test_a_stop_placed_elsewhere_covers_as_much_as_it_closes(
+    long_two: WorkerEnv, quantity: int, unprotected: int
+) -> None:
+    long_two.execute(
+        f"UPDATE orders SET role = 'OTHER', quantity = {quantity}, origin = 'external' WHERE role = 'STOP_LOSS'"
+    )
+    with long_two.ledger.engine.begin() as connection:
+        (account,) = accounts.list_all(connection)
+        snapshot = risk_snapshots.read(connection, [account], long_two.venue.clock, lambda _: lambda *_: None)[account.id]
+
+    assert [unprotected] == [one.unprotected for one in snapshot.risk.holdings]
+
+
+def test_entries_stay_blocked_while_a_balance_settles(long_two: WorkerEnv) -> None:
+    watch_at(long_two, entry_price(long_two) - 400)  # three quarters of the allowance are used
+    long_two.execute(NO_FILLS_LATELY)
+    long_two.execute(BALANCE_FIRST.replace("%s", "0"))
+    watch_once_at(long_two, entry_price(long_two) - 400)
+
+    assert "max loss limit" in long_two.rows("SELECT block_reason FROM account")[0][0]
+    assert [("blocked",)] == long_two.rows("SELECT kind FROM account_event")
+
+
 def test_a_reconcile_after_a_new_balance_settles_it(long_two: WorkerEnv) -> None:
     long_two.execute(NO_FILLS_LATELY)
-    long_two.execute(BALANCE_FIRST.replace("%s", "1"))
+    long_two.execute(BALANCE_FIRST.replace("%s", "10"))
     long_two.execute("UPDATE account SET reconciled_at = now()")
     watch_at(long_two, entry_price(long_two) - 275)
 
@@ -84,15 +136,6 @@ def test_a_minute_without_a_price_begins_anew_when_nothing_has_watched(long_two:
 
     assert [] == long_two.rows("SELECT 1 FROM flatten_request")
     assert [(True,)] == long_two.rows("SELECT unpriced_since_at > now() - interval '1 minute' FROM account")
-
-
-def test_a_stop_placed_elsewhere_that_is_larger_than_the_position_covers_it(long_two: WorkerEnv) -> None:
-    long_two.execute("UPDATE orders SET role = 'OTHER', quantity = 3, origin = 'external' WHERE role = 'STOP_LOSS'")
-    long_two.write_quote(bid=entry_price(long_two))
-    entered = long_two.entry_alert(stop_loss_ticks=40)
-    long_two.runner.run(entered)
-
-    assert "without a stop" not in (long_two.job(entered)[2] or "")
 
 
 def test_reads_for_exposed_accounts_leave_flat_ones_alone(worker_env: WorkerEnv) -> None:
