@@ -27,7 +27,7 @@ _INSERT_NEW: LiteralString = f"""
 async def insert_new_alerts(
     connection: psycopg.AsyncConnection[Any], alerts: Sequence[msgspec.Raw], jobs: Sequence[msgspec.Raw]
 ) -> set[UUID] | None:
-    """Insert alerts and their jobs, and return the jobs of the alerts; None, with nothing inserted, if a key is taken.
+    """Insert alerts and their jobs, and return the jobs of the alerts; None, with no job inserted, if a key is taken.
 
     `alerts` are rows of `intake.encode_alert`, `jobs` rows of `batch_insert.encode_job`: those of the alerts, and those
     beside them, of which each has the alert's job as its parent. Each alert has a key of its own. One with a known key

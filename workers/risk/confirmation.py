@@ -51,14 +51,21 @@ def confirm_losses(
     before, since = account.losses_seen or {}, account.losses_seen_at
     is_later = since is not None and now - since >= CONFIRMED_AFTER and (quoted_at is None or quoted_at > since)
     may_confirm = is_later and not is_settling(snapshot, now)
-    blocked = {rule: int(RuleAction.BLOCK) for rule, level in before.items() if level >= RuleAction.BLOCK}
+    blocked = {one.rule: int(RuleAction.BLOCK) for one in seen if before.get(_done(one.rule), 0) >= RuleAction.BLOCK}
     agreed = before if may_confirm else blocked
     findings = [_limit_action(one, agreed.get(one.rule, 0)) if one in seen else one for one in found.findings]
     changed: dict[str, object] = {name: value for name, value in found.changed.items() if name in agreed}
     levels = {one.rule: int(one.action) for one in seen} | dict.fromkeys(found.changed, 1)
-    if levels != before:
+    levels |= {_done(one.rule): min(int(one.action), agreed.get(one.rule, 0)) for one in seen}
+    is_unknown = risk.equity is None and since is not None and now - since <= UNPRICED_FLAT_AFTER
+    if levels != before and not is_unknown:  # the quote after a gap confirms what the last one told
         changed |= {"losses_seen": levels or None, "losses_seen_at": now if levels else None}
     return WatchResult(findings, changed)
+
+
+def _done(rule: str) -> str:
+    """Return the name of what the last run did about a rule, beside what it saw."""
+    return f"{rule}, done"
 
 
 def is_settling(snapshot: RiskSnapshot, now: datetime) -> bool:

@@ -61,6 +61,28 @@ def test_a_result_that_is_in_no_balance_yet_is_not_acted_on(long_two: WorkerEnv)
     assert [(False, True)] == long_two.rows(MARKS)
 
 
+def test_a_loss_in_a_market_that_is_quoted_seldom_is_confirmed_by_its_next_quote(long_two: WorkerEnv) -> None:
+    """A quote lives five seconds: between two of them nothing is known, and nothing forgotten."""
+    low = entry_price(long_two) - 510
+    watch_once_at(long_two, low)
+    long_two.execute(A_SECOND_AGO)
+    long_two.redis.flushdb()
+    long_two.runner.run(long_two.enqueue(WatchAccounts()))
+    assert [(False, False)] == long_two.rows(MARKS)
+    watch_once_at(long_two, low)
+
+    assert [(False, True)] == long_two.rows(MARKS)
+
+
+def test_what_one_quote_tells_twice_blocks_and_cancels_nothing(long_two: WorkerEnv) -> None:
+    long_two.write_quote(bid=entry_price(long_two) - 510)
+    for _ in range(3):
+        long_two.runner.run(long_two.enqueue(WatchAccounts()))
+
+    assert [] == long_two.rows("SELECT kind FROM account_event")
+    assert [(None,)] == long_two.rows("SELECT block_reason FROM account")
+
+
 def test_one_quote_confirms_nothing_twice(long_two: WorkerEnv) -> None:
     long_two.write_quote(bid=entry_price(long_two) - 510)
     for _ in range(2):  # a second apart, as the first run was later than the quote
@@ -81,7 +103,9 @@ def test_a_stop_placed_elsewhere_covers_as_much_as_it_closes(
     )
     with long_two.ledger.engine.begin() as connection:
         (account,) = accounts.list_all(connection)
-        snapshot = risk_snapshots.read(connection, [account], long_two.venue.clock, lambda _: lambda *_: None)[account.id]
+        snapshot = risk_snapshots.read(connection, [account], long_two.venue.clock, lambda _: lambda *_: None)[
+            account.id
+        ]
 
     assert [unprotected] == [one.unprotected for one in snapshot.risk.holdings]
 
