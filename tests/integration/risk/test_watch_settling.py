@@ -1,5 +1,7 @@
 """The watch while facts settle: marks of their own, balances before their fills, markets that do not trade."""
 
+from datetime import timedelta
+
 import pytest
 
 from shared.db.accounts import accounts
@@ -10,7 +12,7 @@ from tests.fixtures.processes import until
 from tests.fixtures.venue import MNQ
 from tests.fixtures.watched_position import entry_price, watch_at, watch_once_at
 from tests.fixtures.worker_env import WorkerEnv
-from workers.risk.confirmation import SETTLES_WITHIN, UNPRICED_FLAT_AFTER
+from workers.risk.confirmation import UNPRICED_FLAT_AFTER
 from workers.wiring import open_runner
 
 ZC = "CON.F.US.ZCE.K26"
@@ -22,6 +24,12 @@ BALANCE_FIRST = """
                        reconciled_at = now() - interval '1 hour'
 """
 NO_FILLS_LATELY = "UPDATE fill SET recorded_at = recorded_at - interval '1 hour'"
+
+
+@pytest.fixture(autouse=True)
+def settles_for_an_hour(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However slow the computer is, a balance of a moment ago has not settled by its age."""
+    monkeypatch.setattr("workers.risk.confirmation.SETTLES_WITHIN", timedelta(hours=1))
 
 
 def test_each_limit_is_marked_by_two_runs_that_saw_it_touched(long_two: WorkerEnv) -> None:
@@ -42,9 +50,7 @@ def test_a_loss_in_the_balance_whose_fills_are_not_recorded_yet_counts_once(long
     assert [(False, False)] == long_two.rows(MARKS)
     assert [] == long_two.rows("SELECT 1 FROM flatten_request")
 
-    long_two.execute(
-        f"UPDATE account SET balance_changed_at = now() - interval '{SETTLES_WITHIN}' - interval '1 second'"
-    )
+    long_two.execute("UPDATE account SET balance_changed_at = now() - interval '2 hours'")
     watch_once_at(long_two, entry_price(long_two) - 275)
     assert [(False, True)] == long_two.rows(MARKS)
 
