@@ -1,11 +1,12 @@
 """Confirms what the watch finds: a loss by the run before, and a price that is missing by its time.
 
-A quote can be false: the next run, a second later, tells. A balance is written before its fills, which tell more.
+A quote can be false: the next run, a second later, tells. A balance and its fills are written apart: only both tell.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from decimal import Decimal
 
 from shared.db.accounts.accounts import AccountRow
 from shared.db.risk.risk_snapshots import RiskSnapshot
@@ -16,8 +17,6 @@ from shared.domain.risk.findings import Finding, RuleAction
 
 CONFIRMED_AFTER = timedelta(seconds=0.5)
 SETTLES_WITHIN = timedelta(seconds=15)  # while the hub is down all is read every ten
-TOGETHER_WITHIN = timedelta(seconds=2)  # a fill and its balance, which come in either order
-READS_WITHIN = timedelta(seconds=5)  # the requests of a reconcile before it is recorded
 UNPRICED_FLAT_AFTER = timedelta(seconds=60)
 UNPRICED_RUNS_WITHIN = timedelta(seconds=10)  # of each other: a computer that slept has not watched
 LOSS_RULES = frozenset({"max_loss_limit", "daily_loss_limit"})
@@ -50,11 +49,12 @@ def confirm_losses(
     seen = [one for one in found.findings if one.action >= RuleAction.BLOCK and not marked.get(one.rule, True)]
     before, since = account.losses_seen or {}, account.losses_seen_at
     is_later = since is not None and now - since >= CONFIRMED_AFTER and (quoted_at is None or quoted_at > since)
-    may_confirm = is_later and not is_settling(snapshot, now)
+    is_settled, changed = confirm_balance(snapshot, now)
+    may_confirm = is_later and is_settled
     blocked = {one.rule: int(RuleAction.BLOCK) for one in seen if before.get(_done(one.rule), 0) >= RuleAction.BLOCK}
     agreed = before if may_confirm else blocked
     findings = [_limit_action(one, agreed.get(one.rule, 0)) if one in seen else one for one in found.findings]
-    changed: dict[str, object] = {name: value for name, value in found.changed.items() if name in agreed}
+    changed |= {name: value for name, value in found.changed.items() if name in agreed}
     levels = {one.rule: int(one.action) for one in seen} | dict.fromkeys(found.changed, 1)
     levels |= {_done(one.rule): min(int(one.action), agreed.get(one.rule, 0)) for one in seen}
     is_unknown = risk.equity is None and since is not None and now - since <= UNPRICED_FLAT_AFTER
@@ -68,22 +68,24 @@ def _done(rule: str) -> str:
     return f"{rule}, done"
 
 
-def is_settling(snapshot: RiskSnapshot, now: datetime) -> bool:
-    """Whether balance and fills may not be of the same moment, so that a result counts twice or not at all.
+def confirm_balance(snapshot: RiskSnapshot, now: datetime) -> tuple[bool, dict[str, object]]:
+    """Return whether the balance and the fills are of one moment, and the changes of the account's row.
 
-    The balance has changed and no fill was recorded about then, nor were the fills read after it; or a fill with a
-    result was recorded and no balance reported since. After SETTLES_WITHIN it counts as settled.
+    If not, a result counts twice or not at all: what the day's fills do not explain of the balance has changed. After
+    SETTLES_WITHIN the new amount is accepted, as after a payout. The costs of open trades may be taken at either end.
     """
-    account, filled_at, closed_at = snapshot.account, snapshot.filled_at, snapshot.closed_at
-    changed_at, reconciled_at, reported_at = account.balance_changed_at, account.reconciled_at, account.reported_at
-    if changed_at is not None and snapshot.risk.holdings and now - changed_at <= SETTLES_WITHIN:
-        was_filled = filled_at is not None and filled_at >= changed_at - TOGETHER_WITHIN
-        was_read = reconciled_at is not None and reconciled_at - READS_WITHIN >= changed_at
-        if not (was_filled or was_read):
-            return True
-    if closed_at is None or reported_at is None or now - closed_at > SETTLES_WITHIN:
-        return False
-    return closed_at - reported_at > TOGETHER_WITHIN
+    account, risk, book = snapshot.account, snapshot.risk, snapshot.book
+    unexplained, accepted, since = risk.unexplained_balance, account.unexplained_balance, account.unexplained_since_at
+    costs = sum((book.costs_of(one.root, abs(one.quantity)) for one in risk.holdings), start=Decimal(0))
+    if unexplained is None:
+        return True, {}
+    if accepted is not None and abs(unexplained - accepted) <= costs:
+        return True, {} if since is None else {"unexplained_since_at": None}
+    if accepted is not None and (since is None or now - since > 2 * SETTLES_WITHIN):  # the latter: nothing has watched
+        return False, {"unexplained_since_at": now}
+    if since is not None and now - since <= SETTLES_WITHIN:
+        return False, {}
+    return True, {"unexplained_balance": unexplained, "unexplained_since_at": None}
 
 
 def _limit_action(finding: Finding, level: int) -> Finding:

@@ -49,7 +49,8 @@ class AccountRow:
     week_locked_on: date | None
     locked_out_until_market_at: datetime | None
     reduced_on: date | None
-    balance_changed_at: datetime | None
+    unexplained_balance: Decimal | None
+    unexplained_since_at: datetime | None
     losses_seen: Mapping[str, int] | None
     losses_seen_at: datetime | None
     unpriced_since_at: datetime | None
@@ -141,8 +142,6 @@ def store(
     today = trading_day_at(taken_market_at)
     values: dict[str, Any] = {"name": name, "balance": balance, "can_trade": can_trade, "is_simulated": is_simulated}
     values["reported_at"] = reported_at
-    if before is None or before.balance != balance:
-        values["balance_changed_at"] = func.now()
     if before is None or before.trading_day is None:
         values["trading_day"] = today
     elif before.trading_day < today:

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -55,9 +55,9 @@ _FACTS = text("""
     FROM fill WHERE account_id = ANY(:accounts) AND filled_market_at >= :day_began AND gross_pnl IS NOT NULL
       AND NOT is_voided GROUP BY account_id, venue_order_id
     UNION ALL
-    SELECT CASE WHEN gross_pnl IS NULL THEN 'opened' ELSE 'closed' END, account_id, '', 0, NULL, NULL, NULL,
-           max(recorded_at)
-    FROM fill WHERE account_id = ANY(:accounts) AND recorded_at > now() - interval '1 minute' GROUP BY 1, account_id
+    SELECT 'opening_costs', account_id, '', count(*), sum(fees + commissions), NULL, NULL, NULL
+    FROM fill WHERE account_id = ANY(:accounts) AND filled_market_at >= :day_began AND gross_pnl IS NULL
+      AND NOT is_voided GROUP BY account_id
     UNION ALL
     SELECT 'sent', account_id, '', count(*), NULL, NULL, NULL, min(submitted_at)
     FROM orders WHERE created_at > now() - interval '5 minutes' AND submitted_at > now() - interval '1 minute'
@@ -78,7 +78,6 @@ class RiskSnapshot:
     """An account, its rule book, and its risk.
 
     `flatten_requests` are the open ones: their contract, "" for the whole account, and their reason.
-    `filled_at` is when its last fill was recorded, `closed_at` the last one with a result; None if none was lately.
     """
 
     account: AccountRow
@@ -86,8 +85,6 @@ class RiskSnapshot:
     risk: AccountRisk
     has_in_doubt_order: bool
     flatten_requests: tuple[tuple[str, str], ...]
-    filled_at: datetime | None
-    closed_at: datetime | None
 
 
 @dataclass(slots=True)
@@ -100,8 +97,7 @@ class _Facts:
     too_large_stop: list[Row[Any]] = field(default_factory=list)  # external, and larger than the position
     traded: list[Row[Any]] = field(default_factory=list)
     closed_trade: list[Row[Any]] = field(default_factory=list)
-    opened: list[Row[Any]] = field(default_factory=list)
-    closed: list[Row[Any]] = field(default_factory=list)
+    opening_costs: list[Row[Any]] = field(default_factory=list)
     sent: list[Row[Any]] = field(default_factory=list)
     in_doubt: list[Row[Any]] = field(default_factory=list)
     flatten_request: list[Row[Any]] = field(default_factory=list)
@@ -205,8 +201,6 @@ def read(
             _to_account_risk(account, found, day=day, clock=clock, exit_price=exit_price, others=others),
             bool(found.in_doubt),
             tuple((row.contract_id, row.side) for row in found.flatten_request),
-            max((row.at for row in (*found.opened, *found.closed)), default=None),
-            found.closed[0].at if found.closed else None,
         )
     return snapshots
 
@@ -236,6 +230,7 @@ def _to_account_risk(
         open_entries=tuple(_to_open_entry(row) for row in facts.entry if row.n > 0),
         trade_count_today=facts.traded[0].n if facts.traded else 0,
         closed_trades=tuple(sorted(trades, key=lambda trade: trade.closed_market_at)),
+        opening_costs=facts.opening_costs[0].price if facts.opening_costs else Decimal(0),
         order_count_last_minute=sent.n if sent else 0,
         oldest_order_market_at=clock.to_market(sent.at) if sent else None,
         days=tuple(row.price for row in facts.day),

@@ -48,8 +48,9 @@ account = Table(
     Column("week_locked_on", Date),  # first trading day of the week in which the weekly loss limit was reached
     at_column("locked_out_until_market_at"),  # no entry before; a person may only prolong it
     Column("reduced_on", Date),  # the trading day on which half of the positions was closed
-    at_column("balance_changed_at"),  # by a report that had another balance than the one before
-    Column("losses_seen", JSONB),  # by rule, what the last run of the watch would do: workers/risk/confirmation.py
+    Column("unexplained_balance", Numeric),  # beyond the day's opening balance and fills, once it has settled
+    at_column("unexplained_since_at"),  # since when another amount is unexplained: fills or a balance are on their way
+    Column("losses_seen", JSONB),  # by rule, what the last run of the watch saw and did: workers/risk/confirmation.py
     at_column("losses_seen_at"),
     at_column("unpriced_since_at"),  # since when a position has had no price that can be true
     at_column("unpriced_seen_at"),  # by the last run of the watch

@@ -9,12 +9,12 @@ from shared.domain.market_data.contract import MONTHS, ROOTS, Root, root_of_cont
 _CONTRACT_ID = re.compile(rf"CON\.F\.US\.[A-Z0-9]+\.(?P<month>[{MONTHS}])(?P<year>\d{{2}})")
 _TAIL = re.compile(rf"(?P<continuous>\d!)|(?P<month>[{MONTHS}])(?P<year>\d{{4}}|\d{{1,2}})")
 _FRONT = "1!"
+_LONGEST_FIRST = sorted(ROOTS, key=len, reverse=True)
 # The exchange of each root, where its group does not give it. Source: CME Group's product pages.
 _EXCHANGE_OF_GROUP = {
     "equity": "CME", "currency": "CME", "crypto": "CME", "livestock": "CME", "rates": "CBOT", "grains": "CBOT",
     "energy": "NYMEX", "metals": "COMEX",
 }  # fmt: skip
-_LONGEST_FIRST = sorted(ROOTS, key=len, reverse=True)
 _EXCHANGE_OF_ROOT = {"YM": "CBOT", "MYM": "CBOT", "PL": "NYMEX"}
 
 

@@ -71,6 +71,7 @@ class AccountRisk:
     open_entries: tuple[OpenEntry, ...] = ()
     trade_count_today: int = 0  # entries of this trading day that are no longer among `open_entries`
     closed_trades: tuple[ClosedTrade, ...] = ()  # of this trading day, oldest first
+    opening_costs: Decimal = Decimal(0)  # of this trading day's fills without a result
     order_count_last_minute: int = 0
     oldest_order_market_at: datetime | None = None  # of the orders in the last minute
     days: tuple[Decimal, ...] = ()
@@ -88,6 +89,17 @@ class AccountRisk:
         """The balance and the open profit; None when a price or the balance is missing."""
         profit = open_profit(self.holdings)
         return None if self.balance is None or profit is None else self.balance + profit
+
+    @property
+    def unexplained_balance(self) -> Decimal | None:
+        """The part of the balance that the day's opening balance and fills do not explain; None if one is missing.
+
+        It is what a payout or a deposit has moved, and while a balance and its fills are not both recorded, a result.
+        """
+        if self.balance is None or self.day_opening_balance is None:
+            return None
+        results = sum((trade.result for trade in self.closed_trades), start=Decimal(0))
+        return self.balance - self.day_opening_balance - results + self.opening_costs
 
     def quantity_of(self, contract_id: str) -> int:
         """Return the net quantity of a contract, above zero when long."""
@@ -202,6 +214,7 @@ def start_next_day(risk: AccountRisk, reported: Decimal, *, ended_day_count: int
         is_reduced=False,
         trade_count_today=0,
         closed_trades=(),
+        opening_costs=Decimal(0),
         days=risk.days if result is None else (*risk.days, result),
     )
 

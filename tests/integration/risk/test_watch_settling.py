@@ -18,12 +18,8 @@ from workers.wiring import open_runner
 ZC = "CON.F.US.ZCE.K26"
 MARKS = "SELECT locked_on IS NOT NULL, breached_market_at IS NOT NULL FROM account"
 A_SECOND_AGO = "UPDATE account SET losses_seen_at = losses_seen_at - interval '1 second'"
-# Half the allowance of 2,000 dollars is lost by a close of which the fills are not recorded yet.
-BALANCE_FIRST = """
-    UPDATE account SET balance = balance - 1000, balance_changed_at = now() - %s * interval '1 second',
-                       reconciled_at = now() - interval '1 hour'
-"""
-NO_FILLS_LATELY = "UPDATE fill SET recorded_at = recorded_at - interval '1 hour'"
+BALANCE_OF_A_CLOSE = "UPDATE account SET balance = balance - 1000"  # of 2,000 that may be lost
+FILL_OF_A_CLOSE = "UPDATE fill SET gross_pnl = -1000"
 
 
 @pytest.fixture(autouse=True)
@@ -43,28 +39,50 @@ def test_each_limit_is_marked_by_two_runs_that_saw_it_touched(long_two: WorkerEn
 
 
 def test_a_loss_in_the_balance_whose_fills_are_not_recorded_yet_counts_once(long_two: WorkerEnv) -> None:
-    long_two.execute(NO_FILLS_LATELY)
-    long_two.execute(BALANCE_FIRST.replace("%s", "0"))
-    watch_at(long_two, entry_price(long_two) - 275)  # with the 1,000 of the balance beyond the loss limit level
-    watch_once_at(long_two, entry_price(long_two) - 275)
+    entry = entry_price(long_two)
+    watch_once_at(long_two, entry)
+    long_two.execute(BALANCE_OF_A_CLOSE)
+    watch_at(long_two, entry - 275)  # with the 1,000 of the balance beyond the loss limit level
+    watch_at(long_two, entry - 275)
     assert [(False, False)] == long_two.rows(MARKS)
     assert [] == long_two.rows("SELECT 1 FROM flatten_request")
 
-    long_two.execute("UPDATE account SET balance_changed_at = now() - interval '2 hours'")
-    watch_once_at(long_two, entry_price(long_two) - 275)
+    long_two.execute(FILL_OF_A_CLOSE)
+    watch_once_at(long_two, entry - 275)
     assert [(False, True)] == long_two.rows(MARKS)
 
 
 def test_a_result_that_is_in_no_balance_yet_is_not_acted_on(long_two: WorkerEnv) -> None:
     """The hub is down, and the fill was read after the balance: what it won or lost is missing."""
-    long_two.execute("UPDATE fill SET gross_pnl = 0, recorded_at = now()")
-    long_two.execute("UPDATE account SET reported_at = now() - interval '10 seconds'")
-    watch_at(long_two, entry_price(long_two) - 510)
+    entry = entry_price(long_two)
+    watch_once_at(long_two, entry)
+    long_two.execute(FILL_OF_A_CLOSE)
+    watch_at(long_two, entry - 510)
     assert [(False, False)] == long_two.rows(MARKS)
 
-    long_two.execute("UPDATE account SET reported_at = now()")
-    watch_once_at(long_two, entry_price(long_two) - 510)
+    long_two.execute(BALANCE_OF_A_CLOSE)
+    watch_once_at(long_two, entry - 510)
     assert [(False, True)] == long_two.rows(MARKS)
+
+
+def test_a_balance_that_no_fill_explains_is_accepted_after_a_while(long_two: WorkerEnv) -> None:
+    entry = entry_price(long_two)
+    watch_once_at(long_two, entry)
+    long_two.execute(BALANCE_OF_A_CLOSE)
+    watch_at(long_two, entry - 275)
+    long_two.execute("UPDATE account SET unexplained_since_at = now() - interval '90 minutes'")
+    watch_once_at(long_two, entry - 275)
+    assert [(False, True)] == long_two.rows(MARKS)
+
+
+def test_an_amount_unexplained_since_before_a_pause_of_the_watch_begins_to_settle_anew(long_two: WorkerEnv) -> None:
+    entry = entry_price(long_two)
+    watch_once_at(long_two, entry)
+    long_two.execute(BALANCE_OF_A_CLOSE)
+    watch_at(long_two, entry - 275)
+    long_two.execute("UPDATE account SET unexplained_since_at = now() - interval '5 hours'")
+    watch_once_at(long_two, entry - 275)
+    assert [(False, False)] == long_two.rows(MARKS)
 
 
 def test_a_loss_in_a_market_that_is_quoted_seldom_is_confirmed_by_its_next_quote(long_two: WorkerEnv) -> None:
@@ -118,21 +136,11 @@ def test_a_stop_placed_elsewhere_covers_as_much_as_it_closes(
 
 def test_entries_stay_blocked_while_a_balance_settles(long_two: WorkerEnv) -> None:
     watch_at(long_two, entry_price(long_two) - 400)  # three quarters of the allowance are used
-    long_two.execute(NO_FILLS_LATELY)
-    long_two.execute(BALANCE_FIRST.replace("%s", "0"))
+    long_two.execute(BALANCE_OF_A_CLOSE)
     watch_once_at(long_two, entry_price(long_two) - 400)
 
     assert "max loss limit" in long_two.rows("SELECT block_reason FROM account")[0][0]
     assert [("blocked",)] == long_two.rows("SELECT kind FROM account_event")
-
-
-def test_a_reconcile_after_a_new_balance_settles_it(long_two: WorkerEnv) -> None:
-    long_two.execute(NO_FILLS_LATELY)
-    long_two.execute(BALANCE_FIRST.replace("%s", "10"))
-    long_two.execute("UPDATE account SET reconciled_at = now()")
-    watch_at(long_two, entry_price(long_two) - 275)
-
-    assert [(False, True)] == long_two.rows(MARKS)
 
 
 def test_a_position_in_a_closed_market_hides_no_loss_in_an_open_one_and_is_left(long_two: WorkerEnv) -> None:

@@ -43,17 +43,24 @@ def test_an_error_is_that_of_its_batch_alone() -> None:
     asyncio.run(run())
 
 
-def test_a_waiter_that_has_gone_takes_its_item_back() -> None:
-    written: list[int] = []
-    may_write = asyncio.Event()
+class HeldWrites:
+    """Writes items once it may, and keeps them."""
 
-    async def write(items: Sequence[int]) -> list[int]:
-        await may_write.wait()
-        written.extend(items)
+    def __init__(self) -> None:
+        self.written: list[int] = []
+        self.may_write = asyncio.Event()
+
+    async def write(self, items: Sequence[int]) -> list[int]:
+        await self.may_write.wait()
+        self.written.extend(items)
         return list(items)
 
+
+def test_a_waiter_that_has_gone_takes_its_item_back() -> None:
+    held = HeldWrites()
+
     async def run() -> None:
-        batcher = Batcher(write)
+        batcher = Batcher(held.write)
         first = asyncio.create_task(batcher.submit(1))
         second = asyncio.create_task(batcher.submit(2))
         third = asyncio.create_task(batcher.submit(3))
@@ -63,35 +70,29 @@ def test_a_waiter_that_has_gone_takes_its_item_back() -> None:
         await asyncio.sleep(0)
         late.cancel()
         await asyncio.sleep(0)
-        may_write.set()
+        held.may_write.set()
         await asyncio.gather(first, second, third)
         assert 5 == await batcher.submit(5)
 
     asyncio.run(run())
-    assert [1, 2, 3, 5] == written
+    assert [1, 2, 3, 5] == held.written
 
 
 def test_a_wait_ends_after_the_timeout_and_an_item_of_no_batch_is_taken_back() -> None:
-    written: list[int] = []
-    may_write = asyncio.Event()
-
-    async def write(items: Sequence[int]) -> list[int]:
-        await may_write.wait()
-        written.extend(items)
-        return list(items)
+    held = HeldWrites()
 
     async def run() -> None:
-        batcher = Batcher(write, timeout_s=0.01)
+        batcher = Batcher(held.write, timeout_s=0.01)
         waits = [asyncio.create_task(batcher.submit(1))]
         await asyncio.sleep(0)
         waits += [asyncio.create_task(batcher.submit(2)), asyncio.create_task(batcher.submit(3))]
         assert [TimeoutError] * 3 == [type(one) for one in await asyncio.gather(*waits, return_exceptions=True)]
-        may_write.set()
-        assert 4 == await Batcher(write, timeout_s=100).submit(4)
+        held.may_write.set()
+        assert 4 == await Batcher(held.write, timeout_s=100).submit(4)
         assert 5 == await batcher.submit(5)
 
     asyncio.run(run())
-    assert [1, 4, 5] == written
+    assert [1, 4, 5] == held.written
 
 
 def test_a_writer_that_is_cancelled_ends_the_waits_for_its_batch() -> None:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from shared.domain.accounts.stage import Stage
 from shared.domain.orders.order import Side
 from shared.domain.risk.account_risk import (
+    ClosedTrade,
     OpenEntry,
     loss_limit_level,
     loss_limit_level_for,
@@ -21,7 +22,7 @@ from shared.domain.risk.account_risk import (
 )
 from shared.domain.risk.rule_book import PRESETS
 from shared.domain.risk.rule_changes import with_changes
-from tests.fixtures.account_risks import COMBINE, EXPRESS, chicago, held, next_day, risk
+from tests.fixtures.account_risks import COMBINE, EXPRESS, NOON, chicago, held, next_day, risk
 
 CENT = Decimal("0.01")
 
@@ -219,3 +220,15 @@ def test_clock_changes_make_a_day_of_23_and_one_of_25_hours() -> None:
 
     assert timedelta(hours=23) == next_day_end(spring) - spring
     assert timedelta(hours=25) == next_day_end(autumn) - autumn
+
+
+def test_what_the_opening_balance_and_the_fills_do_not_explain_of_a_balance() -> None:
+    now = replace(
+        risk("50100"),
+        closed_trades=(ClosedTrade(Decimal("150.50"), NOON), ClosedTrade(Decimal(-48), NOON)),
+        opening_costs=Decimal("2.50"),
+    )
+
+    assert Decimal(0) == now.unexplained_balance
+    assert Decimal(-2000) == replace(now, balance=Decimal(48_100)).unexplained_balance
+    assert replace(now, day_opening_balance=None).unexplained_balance is None

@@ -132,11 +132,11 @@ CREATE TABLE fill (
 
 CREATE INDEX ix_fill_account_id_contract_id ON fill (account_id, contract_id, venue_fill_id);
 
+CREATE INDEX ix_fill_account_id_filled_market_at ON fill (account_id, filled_market_at);
+
 CREATE INDEX ix_fill_in_order ON fill (account_id, contract_id, filled_market_at, venue_fill_id);
 
 CREATE INDEX ix_fill_order_id ON fill (order_id);
-
-CREATE INDEX ix_fill_results ON fill (account_id, filled_market_at) WHERE gross_pnl IS NOT NULL;
 
 CREATE INDEX ix_fill_unguarded ON fill (account_id, contract_id) WHERE guarded_at IS NULL;
 
