@@ -57,9 +57,14 @@ def test_it_accepts_every_quote_and_trade(market_data: dict[str, Any]) -> None:
 
 
 def test_its_order_book_has_a_trade_tape(market_data: dict[str, Any]) -> None:
-    """It takes trades from the depth (type 5), not from the trades of the market hub."""
+    """It takes trades from the depth (type 5), not from the trades of the market hub.
+
+    Where it has dropped depth messages that waited together, a trade may meet a book without one of its sides.
+    """
     assert all(trade["volume"] > 0 for trade in market_data["tape"])
-    assert {trade["side"] for trade in market_data["tape"]} <= {"buy", "sell", "neutral"}
+    sides = {trade["side"] for trade in market_data["tape"]}
+    assert sides & {"buy", "sell", "neutral"}
+    assert sides <= {"buy", "sell", "neutral", "unknown"}
 
 
 def test_every_order_type_is_placed_modified_and_cancelled(orders: dict[str, Any]) -> None:

@@ -16,9 +16,8 @@ from shared.domain.risk.account_risk import AccountRisk
 from shared.domain.risk.findings import Finding, RuleAction
 
 CONFIRMED_AFTER = timedelta(seconds=0.5)
-SETTLES_WITHIN = timedelta(seconds=15)  # while the hub is down all is read every ten
-UNPRICED_FLAT_AFTER = timedelta(seconds=60)
-UNPRICED_RUNS_WITHIN = timedelta(seconds=10)  # of each other: a computer that slept has not watched
+SETTLING_RUNS = 15  # a second apart; while the hub is down all is read every ten seconds
+UNPRICED_RUNS = 60
 LOSS_RULES = frozenset({"max_loss_limit", "daily_loss_limit"})
 
 
@@ -49,7 +48,7 @@ def confirm_losses(
     seen = [one for one in found.findings if one.action >= RuleAction.BLOCK and not marked.get(one.rule, True)]
     before, since = account.losses_seen or {}, account.losses_seen_at
     is_later = since is not None and now - since >= CONFIRMED_AFTER and (quoted_at is None or quoted_at > since)
-    is_settled, changed = confirm_balance(snapshot, now)
+    is_settled, changed = confirm_balance(snapshot)
     may_confirm = is_later and is_settled
     blocked = {one.rule: int(RuleAction.BLOCK) for one in seen if before.get(_done(one.rule), 0) >= RuleAction.BLOCK}
     agreed = before if may_confirm else blocked
@@ -57,8 +56,9 @@ def confirm_losses(
     changed |= {name: value for name, value in found.changed.items() if name in agreed}
     levels = {one.rule: int(one.action) for one in seen} | dict.fromkeys(found.changed, 1)
     levels |= {_done(one.rule): min(int(one.action), agreed.get(one.rule, 0)) for one in seen}
-    is_unknown = risk.equity is None and since is not None and now - since <= UNPRICED_FLAT_AFTER
-    if levels != before and not is_unknown:  # the quote after a gap confirms what the last one told
+    # The quote after a gap confirms what the last one told, and the run after an unsettled balance the run before it.
+    is_known = is_settled and (risk.equity is not None or account.unpriced_runs >= UNPRICED_RUNS)
+    if levels != before and is_known:
         changed |= {"losses_seen": levels or None, "losses_seen_at": now if levels else None}
     return WatchResult(findings, changed)
 
@@ -68,50 +68,47 @@ def _done(rule: str) -> str:
     return f"{rule}, done"
 
 
-def confirm_balance(snapshot: RiskSnapshot, now: datetime) -> tuple[bool, dict[str, object]]:
+def confirm_balance(snapshot: RiskSnapshot) -> tuple[bool, dict[str, object]]:
     """Return whether the balance and the fills are of one moment, and the changes of the account's row.
 
-    If not, a result counts twice or not at all: what the day's fills do not explain of the balance has changed. After
-    SETTLES_WITHIN the new amount is accepted, as after a payout. The costs of open trades may be taken at either end.
+    If not, a result counts twice or not at all: what the day's fills do not explain of the balance has changed. What
+    SETTLING_RUNS have seen is accepted, as after a payout. The venue may take the costs of open trades later.
     """
     account, risk, book = snapshot.account, snapshot.risk, snapshot.book
-    unexplained, accepted, since = risk.unexplained_balance, account.unexplained_balance, account.unexplained_since_at
-    costs = sum((book.costs_of(one.root, abs(one.quantity)) for one in risk.holdings), start=Decimal(0))
+    unexplained, accepted = risk.unexplained_balance, account.unexplained_balance
     if unexplained is None:
         return True, {}
-    if accepted is not None and abs(unexplained - accepted) <= costs:
-        return True, {} if since is None else {"unexplained_since_at": None}
-    if accepted is not None and (since is None or now - since > 2 * SETTLES_WITHIN):  # the latter: nothing has watched
-        return False, {"unexplained_since_at": now}
-    if since is not None and now - since <= SETTLES_WITHIN:
-        return False, {}
-    return True, {"unexplained_balance": unexplained, "unexplained_since_at": None}
+    clear: dict[str, object] = {"pending_balance": None, "pending_runs": 0} if account.pending_runs else {}
+    costs = sum((book.costs_of(one.root, abs(one.quantity)) for one in risk.holdings), start=Decimal(0))
+    if accepted is not None and 0 <= unexplained - accepted <= min(costs, risk.opening_costs):
+        return True, clear
+    runs = 1 + (account.pending_runs if unexplained == account.pending_balance else 0)
+    if accepted is None or runs > SETTLING_RUNS:
+        return True, {"unexplained_balance": unexplained, **clear}
+    return False, {"pending_balance": unexplained, "pending_runs": runs}
 
 
 def _limit_action(finding: Finding, level: int) -> Finding:
     return replace(finding, action=min(finding.action, RuleAction(max(level, RuleAction.WARN))))
 
 
-def confirm_prices(account: AccountRow, risk: AccountRisk, market_now: datetime, now: datetime) -> WatchResult:
+def confirm_prices(account: AccountRow, risk: AccountRisk, market_now: datetime) -> WatchResult:
     """Return what follows from a position without a price that can be true: after a while everything is closed.
 
     Without a price no loss limit can be watched. While its market is closed no price is missing.
     """
-    since = account.unpriced_since_at
     unpriced = [
         one.contract_id
         for one in risk.holdings
         if one.quantity and one.exit_price is None and assumed_calendar_of(ROOTS[one.root].group).is_open(market_now)
     ]
     if not unpriced:
-        return WatchResult([], {} if since is None else {"unpriced_since_at": None, "unpriced_seen_at": None})
-    seen = account.unpriced_seen_at
-    if since is None or seen is None or now - seen > UNPRICED_RUNS_WITHIN:
-        return WatchResult([], {"unpriced_since_at": now, "unpriced_seen_at": now})
-    if now - since < UNPRICED_FLAT_AFTER:
-        return WatchResult([], {"unpriced_seen_at": now})
+        return WatchResult([], {"unpriced_runs": 0} if account.unpriced_runs else {})
+    runs = account.unpriced_runs + 1
+    if runs < UNPRICED_RUNS:
+        return WatchResult([], {"unpriced_runs": runs})
     told = (
-        f"no price of {', '.join(unpriced)} that can be true for {UNPRICED_FLAT_AFTER.seconds} s while it is held: no "
+        f"no price of {', '.join(unpriced)} that can be true for {UNPRICED_RUNS} s while it is held: no "
         "loss limit can be watched"
     )
-    return WatchResult([Finding("price", RuleAction.FLATTEN, told)], {"unpriced_seen_at": now})
+    return WatchResult([Finding("price", RuleAction.FLATTEN, told)], {"unpriced_runs": runs})

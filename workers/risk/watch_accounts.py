@@ -122,7 +122,7 @@ def _check_account(ctx: Context, snapshot: RiskSnapshot, quoted_at: datetime | N
     touched = _find_touched_limits(snapshot, market_now) if is_priced else {}
     now_found = WatchResult(check_account(snapshot.risk, snapshot.book, market_now, session), touched)
     losses = confirm_losses(snapshot, now_found, quoted_at, machine_now())
-    prices = confirm_prices(snapshot.account, snapshot.risk, market_now, machine_now())
+    prices = confirm_prices(snapshot.account, snapshot.risk, market_now)
     found = [*losses.findings, *prices.findings]
     changed = {**losses.changed, **prices.changed}
     blocking = [one for one in found if one.action >= RuleAction.BLOCK]

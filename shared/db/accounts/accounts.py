@@ -50,11 +50,11 @@ class AccountRow:
     locked_out_until_market_at: datetime | None
     reduced_on: date | None
     unexplained_balance: Decimal | None
-    unexplained_since_at: datetime | None
+    pending_balance: Decimal | None
+    pending_runs: int
     losses_seen: Mapping[str, int] | None
     losses_seen_at: datetime | None
-    unpriced_since_at: datetime | None
-    unpriced_seen_at: datetime | None
+    unpriced_runs: int
     block_reason: str | None
 
     @property

@@ -49,11 +49,12 @@ account = Table(
     at_column("locked_out_until_market_at"),  # no entry before; a person may only prolong it
     Column("reduced_on", Date),  # the trading day on which half of the positions was closed
     Column("unexplained_balance", Numeric),  # beyond the day's opening balance and fills, once it has settled
-    at_column("unexplained_since_at"),  # since when another amount is unexplained: fills or a balance are on their way
+    Column("pending_balance", Numeric),  # another unexplained amount: fills or a balance are on their way
+    Column("pending_runs", Integer, nullable=False, server_default="0"),  # of the watch that have seen it
     Column("losses_seen", JSONB),  # by rule, what the last run of the watch saw and did: workers/risk/confirmation.py
     at_column("losses_seen_at"),
-    at_column("unpriced_since_at"),  # since when a position has had no price that can be true
-    at_column("unpriced_seen_at"),  # by the last run of the watch
+    # Runs of the watch in a row that found no price that can be true of a position.
+    Column("unpriced_runs", Integer, nullable=False, server_default="0"),
     Column("block_reason", Text),  # why the watch blocks entries
     at_column("updated_at", nullable=False, now=True),
 )

@@ -94,7 +94,8 @@ class AccountRisk:
     def unexplained_balance(self) -> Decimal | None:
         """The part of the balance that the day's opening balance and fills do not explain; None if one is missing.
 
-        It is what a payout or a deposit has moved, and while a balance and its fills are not both recorded, a result.
+        It is what payouts, unknown products and fills from before the first sight have moved; while a balance and its
+        fills are not both recorded, it is a result too.
         """
         if self.balance is None or self.day_opening_balance is None:
             return None

@@ -58,7 +58,11 @@ async def main() -> dict:
         await until(lambda: len(quotes) >= 20, "20 quotes")
         await until(lambda: len(tape) >= 5, "5 trades")
         await until(lambda: is_deep(book), "a book of five levels a side")
-        await until(book.get_recent_trades, "a trade in the order book")
+
+        async def has_sided_trade() -> bool:
+            return any(trade["side"] != "unknown" for trade in await book.get_recent_trades())
+
+        await until(has_sided_trade, "a trade in the order book, with both sides known")
         best = await book.get_best_bid_ask()
         price = await until(suite.data.get_current_price, "a price in the data manager")
         statistics = await suite.data.get_memory_stats()

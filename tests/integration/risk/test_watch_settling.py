@@ -1,7 +1,5 @@
 """The watch while facts settle: marks of their own, balances before their fills, markets that do not trade."""
 
-from datetime import timedelta
-
 import pytest
 
 from shared.db.accounts import accounts
@@ -12,7 +10,7 @@ from tests.fixtures.processes import until
 from tests.fixtures.venue import MNQ
 from tests.fixtures.watched_position import entry_price, watch_at, watch_once_at
 from tests.fixtures.worker_env import WorkerEnv
-from workers.risk.confirmation import UNPRICED_FLAT_AFTER
+from workers.risk.confirmation import SETTLING_RUNS
 from workers.wiring import open_runner
 
 ZC = "CON.F.US.ZCE.K26"
@@ -20,12 +18,6 @@ MARKS = "SELECT locked_on IS NOT NULL, breached_market_at IS NOT NULL FROM accou
 A_SECOND_AGO = "UPDATE account SET losses_seen_at = losses_seen_at - interval '1 second'"
 BALANCE_OF_A_CLOSE = "UPDATE account SET balance = balance - 1000"  # of 2,000 that may be lost
 FILL_OF_A_CLOSE = "UPDATE fill SET gross_pnl = -1000"
-
-
-@pytest.fixture(autouse=True)
-def settles_for_an_hour(monkeypatch: pytest.MonkeyPatch) -> None:
-    """However slow the computer is, a balance of a moment ago has not settled by its age."""
-    monkeypatch.setattr("workers.risk.confirmation.SETTLES_WITHIN", timedelta(hours=1))
 
 
 def test_each_limit_is_marked_by_two_runs_that_saw_it_touched(long_two: WorkerEnv) -> None:
@@ -49,6 +41,9 @@ def test_a_loss_in_the_balance_whose_fills_are_not_recorded_yet_counts_once(long
 
     long_two.execute(FILL_OF_A_CLOSE)
     watch_once_at(long_two, entry - 275)
+    assert [(False, False)] == long_two.rows(MARKS), "the first run that can tell"
+    long_two.execute(A_SECOND_AGO)
+    watch_once_at(long_two, entry - 275)
     assert [(False, True)] == long_two.rows(MARKS)
 
 
@@ -61,7 +56,7 @@ def test_a_result_that_is_in_no_balance_yet_is_not_acted_on(long_two: WorkerEnv)
     assert [(False, False)] == long_two.rows(MARKS)
 
     long_two.execute(BALANCE_OF_A_CLOSE)
-    watch_once_at(long_two, entry - 510)
+    watch_at(long_two, entry - 510)
     assert [(False, True)] == long_two.rows(MARKS)
 
 
@@ -69,20 +64,33 @@ def test_a_balance_that_no_fill_explains_is_accepted_after_a_while(long_two: Wor
     entry = entry_price(long_two)
     watch_once_at(long_two, entry)
     long_two.execute(BALANCE_OF_A_CLOSE)
+    for _ in range(SETTLING_RUNS):
+        watch_once_at(long_two, entry - 275)
+        long_two.execute(A_SECOND_AGO)
+    assert [(False, False)] == long_two.rows(MARKS)
     watch_at(long_two, entry - 275)
-    long_two.execute("UPDATE account SET unexplained_since_at = now() - interval '90 minutes'")
-    watch_once_at(long_two, entry - 275)
     assert [(False, True)] == long_two.rows(MARKS)
 
 
-def test_an_amount_unexplained_since_before_a_pause_of_the_watch_begins_to_settle_anew(long_two: WorkerEnv) -> None:
+def test_an_amount_that_changes_again_begins_to_settle_anew(long_two: WorkerEnv) -> None:
     entry = entry_price(long_two)
     watch_once_at(long_two, entry)
+    long_two.execute("UPDATE account SET balance = balance - 500")
+    watch_once_at(long_two, entry)
+    long_two.execute(f"UPDATE account SET pending_runs = {SETTLING_RUNS}")
     long_two.execute(BALANCE_OF_A_CLOSE)
     watch_at(long_two, entry - 275)
-    long_two.execute("UPDATE account SET unexplained_since_at = now() - interval '5 hours'")
-    watch_once_at(long_two, entry - 275)
+
     assert [(False, False)] == long_two.rows(MARKS)
+    assert [(2,)] == long_two.rows("SELECT pending_runs FROM account")
+
+
+def test_a_loss_as_small_as_the_costs_of_what_is_held_counts_once_too(long_two: WorkerEnv) -> None:
+    watch_once_at(long_two, entry_price(long_two))
+    long_two.execute("UPDATE account SET balance = balance - 2")
+    watch_once_at(long_two, entry_price(long_two))
+
+    assert [(1,)] == long_two.rows("SELECT pending_runs FROM account")
 
 
 def test_a_loss_in_a_market_that_is_quoted_seldom_is_confirmed_by_its_next_quote(long_two: WorkerEnv) -> None:
@@ -161,19 +169,6 @@ def test_a_position_in_a_closed_market_hides_no_loss_in_an_open_one_and_is_left(
 
     assert [(False, True)] == long_two.rows(MARKS)
     assert [(MNQ,)] == long_two.rows("SELECT contract_id FROM flatten_request")
-
-
-def test_a_minute_without_a_price_begins_anew_when_nothing_has_watched(long_two: WorkerEnv) -> None:
-    """The computer slept, or the workers were down: the stops stood, and the quotes come back."""
-    long_two.redis.flushdb()
-    long_two.execute(
-        f"UPDATE account SET unpriced_since_at = now() - interval '{60 * UNPRICED_FLAT_AFTER}', "
-        "unpriced_seen_at = now() - interval '1 hour'"
-    )
-    long_two.runner.run(long_two.enqueue(WatchAccounts()))
-
-    assert [] == long_two.rows("SELECT 1 FROM flatten_request")
-    assert [(True,)] == long_two.rows("SELECT unpriced_since_at > now() - interval '1 minute' FROM account")
 
 
 def test_reads_for_exposed_accounts_leave_flat_ones_alone(worker_env: WorkerEnv) -> None:
