@@ -12,10 +12,11 @@ from cli.client.lookup import resolve_account
 from cli.client.risk_view import RiskView, describe_lock_out, list_findings, read_risk_view, require_market
 from cli.client.stack import begin, connect, load_stack_settings
 from cli.commands.account_acts import clear_breach, list_audit, lock_out_account
+from cli.commands.account_balance import record_balance_move
 from cli.commands.account_rules import change_rules, rule_rows
 from cli.console.output import print_json, print_table
 from cli.console.params import MoneyType, json_option, parse_ticks_or_none, reason_option, yes_option
-from shared.db.accounts import accounts
+from shared.db.accounts import account_reports, accounts, balance_moves
 from shared.db.accounts.accounts import AccountRow
 from shared.domain.accounts.stage import Stage, describe_unknown, parse_stage
 from shared.domain.counting import count_of
@@ -37,9 +38,11 @@ _COLUMNS = (
 )
 _FACTS = ("stage", "preset", "live_orders", "live_since_at", "can_trade", "halted", "locked_out_until", "blocked",
           "reconciled_at", "default_stop_ticks", "balance", "equity", "loss_limit_level", "headroom",
-          "day_opening_balance", "high_water_mark",
+          "day_opening_balance", "moved_today", "last_paid_on", "high_water_mark",
           "breached_market_at", "locked_on", "profit_locked_on", "week_locked_on")  # fmt: skip
 _EVENTS_SHOWN = 20
+_MOVES_SHOWN = 10
+_MOVE_COLUMNS = ("recorded_at", "trading_day", "amount", "origin")
 _LIVE_WARNING = (
     "From then on every alert, strategy and command that passes the pre-trade checks trades real money on this "
     "account. `tickwork accounts live {id} off` stops new entries; open positions can always be closed."
@@ -66,7 +69,7 @@ def command(ctx: click.Context, *, as_json: bool) -> None:
                 click.echo(describe_unknown(one.name))
 
 
-for subcommand in (change_rules, clear_breach, list_audit, lock_out_account):
+for subcommand in (change_rules, clear_breach, list_audit, lock_out_account, record_balance_move):
     command.add_command(subcommand)
 
 
@@ -80,12 +83,24 @@ def show(account: str, *, as_json: bool) -> None:
         row = resolve_account(connection, account)
         found = read_risk_view(connection, settings)
         events = accounts.list_events(connection, row.id, limit=_EVENTS_SHOWN)
-        days = [{"trading_day": str(day), "result": result} for day, result in accounts.list_days(connection, row.id)]
+        moves = balance_moves.list_newest(connection, row.id, limit=_MOVES_SHOWN)
+        days = [
+            {"trading_day": str(day), "result": result} for day, result in account_reports.list_days(connection, row.id)
+        ]
     account_facts = to_row(found, row)
     book = [] if found.snapshots.get(row.id) is None else rule_rows(row)
     findings = list_findings(found, row.id)
     if as_json:
-        print_json({"account": account_facts, "rules": book, "findings": findings, "events": events, "days": days})
+        print_json(
+            {
+                "account": account_facts,
+                "rules": book,
+                "findings": findings,
+                "events": events,
+                "days": days,
+                "balance_moves": moves,
+            }
+        )
         return
     click.echo(f"Account {row.id} ({row.name})")
     for name in _FACTS:
@@ -94,6 +109,7 @@ def show(account: str, *, as_json: bool) -> None:
     print_table("Findings", shown, ("rule", "action", "finding"), empty="No findings: no rule restricts the account.")
     print_table("Rules", book, ("rule", "value", "source"), empty="No rules: the account's stage is unknown.")
     print_table("Trading days", days[-10:], ("trading_day", "result"), empty="No trading day is over yet.")
+    print_table("Payouts and deposits", moves, _MOVE_COLUMNS, empty="No payout and no deposit is known.")
     print_table("Newest events", events, ("happened_at", "kind", "message"), empty="No events.")
 
 
@@ -214,6 +230,8 @@ def to_row(found: RiskView, row: AccountRow) -> dict[str, Any]:
         "reconciled_at": row.reconciled_at,
         "default_stop_ticks": row.default_stop_ticks,
         "day_opening_balance": row.day_opening_balance,
+        "moved_today": row.moved_today,
+        "last_paid_on": None if row.last_paid_on is None else str(row.last_paid_on),
         "high_water_mark": row.high_water_mark,
         "breached_market_at": row.breached_market_at,
         "locked_on": None if row.locked_on is None else str(row.locked_on),

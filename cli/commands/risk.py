@@ -1,6 +1,7 @@
 """`tickwork risk`: the headroom of each rule, and the reasons that block entries."""
 
 from collections.abc import Iterator
+from dataclasses import asdict
 from decimal import Decimal
 from typing import Any
 
@@ -16,10 +17,12 @@ from shared.db.risk.risk_snapshots import RiskSnapshot
 from shared.domain.accounts.stage import Stage, parse_stage
 from shared.domain.risk.account_risk import loss_limit_level
 from shared.domain.risk.findings import RuleAction, chicago_time
+from shared.domain.risk.payouts import list_payout_ways
 from shared.domain.risk.personal_limits import losses_in_row
 
 _BAR_WIDTH = 20
 _COLUMNS = ("rule", "used", "allowance", "headroom", "of_allowance")
+_PAYOUT_COLUMNS = ("way", "days", "most", "still_needed")
 
 
 @click.command("risk")
@@ -41,6 +44,8 @@ def command(account_word: str | None, *, as_json: bool) -> None:
             click.echo(f"No entry in {contract_id}: it is being flattened")
         rows = [row | {"of_allowance": _draw_bar(row["headroom"], row["allowance"])} for row in one["rules"]]
         print_table("Headroom by rule", rows, _COLUMNS, empty="No rules: the account's stage is unknown.")
+        if one["payout"]:
+            print_table("Next payout", [_payout_text(way) for way in one["payout"]], _PAYOUT_COLUMNS, empty="")
         print_findings(one["findings"])
 
 
@@ -59,8 +64,14 @@ def _to_row(found: RiskView, row: AccountRow) -> dict[str, Any]:
         "equity": None if snapshot is None else snapshot.risk.equity,
         "loss_limit_level": None if snapshot is None else loss_limit_level(snapshot.risk, snapshot.book),
         "rules": [] if snapshot is None else list(_list_headroom(snapshot)),
+        "payout": [] if snapshot is None else [asdict(way) for way in list_payout_ways(snapshot.risk, snapshot.book)],
         "findings": findings,
     }
+
+
+def _payout_text(way: dict[str, Any]) -> dict[str, Any]:
+    days = f"{way['days']} of {way['days_needed']}"
+    return {"way": way["name"], "days": days, "most": way["most"], "still_needed": way["lacks"] or "nothing"}
 
 
 def _list_obstacles(found: RiskView, row: AccountRow) -> Iterator[str]:
@@ -99,10 +110,10 @@ def _contracts_being_flattened(snapshot: RiskSnapshot | None) -> list[str]:
 def _list_headroom(snapshot: RiskSnapshot) -> Iterator[dict[str, Any]]:
     """Yield a row for each rule with figures: used, allowance and headroom."""
     risk, book = snapshot.risk, snapshot.book
-    equity, opening, least = risk.equity, risk.day_opening_balance, loss_limit_level(risk, book)
-    lost = None if equity is None or opening is None else opening - equity
-    if least is not None and opening is not None:
-        yield _rule_row("max_loss_limit", lost, opening - least)
+    equity, basis, least = risk.equity, risk.day_basis, loss_limit_level(risk, book)
+    lost = None if equity is None or basis is None else basis - equity
+    if least is not None and basis is not None:
+        yield _rule_row("max_loss_limit", lost, basis - least)
     if book.daily_loss_limit is not None:
         yield _rule_row("daily_loss_limit", lost, book.daily_loss_limit)
     if book.weekly_loss_limit is not None:
@@ -110,7 +121,7 @@ def _list_headroom(snapshot: RiskSnapshot) -> Iterator[dict[str, Any]]:
         yield _rule_row("weekly_loss_limit", lost_in_week, book.weekly_loss_limit)
     if book.daily_profit_target is not None:
         yield _rule_row("daily_profit_target", None if lost is None else -lost, book.daily_profit_target)
-    if opening is not None:
+    if (opening := risk.day_opening_balance) is not None:
         held = sum(book.count_micros(one.root, abs(one.quantity)) for one in risk.holdings)
         working = sum(book.count_micros(one.root, one.quantity) for one in risk.open_entries)
         yield _rule_row("contracts (micros)", Decimal(held + working), Decimal(book.max_micros(opening)))

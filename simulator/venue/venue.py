@@ -196,13 +196,19 @@ class Venue:
         return account
 
     def set_account(self, account_id: int, settings: AccountSettings) -> bool:
-        """Change the settings of an account; return False for an unknown account."""
+        """Change the settings of an account; return False for an unknown account.
+
+        Another balance is a payout or a deposit, no result of the day.
+        """
         now = self.now()
         account = self.state.accounts.get(account_id)
         if account is None:
             return False
         values = {field.name: getattr(settings, field.name) for field in fields(settings)}
         changed = replace(account, **{name: value for name, value in values.items() if value is not None})
+        if settings.balance is not None and (began := account.loss_state.day_balance) is not None:
+            began += settings.balance - account.balance
+            changed = replace(changed, loss_state=replace(changed.loss_state, day_balance=began))
         self.state.commit(Change(market_at=now, accounts=[changed]))
         return True
 

@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
 from shared.clock import machine_now
-from shared.db.accounts import accounts
+from shared.db.accounts import account_reports, accounts
 from shared.db.accounts.accounts import AccountRow
 from shared.db.engine import limit_lock_wait, suppress_lock_timeout
 from shared.domain.accounts.stage import Stage, parse_stage
@@ -38,7 +38,7 @@ def _store_balances(ctx: Context) -> tuple[list[VenueAccount], int]:
     for account in found:
         with suppress_lock_timeout(f"this report of account {account.id} is not stored"), ctx.transaction() as tx:
             limit_lock_wait(tx.connection, _LOCK_WAIT)
-            accounts.store(
+            account_reports.store(
                 tx.connection,
                 market_now,
                 account_id=account.id,
@@ -51,7 +51,7 @@ def _store_balances(ctx: Context) -> tuple[list[VenueAccount], int]:
             stored += 1
     with suppress_lock_timeout("accounts that are no longer listed are marked later"), ctx.transaction() as tx:
         limit_lock_wait(tx.connection, _LOCK_WAIT)
-        accounts.mark_unlisted(tx.connection, [account.id for account in found])
+        account_reports.mark_unlisted(tx.connection, [account.id for account in found])
     return found, stored
 
 
@@ -62,7 +62,7 @@ def _record_openings(ctx: Context, listed: Collection[int]) -> None:
     balances are read before and after the fills: one that changed meanwhile waits for the next run.
     """
     with ctx.autocommit() as connection:
-        unknown = [row for row in accounts.list_without_opening(connection) if row.id in listed]
+        unknown = [row for row in account_reports.list_without_opening(connection) if row.id in listed]
     if not unknown:
         return
     since = trading_day_begins(trading_day_at(ctx.market_now))
@@ -77,7 +77,7 @@ def _record_opening(ctx: Context, row: AccountRow, fills: Sequence[VenueFill]) -
     opening = opening_balance_from(row.balance, ((fill.gross_pnl, fill.fees + fill.commissions) for fill in fills))
     with suppress_lock_timeout(f"the opening balance of account {row.id} is stored later"), ctx.transaction() as tx:
         limit_lock_wait(tx.connection, _LOCK_WAIT)
-        accounts.record_opening(tx.connection, row, opening)
+        account_reports.record_opening(tx.connection, row, opening)
         if fills:
             accounts.record_event(
                 tx.connection,

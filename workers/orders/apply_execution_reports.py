@@ -2,7 +2,7 @@
 
 import logging
 
-from shared.db.accounts import accounts
+from shared.db.accounts import account_reports
 from shared.db.engine import UNFIT_ERRORS
 from shared.errors import RefusedError
 from shared.gateway import wire
@@ -44,7 +44,7 @@ def _apply_reports(job: ApplyExecutionReports, ctx: Context) -> dict[str, int]:
     for document in job.accounts[-1:]:
         account = wire.parse_account(document)
         with ctx.transaction() as tx:
-            accounts.store(
+            account_reports.store(
                 tx.connection,
                 ctx.clock.to_market(job.reported_at),
                 account_id=account.id,

@@ -27,6 +27,16 @@ class WatchResult:
 
     findings: Sequence[Finding]
     changed: dict[str, object] = field(default_factory=dict)
+    balance_to_check: Decimal | None = None  # what is unexplained of the day's result, once the venue is to be asked
+
+
+def confirm(
+    snapshot: RiskSnapshot, found: WatchResult, quoted_at: datetime | None, now: datetime, market_now: datetime
+) -> WatchResult:
+    """Return what was found as `confirm_losses` and `confirm_prices` confirm it."""
+    losses = confirm_losses(snapshot, found, quoted_at, now)
+    prices = confirm_prices(snapshot.account, snapshot.risk, market_now)
+    return replace(losses, findings=[*losses.findings, *prices.findings], changed={**losses.changed, **prices.changed})
 
 
 def confirm_losses(
@@ -60,7 +70,8 @@ def confirm_losses(
     is_known = is_settled and (risk.equity is not None or account.unpriced_runs >= UNPRICED_RUNS)
     if levels != before and is_known:
         changed |= {"losses_seen": levels or None, "losses_seen_at": now if levels else None}
-    return WatchResult(findings, changed)
+    is_to_check = changed.get("pending_runs") == SETTLING_RUNS
+    return WatchResult(findings, changed, risk.unexplained_balance if is_to_check else None)
 
 
 def _done(rule: str) -> str:
@@ -71,8 +82,9 @@ def _done(rule: str) -> str:
 def confirm_balance(snapshot: RiskSnapshot) -> tuple[bool, dict[str, object]]:
     """Return whether the balance and the fills are of one moment, and the changes of the account's row.
 
-    If not, a result counts twice or not at all: what the day's fills do not explain of the balance has changed. What
-    SETTLING_RUNS have seen is accepted, as after a payout. The venue may take the costs of open trades later.
+    If not, a result counts twice or not at all: what the day's fills do not explain of it has changed. What
+    SETTLING_RUNS have seen may be a payout, and CheckBalance tells; if it has not told after as many runs again, the
+    amount counts as a result. The venue may take the costs of open trades later.
     """
     account, risk, book = snapshot.account, snapshot.risk, snapshot.book
     unexplained, accepted = risk.unexplained_balance, account.unexplained_balance
@@ -83,7 +95,7 @@ def confirm_balance(snapshot: RiskSnapshot) -> tuple[bool, dict[str, object]]:
     if accepted is not None and 0 <= unexplained - accepted <= min(costs, risk.opening_costs):
         return True, clear
     runs = 1 + (account.pending_runs if unexplained == account.pending_balance else 0)
-    if accepted is None or runs > SETTLING_RUNS:
+    if accepted is None or runs > 2 * SETTLING_RUNS:
         return True, {"unexplained_balance": unexplained, **clear}
     return False, {"pending_balance": unexplained, "pending_runs": runs}
 

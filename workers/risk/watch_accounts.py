@@ -29,11 +29,12 @@ from shared.domain.risk.findings import Finding, RuleAction, strongest_action
 from shared.domain.risk.personal_limits import ENTRY_STOPS
 from shared.errors import RefusedError
 from shared.hot.quotes import HotQuote, exit_price_from
+from shared.ledger.jobs.accounts import CheckBalance
 from shared.ledger.jobs.orders import ChangeOrder, Flatten, GuardPosition, ReducePosition, guard_key
 from shared.ledger.jobs.risk import WatchAccounts
 from shared.ledger.ledger import Transaction
 from workers.context import Context
-from workers.risk.confirmation import LOSS_RULES, WatchResult, confirm_losses, confirm_prices
+from workers.risk.confirmation import LOSS_RULES, WatchResult, confirm
 from workers.risk.trail_stops import move_stops
 from workers.task import task
 
@@ -43,6 +44,7 @@ UNGUARDED_FOR = timedelta(seconds=1)
 ORPHANED_AFTER = timedelta(seconds=3)
 LOCK_WAIT = timedelta(seconds=0.5)  # for rows that another session locks; what needs them waits for the next run
 _REPEAT_AFTER_S = 5
+_BALANCE_COLUMNS = ("unexplained_balance", "pending_balance", "pending_runs")
 _ENTRY_STOPS = LOSS_RULES | ENTRY_STOPS
 _UNREADABLE = (RefusedError, LookupError, ArithmeticError, ValueError, TypeError, AttributeError)
 
@@ -121,10 +123,8 @@ def _check_account(ctx: Context, snapshot: RiskSnapshot, quoted_at: datetime | N
     is_priced = session is not None or not snapshot.risk.holdings  # while no market trades, a price marks nothing
     touched = _find_touched_limits(snapshot, market_now) if is_priced else {}
     now_found = WatchResult(check_account(snapshot.risk, snapshot.book, market_now, session), touched)
-    losses = confirm_losses(snapshot, now_found, quoted_at, machine_now())
-    prices = confirm_prices(snapshot.account, snapshot.risk, market_now)
-    found = [*losses.findings, *prices.findings]
-    changed = {**losses.changed, **prices.changed}
+    confirmed = confirm(snapshot, now_found, quoted_at, machine_now(), market_now)
+    found = confirmed.findings
     blocking = [one for one in found if one.action >= RuleAction.BLOCK]
     reason = "; ".join(map(describe_finding, blocking)) or None
     account, day = snapshot.account, trading_day_at(market_now)
@@ -133,13 +133,14 @@ def _check_account(ctx: Context, snapshot: RiskSnapshot, quoted_at: datetime | N
     action = strongest_action(found) if may_act else RuleAction.NONE
     if may_act and snapshot.risk.open_entries:
         _cancel_barred_entries(ctx, snapshot, found)
-    if not changed and reason == account.block_reason and action < RuleAction.REDUCE:
+    if not confirmed.changed and reason == account.block_reason and action < RuleAction.REDUCE:
         return 0
     acted = 0
     with _transaction(ctx, f"the rules of account {account.id} are enforced in the next watch") as tx:
         locked = accounts.lock(tx.connection, account.id)
         if locked is None:
             return 0
+        changed = _settle_balance(tx, ctx, account, locked, confirmed)
         if reason != account.block_reason:
             changed["block_reason"] = reason
             if account.block_reason is None or reason is None:
@@ -152,6 +153,22 @@ def _check_account(ctx: Context, snapshot: RiskSnapshot, quoted_at: datetime | N
         if action is RuleAction.FLATTEN:
             acted = _flatten(tx, ctx, snapshot, blocking)
     return acted
+
+
+def _settle_balance(
+    tx: Transaction, ctx: Context, before: AccountRow, locked: AccountRow, confirmed: WatchResult
+) -> dict[str, object]:
+    """Ask the venue about a balance that has moved, if it is time; return the changes of the account's row.
+
+    What is outdated is left out: since the snapshot the balance was settled, or the day has ended.
+    """
+    columns = ("trading_day", "moved_today", *_BALANCE_COLUMNS)
+    if any(getattr(before, name) != getattr(locked, name) for name in columns):
+        return {name: value for name, value in confirmed.changed.items() if name not in _BALANCE_COLUMNS}
+    if confirmed.balance_to_check is not None:
+        request = CheckBalance(account_id=locked.id, pending_balance=confirmed.balance_to_check)
+        tx.enqueue(request, correlation_id=ctx.job.id)
+    return dict(confirmed.changed)
 
 
 def _find_touched_limits(snapshot: RiskSnapshot, market_now: datetime) -> dict[str, object]:

@@ -1,6 +1,6 @@
-"""Trading accounts: the venue's last report of them, our permissions for them, their halts and their history."""
+"""Trading accounts: our permissions for them, their halts and their history."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -10,11 +10,7 @@ from sqlalchemy import Connection, Row, Text, bindparam, func, select, true, upd
 from sqlalchemy.dialects.postgresql import insert
 
 from shared.db.accounts.audit import PROGRAM, Actor, record_act
-from shared.db.tables.accounts import account, account_day, account_event, account_snapshot
-from shared.domain.accounts.stage import parse_stage
-from shared.domain.market_data.calendar import count_trading_days, trading_day_at
-from shared.domain.risk.account_risk import AccountRisk, start_next_day
-from shared.domain.risk.rule_book import first_preset, initial_high_water_mark
+from shared.db.tables.accounts import account, account_event
 from shared.ids import new_id
 
 
@@ -42,6 +38,8 @@ class AccountRow:
     default_stop_ticks: int | None
     trading_day: date | None
     day_opening_balance: Decimal | None
+    moved_today: Decimal
+    last_paid_on: date | None
     high_water_mark: Decimal | None
     breached_market_at: datetime | None
     locked_on: date | None
@@ -72,9 +70,9 @@ class AccountRow:
 NEVER_LIVE = (
     "live orders of account {0} were never on: run `tickwork accounts live {0} on` to let them reach the real venue"
 )
-_COLUMNS = [account.c[name] for name in AccountRow.__dataclass_fields__]
+COLUMNS = [account.c[name] for name in AccountRow.__dataclass_fields__]
 # Built once: they are on the path of an entry.
-_GET = select(*_COLUMNS).where(account.c.id == bindparam("account"))
+_GET = select(*COLUMNS).where(account.c.id == bindparam("account"))
 _LOCK = _GET.with_for_update(key_share=True)
 _FAMILY_LOCK = (
     select(func.pg_advisory_xact_lock(func.hashtext(bindparam("family", type_=Text))).label("held"))
@@ -83,32 +81,33 @@ _FAMILY_LOCK = (
 )
 # One round trip; the row is locked last and read as it is then.
 _LOCK_TO_ENTER = (
-    select(*_COLUMNS)
+    select(*COLUMNS)
     .join_from(account, _FAMILY_LOCK, true())
     .where(account.c.id == bindparam("account"))
     .with_for_update(key_share=True, of=account)
 )
 
 
-def _row(row: Row[tuple[object, ...]]) -> AccountRow:
+def to_account(row: Row[tuple[object, ...]]) -> AccountRow:
+    """Return the account of a row of `COLUMNS`."""
     return AccountRow(**row._mapping)  # noqa: SLF001  # SQLAlchemy's documented name
 
 
 def list_all(connection: Connection) -> list[AccountRow]:
     """Return all accounts."""
-    return [_row(row) for row in connection.execute(select(*_COLUMNS).order_by(account.c.id))]
+    return [to_account(row) for row in connection.execute(select(*COLUMNS).order_by(account.c.id))]
 
 
 def get(connection: Connection, account_id: int) -> AccountRow | None:
     """Return the account, or None if there is none."""
     row = connection.execute(_GET, {"account": account_id}).one_or_none()
-    return None if row is None else _row(row)
+    return None if row is None else to_account(row)
 
 
 def lock(connection: Connection, account_id: int) -> AccountRow | None:
     """Return the account and lock its row, so that two entries cannot both pass a limit; foreign keys still work."""
     row = connection.execute(_LOCK, {"account": account_id}).one_or_none()
-    return None if row is None else _row(row)
+    return None if row is None else to_account(row)
 
 
 def lock_to_enter(connection: Connection, account_id: int, family: str) -> AccountRow | None:
@@ -117,111 +116,7 @@ def lock_to_enter(connection: Connection, account_id: int, family: str) -> Accou
     Read everything else in a later statement: if this one waited, it sees the rows as they were before the wait.
     """
     row = connection.execute(_LOCK_TO_ENTER, {"account": account_id, "family": f"family {family}"}).one_or_none()
-    return None if row is None else _row(row)
-
-
-def store(
-    connection: Connection,
-    taken_market_at: datetime,
-    *,
-    account_id: int,
-    name: str,
-    balance: Decimal,
-    can_trade: bool,
-    is_simulated: bool | None,
-    reported_at: datetime,
-) -> None:
-    """Store the venue's report of one account, a snapshot of it, and the trading day that ended since the last report.
-
-    On first sight the balance at which the day opened is not known: see `record_opening`.
-    `reported_at` is when the venue reported it (a balance has no time of its own); an older report is ignored.
-    """
-    before = lock(connection, account_id)
-    if before is not None and before.reported_at is not None and before.reported_at > reported_at:
-        return
-    today = trading_day_at(taken_market_at)
-    values: dict[str, Any] = {"name": name, "balance": balance, "can_trade": can_trade, "is_simulated": is_simulated}
-    values["reported_at"] = reported_at
-    if before is None or before.trading_day is None:
-        values["trading_day"] = today
-    elif before.trading_day < today:
-        values |= _start_day(connection, before, before.trading_day, today, balance)
-    statement = insert(account).values(id=account_id, **values)
-    connection.execute(
-        statement.on_conflict_do_update(index_elements=["id"], set_={**values, "updated_at": func.now()})
-    )
-    snapshot = insert(account_snapshot).values(
-        account_id=account_id, taken_market_at=taken_market_at, balance=balance, can_trade=can_trade
-    )
-    connection.execute(snapshot.on_conflict_do_nothing())
-
-
-def _start_day(
-    connection: Connection, before: AccountRow, ended: date, today: date, balance: Decimal
-) -> dict[str, Any]:
-    """Store the trading day that ended; return the columns of the new day, by the rule of `start_next_day`."""
-    opening = before.day_opening_balance
-    if opening is None:
-        return {"trading_day": today, **_values_of_first_opening(before.name, max(before.balance, balance))}
-    day = insert(account_day).values(
-        account_id=before.id, trading_day=ended, opening_balance=opening, closing_balance=before.balance
-    )
-    connection.execute(day.on_conflict_do_nothing())
-    risk = start_next_day(
-        AccountRisk(balance=before.balance, day_opening_balance=opening, high_water_mark=before.high_water_mark),
-        balance,
-        ended_day_count=count_trading_days(ended, today),
-        stage=parse_stage(before.name),
-    )
-    return {
-        "trading_day": today,
-        "day_opening_balance": risk.day_opening_balance,
-        "high_water_mark": risk.high_water_mark,
-    }
-
-
-def list_without_opening(connection: Connection) -> list[AccountRow]:
-    """Return the accounts that were first seen today and whose opening balance is not known yet."""
-    statement = select(*_COLUMNS).where(account.c.day_opening_balance.is_(None)).order_by(account.c.id)
-    return [_row(row) for row in connection.execute(statement)]
-
-
-def record_opening(connection: Connection, before: AccountRow, opening: Decimal) -> None:
-    """Record the opening balance of an account that has none, and what follows from it: high-water mark and preset.
-
-    It is computed from `before`; if its balance has changed or its day has ended since, nothing is recorded.
-    """
-    unchanged = (
-        account.c.id == before.id,
-        account.c.balance == before.balance,
-        account.c.trading_day == before.trading_day,
-    )
-    values = _values_of_first_opening(before.name, opening)
-    connection.execute(
-        update(account)
-        .where(*unchanged, account.c.day_opening_balance.is_(None))
-        .values(**values, updated_at=func.now())
-    )
-
-
-def _values_of_first_opening(name: str, opening: Decimal) -> dict[str, Any]:
-    return {
-        "day_opening_balance": opening,
-        "high_water_mark": initial_high_water_mark(name, opening),
-        "first_preset": first_preset(name, opening),
-    }
-
-
-def list_days(connection: Connection, account_id: int) -> list[tuple[date, Decimal]]:
-    """Return the trading days that have ended, oldest first, each with its result in dollars."""
-    result = account_day.c.closing_balance - account_day.c.opening_balance
-    statement = select(account_day.c.trading_day, result).where(account_day.c.account_id == account_id)
-    return [(day, change) for day, change in connection.execute(statement.order_by(account_day.c.trading_day))]
-
-
-def mark_unlisted(connection: Connection, seen: Sequence[int]) -> None:
-    """Mark the accounts that the venue no longer lists as not tradable."""
-    connection.execute(update(account).where(account.c.id.not_in(seen)).values(can_trade=False, updated_at=func.now()))
+    return None if row is None else to_account(row)
 
 
 def require_reconciliation(connection: Connection) -> None:

@@ -54,14 +54,19 @@ def store(connection: Connection, fills: Sequence[dict[str, Any]]) -> list[tuple
     """
     if not fills:
         return []
-    values = {"account": fills[0]["account_id"], "ids": [row["venue_fill_id"] for row in fills]}
-    before = {row.venue_fill_id: row.is_voided for row in connection.execute(_FIND_STORED, values)}
+    before = read_voided(connection, fills[0]["account_id"], [row["venue_fill_id"] for row in fills])
     connection.execute(_UPSERT, fills)
     return [
         (row["venue_fill_id"], row["contract_id"])
         for row in fills
         if before.get(row["venue_fill_id"], True) != row["is_voided"]
     ]
+
+
+def read_voided(connection: Connection, account_id: int, venue_fill_ids: Sequence[int]) -> dict[int, bool]:
+    """Return whether each of these fills that is stored is void, by the venue's ids."""
+    values = {"account": account_id, "ids": list(venue_fill_ids)}
+    return {row.venue_fill_id: row.is_voided for row in connection.execute(_FIND_STORED, values)}
 
 
 def find_order_ids(connection: Connection, account_id: int, venue_order_ids: Sequence[int]) -> dict[int, Any]:

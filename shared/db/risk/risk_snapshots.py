@@ -68,7 +68,7 @@ _FACTS = text("""
     SELECT 'flatten_request', account_id, coalesce(contract_id, ''), 1, NULL, NULL, reason, requested_at
     FROM flatten_request WHERE flat_at IS NULL
     UNION ALL
-    SELECT 'day', account_id, '', 0, closing_balance - opening_balance, NULL, trading_day::text, NULL
+    SELECT 'day', account_id, '', 0, closing_balance - opening_balance - moved, NULL, trading_day::text, NULL
     FROM account_day WHERE account_id = ANY(:accounts)
 """)
 
@@ -125,7 +125,8 @@ class _Facts:
 def book_of(account: AccountRow, *, max_quantity: int | None = None) -> RuleBook:
     """Return the rules of an account: its preset, with a person's changes.
 
-    The preset is the one that a person chose, else that of first sight: it does not follow the balance. `max_quantity`,
+    The preset is the one that a person chose, else that of first sight: it does not follow the balance; a payout that
+    was found counts as the rule `has_been_paid`. `max_quantity`,
     the setting TICKWORK_MAX_QUANTITY, replaces that of the preset unless a person changed it. Raise RefusedError for
     changes that do not apply, such as of a rule that another version had.
     """
@@ -134,6 +135,8 @@ def book_of(account: AccountRow, *, max_quantity: int | None = None) -> RuleBook
         preset = preset_for(account.name, account.balance)
     if max_quantity is not None:
         preset = replace(preset, max_quantity=max_quantity)
+    if account.last_paid_on is not None and preset.stage is Stage.EXPRESS:
+        preset = replace(preset, has_been_paid=True)
     return with_changes(preset, account.rule_changes)
 
 
@@ -219,6 +222,7 @@ def _to_account_risk(
     return AccountRisk(
         balance=account.balance,
         day_opening_balance=account.day_opening_balance if account.trading_day == day else account.balance,
+        moved_today=account.moved_today if account.trading_day == day else Decimal(0),
         high_water_mark=account.high_water_mark,
         is_breached=account.breached_market_at is not None,
         is_day_locked=account.locked_on == day,
@@ -234,6 +238,7 @@ def _to_account_risk(
         order_count_last_minute=sent.n if sent else 0,
         oldest_order_market_at=clock.to_market(sent.at) if sent else None,
         days=tuple(row.price for row in facts.day),
+        days_since_payout=tuple(row.price for row in facts.day if row.side > str(account.last_paid_on or "")),
         earlier_week_result=_earlier_week_result(account, facts, day),
         other_directions=_merge_directions(others),
     )
@@ -244,7 +249,7 @@ def _earlier_week_result(account: AccountRow, facts: _Facts, day: date) -> Decim
     week, last = trading_week_of(day), account.trading_day or day
     result = sum((row.price for row in facts.day if str(week) <= row.side < str(last)), start=Decimal(0))
     if week <= last < day and account.day_opening_balance is not None:
-        result += account.balance - account.day_opening_balance
+        result += account.balance - account.day_opening_balance - account.moved_today
     return result
 
 

@@ -51,6 +51,8 @@ account = Table(
     Column("unexplained_balance", Numeric),  # beyond the day's opening balance and fills, once it has settled
     Column("pending_balance", Numeric),  # another unexplained amount: fills or a balance are on their way
     Column("pending_runs", Integer, nullable=False, server_default="0"),  # of the watch that have seen it
+    Column("moved_today", Numeric, nullable=False, server_default="0"),  # by the firm; rows of balance_move
+    Column("last_paid_on", Date),  # the trading day of an Express account's last payout
     Column("losses_seen", JSONB),  # by rule, what the last run of the watch saw and did: workers/risk/confirmation.py
     at_column("losses_seen_at"),
     # Runs of the watch in a row that found no price that can be true of a position.
@@ -66,8 +68,23 @@ account_day = Table(
     Column("trading_day", Date, primary_key=True),
     Column("opening_balance", Numeric, nullable=False),
     Column("closing_balance", Numeric, nullable=False),
+    Column("moved", Numeric, nullable=False, server_default="0"),  # by the firm, no result of trading
     at_column("closed_at", nullable=False, now=True),
 )
+
+# Changes of a balance without a trade: payouts below zero, deposits above.
+balance_move = Table(
+    "balance_move",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("account_id", BigInteger, ForeignKey("account.id"), nullable=False),
+    Column("trading_day", Date, nullable=False),
+    Column("amount", Numeric, nullable=False),
+    Column("origin", Text, nullable=False),  # found: no fill explains it; manual: a person says so
+    at_column("recorded_at", nullable=False, now=True),
+)
+
+Index("ix_balance_move_account_id_id", balance_move.c.account_id, balance_move.c.id)
 
 account_event = Table(
     "account_event",

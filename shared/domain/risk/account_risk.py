@@ -60,6 +60,7 @@ class AccountRisk:
 
     balance: Decimal | None
     day_opening_balance: Decimal | None
+    moved_today: Decimal = Decimal(0)  # by the firm, without a trade: payouts below zero, deposits above
     high_water_mark: Decimal | None  # the highest balance at the end of a trading day, the first balance included
     is_breached: bool = False  # the equity touched the loss limit level: for good
     is_day_locked: bool = False  # the equity touched the daily loss limit: until 17:00 in Chicago
@@ -75,6 +76,7 @@ class AccountRisk:
     order_count_last_minute: int = 0
     oldest_order_market_at: datetime | None = None  # of the orders in the last minute
     days: tuple[Decimal, ...] = ()
+    days_since_payout: tuple[Decimal, ...] = ()  # those after an Express account's last payout
     earlier_week_result: Decimal = Decimal(0)  # of this week's trading days that have ended
     # The directions that the owner's other accounts hold or enter, by product family.
     other_directions: Mapping[str, frozenset[Direction]] = field(default_factory=dict)
@@ -92,15 +94,20 @@ class AccountRisk:
 
     @property
     def unexplained_balance(self) -> Decimal | None:
-        """The part of the balance that the day's opening balance and fills do not explain; None if one is missing.
+        """The part of the day's result that its fills do not explain; None if a balance is missing.
 
-        It is what payouts, unknown products and fills from before the first sight have moved; while a balance and its
-        fills are not both recorded, it is a result too.
+        It is the result of unknown products and of fills from before the first sight; while a balance and its fills are
+        not both recorded, or a payout is not known as one, it is theirs too.
         """
-        if self.balance is None or self.day_opening_balance is None:
+        result = day_result(self)
+        if result is None:
             return None
-        results = sum((trade.result for trade in self.closed_trades), start=Decimal(0))
-        return self.balance - self.day_opening_balance - results + self.opening_costs
+        return result - sum((trade.result for trade in self.closed_trades), start=Decimal(0)) + self.opening_costs
+
+    @property
+    def day_basis(self) -> Decimal | None:
+        """The balance from which the day's result counts: that at its opening, and what the firm has moved since."""
+        return None if self.day_opening_balance is None else self.day_opening_balance + self.moved_today
 
     def quantity_of(self, contract_id: str) -> int:
         """Return the net quantity of a contract, above zero when long."""
@@ -146,16 +153,14 @@ def loss_limit_level(risk: AccountRisk, book: RuleBook) -> Decimal | None:
 
 def day_result(risk: AccountRisk) -> Decimal | None:
     """Return the result of the day's closed trades until now, after fees; None if a balance is missing."""
-    if risk.balance is None or risk.day_opening_balance is None:
-        return None
-    return risk.balance - risk.day_opening_balance
+    basis = risk.day_basis
+    return None if risk.balance is None or basis is None else risk.balance - basis
 
 
 def day_equity_result(risk: AccountRisk) -> Decimal | None:
     """Return the result of the day until now with the open profit; None if a balance or a price is missing."""
-    if risk.equity is None or risk.day_opening_balance is None:
-        return None
-    return risk.equity - risk.day_opening_balance
+    basis = risk.day_basis
+    return None if risk.equity is None or basis is None else risk.equity - basis
 
 
 def week_equity_result(risk: AccountRisk) -> Decimal | None:
@@ -177,11 +182,11 @@ def mark_touched_limits(risk: AccountRisk, book: RuleBook) -> AccountRisk:
 
     Store the result before you decide anything else: a later, other price does not undo a touch.
     """
-    equity, opening, least = risk.equity, risk.day_opening_balance, loss_limit_level(risk, book)
+    equity, basis, least = risk.equity, risk.day_basis, loss_limit_level(risk, book)
     if equity is None:
         return risk
     is_breached = least is not None and equity <= least
-    is_locked = opening is not None and book.daily_loss_limit is not None and equity <= opening - book.daily_loss_limit
+    is_locked = basis is not None and book.daily_loss_limit is not None and equity <= basis - book.daily_loss_limit
     result, target = day_equity_result(risk), book.daily_profit_target
     week_result, most = week_equity_result(risk), book.weekly_loss_limit
     return replace(
@@ -209,6 +214,7 @@ def start_next_day(risk: AccountRisk, reported: Decimal, *, ended_day_count: int
         risk,
         balance=reported,
         day_opening_balance=last,
+        moved_today=Decimal(0),
         high_water_mark=None if highest is None or was_unseen else max(highest, last),
         is_day_locked=False,
         is_profit_locked=False,
@@ -217,6 +223,7 @@ def start_next_day(risk: AccountRisk, reported: Decimal, *, ended_day_count: int
         closed_trades=(),
         opening_costs=Decimal(0),
         days=risk.days if result is None else (*risk.days, result),
+        days_since_payout=risk.days_since_payout if result is None else (*risk.days_since_payout, result),
     )
 
 

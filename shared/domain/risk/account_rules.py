@@ -30,6 +30,7 @@ def check_account(risk: AccountRisk, book: RuleBook, market_now: datetime, sessi
         *_clock_findings(risk, market_now, session),
         *_closed_market_findings(risk, market_now, session),
         *_goal_findings(risk, book),
+        *_balance_findings(risk),
     ]
 
 
@@ -63,16 +64,16 @@ def limit_findings(risk: AccountRisk, book: RuleBook, market_now: datetime) -> I
             next_day_end(market_now),
         )
     yield from personal_findings(risk, book, market_now)
-    equity, opening, least = risk.equity, risk.day_opening_balance, loss_limit_level(risk, book)
-    if equity is None or opening is None:
+    equity, basis, least = risk.equity, risk.day_basis, loss_limit_level(risk, book)
+    if equity is None or basis is None:
         return
     if least is not None and not risk.is_breached:
         yield from _usage_findings(
-            risk, book, market_now, rule="max_loss_limit", allowance=opening - least, used=opening - equity
+            risk, book, market_now, rule="max_loss_limit", allowance=basis - least, used=basis - equity
         )
     if book.daily_loss_limit is not None and not risk.is_day_locked:
         yield from _usage_findings(
-            risk, book, market_now, rule="daily_loss_limit", allowance=book.daily_loss_limit, used=opening - equity
+            risk, book, market_now, rule="daily_loss_limit", allowance=book.daily_loss_limit, used=basis - equity
         )
 
 
@@ -203,6 +204,22 @@ def _closed_market_findings(risk: AccountRisk, market_now: datetime, session: Se
                 RuleAction.BLOCK,
                 f"{holding.contract_id} is held while its market is closed: close it when it opens",
             )
+
+
+def _balance_findings(risk: AccountRisk) -> Iterator[Finding]:
+    """Yield a finding if the firm has moved the balance today, with what it may have changed besides."""
+    if risk.moved_today:
+        moved = (
+            f"payouts of {dollars(-risk.moved_today)}"
+            if risk.moved_today < 0
+            else (f"deposits of {dollars(risk.moved_today)}")
+        )
+        yield Finding(
+            "balance_moves",
+            RuleAction.WARN,
+            f"{moved} today are no result of trading; compare the loss limit level with the firm's dashboard, and "
+            "correct it by `tickwork accounts high-water-mark` or the rules has_been_paid and starting_balance",
+        )
 
 
 def _goal_findings(risk: AccountRisk, book: RuleBook) -> Iterator[Finding]:

@@ -22,10 +22,11 @@ def headroom_of_position(risk: AccountRisk, book: RuleBook, contract_id: str) ->
     parts: tuple[Holding | OpenEntry, ...] = (*risk.holdings, *risk.open_entries)
     worst -= sum((book.costs_of(part.root, abs(part.quantity)) for part in parts), start=Decimal(0))
     levels = [loss_limit_level(risk, book)]
-    if book.daily_loss_limit is not None and risk.day_opening_balance is not None:
-        levels.append(risk.day_opening_balance - book.daily_loss_limit)
-    if book.weekly_loss_limit is not None and risk.day_opening_balance is not None:
-        levels.append(risk.day_opening_balance - risk.earlier_week_result - book.weekly_loss_limit)
+    basis = risk.day_basis
+    if book.daily_loss_limit is not None and basis is not None:
+        levels.append(basis - book.daily_loss_limit)
+    if book.weekly_loss_limit is not None and basis is not None:
+        levels.append(basis - risk.earlier_week_result - book.weekly_loss_limit)
     return min((worst - level for level in levels if level is not None), default=None)
 
 

@@ -133,7 +133,7 @@ _MAX_LOSS_LIMIT = {50_000: Decimal(2_000), 100_000: Decimal(3_000), 150_000: Dec
 DAILY_LOSS_LIMIT = {50_000: Decimal(1_000), 100_000: Decimal(2_000), 150_000: Decimal(3_000)}  # if the account has one
 _PROFIT_TARGET = {50_000: Decimal(3_000), 100_000: Decimal(6_000), 150_000: Decimal(9_000)}
 _MOST_MINIS = {50_000: 5, 100_000: 10, 150_000: 15}
-_CONSISTENCY = {Stage.COMBINE: Decimal("0.55"), Stage.EXPRESS: Decimal("0.40")}
+_CONSISTENCY = Decimal("0.55")  # of a Combine; that of an Express account belongs to one way to its payouts
 # A step begins at its balance where the source has "<1.5k" for the step below. A balance that two ranges share
 # ("1.5-2k", "2-3k") belongs to the lower: the stricter reading, until we have the firm's own table.
 _FROM_1500 = Decimal(1_500)
@@ -167,7 +167,7 @@ def _build_preset(stage: Stage, size: int) -> RuleBook:
         max_loss_limit=_MAX_LOSS_LIMIT[size],
         daily_loss_limit=DAILY_LOSS_LIMIT[size] if stage is Stage.PRACTICE else None,
         profit_target=_PROFIT_TARGET[size] if stage is Stage.COMBINE else None,
-        consistency_share=_CONSISTENCY.get(stage),
+        consistency_share=_CONSISTENCY if stage is Stage.COMBINE else None,
         max_minis=_MOST_MINIS[size],
         scaling_plan=_SCALING_PLANS[size] if stage is Stage.EXPRESS else (),
     )

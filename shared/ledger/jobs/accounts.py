@@ -1,6 +1,7 @@
 """Requests about trading accounts."""
 
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import ClassVar
 
 from shared.fleets import Queue
@@ -11,4 +12,16 @@ from shared.ledger.job import Job
 class SnapshotAccounts(Job):
     """Read the balance of every account from the venue and store it."""
 
+    queue: ClassVar = Queue.HIGH
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckBalance(Job):
+    """Ask the venue whether a fill explains why a balance has moved; if none does, it is a payout or a deposit.
+
+    `pending_balance` is what was unexplained of the day's result, in dollars, when the watch asked.
+    """
+
+    account_id: int
+    pending_balance: Decimal
     queue: ClassVar = Queue.HIGH

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from sqlalchemy import Connection
 
-from shared.db.accounts import accounts
+from shared.db.accounts import account_reports, accounts
 
 MONDAY = datetime(2026, 3, 9, 15, 0, tzinfo=UTC)  # 10:00 in Chicago
 DAY = timedelta(days=1)
@@ -15,7 +15,7 @@ def report_balance(
     connection: Connection, at: datetime, balance: str, name: str = "50KTC-V2-1", account_id: int = 1
 ) -> accounts.AccountRow:
     """Store a balance as the venue reports it, and return the account's row; no fill has moved the first one."""
-    accounts.store(
+    account_reports.store(
         connection,
         at,
         account_id=account_id,
@@ -25,8 +25,8 @@ def report_balance(
         is_simulated=True,
         reported_at=at,
     )
-    for without in accounts.list_without_opening(connection):
-        accounts.record_opening(connection, without, without.balance)
+    for without in account_reports.list_without_opening(connection):
+        account_reports.record_opening(connection, without, without.balance)
     row = accounts.get(connection, account_id)
     assert row is not None
     return row

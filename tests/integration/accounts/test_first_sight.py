@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 from sqlalchemy import Connection
 
-from shared.db.accounts import accounts
+from shared.db.accounts import account_reports, accounts
 from shared.db.accounts.accounts import AccountRow
 from shared.db.risk.risk_snapshots import book_of
 from shared.ledger.jobs.accounts import SnapshotAccounts
@@ -50,15 +50,15 @@ def test_an_account_whose_opening_balance_is_unknown_enters_nothing(worker_env: 
 def test_an_opening_balance_of_an_outdated_balance_is_not_recorded(connection: Connection) -> None:
     values = {"account_id": 1, "name": "50KTC-V2-1", "can_trade": True, "is_simulated": True}
     at = datetime(2026, 3, 9, 15, 0, tzinfo=UTC)
-    accounts.store(connection, at, balance=Decimal(50_000), reported_at=at, **values)  # type: ignore[arg-type]
-    (before,) = accounts.list_without_opening(connection)
-    accounts.store(connection, at, balance=Decimal(49_000), reported_at=at, **values)  # type: ignore[arg-type]
-    accounts.record_opening(connection, before, Decimal(50_000))
+    account_reports.store(connection, at, balance=Decimal(50_000), reported_at=at, **values)  # type: ignore[arg-type]
+    (before,) = account_reports.list_without_opening(connection)
+    account_reports.store(connection, at, balance=Decimal(49_000), reported_at=at, **values)  # type: ignore[arg-type]
+    account_reports.record_opening(connection, before, Decimal(50_000))
 
-    (row,) = accounts.list_without_opening(connection)
+    (row,) = account_reports.list_without_opening(connection)
     assert row.day_opening_balance is None
-    accounts.record_opening(connection, row, Decimal(50_000))
-    assert [] == accounts.list_without_opening(connection)
+    account_reports.record_opening(connection, row, Decimal(50_000))
+    assert [] == account_reports.list_without_opening(connection)
 
 
 @pytest.mark.parametrize(

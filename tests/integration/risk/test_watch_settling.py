@@ -64,10 +64,11 @@ def test_a_balance_that_no_fill_explains_is_accepted_after_a_while(long_two: Wor
     entry = entry_price(long_two)
     watch_once_at(long_two, entry)
     long_two.execute(BALANCE_OF_A_CLOSE)
-    for _ in range(SETTLING_RUNS):
+    for _ in range(2 * SETTLING_RUNS):  # as long as the venue cannot be asked about it
         watch_once_at(long_two, entry - 275)
         long_two.execute(A_SECOND_AGO)
     assert [(False, False)] == long_two.rows(MARKS)
+    assert [(1,)] == long_two.rows("SELECT count(*) FROM job WHERE name = 'accounts.check_balance'")
     watch_at(long_two, entry - 275)
     assert [(False, True)] == long_two.rows(MARKS)
 
@@ -77,7 +78,7 @@ def test_an_amount_that_changes_again_begins_to_settle_anew(long_two: WorkerEnv)
     watch_once_at(long_two, entry)
     long_two.execute("UPDATE account SET balance = balance - 500")
     watch_once_at(long_two, entry)
-    long_two.execute(f"UPDATE account SET pending_runs = {SETTLING_RUNS}")
+    long_two.execute(f"UPDATE account SET pending_runs = {2 * SETTLING_RUNS}")
     long_two.execute(BALANCE_OF_A_CLOSE)
     watch_at(long_two, entry - 275)
 

@@ -197,10 +197,12 @@ def test_the_result_of_today_counts_for_consistency() -> None:
     assert ["consistency_share"] == rules_of(findings_of(now))
 
 
-def test_consistency_is_checked_at_40_percent_in_express_and_not_in_practice() -> None:
+def test_consistency_is_no_rule_of_an_express_account_unless_a_person_sets_it() -> None:
     now = replace(risk(1_000, opening=1_000, highest=1_000), days=(Decimal(401), Decimal(300), Decimal(299)))
 
-    assert ["consistency_share"] == rules_of(check_account(now, EXPRESS, NOON, TODAY))
+    assert [] == rules_of(check_account(now, EXPRESS, NOON, TODAY))
+    set_by_hand = with_changes(EXPRESS, {"consistency_share": "0.40"})
+    assert ["consistency_share"] == rules_of(check_account(now, set_by_hand, NOON, TODAY))
     assert [] == rules_of(check_account(risk(59_000, 50_000, 59_000), PRESETS["practice-50k"], NOON, TODAY))
 
 

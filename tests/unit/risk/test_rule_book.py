@@ -47,8 +47,8 @@ def test_a_preset_has_the_figures_of_its_stage_and_size(name: str, figures: tupl
     )  # fmt: skip
 
 
-def test_consistency_is_55_percent_in_a_combine_40_in_an_express_account_and_none_in_practice() -> None:
-    shares = {Stage.COMBINE: Decimal("0.55"), Stage.EXPRESS: Decimal("0.40"), Stage.PRACTICE: None}
+def test_consistency_is_55_percent_in_a_combine_and_no_rule_of_the_others() -> None:
+    shares = {Stage.COMBINE: Decimal("0.55"), Stage.EXPRESS: None, Stage.PRACTICE: None}
 
     assert [shares[book.stage] for book in PRESETS.values()] == [book.consistency_share for book in PRESETS.values()]
 

@@ -29,6 +29,8 @@ CREATE TABLE account (
     unexplained_balance numeric,
     pending_balance numeric,
     pending_runs integer DEFAULT 0 NOT NULL,
+    moved_today numeric DEFAULT 0 NOT NULL,
+    last_paid_on date,
     losses_seen jsonb,
     losses_seen_at timestamptz,
     unpriced_runs integer DEFAULT 0 NOT NULL,
@@ -42,10 +44,25 @@ CREATE TABLE account_day (
     trading_day date NOT NULL,
     opening_balance numeric NOT NULL,
     closing_balance numeric NOT NULL,
+    moved numeric DEFAULT 0 NOT NULL,
     closed_at timestamptz DEFAULT now() NOT NULL,
     CONSTRAINT pk_account_day PRIMARY KEY (account_id, trading_day),
     CONSTRAINT fk_account_day_account_id FOREIGN KEY (account_id) REFERENCES account (id)
 );
+
+CREATE TABLE balance_move (
+    id uuid NOT NULL,
+    account_id bigint NOT NULL,
+    trading_day date NOT NULL,
+    amount numeric NOT NULL,
+    origin text NOT NULL,
+    recorded_at timestamptz DEFAULT now() NOT NULL,
+    CONSTRAINT pk_balance_move PRIMARY KEY (id),
+    CONSTRAINT ck_balance_move_origin CHECK (origin IN ('found','manual')),
+    CONSTRAINT fk_balance_move_account_id FOREIGN KEY (account_id) REFERENCES account (id)
+);
+
+CREATE INDEX ix_balance_move_account_id_id ON balance_move (account_id, id);
 
 CREATE TABLE account_event (
     id uuid NOT NULL,
