@@ -153,7 +153,9 @@ def _decide_entry(trial: _Trial) -> tuple[AlertOutlook, str]:
         return AlertOutlook.UNKNOWN, _NO_ACCOUNT
     state = root_state.read(connection, account.id, alert.root)
     if alert.target_position is None:
-        return _enter(trial, account, trial.contract, state, quantity=alert.quantity or 0)
+        against = alert.reversed_by(state.quantity(trial.contract.id))
+        before = [f"closes {trial.contract.id}"] if against else []
+        return _enter(trial, account, trial.contract, state, quantity=(alert.quantity or 0) - against, before=before)
     return _trade_to_position(trial, account, trial.contract, state)
 
 

@@ -67,7 +67,7 @@ def await_copies(ctx: Context, account_alert: AccountAlert) -> None:
     with ctx.autocommit() as connection:
         followers = hooks.list_followers(connection).get(stored.hook_id, [])
         for account_id in {stored.account_id, *followers} - {account_alert.account_id}:
-            opposite = reversals.list_opposite(alert, root_state.read(connection, account_id, alert.root))
+            opposite = reversals.list_closed_before_entry(alert, root_state.read(connection, account_id, alert.root))
             if opposite:
                 raise PostponedError(f"account {account_id} still closes {', '.join(opposite)}", _RETRY_AFTER)
 
@@ -95,9 +95,9 @@ def check_hook_settings(ctx: Context, account_alert: AccountAlert, contract: Con
 
 
 def _has_closed_first(ctx: Context, account_alert: AccountAlert, contract: Contract) -> bool:
-    """Whether a target position explains why nothing is held: it has closed the other side itself."""
+    """Whether the alert explains why nothing is held: it has closed the other side itself."""
     if account_alert.alert.target_position is None:
-        return False
+        return account_alert.stored.left_to_open is not None
     with ctx.autocommit() as connection:
         closed = flatten_requests.list_contracts_requested_by(
             connection, account_alert.account_id, ctx.job.correlation_id, account_alert.stored.received_at

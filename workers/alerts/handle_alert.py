@@ -22,6 +22,7 @@ from workers.alerts.entry_checks import await_copies, check_hook_settings, find_
 from workers.alerts.exit_requests import cancel_first, close_first
 from workers.alerts.exits import exit_position, exit_to_position, skip_exit
 from workers.alerts.outcome import AccountAlert
+from workers.alerts.plain_reversals import close_reversed_first
 from workers.alerts.reversals import close_reversed_positions
 from workers.alerts.stop_changes import STOP_ACTIONS, change_stops
 from workers.context import Context
@@ -80,8 +81,11 @@ def trade_alert(ctx: Context, stored: StoredAlert, account_id: int) -> dict[str,
     state = read_root_state(ctx, account_id, alert.root)
     if alert.target_position is not None:
         return _trade_to_position(ctx, account_alert, contract, state)
+    quantity = close_reversed_first(ctx, account_alert, contract, state)
     warning = check_hook_settings(ctx, account_alert, contract, state)
-    return _enter(ctx, account_alert, contract, quantity=alert.quantity or 0, reason=warning)
+    if stored.is_copied:
+        await_copies(ctx, account_alert)
+    return _enter(ctx, account_alert, contract, quantity=quantity, reason=warning)
 
 
 def _may_be_late(stored: StoredAlert) -> bool:

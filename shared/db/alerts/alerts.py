@@ -11,12 +11,13 @@ from sqlalchemy import (
     Select,
     Uuid,
     bindparam,
+    exists,
     func,
     or_,
     select,
 )
 
-from shared.db.tables.alerts import alert, hook, signal
+from shared.db.tables.alerts import alert, alert_reversal, hook, hook_follower, signal
 from shared.domain.alerts.hook_settings import HookSettings, decode_settings
 
 
@@ -36,12 +37,17 @@ class StoredAlert:
     is_hook_inactive: bool  # paused or removed
     account_id: int  # the hook's
     denial: str | None  # the reason why it was denied for the account in question, if it was
+    left_to_open: int | None = None  # of an entry there, after the close of what it reverses was requested
+    is_copied: bool = False  # its hook has followers
 
 
 def _build_to_handle() -> Select[Any]:
     account_id = func.coalesce(bindparam("account", type_=BigInteger), hook.c.account_id)
     denial = select(signal.c.reason).where(
         signal.c.alert_id == alert.c.id, signal.c.account_id == account_id, signal.c.verdict == "denied"
+    )
+    left_to_open = select(alert_reversal.c.quantity_left).where(
+        alert_reversal.c.alert_id == alert.c.id, alert_reversal.c.account_id == account_id
     )
     return (
         select(
@@ -57,6 +63,8 @@ def _build_to_handle() -> Select[Any]:
             or_(hook.c.paused_at.is_not(None), hook.c.removed_at.is_not(None)).label("is_hook_inactive"),
             hook.c.account_id,
             denial.scalar_subquery().label("denial"),
+            left_to_open.scalar_subquery().label("left_to_open"),
+            exists().where(hook_follower.c.hook_id == hook.c.id).label("is_copied"),
         )
         .join(hook, hook.c.id == alert.c.hook_id)
         .where(alert.c.id == bindparam("alert", type_=Uuid))

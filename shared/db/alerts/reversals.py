@@ -1,17 +1,18 @@
-"""What a target position reverses: what is held on the other side, which an exit closes even if nothing is entered.
+"""What an alert reverses: what is held on the other side, which an exit closes even if nothing is entered.
 
 The worker asks it of an alert that was received, and `tickwork alerts mock` of a message that was not sent.
 """
 
 from uuid import UUID
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, insert
 
 from shared.db.alerts import precedence
 from shared.db.alerts.alerts import StoredAlert
 from shared.db.alerts.entry_denials import came_too_late
 from shared.db.orders import flatten_requests
 from shared.db.orders.root_state import RootState, side_of
+from shared.db.tables.alerts import alert_reversal
 from shared.domain.alerts.alert import Alert
 
 
@@ -19,6 +20,19 @@ def list_opposite(alert: Alert, state: RootState) -> list[str]:
     """Return the contracts that the symbol means and that are held against the target position, if it has one."""
     held = filter(alert.symbol.names, state.positions)
     return [contract_id for contract_id in held if state.quantity(contract_id) * (alert.target_position or 0) < 0]
+
+
+def list_closed_before_entry(alert: Alert, state: RootState) -> list[str]:
+    """Return the contracts that are held against an alert and that it closes before it enters."""
+    if alert.target_position is not None:
+        return list_opposite(alert, state)
+    return [one for one in filter(alert.symbol.names, state.positions) if alert.reversed_by(state.quantity(one))]
+
+
+def record_left(connection: Connection, alert_id: UUID, account_id: int, contract_id: str, quantity_left: int) -> None:
+    """Record how many contracts an alert is to open on an account once the position that it reverses is closed."""
+    values = {"alert_id": alert_id, "account_id": account_id, "contract_id": contract_id}
+    connection.execute(insert(alert_reversal).values(**values, quantity_left=quantity_left))
 
 
 def list_reversed(
