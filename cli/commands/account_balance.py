@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import click
 
-from cli.client.change_check import confirm_effects, current_actor
+from cli.client.change_check import confirm, confirm_effects, current_actor
 from cli.client.lookup import resolve_account
 from cli.client.stack import begin, connect, load_stack_settings
 from cli.console.output import print_json
@@ -33,11 +33,12 @@ def record_balance_move(account: str, amount: Decimal, *, reason: str | None, ye
         raise RefusedError("invalid amount 0: expected dollars such as -2000 for a payout, or 500 for a deposit")
     with connect() as connection:
         row = resolve_account(connection, account)
-        changed = replace(row, **balance_moves.change_by_move(row, amount, _require_day(row)))
+        changed = replace(row, **balance_moves.change_by_move(connection, row, amount, _require_day(row)))
+        _confirm_covered(row, amount, yes=yes, as_json=as_json)
         confirm_effects(connection, load_stack_settings(), row, changed, yes=yes, as_json=as_json)
     with begin() as connection:
         row = accounts.lock(connection, row.id) or row
-        values = balance_moves.change_by_move(row, amount, _require_day(row))
+        values = balance_moves.change_by_move(connection, row, amount, _require_day(row))
         before = {"moved_today": row.moved_today}
         after = {"moved_today": values["moved_today"]}
         record_act(connection, current_actor(), "balance_move", row.id, before=before, after=after, reason=reason)
@@ -47,6 +48,24 @@ def record_balance_move(account: str, amount: Decimal, *, reason: str | None, ye
         return
     click.echo(f"Balance of account {row.id} ({row.name}): {balance_moves.describe(row, amount, 'manual')}.")
     click.echo(f"Moved by the firm today: {dollars(values['moved_today'])}.")
+
+
+def _confirm_covered(row: AccountRow, amount: Decimal, *, yes: bool, as_json: bool) -> None:
+    """Ask for confirmation of an amount that is neither unexplained by the fills of today nor the return of a move."""
+    unexplained = row.unexplained_balance if row.pending_balance is None else row.pending_balance
+    if yes or _covers(unexplained or Decimal(0), amount) or _covers(row.moved_today, -amount):
+        return
+    confirm(
+        f"The fills explain all but {dollars(unexplained)} of today's result of account {row.id} ({row.name}), and "
+        f"{dollars(row.moved_today)} is known as moved. With {dollars(amount)} more, the limits of day and week count "
+        "from another balance. Record it?",
+        "record it",
+        as_json=as_json,
+    )
+
+
+def _covers(whole: Decimal, part: Decimal) -> bool:
+    return whole * part > 0 and abs(part) <= abs(whole)
 
 
 def _require_day(row: AccountRow) -> date:

@@ -10,7 +10,7 @@ from decimal import Decimal
 
 from shared.db.accounts.accounts import AccountRow
 from shared.db.risk.risk_snapshots import RiskSnapshot
-from shared.domain.market_data.calendar import assumed_calendar_of
+from shared.domain.market_data.calendar import assumed_calendar_of, trading_day_at
 from shared.domain.market_data.contract import ROOTS
 from shared.domain.risk.account_risk import AccountRisk
 from shared.domain.risk.findings import Finding, RuleAction
@@ -27,20 +27,21 @@ class WatchResult:
 
     findings: Sequence[Finding]
     changed: dict[str, object] = field(default_factory=dict)
-    balance_to_check: Decimal | None = None  # what is unexplained of the day's result, once the venue is to be asked
+    asks_venue: bool = False  # why the balance has moved
+    is_unexplained: bool = False  # the venue could not be asked, and the amount counts as a result
 
 
 def confirm(
     snapshot: RiskSnapshot, found: WatchResult, quoted_at: datetime | None, now: datetime, market_now: datetime
 ) -> WatchResult:
     """Return what was found as `confirm_losses` and `confirm_prices` confirm it."""
-    losses = confirm_losses(snapshot, found, quoted_at, now)
+    losses = confirm_losses(snapshot, found, quoted_at, now, market_now)
     prices = confirm_prices(snapshot.account, snapshot.risk, market_now)
     return replace(losses, findings=[*losses.findings, *prices.findings], changed={**losses.changed, **prices.changed})
 
 
 def confirm_losses(
-    snapshot: RiskSnapshot, found: WatchResult, quoted_at: datetime | None, now: datetime
+    snapshot: RiskSnapshot, found: WatchResult, quoted_at: datetime | None, now: datetime, market_now: datetime
 ) -> WatchResult:
     """Return what was found, with no more done about each limit than two runs in a row agree on.
 
@@ -58,7 +59,7 @@ def confirm_losses(
     seen = [one for one in found.findings if one.action >= RuleAction.BLOCK and not marked.get(one.rule, True)]
     before, since = account.losses_seen or {}, account.losses_seen_at
     is_later = since is not None and now - since >= CONFIRMED_AFTER and (quoted_at is None or quoted_at > since)
-    is_settled, changed = confirm_balance(snapshot)
+    is_settled, changed = confirm_balance(snapshot, market_now)
     may_confirm = is_later and is_settled
     blocked = {one.rule: int(RuleAction.BLOCK) for one in seen if before.get(_done(one.rule), 0) >= RuleAction.BLOCK}
     agreed = before if may_confirm else blocked
@@ -70,8 +71,9 @@ def confirm_losses(
     is_known = is_settled and (risk.equity is not None or account.unpriced_runs >= UNPRICED_RUNS)
     if levels != before and is_known:
         changed |= {"losses_seen": levels or None, "losses_seen_at": now if levels else None}
-    is_to_check = changed.get("pending_runs") == SETTLING_RUNS
-    return WatchResult(findings, changed, risk.unexplained_balance if is_to_check else None)
+    asks_venue = changed.get("pending_runs") == SETTLING_RUNS
+    is_unexplained = account.unexplained_balance is not None and "unexplained_balance" in changed
+    return WatchResult(findings, changed, asks_venue=asks_venue, is_unexplained=is_unexplained)
 
 
 def _done(rule: str) -> str:
@@ -79,7 +81,7 @@ def _done(rule: str) -> str:
     return f"{rule}, done"
 
 
-def confirm_balance(snapshot: RiskSnapshot) -> tuple[bool, dict[str, object]]:
+def confirm_balance(snapshot: RiskSnapshot, market_now: datetime) -> tuple[bool, dict[str, object]]:
     """Return whether the balance and the fills are of one moment, and the changes of the account's row.
 
     If not, a result counts twice or not at all: what the day's fills do not explain of it has changed. What
@@ -88,9 +90,10 @@ def confirm_balance(snapshot: RiskSnapshot) -> tuple[bool, dict[str, object]]:
     """
     account, risk, book = snapshot.account, snapshot.risk, snapshot.book
     unexplained, accepted = risk.unexplained_balance, account.unexplained_balance
-    if unexplained is None:
+    if unexplained is None or account.trading_day != trading_day_at(market_now):  # no balance of the new day is known
         return True, {}
-    clear: dict[str, object] = {"pending_balance": None, "pending_runs": 0} if account.pending_runs else {}
+    is_pending = account.pending_balance is not None
+    clear: dict[str, object] = {"pending_balance": None, "pending_runs": 0} if is_pending else {}
     costs = sum((book.costs_of(one.root, abs(one.quantity)) for one in risk.holdings), start=Decimal(0))
     if accepted is not None and 0 <= unexplained - accepted <= min(costs, risk.opening_costs):
         return True, clear

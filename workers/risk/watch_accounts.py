@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection
 
 from shared.clock import machine_now
-from shared.db.accounts import accounts
+from shared.db.accounts import accounts, balance_moves
 from shared.db.accounts.accounts import AccountRow
 from shared.db.engine import limit_lock_wait, suppress_lock_timeout
 from shared.db.market_data import contracts
@@ -25,7 +25,7 @@ from shared.domain.orders.order import ChangeKind, OrderState, Origin, Role, dir
 from shared.domain.risk.account_risk import Holding, mark_touched_limits
 from shared.domain.risk.account_rules import check_account, session_of
 from shared.domain.risk.entry_rules import SizedEntry, only_reduces, time_findings
-from shared.domain.risk.findings import Finding, RuleAction, strongest_action
+from shared.domain.risk.findings import Finding, RuleAction, dollars, strongest_action
 from shared.domain.risk.personal_limits import ENTRY_STOPS
 from shared.errors import RefusedError
 from shared.hot.quotes import HotQuote, exit_price_from
@@ -165,9 +165,16 @@ def _settle_balance(
     columns = ("trading_day", "moved_today", *_BALANCE_COLUMNS)
     if any(getattr(before, name) != getattr(locked, name) for name in columns):
         return {name: value for name, value in confirmed.changed.items() if name not in _BALANCE_COLUMNS}
-    if confirmed.balance_to_check is not None:
-        request = CheckBalance(account_id=locked.id, pending_balance=confirmed.balance_to_check)
+    pending, settled = locked.pending_balance, locked.unexplained_balance or 0
+    if confirmed.asks_venue and pending is not None:
+        request = CheckBalance(account_id=locked.id, pending_balance=pending, amount=pending - settled)
         tx.enqueue(request, correlation_id=ctx.job.id)
+    if confirmed.is_unexplained and pending is not None:
+        told = (
+            f"{dollars(pending - settled)} that no fill explains; the venue could not be asked in time, so it counts "
+            f"as a result of the day; {balance_moves.describe_command(locked.id)}"
+        )
+        accounts.record_event(tx.connection, locked.id, "balance_unexplained", told)
     return dict(confirmed.changed)
 
 

@@ -39,6 +39,8 @@ def store(
     today = trading_day_at(taken_market_at)
     values: dict[str, Any] = {"name": name, "balance": balance, "can_trade": can_trade, "is_simulated": is_simulated}
     values["reported_at"] = reported_at
+    if before is not None and before.balance != balance and before.pending_runs == 0:
+        values["unsettled_since_at"] = before.reported_at
     if before is None or before.trading_day is None:
         values["trading_day"] = today
     elif before.trading_day < today:
@@ -56,15 +58,20 @@ def store(
 def _start_day(
     connection: Connection, before: AccountRow, ended: date, today: date, balance: Decimal
 ) -> dict[str, Any]:
-    """Store the trading day that ended; return the columns of the new day, by the rule of `start_next_day`."""
-    opening = before.day_opening_balance
+    """Store the trading day that ended; return the columns of the new day, by the rule of `start_next_day`.
+
+    A fall of the balance that was not settled yet, as a payout at the end of the day, is left to the new day to settle.
+    """
+    opening, unsettled = before.day_opening_balance, Decimal(0)
+    if before.pending_balance is not None and before.unexplained_balance is not None:
+        unsettled = min(unsettled, before.pending_balance - before.unexplained_balance)
     if opening is None:
         return {"trading_day": today, **_values_of_first_opening(before.name, max(before.balance, balance))}
     day = insert(account_day).values(
         account_id=before.id,
         trading_day=ended,
         opening_balance=opening,
-        closing_balance=before.balance,
+        closing_balance=before.balance - unsettled,
         moved=before.moved_today,
     )
     connection.execute(day.on_conflict_do_nothing())
@@ -81,11 +88,12 @@ def _start_day(
     )
     return {
         "trading_day": today,
-        "day_opening_balance": risk.day_opening_balance,
+        "day_opening_balance": max(risk.day_opening_balance or balance, before.balance - unsettled),
         "moved_today": risk.moved_today,
         "high_water_mark": risk.high_water_mark,
-        # A balance that fell since the last report fell unseen: the watch finds out by what.
-        "unexplained_balance": Decimal(0) if balance < before.balance else None,
+        # A balance that fell since the last report fell unseen: the watch finds out by what. After a rise, which is in
+        # the opening balance, fills of the new day may already be in it.
+        "unexplained_balance": Decimal(0) if balance <= before.balance else None,
         "pending_balance": None,
         "pending_runs": 0,
     }

@@ -48,6 +48,7 @@ class AccountRow:
     locked_out_until_market_at: datetime | None
     reduced_on: date | None
     unexplained_balance: Decimal | None
+    unsettled_since_at: datetime | None
     pending_balance: Decimal | None
     pending_runs: int
     losses_seen: Mapping[str, int] | None

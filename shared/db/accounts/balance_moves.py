@@ -4,40 +4,56 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, func, insert, select
 
 from shared.db.accounts import accounts
 from shared.db.accounts.accounts import AccountRow
 from shared.db.tables.accounts import balance_move
 from shared.domain.accounts.stage import Stage, parse_stage
 from shared.domain.risk.findings import dollars
-from shared.domain.risk.payouts import is_payout
+from shared.domain.risk.payouts import LEAST_PAYOUT, is_payout
 from shared.ids import new_id
 
 
-def change_by_move(before: AccountRow, amount: Decimal, day: date) -> dict[str, Any]:
+def change_by_move(connection: Connection, before: AccountRow, amount: Decimal, day: date) -> dict[str, Any]:
     """Return the columns of an account that change when `amount` of its balance is no result of trading.
 
     What the day's fills do not explain of its result becomes smaller by it. A payout of an Express account stops its
-    loss limit level at the starting balance.
+    loss limit level at the starting balance, until the opposite amount takes it back.
     """
     unexplained = before.unexplained_balance if before.pending_balance is None else before.pending_balance
-    values: dict[str, Any] = {
-        "moved_today": before.moved_today + amount,
+    moved = before.moved_today + amount
+    is_paid = is_payout(moved, before.balance, parse_stage(before.name))
+    return {
+        "moved_today": moved,
+        "last_paid_on": day if is_paid else _find_last_payout(connection, before, day),
         "unexplained_balance": None if unexplained is None else unexplained - amount,
         "pending_balance": None,
         "pending_runs": 0,
     }
-    return values | ({"last_paid_on": day} if is_payout(amount, before.balance, parse_stage(before.name)) else {})
+
+
+def _find_last_payout(connection: Connection, account: AccountRow, before_day: date) -> date | None:
+    """Return the newest day before another on which an Express account was paid, by its moves; None without one."""
+    if parse_stage(account.name) is not Stage.EXPRESS:
+        return None
+    days = (
+        select(balance_move.c.trading_day)
+        .where(balance_move.c.account_id == account.id, balance_move.c.trading_day < before_day)
+        .group_by(balance_move.c.trading_day)
+        .having(func.sum(balance_move.c.amount) <= -LEAST_PAYOUT)
+        .subquery()
+    )
+    found: date | None = connection.execute(select(func.max(days.c.trading_day))).scalar_one()
+    return found
 
 
 def record(
     connection: Connection, before: AccountRow, amount: Decimal, *, day: date, origin: str, values: dict[str, Any]
 ) -> None:
     """Record a move of the locked account `before`, with the `values` of `change_by_move`, and tell it as an event."""
-    connection.execute(
-        insert(balance_move).values(id=new_id(), account_id=before.id, trading_day=day, amount=amount, origin=origin)
-    )
+    move = {"id": new_id(), "account_id": before.id, "trading_day": day, "amount": amount, "origin": origin}
+    connection.execute(insert(balance_move).values(**move))
     accounts.change(connection, before.id, **values)
     accounts.record_event(connection, before.id, "balance_moved", describe(before, amount, origin))
 
@@ -46,23 +62,24 @@ def describe(account: AccountRow, amount: Decimal, origin: str) -> str:
     """Return what a move means, and what the firm may have changed with it."""
     cause = "no fill explains it" if origin == "found" else "by hand"
     told = f"{dollars(amount)}, {cause}: it is no result of the day"
-    if is_payout(amount, account.balance, parse_stage(account.name)):
+    if is_payout(account.moved_today + amount, account.balance, parse_stage(account.name)):
         return (
             f"{told} but a payout, after which the loss limit level is the starting balance; if it was none, "
-            f"`tickwork accounts rules {account.id} has_been_paid=no`"
+            f"`tickwork accounts balance-move {account.id} {-amount}` takes it back"
         )
-    if amount > 0 or parse_stage(account.name) is not Stage.EXPRESS:
-        return (
-            f"{told}; if the firm has reset the account, set its mark: `tickwork accounts high-water-mark {account.id} "
-            "BALANCE`"
-        )
-    return told
+    return (
+        f"{told}; if the firm has reset the account, set its mark: `tickwork accounts high-water-mark {account.id} "
+        "BALANCE`"
+    )
+
+
+def describe_command(account_id: int) -> str:
+    """Return what a person does if an amount that counts as a result was none."""
+    return f"if it was a payout or a deposit, `tickwork accounts balance-move {account_id} AMOUNT`"
 
 
 def list_newest(connection: Connection, account_id: int, *, limit: int) -> list[dict[str, Any]]:
     """Return the moves of an account, newest first."""
     columns = (balance_move.c.recorded_at, balance_move.c.trading_day, balance_move.c.amount, balance_move.c.origin)
-    statement = select(*columns).where(balance_move.c.account_id == account_id)
-    return [
-        dict(row) for row in connection.execute(statement.order_by(balance_move.c.id.desc()).limit(limit)).mappings()
-    ]
+    statement = select(*columns).where(balance_move.c.account_id == account_id).order_by(balance_move.c.id.desc())
+    return [dict(row) for row in connection.execute(statement.limit(limit)).mappings()]

@@ -15,7 +15,7 @@ _FILLS_FOLLOW_WITHIN = timedelta(minutes=1)
 
 # Built once: these statements run with every execution report.
 _IDS = any_(bindparam("ids", type_=IDS))
-_FIND_STORED = select(fill.c.venue_fill_id, fill.c.is_voided).where(
+_FIND_STORED = select(fill.c.venue_fill_id, fill.c.is_voided, fill.c.gross_pnl, fill.c.fees, fill.c.commissions).where(
     fill.c.account_id == bindparam("account"), fill.c.venue_fill_id == _IDS
 )
 _UPSERT = insert(fill)
@@ -54,7 +54,8 @@ def store(connection: Connection, fills: Sequence[dict[str, Any]]) -> list[tuple
     """
     if not fills:
         return []
-    before = read_voided(connection, fills[0]["account_id"], [row["venue_fill_id"] for row in fills])
+    stored = read_stored(connection, fills[0]["account_id"], [row["venue_fill_id"] for row in fills])
+    before = {fill_id: row.is_voided for fill_id, row in stored.items()}
     connection.execute(_UPSERT, fills)
     return [
         (row["venue_fill_id"], row["contract_id"])
@@ -63,10 +64,10 @@ def store(connection: Connection, fills: Sequence[dict[str, Any]]) -> list[tuple
     ]
 
 
-def read_voided(connection: Connection, account_id: int, venue_fill_ids: Sequence[int]) -> dict[int, bool]:
-    """Return whether each of these fills that is stored is void, by the venue's ids."""
+def read_stored(connection: Connection, account_id: int, venue_fill_ids: Sequence[int]) -> dict[int, Any]:
+    """Return what is stored of these fills, by the venue's ids: voided or not, result before costs, and costs."""
     values = {"account": account_id, "ids": list(venue_fill_ids)}
-    return {row.venue_fill_id: row.is_voided for row in connection.execute(_FIND_STORED, values)}
+    return {row.venue_fill_id: row for row in connection.execute(_FIND_STORED, values)}
 
 
 def find_order_ids(connection: Connection, account_id: int, venue_order_ids: Sequence[int]) -> dict[int, Any]:

@@ -49,6 +49,7 @@ account = Table(
     at_column("locked_out_until_market_at"),  # no entry before; a person may only prolong it
     Column("reduced_on", Date),  # the trading day on which half of the positions was closed
     Column("unexplained_balance", Numeric),  # beyond the day's opening balance and fills, once it has settled
+    at_column("unsettled_since_at"),  # the last report of the balance before the one that changed it
     Column("pending_balance", Numeric),  # another unexplained amount: fills or a balance are on their way
     Column("pending_runs", Integer, nullable=False, server_default="0"),  # of the watch that have seen it
     Column("moved_today", Numeric, nullable=False, server_default="0"),  # by the firm; rows of balance_move

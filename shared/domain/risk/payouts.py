@@ -18,7 +18,7 @@ _BEST_DAY_SHARE = Decimal("0.40")
 _SHARE_OF_BALANCE = Decimal("0.50")
 _STANDARD_CAPS = {50_000: Decimal(2_000), 100_000: Decimal(3_000), 150_000: Decimal(5_000)}
 _CONSISTENCY_CAPS = {50_000: Decimal(3_000), 100_000: Decimal(4_000), 150_000: Decimal(6_000)}
-_LEAST_PAYOUT = Decimal(100)  # our assumption: what is smaller corrects a fee
+LEAST_PAYOUT = Decimal(100)  # of a day; our assumption: what is smaller corrects a fee
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +33,12 @@ class PayoutWay:
 
 
 def is_payout(amount: Decimal, balance: Decimal, stage: Stage) -> bool:
-    """Whether a move of a balance without a trade is a payout: the firm pays at most half of an Express balance.
+    """Whether what moved a balance on a day without a trade is a payout, after which the loss limit level is zero.
 
-    `balance` is the balance after the move, `amount` below zero if it fell.
+    `amount` is below zero if the balance fell to `balance`, which a payout leaves above zero. A level that is too high
+    is the strict side.
     """
-    return stage is Stage.EXPRESS and amount <= -_LEAST_PAYOUT and balance >= -amount
+    return stage is Stage.EXPRESS and amount <= -LEAST_PAYOUT and balance > 0
 
 
 def list_payout_ways(risk: AccountRisk, book: RuleBook) -> list[PayoutWay]:

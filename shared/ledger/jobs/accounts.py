@@ -19,9 +19,15 @@ class SnapshotAccounts(Job):
 class CheckBalance(Job):
     """Ask the venue whether a fill explains why a balance has moved; if none does, it is a payout or a deposit.
 
-    `pending_balance` is what was unexplained of the day's result, in dollars, when the watch asked.
+    `pending_balance` is what was unexplained of the day's result, in dollars, when the watch asked, and `amount` how
+    much of that is new.
     """
 
     account_id: int
     pending_balance: Decimal
+    amount: Decimal
     queue: ClassVar = Queue.HIGH
+
+    def concerns(self, pending_balance: Decimal | None) -> bool:
+        """Whether what is unexplained of the account's result now is what it was when the watch asked."""
+        return pending_balance is not None and pending_balance == self.pending_balance

@@ -107,8 +107,8 @@ def test_a_balance_that_an_unknown_product_may_explain_counts_as_a_result(worker
         filled_market_at=worker_env.venue.clock.now(),
     )
     with worker_env.ledger.engine.begin() as connection:
-        job = CheckBalance(account_id=account_id, pending_balance=Decimal(-300))
-        assert {"result": "-300"} == settle_balance(connection, job, [fill])
+        job = CheckBalance(account_id=account_id, pending_balance=Decimal(-300), amount=Decimal(-300))
+        assert {"result": "-300"} == settle_balance(connection, job, [fill], worker_env.venue.clock.now())
     watch(worker_env)
 
     assert [] == worker_env.rows(MOVES)
@@ -121,7 +121,8 @@ def test_a_balance_that_has_changed_since_is_settled_anew(worker_env: WorkerEnv)
     watch(worker_env)
     move_balance(worker_env, Decimal(-300))
     watch(worker_env)
-    request = CheckBalance(account_id=worker_env.venue.account_id, pending_balance=Decimal(-299))
+    amount = Decimal(-299)
+    request = CheckBalance(account_id=worker_env.venue.account_id, pending_balance=amount, amount=amount)
 
     assert ("succeeded", {"balance": "has changed since"}, None) == worker_env.run(request)
     assert [] == worker_env.rows(MOVES)
@@ -156,7 +157,7 @@ def test_a_loss_beside_a_payout_still_locks_the_day(worker_env: WorkerEnv) -> No
 
 def move_by(connection: Connection, row: AccountRow, amount: str) -> AccountRow:
     assert row.trading_day is not None
-    values = balance_moves.change_by_move(row, Decimal(amount), row.trading_day)
+    values = balance_moves.change_by_move(connection, row, Decimal(amount), row.trading_day)
     balance_moves.record(connection, row, Decimal(amount), day=row.trading_day, origin="found", values=values)
     found = accounts.get(connection, row.id)
     assert found is not None
@@ -178,7 +179,7 @@ def test_the_result_of_a_day_with_a_payout_is_that_of_its_trades(connection: Con
     ("name", "before", "amount", "expected"),
     [
         ("EXPRESSJUL2400000001", "5000", "-2000", True),
-        ("EXPRESSJUL2400000001", "5000", "-3000", False),  # more than half
+        ("EXPRESSJUL2400000001", "500", "-600", False),  # no payout leaves a loss
         ("EXPRESSJUL2400000001", "5000", "-20", False),  # a fee
         ("EXPRESSJUL2400000001", "5000", "2000", False),
         ("50KTC-V2-1", "55000", "-2000", False),
@@ -193,9 +194,11 @@ def test_the_first_payout_of_an_express_account_sets_its_loss_limit_level_to_its
 
     assert expected == book_of(row).has_been_paid
     assert not book_of(replace(row, rule_changes={"has_been_paid": "no"})).has_been_paid
+    taken_back = move_by(connection, row, str(-Decimal(amount)))
+    assert not book_of(taken_back).has_been_paid
 
 
-@pytest.mark.parametrize(("reported", "seen"), [("4800", Decimal(0)), ("5000", None), ("5200", None)])
+@pytest.mark.parametrize(("reported", "seen"), [("4800", Decimal(0)), ("5000", Decimal(0)), ("5200", None)])
 def test_a_balance_that_fell_between_two_days_is_looked_into(
     connection: Connection, reported: str, seen: Decimal | None
 ) -> None:
@@ -218,3 +221,61 @@ def test_the_days_since_the_last_payout_lead_to_the_next(connection: Connection)
 
     assert (3, ()) == (len(risk.days), risk.days_since_payout)
     assert Decimal(0) == loss_limit_level(risk, book_of(row))
+
+
+def test_a_payout_that_is_taken_back_leaves_the_one_before_as_the_last(connection: Connection) -> None:
+    name = "EXPRESSJUL2400000001"
+    report_balance(connection, MONDAY, "5000", name)
+    monday = move_by(connection, report_balance(connection, MONDAY + HOUR, "4000", name), "-1000").trading_day
+    report_balance(connection, MONDAY + DAY, "4000", name)
+    row = move_by(connection, report_balance(connection, MONDAY + DAY + HOUR, "3700", name), "-300")
+    assert row.trading_day == row.last_paid_on
+
+    assert monday == move_by(connection, row, "300").last_paid_on
+
+
+def test_a_payout_that_is_not_settled_at_the_end_of_a_day_is_left_to_the_next(connection: Connection) -> None:
+    name = "EXPRESSJUL2400000001"
+    report_balance(connection, MONDAY, "5000", name)
+    row = report_balance(connection, MONDAY + HOUR, "3000", name)
+    accounts.change(connection, row.id, unexplained_balance=0, pending_balance=Decimal(-2_000), pending_runs=3)
+    tuesday = report_balance(connection, MONDAY + DAY, "3000", name)
+
+    assert [Decimal(0)] == [result for _, result in account_reports.list_days(connection, 1)]
+    assert (Decimal(5_000), Decimal(0)) == (tuesday.day_opening_balance, tuesday.unexplained_balance)
+
+
+def test_a_fill_whose_result_came_late_is_recorded_and_no_payout(worker_env: WorkerEnv) -> None:
+    hold(worker_env, 1)
+    worker_env.flatten()
+    worker_env.run_due_jobs()
+    worker_env.run(SnapshotAccounts())
+    results = "SELECT gross_pnl, fees FROM fill ORDER BY venue_fill_id"
+    before = worker_env.rows(results)
+    worker_env.execute("UPDATE fill SET gross_pnl = NULL, fees = 0")
+    worker_env.execute("UPDATE account SET unexplained_balance = 0")
+    settle(worker_env)
+
+    assert [] == worker_env.rows(MOVES)
+    assert before == worker_env.rows(results)
+
+
+def test_a_new_day_of_which_no_balance_is_known_settles_nothing(worker_env: WorkerEnv) -> None:
+    watch(worker_env)
+    worker_env.execute("UPDATE account SET trading_day = trading_day - 1, unexplained_balance = 800")
+    settle(worker_env)
+
+    assert [] == worker_env.rows(MOVES)
+    assert [(Decimal(800), None)] == worker_env.rows("SELECT unexplained_balance, pending_balance FROM account")
+
+
+def test_an_amount_that_the_venue_cannot_explain_in_time_counts_as_a_result_and_is_told(worker_env: WorkerEnv) -> None:
+    watch(worker_env)
+    move_balance(worker_env, Decimal(-300))
+    watch(worker_env)
+    worker_env.execute(f"UPDATE account SET pending_runs = {2 * SETTLING_RUNS}")
+    watch(worker_env)
+
+    assert [(Decimal(-300), None)] == worker_env.rows("SELECT unexplained_balance, pending_balance FROM account")
+    (message,) = worker_env.rows("SELECT message FROM account_event WHERE kind = 'balance_unexplained'")[0]
+    assert "`tickwork accounts balance-move" in message

@@ -26,8 +26,8 @@ def test_a_payout_told_by_a_person_is_no_result_and_is_audited(operator: RunComm
 
 
 def test_the_opposite_amount_takes_a_move_back(operator: RunCommand, worker_env: WorkerEnv) -> None:
-    for amount in ("-2000", "2000"):
-        assert 0 == operator(*MOVE, amount, "--yes").status
+    assert 0 == operator(*MOVE, "-2000", "--yes").status
+    assert 0 == operator(*MOVE, "2000").status
 
     assert [(Decimal(0),)] == worker_env.rows("SELECT moved_today FROM account")
 
@@ -44,13 +44,28 @@ def test_an_amount_that_moves_nothing_is_refused(
 
 
 def test_a_move_that_would_lock_the_day_at_once_asks_first(operator: RunCommand, worker_env: WorkerEnv) -> None:
-    """A deposit that was none: without it the day has lost 5,000."""
+    """A deposit that was none: with it the day has lost 5,000."""
     worker_env.execute("""UPDATE account SET rule_changes = '{"daily_loss_limit": "1000"}'""")
     refused = operator(*MOVE, "5000")
 
     assert 0 != refused.status
     assert "add --yes" in refused.words
     assert [] == worker_env.rows("SELECT 1 FROM balance_move")
+
+
+@pytest.mark.parametrize(
+    ("unexplained", "amount", "asks"),
+    [("-2000", "-2000", False), ("-2000", "-2001", True), ("0", "-2000", True), ("-2000", "500", True)],
+)
+def test_an_amount_that_fills_explain_asks_first(
+    operator: RunCommand, worker_env: WorkerEnv, unexplained: str, amount: str, *, asks: bool
+) -> None:
+    """It would count twice, or give back a loss."""
+    worker_env.execute(f"UPDATE account SET unexplained_balance = {unexplained}")
+    said = operator(*MOVE, amount)
+
+    assert asks == (said.status != 0), said.words
+    assert asks == ("add --yes" in said.words)
 
 
 def test_risk_shows_the_ways_to_the_next_payout(operator: RunCommand, worker_env: WorkerEnv) -> None:

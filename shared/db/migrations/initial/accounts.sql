@@ -27,6 +27,7 @@ CREATE TABLE account (
     locked_out_until_market_at timestamptz,
     reduced_on date,
     unexplained_balance numeric,
+    unsettled_since_at timestamptz,
     pending_balance numeric,
     pending_runs integer DEFAULT 0 NOT NULL,
     moved_today numeric DEFAULT 0 NOT NULL,
