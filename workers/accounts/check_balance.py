@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any
 
-from sqlalchemy import Connection, Row
+from sqlalchemy import Connection
 
 from shared.db.accounts import accounts, balance_moves
 from shared.db.accounts.accounts import AccountRow
 from shared.db.orders import fills
+from shared.db.orders.fills import StoredFill
 from shared.domain.counting import count_of
 from shared.domain.market_data.calendar import trading_day_at, trading_day_begins
 from shared.domain.risk.findings import dollars
@@ -52,7 +52,7 @@ def check_balance(job: CheckBalance, ctx: Context) -> dict[str, str]:
 def _record_missing(ctx: Context, account_id: int, shown: Sequence[VenueFill]) -> int:
     """Record the fills of known products that our rows lack or have otherwise; return how many that are.
 
-    The watch then asks anew, once it has seen the balance as often as the first time.
+    The watch then asks anew, after as many runs.
     """
     with ctx.transaction() as tx:
         stored = fills.read_stored(tx.connection, account_id, [fill.id for fill in shown])
@@ -67,12 +67,12 @@ def _record_missing(ctx: Context, account_id: int, shown: Sequence[VenueFill]) -
     return len(missing)
 
 
-def _is_news(stored: Row[Any] | None, shown: VenueFill) -> bool:
+def _is_news(stored: StoredFill | None, shown: VenueFill) -> bool:
     """Whether to store a fill would change anything; a new one that is void tells nothing."""
     if stored is None:
         return not shown.is_voided
     has_other_result = shown.gross_pnl not in {None, stored.gross_pnl}
-    has_more_costs = bool(shown.fees > stored.fees or shown.commissions > stored.commissions)
+    has_more_costs = shown.fees > stored.fees or shown.commissions > stored.commissions
     return has_other_result or has_more_costs or shown.is_voided is not stored.is_voided
 
 

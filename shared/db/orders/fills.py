@@ -1,6 +1,7 @@
 """Fills: one row per execution that the venue reports, however often it is read."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -10,6 +11,17 @@ from sqlalchemy.dialects.postgresql import insert
 
 from shared.db.tables.orders import IDS, fill, orders
 from shared.domain.orders.order import Origin
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFill:
+    """What the venue may still change of a fill: whether it is void, its result before costs, and its costs."""
+
+    is_voided: bool
+    gross_pnl: Decimal | None
+    fees: Decimal
+    commissions: Decimal
+
 
 _FILLS_FOLLOW_WITHIN = timedelta(minutes=1)
 
@@ -64,10 +76,10 @@ def store(connection: Connection, fills: Sequence[dict[str, Any]]) -> list[tuple
     ]
 
 
-def read_stored(connection: Connection, account_id: int, venue_fill_ids: Sequence[int]) -> dict[int, Any]:
-    """Return what is stored of these fills, by the venue's ids: voided or not, result before costs, and costs."""
+def read_stored(connection: Connection, account_id: int, venue_fill_ids: Sequence[int]) -> dict[int, StoredFill]:
+    """Return what is stored of these fills, by the venue's ids."""
     values = {"account": account_id, "ids": list(venue_fill_ids)}
-    return {row.venue_fill_id: row for row in connection.execute(_FIND_STORED, values)}
+    return {row.venue_fill_id: StoredFill(*row[1:]) for row in connection.execute(_FIND_STORED, values)}
 
 
 def find_order_ids(connection: Connection, account_id: int, venue_order_ids: Sequence[int]) -> dict[int, Any]:
