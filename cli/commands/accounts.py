@@ -12,6 +12,7 @@ from cli.client.lookup import resolve_account
 from cli.client.risk_view import RiskView, describe_lock_out, list_findings, read_risk_view, require_market
 from cli.client.stack import begin, connect, load_stack_settings
 from cli.commands.account_acts import clear_breach, list_audit, lock_out_account
+from cli.commands.account_news import news
 from cli.commands.account_rules import change_rules, rule_rows
 from cli.console.output import print_json, print_table
 from cli.console.params import MoneyType, json_option, parse_ticks_or_none, reason_option, yes_option
@@ -66,7 +67,7 @@ def command(ctx: click.Context, *, as_json: bool) -> None:
                 click.echo(describe_unknown(one.name))
 
 
-for subcommand in (change_rules, clear_breach, list_audit, lock_out_account):
+for subcommand in (change_rules, clear_breach, list_audit, lock_out_account, news):
     command.add_command(subcommand)
 
 

@@ -167,7 +167,7 @@ def time_findings(
         )
     if not is_equity_index(contract.root):
         return
-    for window in book.news:
+    for window in (*book.news, *book.imported_news):
         concerns = window.blocks_micros or not is_micro(contract.root)
         if concerns and window.at - window.before <= market_now <= window.at + window.after:
             yield _forbid(
