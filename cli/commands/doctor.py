@@ -19,6 +19,8 @@ from cli.console.params import json_option
 from cli.local.home.folder import Home
 from cli.local.home.lock import find_holder
 from cli.local.home.ports import DEFAULTS, is_free
+from cli.local.home.state import read_state
+from cli.local.processes.sleep_inhibitor import SleepState, describe_failure, describe_missing, find_command
 from cli.local.servers.binaries import find_postgres_folder, find_valkey_server
 from cli.local.servers.broker import check_broker
 from cli.local.servers.unix_user import find_unprivileged_user
@@ -32,6 +34,10 @@ from shared.errors import ProbeFailedError, SettingsError, TickworkError
 from shared.log import mask_secrets
 
 _MIN_FREE_BYTES = 1_000_000_000
+_AWAKE = (
+    "turn automatic suspend off in the settings of the system, on a server with `sudo systemctl mask sleep.target "
+    "suspend.target`; or, if it never sleeps, set TICKWORK_INHIBIT_SLEEP=off"
+)
 
 
 class _WarningError(TickworkError):
@@ -51,6 +57,7 @@ def command(*, as_json: bool) -> None:
         "python": lambda: f"{platform.python_version()} at {sys.executable}",
         "home": lambda: _check_home(home),
         "disk": lambda: _check_disk(home),
+        "sleep": lambda: _check_sleep(home, is_wanted=settings.inhibit_sleep),
         "spool": lambda: _check_spool(home),
         "postgres program": lambda: str(find_postgres_folder(home, find_unprivileged_user())),
         "valkey program": lambda: str(find_valkey_server(home, find_unprivileged_user())),
@@ -116,6 +123,21 @@ def _check_disk(home: Home) -> str:
             f"only {free / 1e9:.1f} GB free at {home.root}: free at least {_MIN_FREE_BYTES / 1e9:.0f} GB"
         )
     return f"{free / 1e9:.0f} GB free"
+
+
+def _check_sleep(home: Home, *, is_wanted: bool) -> str:
+    if not is_wanted:
+        return "not inhibited, as TICKWORK_INHIBIT_SLEEP is off"
+    if find_holder(home.root) is None:
+        if find_command(sys.platform) is None:
+            raise _WarningError(f"{describe_missing(sys.platform)}, so `up` cannot keep this computer awake: {_AWAKE}")
+        return "`up` asks the system to inhibit it"
+    found = (read_state(home) or {}).get("sleep", {"state": SleepState.ASKED, "reason": ""})
+    if found["state"] == SleepState.FAILED:
+        raise _WarningError(f"{describe_failure(found['reason'])}: {_AWAKE}")
+    if found["state"] == SleepState.HELD:
+        return "inhibited while the stack runs; a closed lid or an empty battery may still stop this computer"
+    return "the system has not answered yet"
 
 
 def _check_spool(home: Home) -> str:
