@@ -47,6 +47,14 @@ CREATE TABLE account_day (
     CONSTRAINT fk_account_day_account_id FOREIGN KEY (account_id) REFERENCES account (id)
 );
 
+CREATE TABLE account_watch (
+    account_id bigint NOT NULL,
+    watched_at timestamptz NOT NULL,
+    held text,
+    CONSTRAINT pk_account_watch PRIMARY KEY (account_id),
+    CONSTRAINT fk_account_watch_account_id FOREIGN KEY (account_id) REFERENCES account (id)
+);
+
 CREATE TABLE account_event (
     id uuid NOT NULL,
     account_id bigint NOT NULL,
