@@ -18,6 +18,7 @@ from shared.db.market_data.market_clock import MarketRow
 from shared.db.orders import positions
 from shared.db.risk import risk_snapshots
 from shared.db.risk.risk_snapshots import RiskSnapshot
+from shared.db.upkeep.disk_space import list_low
 from shared.domain.risk.account_rules import check_account, session_of
 from shared.domain.risk.findings import Finding, chicago_time
 from shared.domain.risk.watch_gap import LONGEST_PAUSE
@@ -116,11 +117,11 @@ def describe_lock_out(account: AccountRow, market_now: datetime) -> str | None:
 
 
 def list_alarms(connection: Connection) -> list[str]:
-    """Return a line for each account that trades real money, is halted or locked out, and for each gap of its watch."""
+    """Return a line for each disk without space, and each account that is live, halted, locked out or not watched."""
     row = market_clock.read(connection)
     if row is None:
         return []  # before the first `tickwork up`, which adds the accounts
-    found = []
+    found = [f"DISK: {disk.describe()}." for disk in list_low(connection)]
     overdue = watch_times.list_overdue(connection, machine_now() - LONGEST_PAUSE)
     gaps = watch_times.list_recent_gaps(connection)
     for one in accounts.list_all(connection):

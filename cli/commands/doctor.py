@@ -29,11 +29,12 @@ from shared.config import load_settings
 from shared.db.accounts import accounts
 from shared.db.migrate import current_revision, newest_revision
 from shared.db.upkeep.blocking_sessions import find_blocking, find_missing_grant, list_idle
+from shared.db.upkeep.disk_space import list_low
 from shared.domain.accounts.stage import Stage, describe_unknown, parse_stage
+from shared.domain.risk.disk_space import DiskSpace, find_fullest
 from shared.errors import ProbeFailedError, SettingsError, TickworkError
 from shared.log import mask_secrets
 
-_MIN_FREE_BYTES = 1_000_000_000
 _AWAKE = (
     "turn automatic suspend off in the settings of the system, on a server with `sudo systemctl mask sleep.target "
     "suspend.target`; or, if it never sleeps, set TICKWORK_INHIBIT_SLEEP=off"
@@ -94,7 +95,7 @@ def _list_stack_checks() -> dict[str, Callable[[], str]]:
     checks: dict[str, Callable[[], str]] = {
         name: partial(send_test_alert, settings, url) for name, url in ways.items() if url
     }
-    checks |= {"account names": _check_account_names}
+    checks |= {"account names": _check_account_names, "disks of the stack": _check_disks}
     return {"senders": _check_senders, **checks, **({"settings": partial(_fail, warning)} if warning else {})}
 
 
@@ -117,12 +118,12 @@ def _check_home(home: Home) -> str:
 
 
 def _check_disk(home: Home) -> str:
-    free = shutil.disk_usage(home.root).free
-    if free < _MIN_FREE_BYTES:
-        raise SettingsError(
-            f"only {free / 1e9:.1f} GB free at {home.root}: free at least {_MIN_FREE_BYTES / 1e9:.0f} GB"
-        )
-    return f"{free / 1e9:.0f} GB free"
+    disk = DiskSpace(platform.node(), str(home.root), shutil.disk_usage(home.root).free)
+    if disk.blocks_entries:
+        raise SettingsError(disk.describe())
+    if find_fullest([disk]) is not None:
+        raise _WarningError(disk.describe())
+    return f"{disk.free_bytes / 1e9:.0f} GB free"
 
 
 def _check_sleep(home: Home, *, is_wanted: bool) -> str:
@@ -173,6 +174,15 @@ def _check_senders() -> str:
     if blind:
         raise SettingsError(" ".join(blind))
     return "every list of senders can be checked"
+
+
+def _check_disks() -> str:
+    with connect() as connection:
+        low = list_low(connection)
+    if low:
+        found = "; ".join(disk.describe() for disk in low)
+        raise SettingsError(found) if low[0].blocks_entries else _WarningError(found)
+    return "every disk that a worker checks has space"
 
 
 def _check_account_names() -> str:
