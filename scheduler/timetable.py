@@ -11,7 +11,7 @@ from shared.ledger.jobs.orders import ReconcileAccounts
 from shared.ledger.jobs.risk import WatchAccounts
 from shared.ledger.jobs.strategies import EvaluateDue
 from shared.ledger.jobs.trades import BookRoundTrips
-from shared.ledger.jobs.upkeep import DeleteOldRows, ProbeReceiver
+from shared.ledger.jobs.upkeep import CheckDisk, DeleteOldRows, ProbeReceiver
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +34,7 @@ TIMETABLE: tuple[ScheduleEntry, ...] = (
     ScheduleEntry("snapshot_accounts", SnapshotAccounts, "machine", timedelta(minutes=1)),
     ScheduleEntry("watch_accounts", WatchAccounts, "machine", timedelta(seconds=1)),
     ScheduleEntry("reconcile_accounts", ReconcileAccounts, "machine", timedelta(seconds=30)),
+    ScheduleEntry("check_disk", CheckDisk, "machine", timedelta(minutes=1)),
     ScheduleEntry("book_round_trips", BookRoundTrips, "machine", timedelta(minutes=1)),
     ScheduleEntry("roll_up_metrics", RollUp, "machine", timedelta(minutes=1)),
     ScheduleEntry("probe_receiver", ProbeReceiver, "machine", timedelta(minutes=5)),

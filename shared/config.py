@@ -60,6 +60,7 @@ class Settings:
     receiver_url: str  # the receiver's own address, which this computer reaches
     public_url: str  # the address under which the internet reaches the receiver; empty: it does not
     proxy_count: int  # proxies of ours in front of the receiver, whose X-Forwarded-For names the sender
+    inhibit_sleep: bool  # `up` keeps the computer from sleeping
     log_level: str
 
     @property
@@ -110,6 +111,7 @@ def load_settings(env: Mapping[str, str] | None = None) -> Settings:
         receiver_url=_parse_receiver_url(values),
         public_url=_parse_public_url(values),
         proxy_count=_parse_count(values, "TICKWORK_PROXIES", default=0, least=0),
+        inhibit_sleep=_parse_switch(values, "TICKWORK_INHIBIT_SLEEP", default=True),
         log_level=_parse_choice(values, "TICKWORK_LOG_LEVEL", ("DEBUG", "INFO", "WARNING", "ERROR"), default="INFO"),
     )
 

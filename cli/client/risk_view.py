@@ -9,17 +9,19 @@ from typing import Any
 import click
 from sqlalchemy import Connection
 
-from shared.clock import MarketClock
+from shared.clock import MarketClock, machine_now
 from shared.config import Settings
-from shared.db.accounts import accounts
+from shared.db.accounts import accounts, watch_times
 from shared.db.accounts.accounts import AccountRow
 from shared.db.market_data import market_clock
 from shared.db.market_data.market_clock import MarketRow
 from shared.db.orders import positions
 from shared.db.risk import risk_snapshots
 from shared.db.risk.risk_snapshots import RiskSnapshot
+from shared.db.upkeep.disk_space import list_low
 from shared.domain.risk.account_rules import check_account, session_of
 from shared.domain.risk.findings import Finding, chicago_time
+from shared.domain.risk.watch_gap import LONGEST_PAUSE
 from shared.errors import SettingsError
 from shared.hot.connection import CircuitBreaker
 from shared.hot.connection import connect as connect_redis
@@ -115,11 +117,13 @@ def describe_lock_out(account: AccountRow, market_now: datetime) -> str | None:
 
 
 def list_alarms(connection: Connection) -> list[str]:
-    """Return a line for each account that trades real money, is halted or is locked out."""
+    """Return a line for each disk without space, and each account that is live, halted, locked out or not watched."""
     row = market_clock.read(connection)
     if row is None:
         return []  # before the first `tickwork up`, which adds the accounts
-    found = []
+    found = [f"DISK: {disk.describe()}." for disk in list_low(connection)]
+    overdue = watch_times.list_overdue(connection, machine_now() - LONGEST_PAUSE)
+    gaps = watch_times.list_recent_gaps(connection)
     for one in accounts.list_all(connection):
         alarms = []
         if one.live_status(is_simulated=row.kind != "live") == "LIVE":
@@ -128,6 +132,10 @@ def list_alarms(connection: Connection) -> list[str]:
             alarms.append(f"HALTED: {one.halt}")
         if (until := describe_lock_out(one, row.clock.now())) is not None:
             alarms.append(f"LOCKED OUT until {until}")
+        if one.id in overdue:
+            alarms.append(f"NOT WATCHED since {overdue[one.id]:%H:%M:%S} UTC")
         if alarms:
             found.append(f"Account {one.id} ({one.name}) is {'; '.join(alarms)}.")
+        if one.id in gaps:
+            found.append(f"Account {one.id} ({one.name}) was {gaps[one.id]}.")
     return found

@@ -13,6 +13,7 @@ from cli.client.risk_view import RiskView, describe_lock_out, list_findings, rea
 from cli.client.stack import begin, connect, load_stack_settings
 from cli.commands.account_acts import clear_breach, list_audit, lock_out_account
 from cli.commands.account_balance import record_balance_move
+from cli.commands.account_news import news
 from cli.commands.account_rules import change_rules, rule_rows
 from cli.console.output import print_json, print_table
 from cli.console.params import MoneyType, json_option, parse_ticks_or_none, reason_option, yes_option
@@ -69,7 +70,7 @@ def command(ctx: click.Context, *, as_json: bool) -> None:
                 click.echo(describe_unknown(one.name))
 
 
-for subcommand in (change_rules, clear_breach, list_audit, lock_out_account, record_balance_move):
+for subcommand in (change_rules, clear_breach, list_audit, lock_out_account, news, record_balance_move):
     command.add_command(subcommand)
 
 

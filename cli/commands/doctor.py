@@ -19,6 +19,8 @@ from cli.console.params import json_option
 from cli.local.home.folder import Home
 from cli.local.home.lock import find_holder
 from cli.local.home.ports import DEFAULTS, is_free
+from cli.local.home.state import read_state
+from cli.local.processes.sleep_inhibitor import SleepState, describe_failure, describe_missing, find_command
 from cli.local.servers.binaries import find_postgres_folder, find_valkey_server
 from cli.local.servers.broker import check_broker
 from cli.local.servers.unix_user import find_unprivileged_user
@@ -27,11 +29,16 @@ from shared.config import load_settings
 from shared.db.accounts import accounts
 from shared.db.migrate import current_revision, newest_revision
 from shared.db.upkeep.blocking_sessions import find_blocking, find_missing_grant, list_idle
+from shared.db.upkeep.disk_space import list_low
 from shared.domain.accounts.stage import Stage, describe_unknown, parse_stage
+from shared.domain.risk.disk_space import DiskSpace, find_fullest
 from shared.errors import ProbeFailedError, SettingsError, TickworkError
 from shared.log import mask_secrets
 
-_MIN_FREE_BYTES = 1_000_000_000
+_AWAKE = (
+    "turn automatic suspend off in the settings of the system, on a server with `sudo systemctl mask sleep.target "
+    "suspend.target`; or, if it never sleeps, set TICKWORK_INHIBIT_SLEEP=off"
+)
 
 
 class _WarningError(TickworkError):
@@ -51,6 +58,7 @@ def command(*, as_json: bool) -> None:
         "python": lambda: f"{platform.python_version()} at {sys.executable}",
         "home": lambda: _check_home(home),
         "disk": lambda: _check_disk(home),
+        "sleep": lambda: _check_sleep(home, is_wanted=settings.inhibit_sleep),
         "spool": lambda: _check_spool(home),
         "postgres program": lambda: str(find_postgres_folder(home, find_unprivileged_user())),
         "valkey program": lambda: str(find_valkey_server(home, find_unprivileged_user())),
@@ -87,7 +95,7 @@ def _list_stack_checks() -> dict[str, Callable[[], str]]:
     checks: dict[str, Callable[[], str]] = {
         name: partial(send_test_alert, settings, url) for name, url in ways.items() if url
     }
-    checks |= {"account names": _check_account_names}
+    checks |= {"account names": _check_account_names, "disks of the stack": _check_disks}
     return {"senders": _check_senders, **checks, **({"settings": partial(_fail, warning)} if warning else {})}
 
 
@@ -110,12 +118,27 @@ def _check_home(home: Home) -> str:
 
 
 def _check_disk(home: Home) -> str:
-    free = shutil.disk_usage(home.root).free
-    if free < _MIN_FREE_BYTES:
-        raise SettingsError(
-            f"only {free / 1e9:.1f} GB free at {home.root}: free at least {_MIN_FREE_BYTES / 1e9:.0f} GB"
-        )
-    return f"{free / 1e9:.0f} GB free"
+    disk = DiskSpace(platform.node(), str(home.root), shutil.disk_usage(home.root).free)
+    if disk.blocks_entries:
+        raise SettingsError(disk.describe())
+    if find_fullest([disk]) is not None:
+        raise _WarningError(disk.describe())
+    return f"{disk.free_bytes / 1e9:.0f} GB free"
+
+
+def _check_sleep(home: Home, *, is_wanted: bool) -> str:
+    if not is_wanted:
+        return "not inhibited, as TICKWORK_INHIBIT_SLEEP is off"
+    if find_holder(home.root) is None:
+        if find_command(sys.platform) is None:
+            raise _WarningError(f"{describe_missing(sys.platform)}, so `up` cannot keep this computer awake: {_AWAKE}")
+        return "`up` asks the system to inhibit it"
+    found = (read_state(home) or {}).get("sleep", {"state": SleepState.ASKED, "reason": ""})
+    if found["state"] == SleepState.FAILED:
+        raise _WarningError(f"{describe_failure(found['reason'])}: {_AWAKE}")
+    if found["state"] == SleepState.HELD:
+        return "inhibited while the stack runs; a closed lid or an empty battery may still stop this computer"
+    return "the system has not answered yet"
 
 
 def _check_spool(home: Home) -> str:
@@ -151,6 +174,15 @@ def _check_senders() -> str:
     if blind:
         raise SettingsError(" ".join(blind))
     return "every list of senders can be checked"
+
+
+def _check_disks() -> str:
+    with connect() as connection:
+        low = list_low(connection)
+    if low:
+        found = "; ".join(disk.describe() for disk in low)
+        raise SettingsError(found) if low[0].blocks_entries else _WarningError(found)
+    return "every disk that a worker checks has space"
 
 
 def _check_account_names() -> str:

@@ -12,6 +12,7 @@ from cli.client.risk_view import RiskView, list_findings, print_findings, read_r
 from cli.client.stack import connect, load_stack_settings
 from cli.console.output import print_json, print_table
 from cli.console.params import json_option
+from shared.db.accounts import watch_times
 from shared.db.accounts.accounts import AccountRow
 from shared.db.risk.risk_snapshots import RiskSnapshot
 from shared.domain.accounts.stage import Stage, parse_stage
@@ -34,12 +35,15 @@ def command(account_word: str | None, *, as_json: bool) -> None:
     with connect() as connection:
         chosen = resolve_accounts(connection, account_word)
         found = read_risk_view(connection, settings)
-        rows_by_account = [_to_row(found, one) for one in chosen]
+        gaps = watch_times.list_recent_gaps(connection)
+    rows_by_account = [_to_row(found, one) | {"unwatched": gaps.get(one.id)} for one in chosen]
     if as_json:
         print_json({"accounts": rows_by_account})
         return
     for one in rows_by_account:
         click.echo(f"{one['name']} ({one['id']}, {one['live_orders']}): {one['summary']}")
+        if one["unwatched"] is not None:
+            click.echo(f"It was {one['unwatched']}")
         for contract_id in one["contracts_being_flattened"]:
             click.echo(f"No entry in {contract_id}: it is being flattened")
         rows = [row | {"of_allowance": _draw_bar(row["headroom"], row["allowance"])} for row in one["rules"]]

@@ -22,6 +22,7 @@ from cli.local.processes.left_open import describe_left_open
 from cli.local.processes.output import show_on_terminal
 from cli.local.processes.programs import StackConfig, other_programs, receiver_program
 from cli.local.processes.shutdown import shut_down
+from cli.local.processes.sleep_inhibitor import SleepInhibitor, SleepState, SleepStatus, describe_failure
 from cli.local.processes.supervisor import Child, Supervisor
 from cli.local.servers.broker import check_broker
 from cli.local.servers.database import choose_database
@@ -90,6 +91,8 @@ class _StackRun:
         self._stack: StackConfig | None = None
         self._is_stopping = False
         self._has_changed = True
+        self._inhibitor = SleepInhibitor(is_wanted=settings.inhibit_sleep)
+        self._sleep = SleepStatus(SleepState.OFF)
         self._supervisor = Supervisor(home.logs, show_on_terminal, self._mark_changed)
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, self._stop)
@@ -97,14 +100,17 @@ class _StackRun:
     def run(self) -> None:
         """Start the programs, supervise them until a signal, and stop them."""
         try:
+            self._inhibitor.start()
             self._start()
             while not self._is_stopping:
                 self._supervisor.step()
+                self._check_sleep()
                 self._write_state()
                 time.sleep(_STEP_EVERY_S)  # noqa: TID251  # the supervisor's main loop
         finally:
             click.echo("Stopping: running jobs have 10 s to finish, then they are released.")
             left_open = shut_down(self._supervisor, self._stack, show_on_terminal)
+            self._inhibitor.close()
             self._supervisor.close()
             self._has_changed = True
             self._write_state(left_open=left_open)
@@ -189,6 +195,15 @@ class _StackRun:
     def _mark_changed(self) -> None:
         self._has_changed = True
 
+    def _check_sleep(self) -> None:
+        status = self._inhibitor.check()
+        if status == self._sleep:
+            return
+        self._sleep = status
+        self._mark_changed()
+        if status.state is SleepState.FAILED:
+            click.echo(f"Note: {describe_failure(status.reason)}. `tickwork doctor` says what to do.")
+
     def _write_state(self, **more: object) -> None:
         if not self._has_changed:
             return
@@ -205,6 +220,7 @@ class _StackRun:
                 for child in self._supervisor.children
             ],
             "urls": self._stack.urls if self._stack else {},
+            "sleep": {"state": self._sleep.state.value, "reason": self._sleep.reason},
             "environment": self._stack.environment() if self._stack else {},
             **more,
         }

@@ -68,6 +68,15 @@ def test_every_program_runs_and_the_addresses_work(running: Stack) -> None:
         assert 200 == requests.get(url, timeout=60).status_code
 
 
+def test_up_and_doctor_say_whether_the_computer_may_fall_asleep(running: Stack) -> None:
+    eventually("the system has answered", lambda: running.written()["sleep"]["state"] in {"held", "failed"})
+    is_held = running.written()["sleep"]["state"] == "held"
+    checks = {one["name"]: one for one in json.loads(running.run("doctor", "--json").stdout)["checks"]}
+
+    assert ("fine" if is_held else "warning") == checks["sleep"]["state"]
+    assert is_held or "Note: this computer may fall asleep" in running.log.read_text()
+
+
 def test_status_and_metrics_show_the_health_of_the_feed(running: Stack) -> None:
     def is_fed() -> bool:
         feed = (running.status() or {}).get("feed")

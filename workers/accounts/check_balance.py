@@ -52,7 +52,7 @@ def check_balance(job: CheckBalance, ctx: Context) -> dict[str, str]:
 def _record_missing(ctx: Context, account_id: int, shown: Sequence[VenueFill]) -> int:
     """Record the fills of known products that our rows lack or have otherwise; return how many that are.
 
-    The watch then asks anew, after as many runs.
+    After as many runs the watch asks again.
     """
     with ctx.transaction() as tx:
         stored = fills.read_stored(tx.connection, account_id, [fill.id for fill in shown])

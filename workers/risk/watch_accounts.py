@@ -27,6 +27,7 @@ from shared.domain.risk.account_rules import check_account, session_of
 from shared.domain.risk.entry_rules import SizedEntry, only_reduces, time_findings
 from shared.domain.risk.findings import Finding, RuleAction, dollars, strongest_action
 from shared.domain.risk.personal_limits import ENTRY_STOPS
+from shared.domain.risk.watch_gap import describe_held
 from shared.errors import RefusedError
 from shared.hot.quotes import HotQuote, exit_price_from
 from shared.ledger.jobs.accounts import CheckBalance
@@ -36,6 +37,7 @@ from shared.ledger.ledger import Transaction
 from workers.context import Context
 from workers.risk.confirmation import LOSS_RULES, WatchResult, confirm
 from workers.risk.trail_stops import move_stops
+from workers.risk.watch_record import record_watch
 from workers.task import task
 
 log = logging.getLogger(__name__)
@@ -55,6 +57,7 @@ def watch_accounts(_: WatchAccounts, ctx: Context) -> dict[str, int]:
 
     A second check does not act again.
     """
+    started_at = machine_now()
     with ctx.autocommit() as connection:
         all_accounts = accounts.list_all(connection)
         held = positions.list_in_accounts(connection, [account.id for account in all_accounts])
@@ -64,15 +67,18 @@ def watch_accounts(_: WatchAccounts, ctx: Context) -> dict[str, int]:
     by_account: defaultdict[int, list[PositionRow]] = defaultdict(list)
     for row in held:
         by_account[row.account_id].append(row)
-    acted = 0
+    acted, watched = 0, dict[int, str | None]()
     for account_id, snapshot in snapshots.items():
         received = [quotes[row.contract_id].received_at for row in by_account[account_id] if row.contract_id in quotes]
         try:
             acted += _check_account(ctx, snapshot, min(received, default=None))
             if ctx.may_act_for(snapshot.account):
                 _trail_stops(ctx, by_account[account_id], quotes)
+            watched[account_id] = describe_held(snapshot.risk)
         except _UNREADABLE:
             log.exception("account %s could not be watched", account_id)
+    with _transaction(ctx, "the next run of the watch is recorded instead of this one") as tx:
+        record_watch(tx.connection, started_at, watched)
     return {"accounts": len(snapshots), "acted": acted}
 
 

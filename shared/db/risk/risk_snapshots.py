@@ -18,6 +18,7 @@ from shared.domain.market_data.product_family import family_of
 from shared.domain.orders.order import Direction, Side, direction_of
 from shared.domain.orders.protection import ExternalOrder, mark_protection
 from shared.domain.risk.account_risk import AccountRisk, ClosedTrade, Holding, OpenEntry
+from shared.domain.risk.disk_space import FRESH_FOR, WARN_BELOW, DiskSpace, find_fullest
 from shared.domain.risk.rule_book import PRESETS, RuleBook, preset_for
 from shared.domain.risk.rule_changes import with_changes
 from shared.errors import RefusedError
@@ -70,6 +71,10 @@ _FACTS = text("""
     UNION ALL
     SELECT 'day', account_id, '', 0, closing_balance - opening_balance - moved, NULL, trading_day::text, NULL
     FROM account_day WHERE account_id = ANY(:accounts)
+    UNION ALL
+    SELECT 'low_disk', one, path, free_bytes, NULL, NULL, host, NULL
+    FROM disk_space, unnest(CAST(:accounts AS bigint[])) AS one
+    WHERE free_bytes < :low_disk AND checked_at > now() - :disk_fresh
 """)
 
 
@@ -102,6 +107,7 @@ class _Facts:
     in_doubt: list[Row[Any]] = field(default_factory=list)
     flatten_request: list[Row[Any]] = field(default_factory=list)
     day: list[Row[Any]] = field(default_factory=list)
+    low_disk: list[Row[Any]] = field(default_factory=list)
 
     def sort_external_orders(self) -> None:
         """Add each order that was placed elsewhere to the stops or the entries, or to neither if it is a target.
@@ -185,7 +191,7 @@ def read(
     day = trading_day_at(clock.now())
     facts: defaultdict[int, _Facts] = defaultdict(_Facts)
     values = {"day_began": trading_day_begins(day), "accounts": [one.id for one in accounts]}
-    for row in connection.execute(_FACTS, values):
+    for row in connection.execute(_FACTS, values | {"low_disk": WARN_BELOW, "disk_fresh": FRESH_FOR}):
         getattr(facts[row.account_id], row.kind).append(row)
     for found in facts.values():
         found.sort_external_orders()
@@ -241,6 +247,7 @@ def _to_account_risk(
         days_since_payout=tuple(row.price for row in facts.day if row.side > str(account.last_paid_on or "")),
         earlier_week_result=_earlier_week_result(account, facts, day),
         other_directions=_merge_directions(others),
+        fullest_disk=find_fullest([DiskSpace(row.side, row.contract_id, row.n) for row in facts.low_disk]),
     )
 
 

@@ -87,6 +87,15 @@ balance_move = Table(
 
 Index("ix_balance_move_account_id_id", balance_move.c.account_id, balance_move.c.id)
 
+# Apart from `account`, whose row an entry or a person may lock: only the watch writes it, each second.
+account_watch = Table(
+    "account_watch",
+    metadata,
+    Column("account_id", BigInteger, ForeignKey("account.id"), primary_key=True),
+    at_column("watched_at", nullable=False),  # when the last run of the watch that checked the account began
+    Column("held", Text),  # position and entries then; None: nothing
+)
+
 account_event = Table(
     "account_event",
     metadata,

@@ -133,3 +133,13 @@ schedule_slot = Table(
 )
 
 Index("ix_schedule_slot_recorded_at", schedule_slot.c.recorded_at)
+
+# By the computer that can see the disk: an entry is checked by another one, perhaps.
+disk_space = Table(
+    "disk_space",
+    metadata,
+    Column("host", Text, primary_key=True),
+    Column("path", Text, primary_key=True),
+    Column("free_bytes", BigInteger, nullable=False),
+    at_column("checked_at", nullable=False, now=True),
+)

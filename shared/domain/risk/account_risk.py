@@ -9,6 +9,7 @@ from shared.domain.accounts.stage import Stage
 from shared.domain.market_data.calendar import CHICAGO
 from shared.domain.market_data.contract import ROOTS
 from shared.domain.orders.order import Direction, Side
+from shared.domain.risk.disk_space import DiskSpace
 from shared.domain.risk.rule_book import RuleBook
 
 _CENT = Decimal("0.01")
@@ -80,6 +81,7 @@ class AccountRisk:
     earlier_week_result: Decimal = Decimal(0)  # of this week's trading days that have ended
     # The directions that the owner's other accounts hold or enter, by product family.
     other_directions: Mapping[str, frozenset[Direction]] = field(default_factory=dict)
+    fullest_disk: DiskSpace | None = None  # of the disks of the stack with too little space
 
     @property
     def is_flat(self) -> bool:

@@ -26,6 +26,7 @@ def check_account(risk: AccountRisk, book: RuleBook, market_now: datetime, sessi
     """
     return [
         *limit_findings(risk, book, market_now),
+        *disk_findings(risk),
         *_calendar_findings(market_now),
         *_clock_findings(risk, market_now, session),
         *_closed_market_findings(risk, market_now, session),
@@ -75,6 +76,13 @@ def limit_findings(risk: AccountRisk, book: RuleBook, market_now: datetime) -> I
         yield from _usage_findings(
             risk, book, market_now, rule="daily_loss_limit", allowance=book.daily_loss_limit, used=basis - equity
         )
+
+
+def disk_findings(risk: AccountRisk) -> Iterator[Finding]:
+    """Yield a warning while a disk of the stack has little space, and a block of entries while it has hardly any."""
+    disk = risk.fullest_disk
+    if disk is not None:
+        yield Finding("disk", RuleAction.BLOCK if disk.blocks_entries else RuleAction.WARN, disk.describe())
 
 
 def first_to_be_flat(sessions: Iterable[Session | None]) -> Session | None:

@@ -17,7 +17,7 @@ from shared.domain.risk.account_risk import (
     next_chicago_time,
     next_day_end,
 )
-from shared.domain.risk.account_rules import limit_findings
+from shared.domain.risk.account_rules import disk_findings, limit_findings
 from shared.domain.risk.findings import Finding, RuleAction, chicago_time
 from shared.domain.risk.personal_limits import root_findings
 from shared.domain.risk.rule_book import RuleBook
@@ -61,7 +61,7 @@ def check_entry_rules(
     still an entry: no loss limit, no contract limit and no other account's side forbids it, but its time, pace, size
     and stop are checked.
     """
-    losses = [] if only_reduces(entry, risk) else limit_findings(risk, book, market_now)
+    losses = [] if only_reduces(entry, risk) else [*limit_findings(risk, book, market_now), *disk_findings(risk)]
     return [
         *(finding for finding in losses if finding.action >= RuleAction.BLOCK),
         *_size_findings(entry, risk, book, market_now),
@@ -81,7 +81,7 @@ def check_resend(
     loss limits, which forbid nothing that only makes a position smaller, the session, hours and news.
     """
     rest = replace(sent, quantity=0)  # it is counted already
-    losses = [] if only_reduces(rest, risk) else limit_findings(risk, book, market_now)
+    losses = [] if only_reduces(rest, risk) else [*limit_findings(risk, book, market_now), *disk_findings(risk)]
     return [
         *(finding for finding in losses if finding.action >= RuleAction.BLOCK),
         *time_findings(sent.contract, book, market_now, session=calendar.session_at(market_now), calendar=calendar),
@@ -167,7 +167,7 @@ def time_findings(
         )
     if not is_equity_index(contract.root):
         return
-    for window in book.news:
+    for window in (*book.news, *book.imported_news):
         concerns = window.blocks_micros or not is_micro(contract.root)
         if concerns and window.at - window.before <= market_now <= window.at + window.after:
             yield _forbid(

@@ -82,6 +82,7 @@ class RuleBook:
     costs_per_micro: Decimal = Decimal("2.72")
     trading_hours: tuple[time, time] | None = None  # Chicago, half-open; may span midnight
     news: tuple[NewsWindow, ...] = ()
+    imported_news: tuple[NewsWindow, ...] = ()  # from calendar files of the trader
     invalid_changes: str | None = None  # why a person's change does not apply; nothing is entered until it is gone
     forbid_opposite_sides: bool = True  # the firm permanently closes accounts that hedge each other
     warn_at: Decimal = Decimal("0.50")

@@ -147,7 +147,8 @@ def _format_scaling_plan(value: tuple[ScalingStep, ...]) -> str:
     )
 
 
-def _format_news(value: tuple[NewsWindow, ...]) -> str:
+def format_news(value: tuple[NewsWindow, ...]) -> str:
+    """Return news windows as the text of a rule change."""
     minute = timedelta(minutes=1)
     return "; ".join(
         f"{window.name}, {window.at.isoformat()}, {window.before // minute}, {window.after // minute}"
@@ -210,7 +211,13 @@ _RULES = {
         "events such as 'CPI, 2026-12-10T13:30+00:00, 5, 5; FOMC, 2026-12-09T19:00Z, 5, 5, micros' (name, instant "
         "with its offset, minutes before and after, micros if they are blocked too), or none",
         _FIRM,
-        _format_news,
+        format_news,
+    ),
+    "imported_news": _Rule(
+        _allow_none(_parse_news, ()),
+        "events as news has them, from `tickwork accounts news import FILE`, or none",
+        "your calendar files",
+        format_news,
     ),
     "daily_profit_target": _Rule(_allow_none(_parse_money_above_zero), _DOLLARS_OR_NONE, _OURS),
     "weekly_loss_limit": _Rule(_allow_none(_parse_money_above_zero), _DOLLARS_OR_NONE, _OURS),

@@ -33,6 +33,15 @@ class ProbeReceiver(Job):
 
 
 @dataclass(frozen=True, kw_only=True)
+class CheckDisk(Job):
+    """Record the free space of the disks that the computer of this worker writes to."""
+
+    queue: ClassVar = Queue.HIGH  # while it waits, entries pass on a disk that fills
+    attempts: ClassVar = 1
+    is_probe: ClassVar = True
+
+
+@dataclass(frozen=True, kw_only=True)
 class DoNothing(Job):
     """Occupy a slot for `seconds`: shows that a queue is served, and gives a drill something to interrupt."""
 

@@ -32,6 +32,7 @@ def test_the_jobs_of_a_scope_are_listed_once() -> None:
     assert [
         "accounts.snapshot_accounts",
         "upkeep.canary",
+        "upkeep.check_disk",
         "upkeep.delete_old_rows",
         "upkeep.do_nothing",
         "upkeep.probe_receiver",

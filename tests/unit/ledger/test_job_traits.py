@@ -13,4 +13,6 @@ def test_every_job_that_may_open_a_position_is_an_entry() -> None:
 
 
 def test_the_canary_the_account_watch_and_the_receiver_probe_are_probes() -> None:
-    assert {"risk.watch_accounts", "upkeep.canary", "upkeep.probe_receiver"} == set(job_names_with("is_probe"))
+    assert {"risk.watch_accounts", "upkeep.canary", "upkeep.check_disk", "upkeep.probe_receiver"} == set(
+        job_names_with("is_probe")
+    )

@@ -257,6 +257,7 @@ def test_a_described_book_can_be_parsed_again(book: RuleBook) -> None:
             "max_by_root": "MNQ 3, ES 1",
             "trading_hours": "18:00-02:00",
             "news": "CPI, 2026-12-10T13:30Z, 5, 6, micros; NFP, 2026-12-04T13:30Z, 5, 5",
+            "imported_news": "FOMC, 2026-12-09T19:00Z, 5, 5",
         },
     )
     for each in (book, full):

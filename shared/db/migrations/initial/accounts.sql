@@ -65,6 +65,14 @@ CREATE TABLE balance_move (
 
 CREATE INDEX ix_balance_move_account_id_id ON balance_move (account_id, id);
 
+CREATE TABLE account_watch (
+    account_id bigint NOT NULL,
+    watched_at timestamptz NOT NULL,
+    held text,
+    CONSTRAINT pk_account_watch PRIMARY KEY (account_id),
+    CONSTRAINT fk_account_watch_account_id FOREIGN KEY (account_id) REFERENCES account (id)
+);
+
 CREATE TABLE account_event (
     id uuid NOT NULL,
     account_id bigint NOT NULL,

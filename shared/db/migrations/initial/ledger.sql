@@ -93,4 +93,12 @@ CREATE TABLE schedule_slot (
 
 CREATE INDEX ix_schedule_slot_recorded_at ON schedule_slot (recorded_at);
 
+CREATE TABLE disk_space (
+    host text NOT NULL,
+    path text NOT NULL,
+    free_bytes bigint NOT NULL,
+    checked_at timestamptz DEFAULT now() NOT NULL,
+    CONSTRAINT pk_disk_space PRIMARY KEY (host, path)
+);
+
 INSERT INTO queue_state (queue) SELECT unnest('{critical,high,normal,low,background}'::text[]);
