@@ -7,7 +7,7 @@ import click
 from sqlalchemy import Connection
 
 from cli.client.job_client import open_client, wait_option
-from cli.client.lookup import find_order, require_tick_multiple, resolve_accounts, resolve_contract, short_id
+from cli.client.lookup import find_order, list_exit_contracts, require_tick_multiple, resolve_accounts, short_id
 from cli.client.order_changes import OrderChangeRequest, apply_changes, require_open_orders
 from cli.client.risk_view import list_alarms
 from cli.client.stack import connect
@@ -181,13 +181,13 @@ def _list_cancellable(connection: Connection, account_word: str | None, symbol: 
     """Return every open order, without suspended orders and without the legs of open positions."""
     chosen = resolve_accounts(connection, account_word)
     ids = [one.id for one in chosen]
-    contract = None if symbol is None else resolve_contract(connection, ids, symbol).id
+    named = None if symbol is None else {one.id for one in list_exit_contracts(connection, ids, symbol)}
     held = {(row.account_id, row.contract_id) for row in positions.list_in_accounts(connection, ids)}
     found = [order for account_id in ids for order in orders.list_open(connection, account_id)]
     return [
         order
         for order in found
-        if contract in {None, order.contract_id}
+        if (named is None or order.contract_id in named)
         and order.state is not OrderState.SUSPENDED
         and not (order.role in _LEGS and (order.account_id, order.contract_id) in held)
     ]
