@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Row, text
 
 from shared.clock import MarketClock
 from shared.db.accounts.accounts import AccountRow
+from shared.db.risk.account_presets import preset_of, with_usable_preset
 from shared.domain.accounts.stage import Stage, parse_stage
 from shared.domain.market_data.calendar import assumed_calendar_of, trading_day_at, trading_day_begins, trading_week_of
 from shared.domain.market_data.contract import ROOTS, root_of_contract
@@ -18,7 +19,7 @@ from shared.domain.market_data.product_family import family_of
 from shared.domain.orders.order import Direction, Side, direction_of
 from shared.domain.orders.protection import ExternalOrder, mark_protection
 from shared.domain.risk.account_risk import AccountRisk, ClosedTrade, Holding, OpenEntry
-from shared.domain.risk.rule_book import PRESETS, RuleBook, preset_for
+from shared.domain.risk.rule_book import PRESETS, RuleBook
 from shared.domain.risk.rule_changes import with_changes
 from shared.errors import RefusedError
 
@@ -130,9 +131,7 @@ def book_of(account: AccountRow, *, max_quantity: int | None = None) -> RuleBook
     the setting TICKWORK_MAX_QUANTITY, replaces that of the preset unless a person changed it. Raise RefusedError for
     changes that do not apply, such as of a rule that another version had.
     """
-    preset = next((PRESETS[name] for name in (account.preset, account.first_preset) if name in PRESETS), None)
-    if preset is None:
-        preset = preset_for(account.name, account.balance)
+    preset = preset_of(account)
     if max_quantity is not None:
         preset = replace(preset, max_quantity=max_quantity)
     if account.last_paid_on is not None and preset.stage is Stage.EXPRESS:
@@ -142,6 +141,7 @@ def book_of(account: AccountRow, *, max_quantity: int | None = None) -> RuleBook
 
 def usable_changes_of(account: AccountRow) -> dict[str, str]:
     """Return the changes of an account that apply; shares, which must rise, may only apply after others."""
+    account = with_usable_preset(account)
     applied: dict[str, str] = {}
     while left := [name for name in account.rule_changes if name not in applied]:
         tried = ({**applied, name: account.rule_changes[name]} for name in left)
@@ -158,7 +158,8 @@ def usable_book_of(account: AccountRow, *, max_quantity: int | None = None) -> R
         return book_of(account, max_quantity=max_quantity)
     except RefusedError as error:
         problem = str(error)
-    book = book_of(replace(account, rule_changes=usable_changes_of(account)), max_quantity=max_quantity)
+    usable = replace(with_usable_preset(account), rule_changes=usable_changes_of(account))
+    book = book_of(usable, max_quantity=max_quantity)
     return replace(book, invalid_changes=problem)
 
 

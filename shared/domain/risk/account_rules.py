@@ -41,8 +41,8 @@ def limit_findings(risk: AccountRisk, book: RuleBook, market_now: datetime) -> I
         yield Finding(
             "rules",
             RuleAction.BLOCK,
-            f"a rule that you set does not apply, so nothing is entered: {book.invalid_changes}; remove it with "
-            "`tickwork accounts rules ACCOUNT NAME=preset`, or every change with --reset",
+            f"a rule that you set does not apply, so nothing is entered: {book.invalid_changes}; "
+            "`tickwork accounts rules ACCOUNT` shows the rules and what to do",
         )
     yield from _missing_facts(risk)
     if risk.is_breached:
