@@ -8,11 +8,13 @@ from uuid import UUID
 import click
 from sqlalchemy import Connection
 
+from cli.client.change_check import current_actor
 from cli.client.job_client import JobClient
 from cli.client.locks import require_unlocked, visit_accounts
 from cli.console.output import print_json, print_table
 from shared.db.accounts import accounts
 from shared.db.accounts.accounts import AccountRow
+from shared.db.accounts.audit import record_act
 from shared.db.engine import driver, limit_lock_wait
 from shared.db.orders import flatten_requests, orders, positions
 from shared.domain.counting import count_of
@@ -122,6 +124,8 @@ def _request_flatten(tx: Transaction, account: AccountRow, contract_id: str | No
     Return the ids of the request and of its job.
     """
     accounts.lock(tx.connection, account.id)
+    told = {"contract": contract_id or "everything"}
+    record_act(tx.connection, current_actor(), "flatten", account.id, before={}, after=told, reason=reason)
     open_request = flatten_requests.find_open(tx.connection, account.id, contract_id)
     if open_request is not None:
         request_id, correlation_id = open_request.id, new_id()

@@ -6,6 +6,7 @@ from uuid import UUID
 import click
 from sqlalchemy import Connection
 
+from cli.client.change_check import current_actor
 from cli.client.flatten import describe_holdings, flatten
 from cli.client.job_client import JobClient, open_client, wait_option
 from cli.client.locks import end_blocking_sessions
@@ -19,6 +20,7 @@ from shared.config import Settings
 from shared.db import views
 from shared.db.accounts import accounts
 from shared.db.accounts.accounts import AccountRow
+from shared.db.accounts.audit import record_act
 from shared.db.market_data import contracts
 from shared.db.orders import positions
 from shared.db.orders.orders import OrderRow
@@ -110,6 +112,11 @@ def _reduce_positions(
                 )
                 job_by_contract[contract_id] = tx.enqueue(request).job_id
                 quantity -= part
+                if not dry_run:
+                    told = {"contract": contract_id, "quantity": part}
+                    record_act(
+                        tx.connection, current_actor(), "close_part", account.id, before={}, after=told, reason=None
+                    )
     outcomes = client.wait(list(job_by_contract.values()), wait_s, quiet=as_json)
     outcomes.require_success()
     rows = [outcomes.result(job_id) for job_id in job_by_contract.values()]
@@ -171,6 +178,16 @@ def trail(symbol: str, ticks: str, account_word: str | None, *, as_json: bool) -
         position, _, _ = _find_protected_position(connection, symbol, account_word)
         account = accounts.get(connection, position.account_id)
         change = set_trail(connection, position, distance, by="by hand")
+        if change.is_new:
+            record_act(
+                connection,
+                current_actor(),
+                "trail",
+                position.account_id,
+                before={"trail_ticks": change.entry.trail_ticks},
+                after={"contract": position.contract_id, "trail_ticks": distance},
+                reason=None,
+            )
     if as_json:
         print_json({"order_id": change.entry.id, "account_id": position.account_id, "trail_ticks": distance})
     else:
