@@ -41,6 +41,10 @@ class Session:
         """The instant from which the firm takes no new position."""
         return self.flat_by - _NO_ENTRY_BEFORE_FLAT
 
+    def takes_entries_at(self, market_at: datetime) -> bool:
+        """Whether the firm takes new positions at an instant of the session, apart from its pauses."""
+        return self.opens <= market_at < self.last_entry
+
 
 @dataclass(frozen=True, slots=True)
 class _Hours:

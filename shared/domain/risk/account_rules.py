@@ -184,7 +184,7 @@ def _clock_findings(risk: AccountRisk, market_now: datetime, session: Session | 
             f"everything must be flat by {chicago_time(session.flat_by)}",
             next_day_end(market_now),
         )
-    elif market_now >= session.last_entry:
+    elif not session.takes_entries_at(market_now):
         yield Finding(
             "last_entry",
             RuleAction.BLOCK,

@@ -69,7 +69,7 @@ class Bracket:
 def check_session(calendar: Calendar, contract: Contract, market_now: datetime, *, speed: int) -> None:
     """Raise MarketClosedError with the next opening, unless the firm takes new positions in `contract` now."""
     session = calendar.session_at(market_now)
-    if session and calendar.is_open(market_now) and market_now < session.last_entry:
+    if session and calendar.is_open(market_now) and session.takes_entries_at(market_now):
         return
     pauses = session.pauses if session else ()
     pause_ends = next((pause.end for pause in pauses if pause.start <= market_now < pause.end), None)
