@@ -35,20 +35,21 @@ class OrderChangeRequest:
 
     def changed_fields(self) -> dict[str, int | Decimal]:
         """Return the new value of each field that changes."""
-        fields = {"quantity": self.quantity, "limit_price": self.limit_price, "stop_price": self.stop_price}
-        return {name: value for name, value in fields.items() if value is not None}
+        return {name: value for name, value in self._fields().items() if value is not None}
 
     def to_row(self) -> dict[str, Any]:
         """Return the request as a table row."""
         order = self.order
-        fields = {"quantity": self.quantity, "limit_price": self.limit_price, "stop_price": self.stop_price}
         return {
             "id": order.id,
             "kind": self.kind,
             "contract_id": order.contract_id,
             "order": f"{order.role} {order.side} {order.quantity} {order.type} {order.state}",
-            **fields,
+            **self._fields(),
         }
+
+    def _fields(self) -> dict[str, int | Decimal | None]:
+        return {"quantity": self.quantity, "limit_price": self.limit_price, "stop_price": self.stop_price}
 
 
 def apply_changes(

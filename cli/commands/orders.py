@@ -19,7 +19,7 @@ from shared.db import views
 from shared.db.market_data import contracts
 from shared.db.orders import orders, positions
 from shared.db.orders.orders import OrderRow
-from shared.domain.orders.order import ChangeKind, OrderState, OrderType, Role
+from shared.domain.orders.order import PRICE_FIELDS, ChangeKind, OrderState, Role
 from shared.errors import RefusedError, SettingsError
 
 _ORDERS = (
@@ -41,7 +41,6 @@ _ORDERS = (
 _FILLS = ("filled_market_at", "contract_id", "side", "quantity", "price", "gross_pnl", "fees", "commissions")
 _POSITIONS = ("account_name", "contract_id", "direction", "quantity", "average_price", "opened_market_at")
 _CHANGES = ("created_at", "kind", "quantity", "limit_price", "stop_price", "state", "outcome", "origin", "reason")
-_PRICE_OF = {"limit_price": {OrderType.LIMIT}, "stop_price": {OrderType.STOP}}
 _LEGS = {Role.STOP_LOSS, Role.TAKE_PROFIT}
 _dry_run_option = click.option("--dry-run", is_flag=True, help="Show the requests; send nothing.")
 
@@ -162,7 +161,7 @@ def modify(
         change = OrderChangeRequest(order, ChangeKind.MODIFY, quantity, limit_price, stop_price)
         require_open_orders([change])
         for name, price in (("limit_price", limit_price), ("stop_price", stop_price)):
-            if price is not None and order.type not in _PRICE_OF[name]:
+            if price is not None and PRICE_FIELDS.get(order.type) != name:
                 raise RefusedError(f"order {order.id} is a {order.type} order: it has no {name} to set to {price}")
             require_tick_multiple(f"--{name.partition('_')[0]}", price, contract)
         if quantity is not None and quantity <= order.filled_quantity:
