@@ -1,18 +1,20 @@
 """Flatten requests, and the wait for the venue's confirmation."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import timedelta
 from uuid import UUID
 
 import click
 from sqlalchemy import Connection
 
+from cli.client.change_check import current_actor
 from cli.client.job_client import JobClient
 from cli.client.locks import require_unlocked, visit_accounts
 from cli.console.output import print_json, print_table
 from shared.db.accounts import accounts
 from shared.db.accounts.accounts import AccountRow
+from shared.db.accounts.audit import record_act
 from shared.db.engine import driver, limit_lock_wait
 from shared.db.orders import flatten_requests, orders, positions
 from shared.domain.counting import count_of
@@ -36,34 +38,35 @@ def confirm(question: str, *, yes: bool, as_json: bool) -> None:
         raise SettingsError("nothing was flattened")
 
 
-def describe_holdings(connection: Connection, chosen: Sequence[AccountRow], contract_id: str | None) -> str:
+def describe_holdings(
+    connection: Connection, chosen: Sequence[AccountRow], contract_ids: Collection[str] | None
+) -> str:
     """Return the positions and orders of the accounts in our rows, as one line."""
-    return "; ".join(
-        f"{one.name} ({one.id}) {', '.join(_list_holdings(connection, one.id, contract_id)) or 'no position, no order'}"
-        for one in chosen
-    )
+    holdings = [(one, _list_holdings(connection, one.id, contract_ids)) for one in chosen]
+    return "; ".join(f"{one.name} ({one.id}) {', '.join(found) or 'no position, no order'}" for one, found in holdings)
 
 
-def _list_holdings(connection: Connection, account_id: int, contract_id: str | None) -> list[str]:
+def _list_holdings(connection: Connection, account_id: int, contract_ids: Collection[str] | None) -> list[str]:
     held = [
         f"{direction_of(row.quantity)} {abs(row.quantity)} {row.contract_id}"
         for row in positions.list_of_account(connection, account_id)
-        if contract_id in {None, row.contract_id}
+        if contract_ids is None or row.contract_id in contract_ids
     ]
-    count = sum(contract_id in {None, order.contract_id} for order in orders.list_open(connection, account_id))
+    open_orders = orders.list_open(connection, account_id)
+    count = sum(contract_ids is None or order.contract_id in contract_ids for order in open_orders)
     return held + ([count_of(count, "order")] if count else [])
 
 
 def flatten(
     client: JobClient,
     chosen: Sequence[AccountRow],
-    contract_id: str | None,
+    contract_ids: Sequence[str] | None,
     reason: str,
     wait_s: float | None,
     *,
     as_json: bool,
 ) -> None:
-    """Flatten the accounts, or one contract of them, each by itself; then wait until the venue confirms flat.
+    """Flatten the accounts, or some contracts of them, each account by itself; then wait until the venue confirms flat.
 
     Raise RefusedError at the end for accounts that another session locks, within end_blocking_sessions.
     """
@@ -72,8 +75,9 @@ def flatten(
     def request(account: AccountRow, wait: timedelta) -> None:
         with client.transaction() as tx:
             limit_lock_wait(tx.connection, wait)
-            request_id, job_id = _request_flatten(tx, account, contract_id, reason)
-        job_by_request[request_id] = job_id
+            wanted = [None] if contract_ids is None else contract_ids
+            requested = [_request_flatten(tx, account, contract_id, reason) for contract_id in wanted]
+        job_by_request.update(requested)
 
     locked = visit_accounts(chosen, request)
     if not job_by_request:
@@ -120,6 +124,8 @@ def _request_flatten(tx: Transaction, account: AccountRow, contract_id: str | No
     Return the ids of the request and of its job.
     """
     accounts.lock(tx.connection, account.id)
+    told = {"contract": contract_id or "everything"}
+    record_act(tx.connection, current_actor(), "flatten", account.id, before={}, after=told, reason=reason)
     open_request = flatten_requests.find_open(tx.connection, account.id, contract_id)
     if open_request is not None:
         request_id, correlation_id = open_request.id, new_id()

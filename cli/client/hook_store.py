@@ -1,14 +1,16 @@
 """The parts that the commands of webhooks share: a hook by its name, and the URL that senders use."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from shlex import quote
 
 import click
 from sqlalchemy import Connection
 
+from cli.client.change_check import current_actor
 from cli.client.stack import load_stack_settings
 from shared.config import Settings, load_settings
+from shared.db.accounts.audit import record_act
 from shared.db.alerts import hooks
 from shared.db.alerts.hooks import Hook
 from shared.db.alerts.probe_hook import PROBE_HOOK_ID
@@ -46,6 +48,20 @@ def require_changeable_hook(connection: Connection, name: str) -> Hook:
             "schedule post the test alerts that show whether alerts arrive, and it takes no other alert"
         )
     return hook
+
+
+def record_hook_act(
+    connection: Connection,
+    act: str,
+    name: str,
+    account_id: int,
+    *,
+    before: Mapping[str, object] | None = None,
+    after: Mapping[str, object] | None = None,
+) -> None:
+    """Record an act on a hook; its token, its secrets and their URLs are never among the values."""
+    told = {"hook": name, **(after or {})}
+    record_act(connection, current_actor(), act, account_id, before=before or {}, after=told, reason=None)
 
 
 def load_sender_settings() -> tuple[Settings, str | None]:

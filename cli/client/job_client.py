@@ -61,8 +61,8 @@ class JobOutcomes:
 
     @property
     def failed(self) -> list[JobProgress]:
-        """The jobs that ended without success."""
-        return [job for job in self.jobs if job.is_over and job.state != "succeeded"]
+        """The jobs that ended without success; one whose work another job has done is none."""
+        return [job for job in self.jobs if job.is_over and job.state != "succeeded" and not job.is_done_by_another]
 
     @property
     def live(self) -> list[JobProgress]:

@@ -66,7 +66,10 @@ def resolve_active_contract(connection: Connection, word: str) -> Contract:
 
 
 def resolve_contract(connection: Connection, account_ids: Sequence[int], word: str) -> Contract:
-    """Return the symbol's contract with a position or orders, else the root's active contract; raise RefusedError."""
+    """Return the symbol's contract with a position or orders, else the root's active contract; raise RefusedError.
+
+    For what moves one stop; an exit takes all of `list_exit_contracts`.
+    """
     if word.upper().startswith("CON."):
         found = contracts.get(connection, word.upper())
         if found is None:
@@ -81,6 +84,28 @@ def resolve_contract(connection: Connection, account_ids: Sequence[int], word: s
     if len(mine) > 1:
         raise RefusedError(f"symbol {word} is ambiguous ({', '.join(mine)}): give the contract's whole id")
     return contracts.require(connection, mine[0]) if mine else resolve_active_contract(connection, word)
+
+
+def list_exit_contracts(connection: Connection, account_ids: Sequence[int], word: str) -> list[Contract]:
+    """Return the contracts that an exit by symbol means: all with a position or orders, and the root's active one.
+
+    Those held come first, the active one before others. If there is none, return every known contract that the symbol
+    means: an exit needs no active month. Raise RefusedError if none is known.
+    """
+    if word.upper().startswith("CON."):
+        return [resolve_contract(connection, account_ids, word)]
+    symbol = _parse_symbol(word)
+    held = {row.contract_id for row in positions.list_in_accounts(connection, account_ids)}
+    shown = held | {order.contract_id for one in account_ids for order in orders.list_open(connection, one)}
+    known = [one for one in contracts.list_of_root(connection, symbol.root.name) if symbol.names(one.id)]
+    if not known:
+        raise RefusedError(
+            f"no contract of {symbol.root.name} is known (symbol {word}): `tickwork flatten` without --contract closes "
+            "whatever is held"
+        )
+    active = contracts.find_active(connection, symbol.root.name)
+    found = [one for one in known if one.id in shown or one == active] or known
+    return sorted(found, key=lambda one: (one.id not in held, one != active, one.id))
 
 
 def find_order(connection: Connection, digits: str) -> OrderRow:

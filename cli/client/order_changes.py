@@ -7,11 +7,14 @@ from typing import Any
 from uuid import UUID
 
 import click
+from sqlalchemy import Connection
 
+from cli.client.change_check import current_actor
 from cli.client.job_client import JobClient
 from cli.client.risk_view import list_findings, print_findings, read_risk_view
 from cli.console.errors import shorten_error
 from cli.console.output import print_json, print_outcome, print_table
+from shared.db.accounts.audit import record_act
 from shared.db.orders import changes as order_changes
 from shared.db.orders.orders import OrderRow
 from shared.domain.orders.order import ChangeKind, Origin
@@ -30,17 +33,23 @@ class OrderChangeRequest:
     limit_price: Decimal | None = None
     stop_price: Decimal | None = None
 
+    def changed_fields(self) -> dict[str, int | Decimal]:
+        """Return the new value of each field that changes."""
+        return {name: value for name, value in self._fields().items() if value is not None}
+
     def to_row(self) -> dict[str, Any]:
         """Return the request as a table row."""
         order = self.order
-        fields = {"quantity": self.quantity, "limit_price": self.limit_price, "stop_price": self.stop_price}
         return {
             "id": order.id,
             "kind": self.kind,
             "contract_id": order.contract_id,
             "order": f"{order.role} {order.side} {order.quantity} {order.type} {order.state}",
-            **fields,
+            **self._fields(),
         }
+
+    def _fields(self) -> dict[str, int | Decimal | None]:
+        return {"quantity": self.quantity, "limit_price": self.limit_price, "stop_price": self.stop_price}
 
 
 def apply_changes(
@@ -57,6 +66,7 @@ def apply_changes(
     with client.transaction() as tx:
         for change in changes:
             correlation_id = new_id()
+            _record_request(tx.connection, change)
             row = order_changes.create(
                 tx.connection,
                 change.order.id,
@@ -87,6 +97,19 @@ def apply_changes(
                 "shows the outcome"
             )
     print_outcome(done, changed, refused, as_json=as_json)
+
+
+def _record_request(connection: Connection, change: OrderChangeRequest) -> None:
+    order, fields = change.order, change.changed_fields()
+    record_act(
+        connection,
+        current_actor(),
+        f"{change.kind.value.lower()}_order",
+        order.account_id,
+        before={name: getattr(order, name) for name in fields},
+        after={"order_id": order.id, **fields},
+        reason=None,
+    )
 
 
 def _print_preview(client: JobClient, changes: Sequence[OrderChangeRequest], *, as_json: bool) -> None:

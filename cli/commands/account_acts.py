@@ -35,8 +35,7 @@ _COLUMNS = ("happened_at", "account", "act", "before", "after", "who", "origin",
 def list_audit(account: str | None, limit: int, *, as_json: bool) -> None:
     """List the acts on ACCOUNT, or on all, newest first. Show who acted, from where, the values and the reason.
 
-    They are changes of rules, high-water marks, default stops and live orders, halts, resumes, lock-outs and cleared
-    breaches.
+    They are the commands that change an account, a position, an order, a hook, an API token or a strategy's accounts.
     """
     with connect() as connection:
         chosen = None if account is None else resolve_account(connection, account).id

@@ -16,7 +16,7 @@ from cli.console.output import print_json, print_table
 from cli.console.params import json_option, reason_option, yes_option
 from shared.db.accounts import accounts
 from shared.db.accounts.accounts import AccountRow
-from shared.db.risk.risk_snapshots import book_of
+from shared.db.risk.account_books import book_of
 from shared.domain.accounts.stage import Stage, parse_stage
 from shared.domain.counting import count_of
 from shared.domain.risk.findings import chicago_time

@@ -12,7 +12,7 @@ from cli.console.output import print_json, print_table
 from cli.console.params import json_option, reason_option, yes_option
 from shared.db.accounts import accounts
 from shared.db.accounts.accounts import AccountRow
-from shared.db.risk.risk_snapshots import book_of, usable_book_of, usable_changes_of
+from shared.db.risk.account_books import book_of, usable_book_of, usable_changes_of
 from shared.domain.risk.rule_book import PRESETS
 from shared.domain.risk.rule_changes import describe_rules
 from shared.errors import RefusedError
@@ -101,7 +101,7 @@ def _only_mends(row: AccountRow, changed: AccountRow) -> bool:
 
 def _preset_rules(row: AccountRow) -> list[tuple[str, str]]:
     """Return name and value of every rule of the preset."""
-    return [(name, value) for name, value, _ in describe_rules(book_of(replace(row, rule_changes={})))]
+    return [(name, value) for name, value, _ in describe_rules(usable_book_of(replace(row, rule_changes={})))]
 
 
 def rule_rows(row: AccountRow) -> list[dict[str, str | None]]:
@@ -132,5 +132,8 @@ def _print_rules(row: AccountRow, *, as_json: bool) -> None:
             "It follows from the name and the balance on first sight; change it with --preset NAME if it is wrong."
         )
     if book.invalid_changes is not None:
-        click.echo(f"Nothing is entered, as a change does not apply: {book.invalid_changes}; remove it: NAME=preset.")
+        click.echo(
+            f"Nothing is entered, as a rule does not apply: {book.invalid_changes}. NAME=preset removes a change, "
+            "--reset all of them."
+        )
     print_table("Rules", rows, _COLUMNS, empty="")

@@ -28,9 +28,11 @@ from cli.local.servers.valkey import check_redis
 from shared.config import load_settings
 from shared.db.accounts import accounts
 from shared.db.migrate import current_revision, newest_revision
+from shared.db.risk.account_books import usable_book_of
 from shared.db.upkeep.blocking_sessions import find_blocking, find_missing_grant, list_idle
 from shared.db.upkeep.disk_space import list_low
 from shared.domain.accounts.stage import Stage, describe_unknown, parse_stage
+from shared.domain.risk.assumed_size import describe_assumed_size
 from shared.domain.risk.disk_space import DiskSpace, find_fullest
 from shared.errors import ProbeFailedError, SettingsError, TickworkError
 from shared.log import mask_secrets
@@ -96,6 +98,7 @@ def _list_stack_checks() -> dict[str, Callable[[], str]]:
         name: partial(send_test_alert, settings, url) for name, url in ways.items() if url
     }
     checks |= {"account names": _check_account_names, "disks of the stack": _check_disks}
+    checks["account sizes"] = _check_account_sizes
     return {"senders": _check_senders, **checks, **({"settings": partial(_fail, warning)} if warning else {})}
 
 
@@ -192,6 +195,16 @@ def _check_account_names() -> str:
     if unknown:
         raise _WarningError("; ".join(map(describe_unknown, unknown)))
     return "the stage of every account is known" if known else "no account is known yet"
+
+
+def _check_account_sizes() -> str:
+    with connect() as connection:
+        known = [one for one in accounts.list_all(connection) if parse_stage(one.name) is not Stage.UNKNOWN]
+    books = [(one, usable_book_of(one)) for one in known]
+    found = [describe_assumed_size(one.id, one.name, one.preset, book) for one, book in books]
+    if assumed := [line for line in found if line is not None]:
+        raise _WarningError("; ".join(assumed))
+    return "no rules apply for an assumed size"
 
 
 def _check_transactions() -> str:

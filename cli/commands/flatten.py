@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 from cli.client.flatten import confirm, describe_holdings, flatten
 from cli.client.job_client import open_client
 from cli.client.locks import end_blocking_sessions
-from cli.client.lookup import resolve_accounts, resolve_contract
+from cli.client.lookup import list_exit_contracts, resolve_accounts
 from cli.client.risk_view import may_close, require_market
 from cli.console.params import json_option
 from shared.db.accounts.accounts import AccountRow
@@ -25,7 +25,7 @@ wait_option = click.option(
 
 @click.command("flatten")
 @click.option("--account", "account_word", metavar="ACCOUNT", help="Only this account, by id or name; default: all.")
-@click.option("--contract", "symbol", metavar="SYMBOL", help="Only this contract, such as MNQ; default: all.")
+@click.option("--contract", "symbol", metavar="SYMBOL", help="Only this symbol, such as MNQ; default: all.")
 @click.option("--reason", default="typed by hand", show_default=True, help="Reason stored with the flatten request.")
 @click.option("--yes", is_flag=True, help="Skip the confirmation.")
 @wait_option
@@ -42,12 +42,14 @@ def command(
         with client.connect() as connection:
             chosen, left = select_closable(connection, account_word)
             ids = [one.id for one in chosen]
-            contract_id = None if symbol is None else resolve_contract(connection, ids, symbol).id
-            found = describe_holdings(connection, chosen, contract_id)
+            contract_ids = None
+            if symbol is not None:
+                contract_ids = [one.id for one in list_exit_contracts(connection, ids, symbol)]
+            found = describe_holdings(connection, chosen, contract_ids)
         if left and not as_json:
             click.echo(f"Skipped, because live orders were never on: {', '.join(one.name for one in left)}.", err=True)
-        confirm(f"Flatten {contract_id or 'everything'}: {found}?", yes=yes, as_json=as_json)
-        flatten(client, chosen, contract_id, reason, wait_s, as_json=as_json)
+        confirm(f"Flatten {', '.join(contract_ids or ['everything'])}: {found}?", yes=yes, as_json=as_json)
+        flatten(client, chosen, contract_ids, reason, wait_s, as_json=as_json)
 
 
 def select_closable(

@@ -10,6 +10,7 @@ from cli.client.hook_options import HookOptions, HookOptionValues, describe_sett
 from cli.client.hook_store import (
     TOKEN_BYTES,
     load_sender_settings,
+    record_hook_act,
     report_warning,
     require_active_hook,
     require_changeable_hook,
@@ -77,6 +78,8 @@ def change(name: str, *, as_json: bool, **options: Unpack[HookOptionValues]) -> 
         if given.senders:
             require_visible_senders(load_sender_settings()[0], settings.senders)
         connection.execute(hooks.build_settings_change(hook.id, settings))
+        before, after = ({"settings": encode_settings(one)} for one in (hook.settings, settings))
+        record_hook_act(connection, "hook_set", name, hook.account_id, before=before, after=after)
     if as_json:
         print_json({"name": name, "settings": encode_settings(settings)})
     else:
@@ -104,6 +107,8 @@ def rotate(name: str, keep_s: int, *, as_json: bool) -> None:
         hook = require_changeable_hook(connection, name)
         statement = hooks.build_rotation(hook.id, hash_token(token), timedelta(seconds=keep_s))
         until = connection.execute(statement).scalar_one()
+        told = {"previous_token_until": until}
+        record_hook_act(connection, "hook_rotate", name, hook.account_id, after=told)
     shown = {"url": url, "previous_token_until": until} | report_warning(warning, as_json=as_json)
     if as_json:
         print_json(shown)
@@ -140,6 +145,7 @@ def remove(name: str, *, as_json: bool) -> None:
         hook = require_changeable_hook(connection, name)
         connection.execute(hooks.build_removal(name))
         hook_secrets.delete_of_hook(connection, hook.id)
+        record_hook_act(connection, "hook_remove", name, hook.account_id)
     if as_json:
         print_json({"removed": name})
     else:
@@ -150,6 +156,7 @@ def _set_paused(name: str, *, is_paused: bool, as_json: bool) -> None:
     with begin() as connection:
         hook = require_changeable_hook(connection, name)
         paused_at = connection.execute(hooks.build_pause(hook.id, is_paused=is_paused)).scalar_one()
+        record_hook_act(connection, "hook_pause" if is_paused else "hook_resume", name, hook.account_id)
     if as_json:
         print_json({"name": name, "paused_at": paused_at})
     else:

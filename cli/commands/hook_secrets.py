@@ -10,6 +10,7 @@ import click
 
 from cli.client.hook_store import (
     load_sender_settings,
+    record_hook_act,
     report_warning,
     require_active_hook,
     require_changeable_hook,
@@ -60,9 +61,11 @@ def add(name: str, scheme: str, secret_file: BinaryIO | None, *, as_json: bool) 
     written = secret_file.read(_LONGEST_FILE).rstrip(b"\r\n") if secret_file else (made or "").encode()
     key = read_signing_secret(kind, written)
     with begin() as connection:
-        hook_id = require_changeable_hook(connection, name).id
-        hook_secrets.add(connection, secret_id, hook_id, kind, key)
-    url = f"{sender_url}/hooks/v1/{hook_id}"
+        hook = require_changeable_hook(connection, name)
+        hook_secrets.add(connection, secret_id, hook.id, kind, key)
+        told = {"secret_id": secret_id, "scheme": kind}
+        record_hook_act(connection, "hook_secret_add", name, hook.account_id, after=told)
+    url = f"{sender_url}/hooks/v1/{hook.id}"
     shown = {"id": secret_id, "scheme": scheme, "url": url} | report_warning(warning, as_json=as_json)
     if as_json:
         print_json(shown if made is None else shown | {"secret": made})
@@ -102,12 +105,15 @@ def remove(name: str, secret_id: UUID, keep_s: int, *, as_json: bool) -> None:
     """Remove a secret of a webhook, by its id. Requests that it signs are then refused."""
     after = timedelta(seconds=keep_s) if keep_s else None
     with begin() as connection:
-        found = hook_secrets.list_of_hook(connection, require_active_hook(connection, name).id)
+        hook = require_active_hook(connection, name)
+        found = hook_secrets.list_of_hook(connection, hook.id)
         if secret_id not in {one.id for one in found}:
             raise RefusedError(
                 f"hook {name} has no secret {secret_id}: `tickwork hooks secret list {name}` lists its secrets"
             )
         hook_secrets.remove(connection, secret_id, after)
+        told = {"secret_id": secret_id, "keep_seconds": keep_s}
+        record_hook_act(connection, "hook_secret_remove", name, hook.account_id, after=told)
     if as_json:
         print_json({"removed": secret_id, "keep_seconds": keep_s})
     else:

@@ -12,6 +12,7 @@ from cli.client.hook_options import HookOptions, HookOptionValues, hook_options
 from cli.client.hook_store import (
     TOKEN_BYTES,
     load_sender_settings,
+    record_hook_act,
     report_warning,
     require_active_hook,
     require_sender_url,
@@ -29,7 +30,7 @@ from shared.db.alerts import hooks
 from shared.db.alerts.hooks import hash_token
 from shared.db.alerts.probe_hook import PROBE_HOOK_NAME
 from shared.db.market_data import contracts
-from shared.domain.alerts.hook_settings import HookSettings
+from shared.domain.alerts.hook_settings import HookSettings, encode_settings
 from shared.ids import new_id
 
 _FIRST_SNAPSHOT_S = 15.0
@@ -75,6 +76,8 @@ def add(name: str, account_words: tuple[str, ...], *, as_json: bool, **options: 
                 f"a hook is named {name!r} already: choose another name, or remove that hook first"
             )
         hooks.add_followers(connection, hook_id, [one.id for one in followers])
+        told = {"accounts": [one.id for one in (trading, *followers)], "settings": encode_settings(hook_settings)}
+        record_hook_act(connection, "hook_add", name, trading.id, after=told)
         tracked = contracts.list_tracked_roots(connection)
     shown = {"url": url} | report_warning(warning, as_json=as_json)
     if as_json:

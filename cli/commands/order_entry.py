@@ -14,7 +14,7 @@ from cli.client.lookup import require_tick_multiple, resolve_account, resolve_ac
 from cli.console.output import print_json, print_table
 from cli.console.params import PriceType, SideType, account_option, json_option
 from shared.db import views
-from shared.domain.orders.order import MAX_TICKS, OrderState, OrderType, Side
+from shared.domain.orders.order import MAX_TICKS, PRICE_FIELDS, OrderState, OrderType, Side
 from shared.ledger.jobs.orders import EnterManually
 
 
@@ -37,7 +37,6 @@ class _EntryOptions(TypedDict):
     as_json: bool
 
 
-_PRICE_OF = {OrderType.LIMIT: "limit_price", OrderType.STOP: "stop_price", OrderType.TRAILING_STOP: "trail_price"}
 _FAILED = {OrderState.REJECTED, OrderState.DENIED, OrderState.EXPIRED, OrderState.CANCELLED}
 _TICKS = click.IntRange(1, MAX_TICKS)
 _OPTIONS = [
@@ -184,7 +183,7 @@ def _build_request(
         breakeven_ticks=given["breakeven"],
         trail_ticks=given["trail"],
         is_dry_run=given["dry_run"],
-        **({_PRICE_OF[type_]: str(price)} if type_ in _PRICE_OF else {}),
+        **({PRICE_FIELDS[type_]: str(price)} if type_ in PRICE_FIELDS else {}),
     )
 
 
@@ -205,7 +204,7 @@ def _print_order(order: dict[str, Any], legs: list[dict[str, Any]]) -> None:
 
 def describe_order(order: dict[str, Any]) -> str:
     """Return an order and its state in one line."""
-    at = next((order[name] for name in ("limit_price", "stop_price", "trail_price") if order[name] is not None), None)
+    at = next((order[name] for name in PRICE_FIELDS.values() if order[name] is not None), None)
     price = "" if at is None else f" at {at.normalize():f}"
     filled = order["average_fill_price"]
     state = f"{order['state']}{f' at {filled.normalize():f}' if filled is not None else ''}"

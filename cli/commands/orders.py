@@ -7,7 +7,7 @@ import click
 from sqlalchemy import Connection
 
 from cli.client.job_client import open_client, wait_option
-from cli.client.lookup import find_order, require_tick_multiple, resolve_accounts, resolve_contract, short_id
+from cli.client.lookup import find_order, list_exit_contracts, require_tick_multiple, resolve_accounts, short_id
 from cli.client.order_changes import OrderChangeRequest, apply_changes, require_open_orders
 from cli.client.risk_view import list_alarms
 from cli.client.stack import connect
@@ -19,7 +19,7 @@ from shared.db import views
 from shared.db.market_data import contracts
 from shared.db.orders import orders, positions
 from shared.db.orders.orders import OrderRow
-from shared.domain.orders.order import ChangeKind, OrderState, OrderType, Role
+from shared.domain.orders.order import PRICE_FIELDS, ChangeKind, OrderState, Role
 from shared.errors import RefusedError, SettingsError
 
 _ORDERS = (
@@ -41,7 +41,6 @@ _ORDERS = (
 _FILLS = ("filled_market_at", "contract_id", "side", "quantity", "price", "gross_pnl", "fees", "commissions")
 _POSITIONS = ("account_name", "contract_id", "direction", "quantity", "average_price", "opened_market_at")
 _CHANGES = ("created_at", "kind", "quantity", "limit_price", "stop_price", "state", "outcome", "origin", "reason")
-_PRICE_OF = {"limit_price": {OrderType.LIMIT}, "stop_price": {OrderType.STOP}}
 _LEGS = {Role.STOP_LOSS, Role.TAKE_PROFIT}
 _dry_run_option = click.option("--dry-run", is_flag=True, help="Show the requests; send nothing.")
 
@@ -162,7 +161,7 @@ def modify(
         change = OrderChangeRequest(order, ChangeKind.MODIFY, quantity, limit_price, stop_price)
         require_open_orders([change])
         for name, price in (("limit_price", limit_price), ("stop_price", stop_price)):
-            if price is not None and order.type not in _PRICE_OF[name]:
+            if price is not None and PRICE_FIELDS.get(order.type) != name:
                 raise RefusedError(f"order {order.id} is a {order.type} order: it has no {name} to set to {price}")
             require_tick_multiple(f"--{name.partition('_')[0]}", price, contract)
         if quantity is not None and quantity <= order.filled_quantity:
@@ -181,13 +180,13 @@ def _list_cancellable(connection: Connection, account_word: str | None, symbol: 
     """Return every open order, without suspended orders and without the legs of open positions."""
     chosen = resolve_accounts(connection, account_word)
     ids = [one.id for one in chosen]
-    contract = None if symbol is None else resolve_contract(connection, ids, symbol).id
+    named = None if symbol is None else {one.id for one in list_exit_contracts(connection, ids, symbol)}
     held = {(row.account_id, row.contract_id) for row in positions.list_in_accounts(connection, ids)}
     found = [order for account_id in ids for order in orders.list_open(connection, account_id)]
     return [
         order
         for order in found
-        if contract in {None, order.contract_id}
+        if (named is None or order.contract_id in named)
         and order.state is not OrderState.SUSPENDED
         and not (order.role in _LEGS and (order.account_id, order.contract_id) in held)
     ]

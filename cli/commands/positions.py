@@ -1,14 +1,16 @@
 """`tickwork positions`: open positions and their stops; close, breakeven and trail."""
 
 from typing import Any
+from uuid import UUID
 
 import click
 from sqlalchemy import Connection
 
+from cli.client.change_check import current_actor
 from cli.client.flatten import describe_holdings, flatten
 from cli.client.job_client import JobClient, open_client, wait_option
 from cli.client.locks import end_blocking_sessions
-from cli.client.lookup import resolve_account, resolve_contract
+from cli.client.lookup import list_exit_contracts, resolve_account, resolve_contract
 from cli.client.order_changes import OrderChangeRequest, apply_changes
 from cli.client.risk_view import list_alarms, read_fresh_quotes
 from cli.client.stack import begin, connect, load_stack_settings
@@ -18,6 +20,7 @@ from shared.config import Settings
 from shared.db import views
 from shared.db.accounts import accounts
 from shared.db.accounts.accounts import AccountRow
+from shared.db.accounts.audit import record_act
 from shared.db.market_data import contracts
 from shared.db.orders import positions
 from shared.db.orders.orders import OrderRow
@@ -70,47 +73,64 @@ def close(
     with end_blocking_sessions(), open_client() as client:
         with client.connect() as connection:
             account = resolve_account(connection, account_word)
-            contract = resolve_contract(connection, [account.id], symbol)
-            held = positions.quantity_of(connection, account.id, contract.id)
-            found = describe_holdings(connection, [account], contract.id)
+            contract_ids = [one.id for one in list_exit_contracts(connection, [account.id], symbol)]
+            held = {one: abs(positions.quantity_of(connection, account.id, one)) for one in contract_ids}
+            found = describe_holdings(connection, [account], contract_ids)
+        names = ", ".join(contract_ids)
         if quantity is not None:
-            if quantity > abs(held):
-                raise RefusedError(f"invalid quantity '{quantity}': {account.name} holds {abs(held)} of {contract.id}")
-            _reduce_position(client, account, contract, quantity, wait_s, dry_run=dry_run, as_json=as_json)
+            total = sum(held.values())
+            if quantity > total:
+                raise RefusedError(f"invalid quantity '{quantity}': {account.name} holds {total} of {names}")
+            _reduce_positions(client, account, held, quantity, wait_s, dry_run=dry_run, as_json=as_json)
         elif dry_run:
-            plan = f"close and cancel all of {contract.id}: {found}"
+            plan = f"close and cancel all of {names}: {found}"
             if as_json:
                 print_json({"dry_run": "nothing was sent", "would": plan})
             else:
                 click.echo(f"Dry run: nothing was sent. It would {plan}.")
         else:
-            flatten(client, [account], contract.id, "closed by hand", wait_s, as_json=as_json)
+            flatten(client, [account], contract_ids, "closed by hand", wait_s, as_json=as_json)
 
 
-def _reduce_position(
+def _reduce_positions(
     client: JobClient,
     account: AccountRow,
-    contract: Contract,
+    held: dict[str, int],
     quantity: int,
     wait_s: float,
     *,
     dry_run: bool,
     as_json: bool,
 ) -> None:
-    request = ReducePosition(account_id=account.id, contract_id=contract.id, quantity=quantity, is_dry_run=dry_run)
+    """Close `quantity` contracts of what is held, each contract in the order of `held`."""
+    job_by_contract: dict[str, UUID] = {}
     with client.transaction() as tx:
-        job_id = tx.enqueue(request).job_id
-    outcomes = client.wait([job_id], wait_s, quiet=as_json)
+        for contract_id, most in held.items():
+            if part := min(quantity, most):
+                request = ReducePosition(
+                    account_id=account.id, contract_id=contract_id, quantity=part, is_dry_run=dry_run
+                )
+                job_by_contract[contract_id] = tx.enqueue(request).job_id
+                quantity -= part
+                if not dry_run:
+                    told = {"contract": contract_id, "quantity": part}
+                    record_act(
+                        tx.connection, current_actor(), "close_part", account.id, before={}, after=told, reason=None
+                    )
+    outcomes = client.wait(list(job_by_contract.values()), wait_s, quiet=as_json)
     outcomes.require_success()
-    result = outcomes.result(job_id)
+    rows = [outcomes.result(job_id) for job_id in job_by_contract.values()]
     with client.connect() as connection:
-        left = positions.quantity_of(connection, account.id, contract.id)
+        left = [positions.quantity_of(connection, account.id, contract_id) for contract_id in job_by_contract]
     if as_json:
-        print_json(result | ({} if dry_run else {"held_now": left}))
-    elif dry_run:
-        click.echo(f"Dry run: nothing was sent. It would {result['side']} {result['quantity']} {contract.id}.")
-    else:
-        click.echo(f"Closed {result['quantity']} of {contract.id} ({result['side']}); still held: {left}.")
+        shown = [row | ({} if dry_run else {"held_now": now}) for row, now in zip(rows, left, strict=True)]
+        print_json({"closed": shown})
+        return
+    for contract_id, result, now in zip(job_by_contract, rows, left, strict=True):
+        if dry_run:
+            click.echo(f"Dry run: nothing was sent. It would {result['side']} {result['quantity']} {contract_id}.")
+        else:
+            click.echo(f"Closed {result['quantity']} of {contract_id} ({result['side']}); still held: {now}.")
 
 
 @command.command("breakeven")
@@ -158,6 +178,16 @@ def trail(symbol: str, ticks: str, account_word: str | None, *, as_json: bool) -
         position, _, _ = _find_protected_position(connection, symbol, account_word)
         account = accounts.get(connection, position.account_id)
         change = set_trail(connection, position, distance, by="by hand")
+        if change.is_new:
+            record_act(
+                connection,
+                current_actor(),
+                "trail",
+                position.account_id,
+                before={"trail_ticks": change.entry.trail_ticks},
+                after={"contract": position.contract_id, "trail_ticks": distance},
+                reason=None,
+            )
     if as_json:
         print_json({"order_id": change.entry.id, "account_id": position.account_id, "trail_ticks": distance})
     else:

@@ -17,6 +17,7 @@ from shared.db.accounts.accounts import AccountRow
 from shared.db.risk.risk_snapshots import RiskSnapshot
 from shared.domain.accounts.stage import Stage, parse_stage
 from shared.domain.risk.account_risk import loss_limit_level
+from shared.domain.risk.assumed_size import describe_assumed_size
 from shared.domain.risk.findings import RuleAction, chicago_time
 from shared.domain.risk.payouts import list_payout_ways
 from shared.domain.risk.personal_limits import losses_in_row
@@ -44,6 +45,8 @@ def command(account_word: str | None, *, as_json: bool) -> None:
         click.echo(f"{one['name']} ({one['id']}, {one['live_orders']}): {one['summary']}")
         if one["unwatched"] is not None:
             click.echo(f"It was {one['unwatched']}")
+        if one["assumed_size"] is not None:
+            click.echo(f"A guess: {one['assumed_size']}.")
         for contract_id in one["contracts_being_flattened"]:
             click.echo(f"No entry in {contract_id}: it is being flattened")
         rows = [row | {"of_allowance": _draw_bar(row["headroom"], row["allowance"])} for row in one["rules"]]
@@ -64,6 +67,9 @@ def _to_row(found: RiskView, row: AccountRow) -> dict[str, Any]:
         "may_enter": not obstacles,
         "summary": "entries are allowed" if not obstacles else f"NO ENTRY: {'; '.join(obstacles)}",
         "obstacles": obstacles,
+        "assumed_size": (
+            None if snapshot is None else describe_assumed_size(row.id, row.name, row.preset, snapshot.book)
+        ),
         "contracts_being_flattened": _contracts_being_flattened(snapshot),
         "equity": None if snapshot is None else snapshot.risk.equity,
         "loss_limit_level": None if snapshot is None else loss_limit_level(snapshot.risk, snapshot.book),

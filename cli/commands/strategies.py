@@ -5,11 +5,13 @@ from typing import Any
 
 import click
 
+from cli.client.change_check import current_actor
 from cli.client.lookup import resolve_account
 from cli.client.risk_view import require_market
 from cli.client.stack import begin, connect
 from cli.console.output import print_json, print_table
 from cli.console.params import json_option
+from shared.db.accounts.audit import record_act
 from shared.db.strategies import strategy_accounts, strategy_runs
 from shared.db.strategies.strategy_accounts import StrategyShare
 from strategies.registry import STRATEGIES, Strategy, strategy_named
@@ -85,6 +87,8 @@ def _add_switch(name: str, help_text: str, *, is_on: bool) -> None:
         with begin() as connection:
             row = resolve_account(connection, account)
             strategy_accounts.switch(connection, strategy.name, row.id, is_on=is_on)
+            told = {"strategy": strategy.name}
+            record_act(connection, current_actor(), f"strategy_{name}", row.id, before={}, after=told, reason=None)
             trading = strategy_accounts.list_trading(connection, strategy.name)
         if as_json:
             print_json({"strategy": strategy.name, "trading": [one.id for one in trading]})

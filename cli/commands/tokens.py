@@ -7,10 +7,12 @@ from datetime import timedelta
 
 import click
 
+from cli.client.change_check import current_actor
 from cli.client.stack import begin, connect, load_stack_settings
 from cli.console.output import print_json, print_table
 from cli.console.params import json_option
 from shared.db import api_tokens
+from shared.db.accounts.audit import record_act
 from shared.db.alerts.hooks import hash_token
 from shared.ids import new_id
 from shared.ledger.job_scope import list_jobs_in_scope
@@ -84,6 +86,8 @@ def add(name: str, scope: tuple[str, ...], valid_for: timedelta | None, *, as_js
             raise click.ClickException(
                 f"a valid token is named {name!r} already: choose another name, or revoke that token first"
             )
+        told = {"name": name, "job_names": scope, "expires_at": row.expires_at}
+        record_act(connection, current_actor(), "token_add", None, before={}, after=told, reason=None)
     url = f"{settings.receiver_url.rstrip('/')}/v1/jobs"
     if as_json:
         print_json(
@@ -128,6 +132,7 @@ def revoke(name: str, *, as_json: bool) -> None:
             raise click.ClickException(
                 f"no token named {name!r} is left to revoke: `tickwork tokens list` lists the tokens"
             )
+        record_act(connection, current_actor(), "token_revoke", None, before={}, after={"name": name}, reason=None)
     if as_json:
         print_json({"revoked": name})
     else:

@@ -4,7 +4,6 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 import msgspec
-import redis
 
 BAR_EXPIRES_AFTER = timedelta(minutes=3)
 
@@ -29,9 +28,3 @@ def forming_bar_key(contract_id: str) -> str:
 def ended_bar_key(contract_id: str) -> str:
     """Return the Redis key of the contract's last ended bar."""
     return f"tickwork:ended_bar:{contract_id}"
-
-
-def read_ended_bar(client: "redis.Redis", contract_id: str) -> FormingBar | None:
-    """Return the bar of the last ended minute with trades, or None; redis.RedisError if Redis does not answer."""
-    found = client.get(ended_bar_key(contract_id))
-    return None if found is None else msgspec.json.decode(str(found), type=FormingBar)

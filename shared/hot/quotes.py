@@ -45,12 +45,6 @@ def quote_key(contract_id: str) -> str:
     return f"tickwork:quote:{contract_id}"
 
 
-def read_quote(client: "redis.Redis", contract_id: str) -> HotQuote | None:
-    """Return the quote, or None if there is no fresh one; redis.RedisError if Redis does not answer."""
-    found = client.get(quote_key(contract_id))
-    return None if found is None else msgspec.json.decode(str(found), type=HotQuote)
-
-
 class QuoteReader:
     """Reads fresh quotes; returns none while Redis does not answer."""
 

@@ -7,7 +7,7 @@ from typing import LiteralString
 from uuid import UUID
 
 from shared.db.tables.ledger import UNFINISHED
-from shared.ledger.transitions import LedgerConnection
+from shared.ledger.transitions import DONE_BY, LedgerConnection
 
 _LEASE_GRACE = timedelta(seconds=1)
 
@@ -55,6 +55,11 @@ class JobProgress:
     def is_over(self) -> bool:
         """Whether the job has ended."""
         return self.state not in UNFINISHED
+
+    @property
+    def is_done_by_another(self) -> bool:
+        """Whether another job has done its work."""
+        return self.state == "cancelled" and (self.error or "").startswith(DONE_BY)
 
 
 def read_progress(connection: LedgerConnection, roots: Sequence[UUID], claim_timeout: timedelta) -> list[JobProgress]:

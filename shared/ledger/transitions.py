@@ -202,6 +202,7 @@ def reschedule(
     return done.rowcount == 1
 
 
+DONE_BY = "done by job"
 _SUPERSEDE = """
     UPDATE job SET state = 'cancelled', finished_at = now(), error = %(error)s
     WHERE sequence_key = %(sequence_key)s AND name = %(name)s AND state = 'queued' AND id <> %(id)s
@@ -210,7 +211,7 @@ _SUPERSEDE = """
 
 def supersede(connection: LedgerConnection, job: ClaimedJob) -> int:
     """Cancel the queued jobs of the same name and sequence_key, whose work this job does; return how many."""
-    values = {"sequence_key": job.sequence_key, "name": job.name, "id": job.id, "error": f"done by job {job.id}"}
+    values = {"sequence_key": job.sequence_key, "name": job.name, "id": job.id, "error": f"{DONE_BY} {job.id}"}
     return connection.execute(_SUPERSEDE, values).rowcount
 
 

@@ -1,11 +1,12 @@
-"""A private function or class that nothing names is a mistake: perhaps a hook of a base class that was renamed."""
+"""A private function or class that nothing names is a mistake, and so is a public one that only tests name."""
 
 import ast
 import re
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-FOLDERS = ("cli", "scheduler", "shared", "simulator", "strategies", "tests", "web", "workers")
+PROGRAMS = ("cli", "scheduler", "shared", "simulator", "strategies", "web", "workers")
+FOLDERS = (*PROGRAMS, "tests")
 
 
 def private_definitions(tree: ast.AST) -> set[str]:
@@ -13,6 +14,15 @@ def private_definitions(tree: ast.AST) -> set[str]:
     kinds = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
     found = (node for node in ast.walk(tree) if isinstance(node, kinds) and not node.decorator_list)
     return {node.name for node in found if node.name.startswith("_") and not node.name.startswith("__")}
+
+
+def public_definitions(tree: ast.AST) -> set[str]:
+    """Return the public functions, classes and methods that no decorator registers and no base class may call."""
+    classes = [node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
+    overriding = {id(part) for one in classes if one.bases for part in one.body}
+    kinds = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+    found = [node for node in ast.walk(tree) if isinstance(node, kinds) and not node.decorator_list]
+    return {node.name for node in found if id(node) not in overriding and not node.name.startswith("_")}
 
 
 def names_in(tree: ast.AST) -> set[str]:
@@ -23,7 +33,7 @@ def names_in(tree: ast.AST) -> set[str]:
             case ast.Attribute(attr=name) | ast.Name(id=name) | ast.alias(name=name):
                 names.add(name)
             case ast.Constant(value=str(text)):
-                names.update(re.findall(r"_\w+", text))
+                names.update(re.findall(r"\w+", text))
     return names
 
 
@@ -33,4 +43,13 @@ def test_every_private_function_and_class_is_named_somewhere() -> None:
 
     assert [] == [
         f"{file.relative_to(ROOT)}: {name}" for file, tree in trees.items() for name in private_definitions(tree) - used
+    ]
+
+
+def test_every_public_function_and_class_is_named_by_a_program() -> None:
+    trees = {file: ast.parse(file.read_text()) for folder in PROGRAMS for file in (ROOT / folder).rglob("*.py")}
+    used = set().union(*(names_in(tree) for tree in trees.values()))
+
+    assert [] == [
+        f"{file.relative_to(ROOT)}: {name}" for file, tree in trees.items() for name in public_definitions(tree) - used
     ]

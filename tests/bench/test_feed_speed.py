@@ -13,9 +13,9 @@ import pytest
 
 from shared.clock import MarketClock, machine_now
 from shared.hot.feed_lease import LEASE_DURATION
-from shared.hot.quotes import read_quote
 from tests.fixtures.feeds import Feeds
 from tests.fixtures.figures import line
+from tests.fixtures.hot_values import read_quote
 from tests.fixtures.ledger_env import StartedProgram
 from tests.fixtures.processes import until
 from tests.fixtures.venue import MNQ, OPEN_AT, RunningVenue

@@ -32,7 +32,6 @@ def test_the_account_s_balance_is_exact(gateway: GatewayClient, venue: RunningVe
 def test_contracts_come_with_root_and_exact_tick(gateway: GatewayClient) -> None:
     assert CONTRACT in gateway.contracts_available()
     assert CONTRACT == gateway.contract(MNQ)
-    assert CONTRACT in gateway.search_contracts("MNQ")
 
 
 def test_a_contract_the_venue_does_not_know_is_none(gateway: GatewayClient) -> None:

@@ -195,7 +195,7 @@ def test_an_order_is_placed_modified_and_found_and_a_position_closed_in_part(
     buy = OrderRequest(account_id=account, contract=CONTRACT, side=Side.BUY, quantity=2, tag="tw-entry")
     gateway.place(buy)
     until(lambda: bool(gateway.positions(account)), what="the fill")
-    gateway.close_part(account, MNQ, 1)
+    assert venue.post("/api/Position/partialCloseContract", accountId=account, contractId=MNQ, size=1)["success"]
     until(lambda: gateway.positions(account)[0].quantity == 1, what="one closed")
     price = gateway.positions(account)[0].average_price // 1 - 500
     limit = OrderRequest(
@@ -208,7 +208,7 @@ def test_an_order_is_placed_modified_and_found_and_a_position_closed_in_part(
 
     assert found is not None
     assert (OrderType.LIMIT, price - 1, "tw-limit") == (found.type, found.limit_price, found.tag)
-    assert [order_id] == [order.id for order in gateway.orders_open(account)]
+    assert [order_id] == [row["id"] for row in venue.post("/api/Order/searchOpen", accountId=account)["orders"]]
     assert gateway.order(account, 999_999) is None
 
 

@@ -1,10 +1,11 @@
-"""Audited acts: who changed what a loss depends on, from where, and why; they are kept for good."""
+"""Audited acts: who changed what trading depends on, from where, and why; they are kept for good."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import Connection, insert, select
 
@@ -27,13 +28,13 @@ def record_act(
     connection: Connection,
     actor: Actor,
     act: str,
-    account_id: int,
+    account_id: int | None,
     *,
     before: Mapping[str, object],
     after: Mapping[str, object],
     reason: str | None,
 ) -> None:
-    """Record an act on an account with the values that it changed, before and after."""
+    """Record an act, on an account or (None) on none, with the values that it changed, before and after; no secret."""
     row = {
         "id": new_id(),
         "who": actor.who,
@@ -48,9 +49,14 @@ def record_act(
 
 
 def list_acts(connection: Connection, account_id: int | None, *, limit: int) -> list[dict[str, Any]]:
-    """Return the acts on an account, or on all, newest first."""
+    """Return the acts on an account, or all, newest first."""
     columns = (*(audit.c[name] for name in _SHOWN), account.c.name.label("account"))
-    statement = select(*columns).join_from(audit, account).order_by(audit.c.id.desc()).limit(limit)
+    statement = (
+        select(*columns)
+        .outerjoin_from(audit, account, account.c.id == audit.c.account_id)
+        .order_by(audit.c.id.desc())
+        .limit(limit)
+    )
     if account_id is not None:
         statement = statement.where(audit.c.account_id == account_id)
     return [dict(row) for row in connection.execute(statement).mappings()]
@@ -66,6 +72,8 @@ def _to_document(values: Mapping[str, object]) -> dict[str, object]:
 def _to_json(value: object) -> object:
     match value:
         case Decimal():
+            return str(value)
+        case UUID():
             return str(value)
         case datetime() | date():
             return value.isoformat()

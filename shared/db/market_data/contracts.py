@@ -92,6 +92,14 @@ def find_active(connection: Connection, root: str) -> Contract | None:
     return _contract(rows[0]) if len(rows) == 1 else None
 
 
+def list_of_root(connection: Connection, root: str) -> list[Contract]:
+    """Return the known contracts of a root, tracked or not."""
+    return [
+        _contract(row)
+        for row in connection.execute(select(*_COLUMNS).where(contract.c.root == root).order_by(contract.c.id))
+    ]
+
+
 def list_tracked(connection: Connection) -> list[Contract]:
     """Return the contracts we track."""
     return [

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Row, text
 
 from shared.clock import MarketClock
 from shared.db.accounts.accounts import AccountRow
+from shared.db.risk.account_books import usable_book_of
 from shared.domain.accounts.stage import Stage, parse_stage
 from shared.domain.market_data.calendar import assumed_calendar_of, trading_day_at, trading_day_begins, trading_week_of
 from shared.domain.market_data.contract import ROOTS, root_of_contract
@@ -19,9 +20,7 @@ from shared.domain.orders.order import Direction, Side, direction_of
 from shared.domain.orders.protection import ExternalOrder, mark_protection
 from shared.domain.risk.account_risk import AccountRisk, ClosedTrade, Holding, OpenEntry
 from shared.domain.risk.disk_space import FRESH_FOR, WARN_BELOW, DiskSpace, find_fullest
-from shared.domain.risk.rule_book import PRESETS, RuleBook, preset_for
-from shared.domain.risk.rule_changes import with_changes
-from shared.errors import RefusedError
+from shared.domain.risk.rule_book import PRESETS, RuleBook
 
 # Contract and signed quantity held -> the price at which it can be closed now; None without a fresh quote.
 ExitPrice = Callable[[str, int], Decimal | None]
@@ -126,54 +125,6 @@ class _Facts:
                         self.too_large_stop.append(row)
                 elif order.is_stop and row.price is not None:
                     self.stop.append(row)
-
-
-def book_of(account: AccountRow, *, max_quantity: int | None = None) -> RuleBook:
-    """Return the rules of an account: its preset, with a person's changes.
-
-    The preset is the one that a person chose, else that of first sight: it does not follow the balance; a payout that
-    was found counts as the rule `has_been_paid`. `max_quantity`,
-    the setting TICKWORK_MAX_QUANTITY, replaces that of the preset unless a person changed it. Raise RefusedError for
-    changes that do not apply, such as of a rule that another version had.
-    """
-    preset = next((PRESETS[name] for name in (account.preset, account.first_preset) if name in PRESETS), None)
-    if preset is None:
-        preset = preset_for(account.name, account.balance)
-    if max_quantity is not None:
-        preset = replace(preset, max_quantity=max_quantity)
-    if account.last_paid_on is not None and preset.stage is Stage.EXPRESS:
-        preset = replace(preset, has_been_paid=True)
-    return with_changes(preset, account.rule_changes)
-
-
-def usable_changes_of(account: AccountRow) -> dict[str, str]:
-    """Return the changes of an account that apply; shares, which must rise, may only apply after others."""
-    applied: dict[str, str] = {}
-    while left := [name for name in account.rule_changes if name not in applied]:
-        tried = ({**applied, name: account.rule_changes[name]} for name in left)
-        more = next((changes for changes in tried if _applies(account, changes)), None)
-        if more is None:
-            break
-        applied = more
-    return applied
-
-
-def usable_book_of(account: AccountRow, *, max_quantity: int | None = None) -> RuleBook:
-    """Return the rules as `book_of` does, with the changes that apply; `invalid_changes` says why the others do not."""
-    try:
-        return book_of(account, max_quantity=max_quantity)
-    except RefusedError as error:
-        problem = str(error)
-    book = book_of(replace(account, rule_changes=usable_changes_of(account)), max_quantity=max_quantity)
-    return replace(book, invalid_changes=problem)
-
-
-def _applies(account: AccountRow, changes: Mapping[str, str]) -> bool:
-    try:
-        book_of(replace(account, rule_changes=changes))
-    except RefusedError:
-        return False
-    return True
 
 
 def read(

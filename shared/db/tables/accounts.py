@@ -117,7 +117,8 @@ audit = Table(
     Column("who", Text, nullable=False),  # the user of the operating system
     Column("origin", Text, nullable=False),  # the program, and the computer
     Column("act", Text, nullable=False),
-    Column("account_id", BigInteger, ForeignKey("account.id"), nullable=False),
+    # None: of no account, as of an API token. No foreign key: it locks the account, and a cancel must not wait for it.
+    Column("account_id", BigInteger),
     Column("before", JSONB, nullable=False),
     Column("after", JSONB, nullable=False),
     Column("reason", Text),

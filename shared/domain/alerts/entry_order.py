@@ -5,27 +5,28 @@ from decimal import Decimal
 
 from shared.domain.alerts.fields import invalid_value, missing_field, parse_price, read_field
 from shared.domain.alerts.payload import Json, RefusedAlertError
-from shared.domain.orders.order import OrderType
+from shared.domain.orders.order import PRICE_FIELDS, OrderType
 
-_ORDER_TYPES = {"market": OrderType.MARKET, "limit": OrderType.LIMIT, "stop": OrderType.STOP}
-_PRICE_OF_TYPE = {OrderType.LIMIT: "limit_price", OrderType.STOP: "stop_price"}
+ORDER_TYPES = {"market": OrderType.MARKET, "limit": OrderType.LIMIT, "stop": OrderType.STOP}
+# A trailing entry cannot be sent.
+PRICE_OF_TYPE = {type_: PRICE_FIELDS[type_] for type_ in (OrderType.LIMIT, OrderType.STOP)}
 
 
 def parse_order_type(payload: Mapping[str, Json]) -> OrderType:
     """Return the type of the entry: `order_type`, or what `limit_price` or `stop_price` implies."""
     hint = 'expected "market", "limit" or "stop"'
     value = read_field(payload, "order_type", hint)
-    implied = [type_ for type_, field in _PRICE_OF_TYPE.items() if field in payload]
+    implied = [type_ for type_, field in PRICE_OF_TYPE.items() if field in payload]
     if value is None:
         if len(implied) > 1:
             raise RefusedAlertError(
                 "limit_price contradicts stop_price", field="limit_price", hint="send one of them, or an order_type"
             )
         return implied[0] if implied else OrderType.MARKET
-    type_ = _ORDER_TYPES.get(value.strip().lower()) if isinstance(value, str) else None
+    type_ = ORDER_TYPES.get(value.strip().lower()) if isinstance(value, str) else None
     if type_ is None:
         raise invalid_value("order_type", value, hint)
-    unused = [_PRICE_OF_TYPE[one] for one in implied if one is not type_]
+    unused = [PRICE_OF_TYPE[one] for one in implied if one is not type_]
     if unused:
         raise RefusedAlertError(
             f"{unused[0]} contradicts order_type {value!r}", field=unused[0], hint="leave out one of the two"
@@ -35,7 +36,7 @@ def parse_order_type(payload: Mapping[str, Json]) -> OrderType:
 
 def parse_entry_price(payload: Mapping[str, Json], type_: OrderType) -> Decimal | None:
     """Return the price of a limit or stop entry, None of a market one; raise RefusedAlertError without it."""
-    field = _PRICE_OF_TYPE.get(type_)
+    field = PRICE_OF_TYPE.get(type_)
     if field is None:
         return None
     price = parse_price(payload, field)

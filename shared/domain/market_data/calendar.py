@@ -13,9 +13,10 @@ CHICAGO = ZoneInfo("America/Chicago")
 _DAY = timedelta(days=1)
 _FRIDAY = 4
 _LONGEST_CLOSURE_DAYS = 10
+# Where one trading day ends and the next begins. Source: venue.md sections 8.4 and 9.
+DAY_BEGINS = time(17)
 # TopstepX: flat by 15:10, no new position after 15:08; if a market closes earlier, flat 15 minutes before its close.
 # Source: venue.md section 9.
-_DAY_BEGINS = time(17)
 _FLAT_BY = time(15, 10)
 _FLAT_BEFORE_EARLY_CLOSE = timedelta(minutes=15)
 _NO_ENTRY_BEFORE_FLAT = timedelta(minutes=2)
@@ -41,6 +42,10 @@ class Session:
         """The instant from which the firm takes no new position."""
         return self.flat_by - _NO_ENTRY_BEFORE_FLAT
 
+    def takes_entries_at(self, market_at: datetime) -> bool:
+        """Whether the firm takes new positions at an instant of the session, apart from its pauses."""
+        return self.opens <= market_at < self.last_entry
+
 
 @dataclass(frozen=True, slots=True)
 class _Hours:
@@ -52,7 +57,7 @@ class _Hours:
     pause: tuple[time, time] | None = None
 
 
-_GLOBEX = _Hours(time(17), time(16))
+_GLOBEX = _Hours(DAY_BEGINS, time(16))
 # Source: venue.md section 8.4.
 _HOURS = {
     "equity": _GLOBEX,
@@ -160,7 +165,7 @@ def trading_day_at(at: datetime) -> date:
     A holiday is a trading day too. Source: venue.md section 9.
     """
     local = at.astimezone(CHICAGO)
-    day = local.date() + _DAY if local.time() >= _DAY_BEGINS else local.date()
+    day = local.date() + _DAY if local.time() >= DAY_BEGINS else local.date()
     return day + _DAY * max(0, 7 - day.weekday()) if day.weekday() > _FRIDAY else day
 
 

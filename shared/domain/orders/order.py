@@ -53,6 +53,10 @@ class OrderType(StrEnum):
     UNKNOWN = "UNKNOWN"
 
 
+# The field with the price of an order; an order of another type has none of these.
+PRICE_FIELDS = {OrderType.LIMIT: "limit_price", OrderType.STOP: "stop_price", OrderType.TRAILING_STOP: "trail_price"}
+
+
 class OrderState(StrEnum):
     """The state of an order. Only the venue resolves IN_DOUBT: by a search for its tag, or by an execution report."""
 

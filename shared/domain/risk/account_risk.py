@@ -6,14 +6,13 @@ from datetime import UTC, datetime, time, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
 
 from shared.domain.accounts.stage import Stage
-from shared.domain.market_data.calendar import CHICAGO
+from shared.domain.market_data.calendar import CHICAGO, DAY_BEGINS
 from shared.domain.market_data.contract import ROOTS
 from shared.domain.orders.order import Direction, Side
 from shared.domain.risk.disk_space import DiskSpace
 from shared.domain.risk.rule_book import RuleBook
 
 _CENT = Decimal("0.01")
-_DAY_ENDS = time(17)  # Chicago. Source: venue.md sections 8.4 and 9.
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,7 +230,7 @@ def start_next_day(risk: AccountRisk, reported: Decimal, *, ended_day_count: int
 
 def next_day_end(after: datetime) -> datetime:
     """Return the first end of a trading day, 17:00 in Chicago, after an instant."""
-    return next_chicago_time(_DAY_ENDS, after)
+    return next_chicago_time(DAY_BEGINS, after)
 
 
 def next_chicago_time(clock: time, after: datetime) -> datetime:

@@ -42,8 +42,8 @@ def limit_findings(risk: AccountRisk, book: RuleBook, market_now: datetime) -> I
         yield Finding(
             "rules",
             RuleAction.BLOCK,
-            f"a rule that you set does not apply, so nothing is entered: {book.invalid_changes}; remove it with "
-            "`tickwork accounts rules ACCOUNT NAME=preset`, or every change with --reset",
+            f"a rule that you set does not apply, so nothing is entered: {book.invalid_changes}; "
+            "`tickwork accounts rules ACCOUNT` shows the rules and what to do",
         )
     yield from _missing_facts(risk)
     if risk.is_breached:
@@ -192,7 +192,7 @@ def _clock_findings(risk: AccountRisk, market_now: datetime, session: Session | 
             f"everything must be flat by {chicago_time(session.flat_by)}",
             next_day_end(market_now),
         )
-    elif market_now >= session.last_entry:
+    elif not session.takes_entries_at(market_now):
         yield Finding(
             "last_entry",
             RuleAction.BLOCK,

@@ -147,7 +147,7 @@ def time_findings(
             f"the market of {contract.id} is closed at {chicago_time(market_now)}, or its session is not known",
             _next_opening(calendar, market_now),
         )
-    elif market_now >= session.last_entry:
+    elif not session.takes_entries_at(market_now):
         yield _forbid(
             "last_entry",
             f"no new position in {contract.id} from {chicago_time(session.last_entry)} on, "

@@ -8,11 +8,10 @@ from shared.domain.accounts.stage import EXPECTED_NAMES, Stage, parse_stage
 from shared.domain.market_data.bar import to_ticks
 from shared.domain.market_data.calendar import Calendar
 from shared.domain.market_data.contract import Contract
-from shared.domain.orders.order import MAX_TICKS, MIN_TICKS, OrderType, Side
+from shared.domain.orders.order import MAX_TICKS, MIN_TICKS, PRICE_FIELDS, OrderType, Side
 from shared.errors import MarketClosedError, OutsideCalendarError, PostponedError, RiskLimitError
 
 _RETRY_AFTER = timedelta(seconds=0.5)
-_PRICES = {OrderType.LIMIT: "limit_price", OrderType.STOP: "stop_price", OrderType.TRAILING_STOP: "trail_price"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +68,7 @@ class Bracket:
 def check_session(calendar: Calendar, contract: Contract, market_now: datetime, *, speed: int) -> None:
     """Raise MarketClosedError with the next opening, unless the firm takes new positions in `contract` now."""
     session = calendar.session_at(market_now)
-    if session and calendar.is_open(market_now) and market_now < session.last_entry:
+    if session and calendar.is_open(market_now) and session.takes_entries_at(market_now):
         return
     pauses = session.pauses if session else ()
     pause_ends = next((pause.end for pause in pauses if pause.start <= market_now < pause.end), None)
@@ -147,8 +146,8 @@ def _check_account(facts: EntryFacts) -> None:
 
 def _check_own_price(entry: EntryTerms, contract: Contract) -> Decimal | None:
     """Return the entry's own price, None for a market order; raise RiskLimitError if it is invalid."""
-    name = _PRICES.get(entry.type)
-    for other in _PRICES.values():
+    name = PRICE_FIELDS.get(entry.type)
+    for other in PRICE_FIELDS.values():
         price = getattr(entry, other)
         if (price is not None) is (other != name):
             fault = "needs a" if price is None else "must have no"

@@ -10,7 +10,6 @@ _NOT_PLACED = {1, 2, 3, 4, 5, 8, 9, 10}
 _NOT_MODIFIED = {1, 2, 3, 6, 7}
 _NOT_CANCELLED = {1, 2, 3, 6}
 _NOT_CLOSED = {1, 2, 3, 4, 5, 8}
-_NOT_CLOSED_IN_PART = {1, 2, 3, 4, 5, 6, 9}
 
 
 class Mutations:
@@ -48,8 +47,3 @@ class Mutations:
         """Close the whole position with a market order; legs of its bracket may stay working."""
         body = {"accountId": account_id, "contractId": contract_id}
         self._requester.mutate("/api/Position/closeContract", body, _NOT_CLOSED)
-
-    def close_part(self, account_id: int, contract_id: str, quantity: int) -> None:
-        """Close `quantity` contracts of the position with a market order; its legs keep their size."""
-        body = {"accountId": account_id, "contractId": contract_id, "size": quantity}
-        self._requester.mutate("/api/Position/partialCloseContract", body, _NOT_CLOSED_IN_PART)

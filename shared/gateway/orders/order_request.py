@@ -7,20 +7,13 @@ from typing import Any
 
 from shared.domain.market_data.bar import to_ticks
 from shared.domain.market_data.contract import Contract
-from shared.domain.orders.order import OrderType, Side
+from shared.domain.orders.order import PRICE_FIELDS, OrderType, Side
 from shared.errors import RefusedError
 from shared.gateway import wire
 
 # The tags of a bracket's legs are three characters longer. Source: venue.md section 5.6.
 LONGEST_TAG = 60
-_PRICES = {
-    OrderType.MARKET: None,
-    OrderType.LIMIT: "limit_price",
-    OrderType.STOP: "stop_price",
-    OrderType.TRAILING_STOP: "trail_price",
-    OrderType.JOIN_BID: None,
-    OrderType.JOIN_ASK: None,
-}
+_PLACEABLE = tuple(type_ for type_ in OrderType if type_ is not OrderType.UNKNOWN)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,12 +40,12 @@ class OrderRequest:
     def __post_init__(self) -> None:
         if not 1 <= len(self.tag) <= LONGEST_TAG or not self.tag.isprintable():
             raise RefusedError(f"invalid tag {self.tag!r}: expected 1 to {LONGEST_TAG} printable characters")
-        if self.type not in _PRICES:
-            raise RefusedError(f"order {self.tag}: invalid type '{self.type}': expected {', '.join(_PRICES)}")
+        if self.type not in _PLACEABLE:
+            raise RefusedError(f"order {self.tag}: invalid type '{self.type}': expected {', '.join(_PLACEABLE)}")
         _require_positive(f"order {self.tag}", "quantity", self.quantity, "contracts")
-        for field in ("limit_price", "stop_price", "trail_price"):
+        for field in PRICE_FIELDS.values():
             price = getattr(self, field)
-            if (price is None) is (field == _PRICES[self.type]):
+            if (price is None) is (field == PRICE_FIELDS.get(self.type)):
                 requirement = "needs" if price is None else "must have no"
                 raise RefusedError(f"order {self.tag}: a {self.type} order {requirement} {field}")
             _require_aligned(f"order {self.tag}", field, price, self.contract)
@@ -97,7 +90,7 @@ class OrderChange:
     def __post_init__(self) -> None:
         if self.quantity is not None:
             _require_positive(f"order {self.order_id}", "quantity", self.quantity, "contracts")
-        for field in ("limit_price", "stop_price", "trail_price"):
+        for field in PRICE_FIELDS.values():
             _require_aligned(f"order {self.order_id}", field, getattr(self, field), self.contract)
         if {self.quantity, self.limit_price, self.stop_price, self.trail_price} == {None}:
             raise RefusedError(f"order {self.order_id}: no change given: expected a quantity or a price")

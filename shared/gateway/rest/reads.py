@@ -78,12 +78,6 @@ class Reads:
         found = self._requester.read(path, {"contractId": contract_id}, absent=_NOT_FOUND).get("contract")
         return translate_row(path, _parse_known_contract, found) if found else None
 
-    def search_contracts(self, text: str) -> list[Contract]:
-        """Return at most 20 active contracts; the venue's search is fuzzy, so do not simply use the first."""
-        body = {"searchText": text, "live": False}
-        found = self._requester.read_list("/api/Contract/search", body, "contracts", _parse_known_contract)
-        return [contract for contract in found if contract is not None]
-
     def bars(self, contract: Contract, wanted: Span, unit: BarUnit = BarUnit.MINUTE, unit_count: int = 1) -> list[Bar]:
         """Return the bars of `unit_count` units each that start in `wanted` and have closed by its end, oldest first.
 
@@ -122,10 +116,6 @@ class Reads:
             found |= {order.id: order for order in page}
             if len(page) < _PAGE or len(found) == known:
                 return list(found.values())
-
-    def orders_open(self, account_id: int) -> list[VenueOrder]:
-        """Return the orders resting in the market, without suspended and pending ones."""
-        return self._requester.read_list("/api/Order/searchOpen", {"accountId": account_id}, "orders", wire.parse_order)
 
     def order(self, account_id: int, order_id: int) -> VenueOrder | None:
         """Return the order with the venue's id, or None if the account has none."""

@@ -11,7 +11,7 @@ from shared.clock import MarketClock, machine_now
 from shared.db.accounts import account_reports, accounts, balance_moves
 from shared.db.accounts.accounts import AccountRow
 from shared.db.risk import risk_snapshots
-from shared.db.risk.risk_snapshots import book_of
+from shared.db.risk.account_books import book_of
 from shared.domain.risk.account_risk import loss_limit_level
 from shared.gateway.wire import VenueFill
 from shared.ledger.jobs.accounts import CheckBalance, SnapshotAccounts

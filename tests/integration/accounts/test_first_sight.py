@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 
 from shared.db.accounts import account_reports, accounts
 from shared.db.accounts.accounts import AccountRow
-from shared.db.risk.risk_snapshots import book_of
+from shared.db.risk.account_books import book_of
 from shared.ledger.jobs.accounts import SnapshotAccounts
 from tests.fixtures.worker_env import WorkerEnv
 from tests.integration.accounts.reports import DAY, MONDAY, report_balance

@@ -11,8 +11,8 @@ from shared.clock import machine_now
 from shared.domain.orders.order import Direction
 from shared.hot.feed_lease import ACQUIRE_EVERY
 from shared.hot.positions import read_positions
-from shared.hot.quotes import read_quote
 from tests.fixtures.feeds import Feeds
+from tests.fixtures.hot_values import read_quote
 from tests.fixtures.ledger_env import without_database
 from tests.fixtures.processes import until
 from tests.fixtures.venue import MNQ

@@ -5,8 +5,9 @@ from decimal import Decimal
 import pytest
 
 from shared.domain.market_data.bar import MINUTE
-from shared.hot.forming_bars import FormingBar, read_ended_bar
+from shared.hot.forming_bars import FormingBar
 from tests.fixtures.feeds import Feeds
+from tests.fixtures.hot_values import read_ended_bar
 from tests.fixtures.processes import until
 from tests.fixtures.venue import MNQ, RunningVenue, StartVenue
 

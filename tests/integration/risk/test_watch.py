@@ -5,7 +5,7 @@ from threading import Thread
 import psycopg
 
 from shared.db.accounts import accounts
-from shared.db.risk.risk_snapshots import usable_book_of
+from shared.db.risk.account_books import usable_book_of
 from shared.ledger.jobs.risk import WatchAccounts
 from tests.fixtures.processes import until
 from tests.fixtures.venue import MNQ

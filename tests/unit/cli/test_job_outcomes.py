@@ -2,6 +2,8 @@
 
 from uuid import UUID
 
+import pytest
+
 from cli.client.job_client import JobOutcomes
 from shared.ids import new_id
 from shared.ledger.progress import JobProgress
@@ -32,3 +34,11 @@ def test_a_job_that_only_looks_after_another_is_not_to_be_cancelled() -> None:
 
     assert line.startswith("orders.poll_fills is queued; the workers continue with it: ")
     assert line.endswith(f"`tickwork jobs show {asked_for.id}` shows the outcome")
+
+
+@pytest.mark.parametrize(("error", "is_problem"), [("done by job 7", False), ("cancelled by hand", True)])
+def test_a_job_whose_work_another_has_done_is_no_problem(error: str, is_problem: bool) -> None:  # noqa: FBT001
+    asked_for = job("orders.reduce_position", "succeeded")
+    outcomes = JobOutcomes([asked_for.id], [asked_for, job("orders.guard_position", "cancelled", error)])
+
+    assert is_problem is (outcomes.describe_problem() is not None)

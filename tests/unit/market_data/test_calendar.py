@@ -81,6 +81,22 @@ def test_positions_must_be_flat_by_15_10_and_earlier_on_an_early_close() -> None
     assert chicago("2026-11-24T15:08") == regular.last_entry
 
 
+@pytest.mark.parametrize(
+    ("at", "expected"),
+    [
+        ("2026-11-23T16:59", False),
+        ("2026-11-23T17:00", True),
+        ("2026-11-24T15:07:59", True),
+        ("2026-11-24T15:08", False),
+    ],
+)
+def test_entries_are_taken_from_the_open_until_two_minutes_before_flat(at: str, expected: bool) -> None:  # noqa: FBT001
+    session = calendar_of("equity").session_on(date(2026, 11, 24))
+
+    assert session is not None
+    assert expected is session.takes_entries_at(chicago(at))
+
+
 @given(instants, st.sampled_from(GROUPS))
 def test_every_instant_lies_in_a_session_or_before_the_next_one(at: datetime, group: str) -> None:
     calendar = calendar_of(group)

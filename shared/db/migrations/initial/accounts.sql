@@ -91,12 +91,11 @@ CREATE TABLE audit (
     who text NOT NULL,
     origin text NOT NULL,
     act text NOT NULL,
-    account_id bigint NOT NULL,
+    account_id bigint,
     before jsonb NOT NULL,
     after jsonb NOT NULL,
     reason text,
-    CONSTRAINT pk_audit PRIMARY KEY (id),
-    CONSTRAINT fk_audit_account_id FOREIGN KEY (account_id) REFERENCES account (id)
+    CONSTRAINT pk_audit PRIMARY KEY (id)
 );
 
 CREATE INDEX ix_audit_account_id_id ON audit (account_id, id);

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from shared.domain.alerts.dialects.action_words import ENTRIES, EXITS
 from shared.domain.alerts.dialects.dialect import Dialect
 from shared.domain.alerts.dialects.vocabulary import Vocabulary, drop_unset, is_exit, is_set, set_position
+from shared.domain.alerts.entry_order import ORDER_TYPES, PRICE_OF_TYPE
 from shared.domain.alerts.field_names import plain_name
 from shared.domain.alerts.fields import invalid_value
 from shared.domain.alerts.payload import Json, RefusedAlertError, quote_value
@@ -55,7 +56,6 @@ WORDS = Vocabulary(
 _ORDER_TYPES = {
     "mkt": "market", "market": "market", "lmt": "limit", "limit": "limit", "stp": "stop", "stop": "stop",
 }  # fmt: skip
-_PRICE_OF_TYPE = {"limit": "limit_price", "stop": "stop_price"}
 _ZERO_FOR_NONE = ("quantity", "take_profit", "stop_loss", "order_type")
 _LESS_OF_ACCOUNT = ("", "1", "1.0")  # a multiplier that changes nothing
 
@@ -107,13 +107,14 @@ def _set_order(payload: dict[str, Json]) -> None:
     if ours is None:
         raise invalid_value("order_type", kind, "expected MKT, LMT or STP")
     payload["order_type"] = ours
-    if ours in _PRICE_OF_TYPE:
+    price_field = PRICE_OF_TYPE.get(ORDER_TYPES[ours])
+    if price_field is not None:
         if is_set(payload.get("gtd_in_second")):
             hint = "leave it out, and send an exit to cancel the order"
             raise invalid_value("gtd_in_second", payload["gtd_in_second"], hint)
         drop_unset(payload, ["price"])
         if "price" in payload:
-            payload[_PRICE_OF_TYPE[ours]] = payload.pop("price")
+            payload[price_field] = payload.pop("price")
 
 
 def _apply_reversal(payload: dict[str, Json]) -> None:

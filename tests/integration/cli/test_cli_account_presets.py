@@ -1,0 +1,65 @@
+"""Accounts of a size that nothing tells, and those with a preset that this version does not have."""
+
+import pytest
+
+from cli.local.home.folder import Home
+from cli.local.home.lock import Lock
+from cli.local.home.state import write_state
+from tests.fixtures.operator import RunCommand
+from tests.fixtures.worker_env import WorkerEnv
+
+NO_PRESET = "unknown preset 'practice-50k-2024' of account 20001, which another version had"
+
+
+def check_sizes(operator: RunCommand, worker_env: WorkerEnv) -> dict[str, str]:
+    """Return the check of `tickwork doctor`, which sees a running stack."""
+    home = Home(worker_env.settings.home)
+    lock = Lock(home.root)
+    lock.acquire()
+    environment = {"DATABASE_URL": worker_env.settings.database_url, "REDIS_URL": worker_env.settings.redis_url}
+    write_state(home, {"pid": 1, "programs": [], "urls": {}, "environment": environment})
+    try:
+        checks: list[dict[str, str]] = operator("doctor", "--json").json["checks"]
+    finally:
+        lock.close()
+    return next(one for one in checks if one["name"] == "account sizes")
+
+
+@pytest.mark.parametrize(
+    ("name", "used", "right"),
+    [("EXPRESS-V2-1", "express-50k", "express-150k"), ("EXPRESS-V2-DLL-1", "express-50k-dll", "express-150k-dll")],
+)
+def test_doctor_and_risk_say_that_the_size_of_an_express_account_is_a_guess_until_a_person_names_it(
+    operator: RunCommand, worker_env: WorkerEnv, name: str, used: str, right: str
+) -> None:
+    assert "fine" == check_sizes(operator, worker_env)["state"]
+    worker_env.execute(f"UPDATE account SET name = '{name}', balance = 0, first_preset = '{used}'")
+    found = check_sizes(operator, worker_env)
+
+    assert "warning" == found["state"]
+    for words in (found["detail"], operator("risk").words):
+        assert f"its size is not in its name, so the rules of {used} apply" in words
+        assert f"`tickwork accounts rules 20001 --preset {right}`" in words
+    assert 0 == operator("accounts", "rules", "20001", "--preset", right, "--yes").status
+    assert "fine" == check_sizes(operator, worker_env)["state"]
+    assert None is operator("risk", "--json").json["accounts"][0]["assumed_size"]
+
+
+@pytest.mark.parametrize("column", ["preset", "first_preset"])
+def test_a_preset_that_another_version_had_blocks_entries_until_a_person_chooses_one(
+    operator: RunCommand, worker_env: WorkerEnv, column: str
+) -> None:
+    worker_env.execute(
+        f"""UPDATE account SET {column} = 'practice-50k-2024', rule_changes = '{{"daily_loss_limit": "9"}}'"""
+    )
+    denied = worker_env.entry_alert()
+    worker_env.run_due_jobs()
+    shown = operator("accounts", "rules", "20001", "--json").json
+
+    assert NO_PRESET in (worker_env.job(denied)[2] or "")
+    assert NO_PRESET in operator("risk").words
+    assert NO_PRESET in shown["invalid_changes"]
+    assert "9" in {row["value"] for row in shown["rules"] if row["rule"] == "daily_loss_limit"}, "it still holds"
+    assert "--preset NAME" in operator("accounts", "rules", "20001", "max_trades_per_day=4").error
+    assert 0 == operator("accounts", "rules", "20001", "--preset", "practice-50k", "--yes").status
+    assert "NO ENTRY" not in operator("risk").words
