@@ -78,14 +78,15 @@ def _add_vanished(ctx: Context, view: VenueView) -> VenueView:
     return replace(view, orders=[*view.orders, *(order for order in found if order is not None)])
 
 
-def fetch_positions(ctx: Context, account_id: int) -> list[VenuePosition]:
+def fetch_positions(ctx: Context, account_id: int, *, is_exit: bool = False) -> list[VenuePosition]:
     """Return the positions at the venue, for an exit; raise PostponedError while it does not say them.
 
-    An exit does not wait for longer the longer the venue is away, and no refusal ends it: it may come from a proxy.
+    With `is_exit` the exit follows at once, and the read counts with it. An exit does not wait for longer the longer
+    the venue is away, and no refusal ends it: it may come from a proxy.
     """
     wait = RETRY_WHEN_REFUSED
     try:
-        return ctx.gateway.positions(account_id)
+        return ctx.gateway.positions(account_id, is_exit=is_exit)
     except RateLimitedError as error:
         problem: Exception = error
         wait = error.retry_after
