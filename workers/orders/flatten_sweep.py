@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
 
-from shared.clock import machine_now, monotonic
+from shared.clock import monotonic
 from shared.db.engine import limit_lock_wait, suppress_lock_timeout
 from shared.db.orders import changes, contract_closes, orders, positions
 from shared.db.orders.contract_closes import ENDS_WITHIN
@@ -17,7 +17,7 @@ from shared.errors import AmbiguousOutcomeError, HaltError, RefusedError, Retrya
 from shared.gateway.wire import VenueOrder, VenuePosition
 from workers.context import Context
 from workers.orders import venue_state
-from workers.orders.change_order import RESEND_AFTER, send_change
+from workers.orders.change_order import find_resend_wait, send_change
 from workers.orders.open_orders import Held, OpenOrder, is_exit_on_its_way, list_by_rows, list_by_venue
 from workers.orders.submit import require_lease
 
@@ -228,7 +228,7 @@ def _record_and_cancel(ctx: Context, request: FlattenRequestRow, row: OrderRow) 
             reason=f"flattened: {request.reason}",
             correlation_id=row.correlation_id,
         )
-    is_due = change.submitted_at is None or machine_now() - change.submitted_at > RESEND_AFTER
+    is_due = not find_resend_wait(change)
     if is_due:
         send_change(ctx, change, row)
     return is_due
