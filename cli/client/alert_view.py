@@ -71,7 +71,7 @@ def read_outcomes(connection: Connection, records: Sequence[AlertRecord]) -> lis
         AlertOutcome(
             one,
             signals.get(one.id, []),
-            [row for row in orders.get(one.correlation_id, []) if row["role"] in _TRADES],
+            list(filter(_is_trade, orders.get(one.correlation_id, []))),
             flattens.get(one.correlation_id, []),
         )
         for one in records
@@ -138,6 +138,11 @@ def read_accounts(connection: Connection, outcome: AlertOutcome) -> list[dict[st
     ]
 
 
+def _is_trade(order: dict[str, Any]) -> bool:
+    """Whether the alert placed the order by itself: neither a leg nor the close of a flatten, which has no tag."""
+    return order["role"] in _TRADES and order["client_order_id"] is not None
+
+
 def _handles(job: dict[str, Any], record: AlertRecord) -> bool:
     return job["id"] == record.job_id or {"alert_id", "account_id"}.issubset(job["arguments"])
 
@@ -154,7 +159,7 @@ def _build_timeline(
     flatten_requests: Sequence[dict[str, Any]],
 ) -> list[dict[str, Any]]:
     """Return the steps of an alert that have happened, in machine time, with the milliseconds between them."""
-    trades = {row["id"] for row in orders if row["role"] in _TRADES}
+    trades = {row["id"] for row in orders if _is_trade(row)}
     filled = [row for row in fills if row["order_id"] in trades]
     closed = [row for row in fills if row["order_id"] not in trades] if flatten_requests else []
     steps: list[tuple[str, datetime | None]] = [

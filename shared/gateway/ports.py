@@ -49,9 +49,10 @@ class TokenStore(Protocol):
 class Limiter(Protocol):
     """Counts requests, to stay below the venue's limits."""
 
-    def count_request(self, budget: Budget, queue: Queue, *, is_mutation: bool = False) -> AbstractContextManager[None]:
+    def count_request(self, budget: Budget, queue: Queue, *, is_exit: bool = False) -> AbstractContextManager[None]:
         """Count the request made inside the block, from its start to its end.
 
+        `is_exit` marks one that an exit needs; critical jobs keep a part of the budget for these.
         Raise RateLimitedError, with the time until the next try, if jobs of `queue` may make none now; never wait.
         """
 

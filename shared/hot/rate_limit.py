@@ -23,41 +23,47 @@ from shared.ids import new_id
 class Window:
     """At most `most` requests in any `span`; lower queues stop earlier, which reserves the rest for higher ones.
 
-    `trading` limits the queues high and normal, `bulk` low and background; critical may use all. `local` and
-    `local_critical` limit one process that cannot reach Redis.
+    `trading` limits the queues high and normal, `bulk` low and background, `critical` what critical jobs read and
+    modify; only their exits may use all. `local`, `local_critical` and, for exits, `local_most` limit one process that
+    cannot reach Redis.
     """
 
     most: int
     span: timedelta
+    critical: int
     trading: int
     bulk: int
     local: int
     local_critical: int
+    local_most: int
 
-    def share_of(self, queue: Queue) -> int:
+    def share_of(self, queue: Queue, *, is_exit: bool = False) -> int:
         """Return the number of requests in the window at which a job of `queue` may add no more."""
         match queue:
             case Queue.CRITICAL:
-                return self.most
+                return self.most if is_exit else self.critical
             case Queue.HIGH | Queue.NORMAL:
                 return self.trading
             case _:
                 return self.bulk
 
-    def local_share_of(self, queue: Queue) -> int:
+    def local_share_of(self, queue: Queue, *, is_exit: bool = False) -> int:
         """Return the same limit for a process that can count only its own requests."""
-        return self.local_critical if queue is Queue.CRITICAL else self.local
+        if queue is not Queue.CRITICAL:
+            return self.local
+        return self.local_most if is_exit else self.local_critical
 
 
+_HALF_MINUTE, _MINUTE = timedelta(seconds=30), timedelta(minutes=1)
 # A tenth below the documented limits, 50 and 200. Source: venue.md section 4. Local: the 16 slots of the fleets that
 # are not critical, and the feed, share 140 and 45. A critical slot may use all that is reserved for the four of them:
 # without Redis no wake-up arrives: a worker finishes the jobs it holds, `worker-direct` runs critical ones one by one.
 WINDOWS: Mapping[str, Window] = {
-    "bars": Window(45, timedelta(seconds=30), trading=45, bulk=30, local=2, local_critical=8),
-    "other": Window(180, timedelta(seconds=60), trading=140, bulk=120, local=8, local_critical=40),
+    "bars": Window(45, _HALF_MINUTE, critical=45, trading=45, bulk=30, local=2, local_critical=8, local_most=8),
+    "other": Window(180, _MINUTE, critical=160, trading=140, bulk=120, local=8, local_critical=30, local_most=40),
 }
 # An older copy of the venue's page documents 30 in 30 s: used if configured, and for an hour after a 429 to bars.
-SLOW_BARS = Window(27, timedelta(seconds=30), trading=27, bulk=18, local=1, local_critical=5)
+SLOW_BARS = Window(27, _HALF_MINUTE, critical=27, trading=27, bulk=18, local=1, local_critical=5, local_most=5)
 _DOCUMENTED_OF_SLOW = 30
 _SLOW_FOR = timedelta(hours=1)
 
@@ -67,9 +73,9 @@ _LONGEST_REQUEST = timedelta(seconds=8)
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 1.0, 30.0
 _MEMORY_OF_REFUSALS = timedelta(minutes=2)
 # What critical jobs may still send while a 429 keeps the window closed, which may be for minutes: an exit must try. It
-# is half of the documented rate. Reads leave half of it to mutations, so that a close or a cancel passes however many
-# accounts are read.
-CLOSED_RESERVE, CLOSED_RESERVE_OF_READS, CLOSED_RESERVE_SPAN = 8, 4, timedelta(seconds=5)
+# is half of the documented rate. Reads and modifications leave half of it to exits, so that a close or a cancel passes
+# however many accounts are read.
+CLOSED_RESERVE, CLOSED_RESERVE_OF_OTHERS, CLOSED_RESERVE_SPAN = 8, 4, timedelta(seconds=5)
 
 # Redis' own clock, so that all processes agree on the time of a request. KEYS: requests, closed, slow, reserve.
 # ARGV: limit, limit when slow, window and longest request in microseconds, the request's id, the requests that may pass
@@ -146,13 +152,13 @@ class RedisLimiter:
         self._random = Random()  # noqa: S311  # spreads retries; guards no secret
 
     @contextmanager
-    def count_request(self, budget: str, queue: Queue, *, is_mutation: bool = False) -> Iterator[None]:
+    def count_request(self, budget: str, queue: Queue, *, is_exit: bool = False) -> Iterator[None]:
         """Count the request made inside the block; without budget raise RateLimitedError, with the time to wait."""
         request = new_id().hex
         try:
-            wait = self._count_in_redis(budget, queue, request, _reserve_of(queue, is_mutation=is_mutation))
+            wait = self._count_in_redis(budget, queue, request, is_exit=is_exit)
         except RedisUnavailableError:
-            wait = self._local.wait(budget, queue, _reserve_of(queue, is_mutation=is_mutation))
+            wait = self._local.wait(budget, queue, is_exit=is_exit)
         if wait > timedelta(0):
             raise RateLimitedError(
                 f"the budget of {budget} requests is spent for {queue} jobs, and nothing was sent", wait
@@ -167,7 +173,7 @@ class RedisLimiter:
     def record_refusal(self, budget: str, retry_after: timedelta | None) -> timedelta:
         """Close the window for all processes, for `retry_after` or 1, 2, 4 ... 30 s plus jitter; return the pause.
 
-        Critical jobs may send CLOSED_RESERVE requests in CLOSED_RESERVE_SPAN all the same, half of them reads.
+        Critical jobs may send CLOSED_RESERVE requests in CLOSED_RESERVE_SPAN all the same, half of them no exits.
         """
         retry_after_ms = -1 if retry_after is None else _milliseconds(retry_after)
         pause = timedelta(seconds=_FIRST_PAUSE_S) if retry_after is None else retry_after
@@ -186,18 +192,18 @@ class RedisLimiter:
         self._local.close(budget, pause)
         return pause
 
-    def _count_in_redis(self, budget: str, queue: Queue, request: str, reserve: int) -> timedelta:
-        window = self._windows[budget]
-        slow = min(window.share_of(queue), SLOW_BARS.share_of(queue))
-        span, under_way = _microseconds(window.span + _MARGIN), _microseconds(_LONGEST_REQUEST)
+    def _count_in_redis(self, budget: str, queue: Queue, request: str, *, is_exit: bool) -> timedelta:
+        share = self._windows[budget].share_of(queue, is_exit=is_exit)
+        slow = min(share, SLOW_BARS.share_of(queue, is_exit=is_exit))
+        span, under_way = _microseconds(self._windows[budget].span + _MARGIN), _microseconds(_LONGEST_REQUEST)
         keys = [self._key(budget, suffix) for suffix in ("made", "closed", "slow", "reserve")]
         arguments = (
-            window.share_of(queue),
+            share,
             slow,
             span,
             under_way,
             request,
-            reserve,
+            _reserve_of(queue, is_exit=is_exit),
             _milliseconds(CLOSED_RESERVE_SPAN),
         )
         with self._breaker.guard():
@@ -225,15 +231,12 @@ class _LocalLimiter:
     def close(self, budget: str, pause: timedelta) -> None:
         self._closed[budget] = (monotonic(), monotonic() + pause.total_seconds())
 
-    def wait(self, budget: str, queue: Queue, reserve: int) -> timedelta:
-        """Return the time a job of `queue` must wait before its next request; zero if it may send one now.
-
-        `reserve` is how many requests may pass in CLOSED_RESERVE_SPAN while the window is closed.
-        """
-        now, window = monotonic(), self._windows[budget]
+    def wait(self, budget: str, queue: Queue, *, is_exit: bool) -> timedelta:
+        """Return the time a job of `queue` must wait before its next request; zero if it may send one now."""
+        now, window, reserve = monotonic(), self._windows[budget], _reserve_of(queue, is_exit=is_exit)
         with self._lock:
             self._forget(budget)
-            made, most = self._made[budget], window.local_share_of(queue)
+            made, most = self._made[budget], window.local_share_of(queue, is_exit=is_exit)
             leaves_at = made[len(made) - most] + _retention_s(window) if len(made) >= most else now
             closed_at, closed_until = self._closed.get(budget, (now, now))
             span_s = CLOSED_RESERVE_SPAN.total_seconds()
@@ -252,7 +255,7 @@ class NoLimiter:
     """Allows every request, for benchmarks against a simulator that has no limits either."""
 
     @contextmanager
-    def count_request(self, _budget: str, _queue: Queue, *, is_mutation: bool = False) -> Iterator[None]:  # noqa: ARG002  # as Limiter
+    def count_request(self, _budget: str, _queue: Queue, *, is_exit: bool = False) -> Iterator[None]:  # noqa: ARG002  # as Limiter
         """Do nothing."""
         yield
 
@@ -261,11 +264,11 @@ class NoLimiter:
         return timedelta(seconds=_FIRST_PAUSE_S) if retry_after is None else retry_after
 
 
-def _reserve_of(queue: Queue, *, is_mutation: bool) -> int:
+def _reserve_of(queue: Queue, *, is_exit: bool) -> int:
     """Return how many requests may pass in CLOSED_RESERVE_SPAN while a 429 keeps the window closed."""
     if queue is not Queue.CRITICAL:
         return 0
-    return CLOSED_RESERVE if is_mutation else CLOSED_RESERVE_OF_READS
+    return CLOSED_RESERVE if is_exit else CLOSED_RESERVE_OF_OTHERS
 
 
 def _retention_s(window: Window) -> float:

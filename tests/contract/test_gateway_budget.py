@@ -119,7 +119,7 @@ class ClosedOnceLimiter(NoLimiter):
     is_closed = True
 
     @contextmanager
-    def count_request(self, _budget: str, _queue: Queue, *, is_mutation: bool = False) -> Iterator[None]:  # noqa: ARG002  # as Limiter
+    def count_request(self, _budget: str, _queue: Queue, *, is_exit: bool = False) -> Iterator[None]:  # noqa: ARG002  # as Limiter
         was_closed, self.is_closed = self.is_closed, False
         if was_closed:
             raise RateLimitedError("no request is left", self.short_wait)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import NoReturn
 
+from shared.clock import machine_now
 from shared.db.alerts import precedence
 from shared.db.orders import changes, flatten_requests
 from shared.db.orders.orders import OrderRow
@@ -12,6 +13,7 @@ from shared.domain.alerts.alert import Alert
 from shared.domain.counting import count_of
 from shared.domain.market_data.contract import Contract
 from shared.domain.orders.order import ChangeKind, Direction, Origin, Side
+from shared.domain.orders.poll_pace import poll_pause
 from shared.domain.orders.position import show_position
 from shared.errors import PostponedError, RefusedError, RiskLimitError
 from shared.ledger.jobs.orders import ReducePosition
@@ -188,7 +190,10 @@ def _exit_part(
             close_first(ctx, others, account_alert.account_id)
         if surplus := state.surplus_entries(part_of, target_position):
             cancel_first(ctx, surplus, account_alert.account_id)
-            raise PostponedError(f"cancelling entries in {part_of} that the target position does not want", RETRY_AFTER)
+            raise PostponedError(
+                f"cancelling entries in {part_of} that the target position does not want",
+                poll_pause(machine_now() - ctx.job.enqueued_at),  # each run reads what is held
+            )
         return exit_to_position(ctx, account_alert, part_of, held=held, target_position=target_position)
     if quantity >= sum(abs(state.quantity(contract_id)) for contract_id in holding):
         return close(ctx, account_alert, holding)

@@ -8,6 +8,7 @@ from shared.db.orders import changes, orders
 from shared.db.orders.changes import ChangeRow
 from shared.db.orders.orders import OrderRow
 from shared.domain.orders.order import NOT_CONFIRMED, ChangeKind, ChangeState, OrderState
+from shared.domain.orders.poll_pace import FIRST_POLL, poll_pause, resend_pause
 from shared.errors import AmbiguousOutcomeError, PostponedError, RefusedError, RetryableError
 from shared.gateway.orders.order_request import OrderChange
 from shared.ledger.jobs.orders import ChangeOrder
@@ -16,8 +17,6 @@ from workers.orders import venue_state
 from workers.orders.submit import require_lease
 from workers.task import task
 
-POLL_EVERY = timedelta(seconds=0.1)
-RESEND_AFTER = timedelta(seconds=1)
 MODIFY_WITHIN = timedelta(seconds=15)
 CANCEL_WITHIN = timedelta(minutes=10)
 
@@ -46,7 +45,9 @@ def change_order(job: ChangeOrder, ctx: Context) -> dict[str, str | None]:
     age = machine_now() - change.created_at
     if age > (CANCEL_WITHIN if change.kind is ChangeKind.CANCEL else MODIFY_WITHIN):
         _end_as_rejected(ctx, change, f"the venue has not confirmed it within {age.total_seconds():.0f} s")
-    raise PostponedError(f"{change.kind} of order {order.id} is not confirmed yet: {change.state}", POLL_EVERY)
+    # One that was not sent yet asks the venue nothing.
+    pause = FIRST_POLL if change.submitted_at is None else poll_pause(machine_now() - change.submitted_at)
+    raise PostponedError(f"{change.kind} of order {order.id} is not confirmed yet: {change.state}", pause)
 
 
 def _advance_change(ctx: Context, change: ChangeRow, order: OrderRow) -> ChangeRow:
@@ -63,10 +64,16 @@ def _advance_change(ctx: Context, change: ChangeRow, order: OrderRow) -> ChangeR
             target = ChangeState.DONE if is_done else ChangeState.TOO_LATE
             changes.change_state(connection, change.id, target, f"the order is {order.state}")
         return _reload_change(ctx, change)
-    is_just_sent = change.submitted_at is not None and machine_now() - change.submitted_at < RESEND_AFTER
-    if order.venue_order_id is None or order.state in NOT_CONFIRMED or is_just_sent:
+    if order.venue_order_id is None or order.state in NOT_CONFIRMED or find_resend_wait(change) > timedelta(0):
         return change
     return send_change(ctx, change, order)
+
+
+def find_resend_wait(change: ChangeRow) -> timedelta:
+    """Return how long to wait before the change is sent, longer each time; zero if it may be sent now."""
+    if change.submitted_at is None or change.state is ChangeState.CREATED:
+        return timedelta(0)
+    return max(resend_pause(change.sent_count) - (machine_now() - change.submitted_at), timedelta(0))
 
 
 def send_change(ctx: Context, change: ChangeRow, order: OrderRow) -> ChangeRow:

@@ -5,19 +5,19 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
 
-from shared.clock import machine_now, monotonic
+from shared.clock import monotonic
 from shared.db.engine import limit_lock_wait, suppress_lock_timeout
 from shared.db.orders import changes, contract_closes, orders, positions
-from shared.db.orders.contract_closes import ENDS_WITHIN
+from shared.db.orders.contract_closes import ENDS_WITHIN, CloseCause
 from shared.db.orders.flatten_requests import FlattenRequestRow
 from shared.db.orders.orders import OrderRow
 from shared.domain.counting import count_of
-from shared.domain.orders.order import NOT_CONFIRMED, ChangeKind, Origin, direction_of
+from shared.domain.orders.order import NOT_CONFIRMED, ChangeKind, Origin, Side, closing_side_of, direction_of
 from shared.errors import AmbiguousOutcomeError, HaltError, RefusedError, RetryableError
 from shared.gateway.wire import VenueOrder, VenuePosition
 from workers.context import Context
 from workers.orders import venue_state
-from workers.orders.change_order import RESEND_AFTER, send_change
+from workers.orders.change_order import find_resend_wait, send_change
 from workers.orders.open_orders import Held, OpenOrder, is_exit_on_its_way, list_by_rows, list_by_venue
 from workers.orders.submit import require_lease
 
@@ -30,6 +30,7 @@ class Sweep:
     """What one round found at the venue and what it did."""
 
     held: list[str] = field(default_factory=list)  # in words
+    closing_sides: dict[str, Side | None] = field(default_factory=dict)  # by contract; None if the venue names none
     not_closed: list[str] = field(default_factory=list)  # contracts of which a close or an exit may be on its way
     working_count: int = 0
     in_flight_count: int = 0
@@ -66,6 +67,7 @@ def sweep(ctx: Context, request: FlattenRequestRow) -> Sweep:
     except (RetryableError, RefusedError) as error:
         failure, held = error, _read_held(ctx, request)
         done.held = sorted(held)
+    done.closing_sides = {contract_id: closing_side_of(direction) for contract_id, direction in held.items()}
     for contract_id in sorted(held):
         if not is_exit_on_its_way(ours, contract_id, ENDS_WITHIN):
             _close(ctx, request, contract_id, done)
@@ -143,7 +145,10 @@ def _close(
     """Close the contract at the venue, unless a close of it may be in flight; see `contract_closes.claim`."""
     with ctx.ledger.engine.begin() as connection:
         limit_lock_wait(connection, LOCK_WAIT)
-        claimed_at = contract_closes.claim(connection, request.account_id, contract_id, listed_ago)
+        cause = CloseCause(Origin(request.origin), request.correlation_id, done.closing_sides.get(contract_id))
+        claimed_at = contract_closes.claim(
+            connection, request.account_id, contract_id, cause, market_now=ctx.market_now, listed_ago=listed_ago
+        )
     if claimed_at is None:
         done.not_closed.append(contract_id)
         return
@@ -228,7 +233,7 @@ def _record_and_cancel(ctx: Context, request: FlattenRequestRow, row: OrderRow) 
             reason=f"flattened: {request.reason}",
             correlation_id=row.correlation_id,
         )
-    is_due = change.submitted_at is None or machine_now() - change.submitted_at > RESEND_AFTER
+    is_due = not find_resend_wait(change)
     if is_due:
         send_change(ctx, change, row)
     return is_due

@@ -8,19 +8,20 @@ from sqlalchemy import Connection
 from shared.clock import machine_now
 from shared.db.accounts import accounts
 from shared.db.market_data import contracts
-from shared.db.orders import changes, fills, flatten_requests, orders, positions
+from shared.db.orders import fills, flatten_requests, orders, positions
 from shared.db.orders.orders import OrderRow
 from shared.db.orders.positions import PositionRow
 from shared.domain.counting import count_of
 from shared.domain.market_data.contract import Contract
-from shared.domain.orders.order import ChangeKind, OrderState, OrderType, Origin, Role, Side
+from shared.domain.orders.order import OrderState, OrderType, Origin, Role, Side
+from shared.domain.orders.poll_pace import FIRST_POLL, poll_pause
 from shared.domain.orders.protection import ClosingOrder, ProtectionPlan, plan_protection
 from shared.errors import PostponedError, RetryableError
 from shared.ids import new_id
 from shared.ledger.jobs.orders import Flatten, GuardPosition
 from workers.context import Context
 from workers.orders import venue_state
-from workers.orders.change_order import send_change
+from workers.orders.guard_changes import find_refused_wait, request_change
 from workers.orders.protective_stop import find_stop_price
 from workers.orders.resolve_in_doubt_order import OVERLAP
 from workers.orders.submit import submit_order
@@ -28,10 +29,11 @@ from workers.task import task
 
 # The venue's events report the stop within milliseconds of its fill: a request before that would be too early.
 GRACE = timedelta(seconds=0.25)
-POLL_EVERY = timedelta(seconds=0.1)
 # A position without a working stop of our own by then is flattened.
 FLATTEN_AFTER = timedelta(seconds=1.4)
 RETRY_WHEN_UNREACHABLE = timedelta(seconds=0.5)
+# Of our own rows, while the venue refuses what is left to do: a fill that they show is guarded without its answer.
+READ_ROWS_EVERY = timedelta(seconds=1)
 _NEVER_LIVE = "nothing: live orders were never on"
 _UNCONFIRMED = {OrderState.CREATED, OrderState.SUBMITTING, OrderState.IN_DOUBT}
 _WORKING = {OrderState.WORKING}
@@ -80,9 +82,9 @@ def guard_position(job: GuardPosition, ctx: Context) -> dict[str, str | int]:
         if state.plan.is_empty:
             return _build_result(state)
         newest, unguarded = fills.find_unguarded_times(tx.connection, job.account_id, job.contract_id)
+        refused_for = _find_refused_wait(tx.connection, state)
     now = machine_now()
-    if newest is not None and now - newest < GRACE:
-        raise PostponedError(f"{job.contract_id}: {_describe(state)}; the venue may still report it", POLL_EVERY)
+    _require_due(job, state, refused_for, None if newest is None else now - newest)
     waited = now - (unguarded or ctx.job.enqueued_at)
     try:
         state = _refresh_state(ctx, job, waited)
@@ -90,11 +92,37 @@ def guard_position(job: GuardPosition, ctx: Context) -> dict[str, str | int]:
             return _build_result(state)
         if state.plan.missing and _has_stop_failed(ctx, job, state, waited):
             return _flatten(ctx, job, f"no working stop within {waited.total_seconds():.1f} s")
-        return _repair(ctx, job, state)
+        return _repair(ctx, job, state, waited)
     except PostponedError:
         raise
     except RetryableError as error:  # an attempt that did not reach the venue does not count
-        raise PostponedError(str(error), RETRY_WHEN_UNREACHABLE) from error
+        raise PostponedError(str(error), max(_find_pause(waited), RETRY_WHEN_UNREACHABLE)) from error
+
+
+def _require_due(
+    job: GuardPosition, state: ProtectionState, refused_for: timedelta, age_of_fill: timedelta | None
+) -> None:
+    """Raise PostponedError while a question to the venue would tell nothing new."""
+    if refused_for > timedelta(0):
+        reason = f"{job.contract_id}: {_describe(state)}; the venue did not change that, so it is asked again later"
+        raise PostponedError(reason, min(refused_for, READ_ROWS_EVERY))
+    if age_of_fill is not None and age_of_fill < GRACE:
+        raise PostponedError(f"{job.contract_id}: {_describe(state)}; the venue may still report it", FIRST_POLL)
+
+
+def _find_refused_wait(connection: Connection, state: ProtectionState) -> timedelta:
+    """Return how long nothing is to do but what the venue has refused, zero if there is more or it is due again."""
+    if not state.plan.is_covered:
+        return timedelta(0)
+    rows = {row.id: row for row in state.open_orders}
+    cancels = (find_refused_wait(connection, rows[order_id]) for order_id in state.plan.cancels)
+    shrinks = (find_refused_wait(connection, rows[order_id], quantity) for order_id, quantity in state.plan.shrinks)
+    return min([*cancels, *shrinks], default=timedelta(0))
+
+
+def _find_pause(waited: timedelta) -> timedelta:
+    """Return the pause before the venue is asked again for a position that has waited so long for its stop."""
+    return poll_pause(waited - FLATTEN_AFTER)
 
 
 def load_state(connection: Connection, account_id: int, contract_id: str) -> ProtectionState:
@@ -150,7 +178,9 @@ def _refresh_state(ctx: Context, job: GuardPosition, waited: timedelta) -> Prote
         if state.quantity == at_venue and state.plan.is_covered:
             _record_protection(tx.connection, job, state)
     if state.quantity != at_venue:
-        raise PostponedError(f"{job.contract_id}: the venue holds {at_venue}, our fills make {by_fills}", POLL_EVERY)
+        raise PostponedError(
+            f"{job.contract_id}: the venue holds {at_venue}, our fills make {by_fills}", _find_pause(waited)
+        )
     return state
 
 
@@ -175,43 +205,29 @@ def _find_last_stop(ctx: Context, job: GuardPosition) -> OrderRow | None:
         return orders.find_newest_stop_of_ours(connection, job.account_id, job.contract_id, ctx.job.enqueued_at)
 
 
-def _repair(ctx: Context, job: GuardPosition, state: ProtectionState) -> dict[str, str | int]:
-    todo = state.plan
+def _repair(ctx: Context, job: GuardPosition, state: ProtectionState, waited: timedelta) -> dict[str, str | int]:
+    todo, is_sent = state.plan, False
     if any(row.state is OrderState.CREATED and row.role is Role.STOP_LOSS for row in state.open_orders):
         _cancel_unsent_stops(ctx, job)  # its guard was lost before it sent the stop
-        raise PostponedError(f"{job.contract_id}: a stop was created and never sent; checking again", POLL_EVERY)
+        raise PostponedError(f"{job.contract_id}: a stop was created and never sent; checking again", FIRST_POLL)
     if todo.missing and not state.has_unconfirmed_stop:
-        rejection = _place_stop(ctx, job, state, todo.missing)
+        rejection, is_sent = _place_stop(ctx, job, state, todo.missing, _find_pause(waited)), True
         if rejection is not None:
             return _flatten(ctx, job, f"the stop was rejected: {rejection}")
     rows = {row.id: row for row in state.open_orders}
     for order_id in todo.cancels:
         if rows[order_id].venue_order_id not in state.shown:
             continue  # it began to work after the positions were listed: it may protect a fill that we do not know
-        _request_change(ctx, rows[order_id], ChangeKind.CANCEL, "nothing is left for it to close")
+        is_sent |= request_change(ctx, rows[order_id], "nothing is left for it to close")
     for order_id, quantity in todo.shrinks:
-        _request_change(ctx, rows[order_id], ChangeKind.MODIFY, "larger than the position", quantity=quantity)
-    raise PostponedError(f"{job.contract_id}: {_describe(state)}; repaired, checking again", POLL_EVERY)
+        is_sent |= request_change(ctx, rows[order_id], "larger than the position", quantity)
+    pause = FIRST_POLL if is_sent else _find_pause(waited)
+    raise PostponedError(f"{job.contract_id}: {_describe(state)}; repaired, checking again", pause)
 
 
-def _request_change(ctx: Context, order: OrderRow, kind: ChangeKind, reason: str, quantity: int | None = None) -> None:
-    with ctx.ledger.engine.begin() as connection:
-        change = changes.create(
-            connection,
-            order.id,
-            kind,
-            origin=Origin.PROTECTOR,
-            reason=reason,
-            correlation_id=order.correlation_id,
-            quantity=None if quantity is None else order.filled_quantity + quantity,
-        )
-    if order.venue_order_id is not None:
-        send_change(ctx, change, order)
-
-
-def _place_stop(ctx: Context, job: GuardPosition, state: ProtectionState, missing: int) -> str | None:
+def _place_stop(ctx: Context, job: GuardPosition, state: ProtectionState, missing: int, pause: timedelta) -> str | None:
     """Place a stop for `missing` contracts; return the venue's reason if it rejects the stop, else None."""
-    order = _create_stop(ctx, job, state, missing)
+    order = _create_stop(ctx, job, state, missing, pause)
     try:
         answer = submit_order(ctx, order)
     except RetryableError:  # certainly not sent, and no other job sends it: the next run places another
@@ -237,11 +253,11 @@ def _cancel_unsent_stops(ctx: Context, job: GuardPosition) -> None:
         orders.cancel_created(connection, job.account_id, job.contract_id, reason, Role.STOP_LOSS)
 
 
-def _create_stop(ctx: Context, job: GuardPosition, state: ProtectionState, missing: int) -> OrderRow:
+def _create_stop(ctx: Context, job: GuardPosition, state: ProtectionState, missing: int, pause: timedelta) -> OrderRow:
     with ctx.ledger.engine.begin() as connection:
         price = None if state.position is None else find_stop_price(connection, ctx, state.position, state.contract)
         if price is None:
-            raise PostponedError(f"{job.contract_id}: the price of the position is not known yet", POLL_EVERY)
+            raise PostponedError(f"{job.contract_id}: the price of the position is not known yet", pause)
         return orders.create(
             connection,
             order_id=new_id(),

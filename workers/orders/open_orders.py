@@ -7,7 +7,7 @@ from uuid import UUID
 
 from shared.clock import machine_now
 from shared.db.orders.orders import OrderRow
-from shared.domain.orders.order import OPEN_AT_VENUE, Direction, OrderState, OrderType, Role, Side
+from shared.domain.orders.order import OPEN_AT_VENUE, Direction, OrderState, OrderType, Role, Side, closing_side_of
 from shared.gateway.wire import VenueOrder
 
 Held = Mapping[str, Direction | None]  # contract -> the direction of its position, None if the venue names none
@@ -56,7 +56,7 @@ def list_by_venue(working: list[VenueOrder], ours: list[OrderRow], held: Held) -
 
 
 def _is_closing(type_: OrderType, side: Side | None, held: Direction | None) -> bool:
-    return type_ is OrderType.MARKET and (side, held) in {(Side.SELL, Direction.LONG), (Side.BUY, Direction.SHORT)}
+    return type_ is OrderType.MARKET and side is not None and side is closing_side_of(held)
 
 
 def list_by_rows(ours: list[OrderRow], held: Held) -> list[OpenOrder]:

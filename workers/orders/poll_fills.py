@@ -6,6 +6,7 @@ from shared.clock import machine_now
 from shared.db.orders import fills, orders
 from shared.db.orders.orders import OrderRow
 from shared.domain.orders.order import OrderState, OrderType
+from shared.domain.orders.poll_pace import poll_pause
 from shared.errors import PostponedError, RefusedError
 from shared.ledger.jobs.orders import PollFills
 from workers.context import Context
@@ -15,7 +16,6 @@ from workers.task import task
 
 # A market order is filled some 10 ms after it is accepted, and the hub reports it: the poll is for a missing report.
 FIRST_POLL_AFTER = timedelta(seconds=0.3)
-POLL_EVERY = timedelta(seconds=0.1)
 NARROW_OVERLAP = timedelta(seconds=2)
 LEFT_TO_RECONCILE_AFTER = timedelta(seconds=10)
 
@@ -41,7 +41,7 @@ def poll_fills(job: PollFills, ctx: Context) -> dict[str, str | int | None]:
     entry = next((one for one in seen if one.id == order.venue_order_id), None)
     is_waited_for = order.type is OrderType.MARKET and age < LEFT_TO_RECONCILE_AFTER
     if (entry is None or entry.state is None or not entry.state.is_final) and is_waited_for:
-        raise PostponedError(f"order {order.id} is not filled yet", POLL_EVERY)
+        raise PostponedError(f"order {order.id} is not filled yet", poll_pause(age))
     view = venue_state.VenueView(
         order.account_id,
         [one for one in seen if order.venue_order_id in {one.id, one.parent_order_id}],
@@ -56,7 +56,7 @@ def poll_fills(job: PollFills, ctx: Context) -> dict[str, str | int | None]:
     # The venue shows the order as filled before it lists the fill: poll again rather than miss it.
     is_complete = state.is_final and (state is not OrderState.FILLED or price is not None)
     if not is_complete and is_waited_for:
-        raise PostponedError(f"order {order.id} is {state}, its fill is not listed yet", POLL_EVERY)
+        raise PostponedError(f"order {order.id} is {state}, its fill is not listed yet", poll_pause(age))
     return {"order": state, "average_fill_price": None if price is None else str(price)}
 
 

@@ -8,11 +8,12 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection
 
 from shared.db.market_data import contracts
-from shared.db.orders import changes, fills, orders, positions, venue_orders
+from shared.db.orders import changes, contract_closes, fills, orders, positions, venue_orders
+from shared.db.orders.contract_closes import CloseCause
 from shared.db.orders.orders import OrderRow
 from shared.db.orders.venue_orders import ReportedOrder, StoredOrder
 from shared.domain.market_data.contract import Contract, root_of_contract
-from shared.domain.orders.order import OrderState, Origin, Role
+from shared.domain.orders.order import OrderState, OrderType, Origin, Role, Side
 from shared.errors import HaltError, PostponedError, RateLimitedError, RefusedError, RetryableError
 from shared.gateway.client import GatewayClient
 from shared.gateway.wire import VenueFill, VenueOrder, VenuePosition
@@ -78,14 +79,15 @@ def _add_vanished(ctx: Context, view: VenueView) -> VenueView:
     return replace(view, orders=[*view.orders, *(order for order in found if order is not None)])
 
 
-def fetch_positions(ctx: Context, account_id: int) -> list[VenuePosition]:
+def fetch_positions(ctx: Context, account_id: int, *, is_exit: bool = False) -> list[VenuePosition]:
     """Return the positions at the venue, for an exit; raise PostponedError while it does not say them.
 
-    An exit does not wait for longer the longer the venue is away, and no refusal ends it: it may come from a proxy.
+    With `is_exit` the exit follows at once, and the read counts with it. An exit does not wait for longer the longer
+    the venue is away, and no refusal ends it: it may come from a proxy.
     """
     wait = RETRY_WHEN_REFUSED
     try:
-        return ctx.gateway.positions(account_id)
+        return ctx.gateway.positions(account_id, is_exit=is_exit)
     except RateLimitedError as error:
         problem: Exception = error
         wait = error.retry_after
@@ -192,17 +194,14 @@ def _adopt_order(connection: Connection, account_id: int, order: VenueOrder, our
         log.error("account %s: order %s has an unknown side and is not recorded", account_id, order.id)
         return False
     if order.quantity < 1:
-        log.error(
-            "account %s: order %s has quantity %s, expected at least 1, and is not recorded",
-            account_id,
-            order.id,
-            order.quantity,
-        )
+        log.error("account %s: order %s is not recorded: quantity %s is below 1", account_id, order.id, order.quantity)
         return False
     parent_tag, role = (order.tag[:-3], _LEGS.get(order.tag[-3:], Role.OTHER)) if order.tag else ("", Role.OTHER)
     parent = ours.get(parent_tag)
     if parent is None and parent_tag:  # perhaps adopted a moment ago
         parent = orders.find_by_tags(connection, account_id, [parent_tag]).get(parent_tag)
+    cause = _find_close_cause(connection, account_id, order, order.side)
+    owner = parent or cause
     shown = _to_report(order)
     order_id = new_id()
     return venue_orders.adopt(
@@ -215,10 +214,17 @@ def _adopt_order(connection: Connection, account_id: int, order: VenueOrder, our
         side=order.side.value,
         type=order.type.value,
         parent_id=parent.id if parent else None,
-        origin=parent.origin if parent else Origin.EXTERNAL,
-        role=role if parent else Role.OTHER,
-        correlation_id=parent.correlation_id if parent else order_id,
+        origin=owner.origin if owner else Origin.EXTERNAL,
+        role=role if parent else Role.EXIT if cause else Role.OTHER,
+        correlation_id=owner.correlation_id if owner else order_id,
     )
+
+
+def _find_close_cause(connection: Connection, account_id: int, order: VenueOrder, side: Side) -> CloseCause | None:
+    """Return who has closed with this order: the venue's closeContract takes no tag of ours."""
+    if order.tag is not None or order.type is not OrderType.MARKET or order.parent_order_id is not None:
+        return None
+    return contract_closes.find_cause(connection, account_id, order.contract_id, side, order.created_market_at)
 
 
 def _to_report(order: VenueOrder) -> ReportedOrder:

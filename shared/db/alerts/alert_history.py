@@ -31,10 +31,9 @@ from shared.clock import machine_now
 from shared.db.tables.accounts import account
 from shared.db.tables.alerts import alert, hook, signal
 from shared.db.tables.ledger import UNFINISHED, job
-from shared.db.tables.orders import fill, flatten_request, orders
+from shared.db.tables.orders import IS_CLOSE, fill, flatten_request, orders
 from shared.domain.alerts.alert import Alert
 from shared.domain.alerts.hook_settings import HookSettings, decode_settings
-from shared.domain.orders.order import Origin
 from shared.ids import lowest_id_at
 
 MAX_SEARCHED = 100_000  # alerts that a list by verdict looks through: no index has the verdicts
@@ -123,10 +122,11 @@ def list_signals(connection: Connection, alert_ids: Collection[UUID]) -> list[di
 
 
 def list_orders(connection: Connection, correlation_ids: Collection[UUID]) -> list[dict[str, Any]]:
-    """Return the orders that have one of these correlation ids, oldest first."""
+    """Return the orders that have one of these correlation ids, oldest first; see also `list_closing_orders`."""
     statement = select(orders, account.c.name.label("account_name"))
     statement = statement.join(account, account.c.id == orders.c.account_id).order_by(orders.c.id)
-    return _fetch_all(connection, statement.where(orders.c.correlation_id == _one_of("causes", correlation_ids)))
+    is_caused = orders.c.correlation_id == _one_of("causes", correlation_ids)
+    return _fetch_all(connection, statement.where(is_caused, ~IS_CLOSE))
 
 
 def list_flatten_requests(connection: Connection, correlation_ids: Collection[UUID]) -> list[dict[str, Any]]:
@@ -138,9 +138,9 @@ def list_flatten_requests(connection: Connection, correlation_ids: Collection[UU
 
 
 def list_closing_orders(connection: Connection, request: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the orders that the venue placed in the account and contract while a flatten request was open.
+    """Return the orders by which the venue closed the account or the contract while a flatten request was open.
 
-    The venue closes a position with an order of its own, which has no id of ours.
+    Several requests may share them.
     """
     statement = select(orders, account.c.name.label("account_name"))
     statement = statement.join(account, account.c.id == orders.c.account_id).order_by(orders.c.id)
@@ -151,7 +151,7 @@ def list_closing_orders(connection: Connection, request: dict[str, Any]) -> list
             orders.c.account_id == request["account_id"],
             orders.c.created_at.between(request["requested_at"], until),
             or_(literal(request["contract_id"], Text).is_(None), orders.c.contract_id == request["contract_id"]),
-            orders.c.origin == Origin.EXTERNAL.value,
+            IS_CLOSE,
         ),
     )
 

@@ -8,7 +8,7 @@ from itertools import takewhile
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, Update, and_, any_, bindparam, case, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Update, and_, any_, bindparam, case, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from shared.db.tables.orders import IDS, order_change, orders
@@ -23,6 +23,7 @@ _IS_STOP_MOVE = and_(
     order_change.c.origin == Origin.PROTECTOR.value,
     order_change.c.stop_price.is_not(None),
 )
+_IS_RESIZE = and_(order_change.c.kind == ChangeKind.MODIFY.value, order_change.c.origin == Origin.PROTECTOR.value)
 _FINAL = [state.value for state in OrderState if state.is_final]
 
 
@@ -64,7 +65,7 @@ def create(
     stop_price: Decimal | None = None,
 ) -> ChangeRow:
     """Insert a change and return it; a second cancel of an order returns the open one."""
-    if kind is ChangeKind.CANCEL and (open_cancel := _find_open_cancel(connection, order_id)) is not None:
+    if kind is ChangeKind.CANCEL and (open_cancel := find_open(connection, order_id, kind)) is not None:
         return open_cancel
     row = connection.execute(
         insert(order_change)
@@ -85,13 +86,17 @@ def create(
     return _row(row)
 
 
-def _find_open_cancel(connection: Connection, order_id: UUID) -> ChangeRow | None:
+def find_open(
+    connection: Connection, order_id: UUID, kind: ChangeKind, quantity: int | None = None
+) -> ChangeRow | None:
+    """Return the newest change of this kind, to this quantity, that is not settled; None if there is none."""
     statement = select(*_COLUMNS).where(
         order_change.c.order_id == order_id,
-        order_change.c.kind == ChangeKind.CANCEL.value,
+        order_change.c.kind == kind.value,
+        order_change.c.quantity.is_not_distinct_from(quantity),
         order_change.c.state.in_(_OPEN),
     )
-    row = connection.execute(statement.limit(1)).one_or_none()
+    row = connection.execute(statement.order_by(order_change.c.id.desc()).limit(1)).one_or_none()
     return None if row is None else _row(row)
 
 
@@ -111,8 +116,17 @@ def has_open(connection: Connection, order_id: UUID, kind: ChangeKind | None = N
 
 def find_stop_moves(connection: Connection, order_id: UUID) -> StopMoves:
     """Return when the stop last moved by itself, and how many such moves the venue has rejected in a row since."""
+    return _find_moves(connection, order_id, _IS_STOP_MOVE)
+
+
+def find_resizes(connection: Connection, order_id: UUID, quantity: int) -> StopMoves:
+    """Return when the guard last asked for this quantity, and how often the venue has rejected it in a row since."""
+    return _find_moves(connection, order_id, and_(_IS_RESIZE, order_change.c.quantity == quantity))
+
+
+def _find_moves(connection: Connection, order_id: UUID, condition: ColumnElement[bool]) -> StopMoves:
     statement = select(order_change.c.state, order_change.c.created_at).where(
-        order_change.c.order_id == order_id, _IS_STOP_MOVE
+        order_change.c.order_id == order_id, condition
     )
     newest = connection.execute(statement.order_by(order_change.c.id.desc()).limit(_REJECTIONS_COUNTED)).all()
     rejected = list(takewhile(lambda row: row.state == ChangeState.REJECTED.value, newest))

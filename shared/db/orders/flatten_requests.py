@@ -27,6 +27,7 @@ class FlattenRequestRow:
     reason: str
     sweep_count: int
     progress: str | None
+    correlation_id: UUID
     requested_at: datetime
     swept_at: datetime | None
     flat_at: datetime | None

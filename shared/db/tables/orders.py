@@ -14,10 +14,12 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     Uuid,
+    and_,
     text,
 )
 
 from shared.db.tables.metadata import at_column, metadata
+from shared.domain.orders.order import Role
 
 IDS = ARRAY(BigInteger)  # ids of the venue as one parameter: the text of a statement does not depend on their number
 
@@ -66,6 +68,8 @@ orders = Table(
         name="state",
     ),
 )
+# The order by which the venue closes a position for us has no tag.
+IS_CLOSE = and_(orders.c.role == Role.EXIT.value, orders.c.client_order_id.is_(None))
 Index(
     "ix_orders_open",
     orders.c.account_id,
@@ -127,6 +131,10 @@ contract_close = Table(
     Column("contract_id", Text, primary_key=True),
     at_column("sent_at", nullable=False, now=True),
     at_column("ended_at"),
+    at_column("sent_market_at", nullable=False),
+    Column("side", Text),  # of the order that closes, None if the direction of the position was not known
+    Column("origin", Text, nullable=False),  # of the flatten request
+    Column("correlation_id", Uuid, nullable=False),
 )
 
 fill = Table(

@@ -41,6 +41,11 @@ def direction_of(quantity: int) -> Direction:
     return Direction.LONG if quantity > 0 else Direction.SHORT if quantity < 0 else Direction.FLAT
 
 
+def closing_side_of(direction: Direction | None) -> Side | None:
+    """Return the side of an order that closes a position in this direction; None if that is not known, or flat."""
+    return {Direction.LONG: Side.SELL, Direction.SHORT: Side.BUY}.get(direction or Direction.FLAT)
+
+
 class OrderType(StrEnum):
     """The type of an order: how it fills."""
 

@@ -28,7 +28,11 @@ class Mutations:
         Raise TagInUseError when the venue knows the tag already; a rejected order uses up its tag too.
         """
         answer = self._requester.mutate(
-            "/api/Order/place", order_request.body(), _NOT_PLACED, is_entry=order_request.is_entry
+            "/api/Order/place",
+            order_request.body(),
+            _NOT_PLACED,
+            is_entry=order_request.is_entry,
+            is_exit=not order_request.is_entry,
         )
         order_id = answer.get("orderId")
         if not isinstance(order_id, int):
@@ -41,9 +45,10 @@ class Mutations:
 
     def cancel(self, account_id: int, order_id: int) -> None:
         """Request the cancel of an order; the order may still fill after the venue accepts the request."""
-        self._requester.mutate("/api/Order/cancel", {"accountId": account_id, "orderId": order_id}, _NOT_CANCELLED)
+        body = {"accountId": account_id, "orderId": order_id}
+        self._requester.mutate("/api/Order/cancel", body, _NOT_CANCELLED, is_exit=True)
 
     def close_contract(self, account_id: int, contract_id: str) -> None:
         """Close the whole position with a market order; legs of its bracket may stay working."""
         body = {"accountId": account_id, "contractId": contract_id}
-        self._requester.mutate("/api/Position/closeContract", body, _NOT_CLOSED)
+        self._requester.mutate("/api/Position/closeContract", body, _NOT_CLOSED, is_exit=True)

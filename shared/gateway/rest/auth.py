@@ -116,7 +116,7 @@ class Login:
             raise SettingsError("TICKWORK_VENUE_USER or TICKWORK_VENUE_KEY is not set: the venue needs both")
         body = {"userName": self._venue.user, "apiKey": self._venue.key}
         try:
-            answer = self._transport.post(Request(LOGIN, body, queue))
+            answer = self._transport.post(Request(LOGIN, body, queue, is_exit=True))
         except TokenRefusedError:
             raise CredentialsRefusedError("the venue refused the login: 401") from None
         token, code = answer.get("token"), answer.get("errorCode")

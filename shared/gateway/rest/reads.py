@@ -144,10 +144,10 @@ class Reads:
             "/api/Trade/search", account_id, since_market_at, until_market_at, field="trades", translate=wire.parse_fill
         )
 
-    def positions(self, account_id: int) -> list[VenuePosition]:
-        """Return the open positions."""
+    def positions(self, account_id: int, *, is_exit: bool = False) -> list[VenuePosition]:
+        """Return the open positions; `is_exit` for an exit that is sent by them."""
         found = self._requester.read_list(
-            "/api/Position/searchOpen", {"accountId": account_id}, "positions", wire.parse_position
+            "/api/Position/searchOpen", {"accountId": account_id}, "positions", wire.parse_position, is_exit=is_exit
         )
         return [position for position in found if position.quantity]
 

@@ -60,15 +60,17 @@ class Requester:
         wait=_retry_delay_s,
         reraise=True,
     )
-    def read(self, path: str, body: Mapping[str, Any], *, absent: int | None = None) -> dict[str, Any]:
+    def read(
+        self, path: str, body: Mapping[str, Any], *, absent: int | None = None, is_exit: bool = False
+    ) -> dict[str, Any]:
         """Return the answer, also with the error code `absent`, which means only that nothing was found."""
         token = self.login.token(self.queue)
         try:
-            answer = self.transport.post(Request(path, body, self.queue, token))
+            answer = self.transport.post(Request(path, body, self.queue, token, is_exit=is_exit))
         except TokenRefusedError:
             token = self.login.replace_token(token, self.queue)
             try:
-                answer = self.transport.post(Request(path, body, self.queue, token))
+                answer = self.transport.post(Request(path, body, self.queue, token, is_exit=is_exit))
             except TokenRefusedError:
                 raise NotSentError(f"{path}: the venue refused a token that it has just issued") from None
         code, success = answer.get("errorCode"), answer.get("success")
@@ -79,16 +81,28 @@ class Requester:
         raise RefusedError(f"{path}: {describe_error(answer)}")
 
     def read_list(
-        self, path: str, body: Mapping[str, Any], field: str, translate: Callable[[dict[str, Any]], T]
+        self,
+        path: str,
+        body: Mapping[str, Any],
+        field: str,
+        translate: Callable[[dict[str, Any]], T],
+        *,
+        is_exit: bool = False,
     ) -> list[T]:
         """Return the translated rows of an answer; raise VenueDownError unless it has a list."""
-        found = self.read(path, body).get(field)
+        found = self.read(path, body, is_exit=is_exit).get(field)
         if not isinstance(found, list):
             raise VenueDownError(f"{path}: invalid answer: expected a list '{field}'")
         return [translate_row(path, translate, one) for one in found]
 
     def mutate(
-        self, path: str, body: Mapping[str, Any], definite: Collection[int], *, is_entry: bool = False
+        self,
+        path: str,
+        body: Mapping[str, Any],
+        definite: Collection[int],
+        *,
+        is_entry: bool = False,
+        is_exit: bool = False,
     ) -> dict[str, Any]:
         """Send a mutation of the account in `body`, once, and return the answer of one that was done.
 
@@ -105,7 +119,8 @@ class Requester:
         ends = monotonic() + self._timeout.total_seconds()
         try:
             token = self.login.token(self.queue, may_renew=False)
-            answer = self.transport.post(Request(path, body, self.queue, token, is_mutation=True, ends=ends))
+            request = Request(path, body, self.queue, token, is_mutation=True, is_exit=is_exit, ends=ends)
+            answer = self.transport.post(request)
         except RateLimitedError as error:
             raise BudgetSpentError(str(error), error.retry_after) from None
         except TokenRefusedError:  # nothing was done; the next attempt logs in first, at the start of its lease

@@ -35,13 +35,17 @@ class TokenRefusedError(TickworkError):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A request to one path. `ends` is the deadline of a mutation's answer, on the monotonic clock."""
+    """A request to one path. `ends` is the deadline of a mutation's answer, on the monotonic clock.
+
+    `is_exit` marks one that an exit needs: a login, a close, a cancel, or an order that is no entry.
+    """
 
     path: str
     body: Mapping[str, Any] | None = None
     queue: Queue = Queue.NORMAL
     token: str | None = None
     is_mutation: bool = False
+    is_exit: bool = False
     ends: float | None = None
 
     @property
@@ -73,7 +77,7 @@ class Transport:
         NotSentError when no connection was made, RefusedError on another 4xx. Without a clear answer raise
         AmbiguousOutcomeError for a mutation (on a 429 too: it was sent) and VenueDownError for a read.
         """
-        counted = self._limiter.count_request(request.budget, request.queue, is_mutation=request.is_mutation)
+        counted = self._limiter.count_request(request.budget, request.queue, is_exit=request.is_exit)
         with counted, self._record_call("POST", request) as call:
             answer = self._send(request)
             call.status = answer.status_code

@@ -15,7 +15,7 @@ from shared.hot import rate_limit
 from shared.hot.connection import connect
 from shared.hot.rate_limit import (
     CLOSED_RESERVE,
-    CLOSED_RESERVE_OF_READS,
+    CLOSED_RESERVE_OF_OTHERS,
     SLOW_BARS,
     WINDOWS,
     NoLimiter,
@@ -42,18 +42,18 @@ def limiter_without_redis() -> Iterator[RedisLimiter]:
     client.close()
 
 
-def try_request(limiter: RedisLimiter, budget: str, queue: Queue = Queue.NORMAL, *, is_mutation: bool = False) -> bool:
+def try_request(limiter: RedisLimiter, budget: str, queue: Queue = Queue.NORMAL, *, is_exit: bool = False) -> bool:
     try:
-        with limiter.count_request(budget, queue, is_mutation=is_mutation):
+        with limiter.count_request(budget, queue, is_exit=is_exit):
             return True
     except RateLimitedError:
         return False
 
 
-def count_allowed(limiter: RedisLimiter, budget: str, queue: Queue, *, is_mutation: bool = False) -> int:
+def count_allowed(limiter: RedisLimiter, budget: str, queue: Queue, *, is_exit: bool = False) -> int:
     """Send requests until one is refused; return how many were allowed."""
     count = 0
-    while try_request(limiter, budget, queue, is_mutation=is_mutation):
+    while try_request(limiter, budget, queue, is_exit=is_exit):
         count += 1
     return count
 
@@ -63,8 +63,8 @@ def test_a_window_allows_a_little_less_than_the_venue_and_names_the_wait(
     client: "redis.Redis", budget: str, documented: int, seconds: int
 ) -> None:
     limiter = RedisLimiter(client, VENUE)
-    assert WINDOWS[budget].most == count_allowed(limiter, budget, Queue.CRITICAL) < documented
-    with pytest.raises(RateLimitedError) as caught, limiter.count_request(budget, Queue.CRITICAL):
+    assert WINDOWS[budget].most == count_allowed(limiter, budget, Queue.CRITICAL, is_exit=True) < documented
+    with pytest.raises(RateLimitedError) as caught, limiter.count_request(budget, Queue.CRITICAL, is_exit=True):
         pytest.fail("one too many")
 
     assert timedelta(seconds=seconds - 20) < caught.value.retry_after <= timedelta(seconds=seconds + 1)
@@ -77,7 +77,9 @@ def test_lower_queues_leave_a_part_of_the_window_to_higher_ones(client: "redis.R
     assert 0 == count_allowed(limiter, "other", Queue.LOW)
     assert 20 == count_allowed(limiter, "other", Queue.NORMAL)
     assert 0 == count_allowed(limiter, "other", Queue.HIGH)
-    assert 40 == count_allowed(limiter, "other", Queue.CRITICAL)
+    assert 0 == count_allowed(limiter, "other", Queue.HIGH, is_exit=True)
+    assert 20 == count_allowed(limiter, "other", Queue.CRITICAL)
+    assert 20 == count_allowed(limiter, "other", Queue.CRITICAL, is_exit=True)
 
 
 def test_all_processes_of_a_user_share_a_window_and_budgets_are_separate(client: "redis.Redis") -> None:
@@ -136,9 +138,9 @@ def test_critical_jobs_of_all_processes_keep_a_reserve_while_a_429_closes_the_wi
     one, other = RedisLimiter(client, VENUE), RedisLimiter(client, VENUE)
     one.record_refusal("other", timedelta(minutes=5))
     assert try_request(one, "other", Queue.CRITICAL)
-    assert CLOSED_RESERVE_OF_READS - 1 == count_allowed(other, "other", Queue.CRITICAL)
-    assert CLOSED_RESERVE - CLOSED_RESERVE_OF_READS == count_allowed(one, "other", Queue.CRITICAL, is_mutation=True)
-    with pytest.raises(RateLimitedError) as caught, other.count_request("other", Queue.CRITICAL, is_mutation=True):
+    assert CLOSED_RESERVE_OF_OTHERS - 1 == count_allowed(other, "other", Queue.CRITICAL)
+    assert CLOSED_RESERVE - CLOSED_RESERVE_OF_OTHERS == count_allowed(one, "other", Queue.CRITICAL, is_exit=True)
+    with pytest.raises(RateLimitedError) as caught, other.count_request("other", Queue.CRITICAL, is_exit=True):
         pytest.fail("the reserve is used up")
 
     assert timedelta(0) < caught.value.retry_after <= long_reserve
@@ -150,9 +152,9 @@ def test_critical_jobs_of_a_process_keep_the_reserve_while_a_429_closes_the_wind
     limiter_without_redis: RedisLimiter, long_reserve: timedelta
 ) -> None:
     limiter_without_redis.record_refusal("other", timedelta(minutes=5))
-    assert CLOSED_RESERVE_OF_READS == count_allowed(limiter_without_redis, "other", Queue.CRITICAL)
-    closes = count_allowed(limiter_without_redis, "other", Queue.CRITICAL, is_mutation=True)
-    assert CLOSED_RESERVE - CLOSED_RESERVE_OF_READS == closes
+    assert CLOSED_RESERVE_OF_OTHERS == count_allowed(limiter_without_redis, "other", Queue.CRITICAL)
+    closes = count_allowed(limiter_without_redis, "other", Queue.CRITICAL, is_exit=True)
+    assert CLOSED_RESERVE - CLOSED_RESERVE_OF_OTHERS == closes
     with pytest.raises(RateLimitedError) as caught, limiter_without_redis.count_request("other", Queue.HIGH):
         pytest.fail("the venue refused")
 
@@ -186,7 +188,8 @@ def test_without_redis_each_process_has_a_share_and_a_critical_job_a_larger_one(
     limiter_without_redis: RedisLimiter,
 ) -> None:
     assert 8 == count_allowed(limiter_without_redis, "other", Queue.NORMAL)
-    assert 32 == count_allowed(limiter_without_redis, "other", Queue.CRITICAL)
+    assert 22 == count_allowed(limiter_without_redis, "other", Queue.CRITICAL)
+    assert 10 == count_allowed(limiter_without_redis, "other", Queue.CRITICAL, is_exit=True)
     assert 2 == count_allowed(limiter_without_redis, "bars", Queue.LOW)
     assert timedelta(seconds=3) == limiter_without_redis.record_refusal("other", timedelta(seconds=3))
 
@@ -196,7 +199,7 @@ def test_without_redis_the_slots_that_are_not_critical_and_the_feed_fit_into_the
 
     assert slots * WINDOWS["other"].local <= WINDOWS["other"].trading
     assert slots * WINDOWS["bars"].local <= WINDOWS["bars"].trading
-    assert WINDOWS["other"].local_critical == WINDOWS["other"].most - WINDOWS["other"].trading
+    assert WINDOWS["other"].local_most == WINDOWS["other"].most - WINDOWS["other"].trading
 
 
 def test_requests_counted_in_redis_still_count_once_redis_is_down(client: "redis.Redis") -> None:

@@ -84,7 +84,10 @@ def test_a_close_without_an_answer_and_without_lists_is_sent_again_after_15_seco
 def test_a_clock_that_was_hours_ahead_keeps_no_position_open(holding: WorkerEnv) -> None:
     ahead = "now() + interval '2 hours'"
     account_id = holding.venue.account_id
-    holding.execute(f"INSERT INTO contract_close VALUES ({account_id}, '{MNQ}', {ahead}, {ahead})")
+    holding.execute(f"""
+        INSERT INTO contract_close
+        VALUES ({account_id}, '{MNQ}', {ahead}, {ahead}, {ahead}, 'SELL', 'manual', gen_random_uuid())
+    """)
     run_now(holding, holding.flatten(MNQ))
 
     assert 0 == holding.venue.position()

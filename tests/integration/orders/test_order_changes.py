@@ -1,5 +1,6 @@
 """Cancels and modifications: rows under the same protocol as orders, settled by the order at the venue."""
 
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -12,10 +13,12 @@ from shared.domain.orders.order import TRANSITIONS, ChangeKind, OrderType, Origi
 from shared.ids import new_id
 from shared.ledger.jobs.orders import ChangeOrder, EnterManually, ReconcileAccounts
 from shared.ledger.jobs.risk import WatchAccounts
+from tests.fixtures.passing_time import run_through_pauses
 from tests.fixtures.venue import MNQ
 from tests.fixtures.worker_env import WorkerEnv
 
 CANCEL, MODIFY, PLACE = "/api/Order/cancel", "/api/Order/modify", "/api/Order/place"
+SEARCH_BY_ID = "/api/Order/searchById"
 CHANGES = "SELECT kind, state, outcome FROM order_change ORDER BY id"
 
 
@@ -143,6 +146,19 @@ def test_a_second_cancel_sends_no_second_request(worker_env: WorkerEnv) -> None:
 
     assert first.id == second.id
     assert 1 == len(worker_env.venue.requests(CANCEL))
+
+
+def test_a_cancel_that_the_venue_rejects_asks_ever_less_often(worker_env: WorkerEnv) -> None:
+    order_id = place_resting_limit(worker_env)
+    worker_env.venue.faults(path=CANCEL, kind="reject", error_code=3, count=None)
+    _, job = request_change(worker_env, order_id)
+    run_through_pauses(worker_env, job, timedelta(minutes=1))
+
+    assert 50 > len(worker_env.venue.requests(SEARCH_BY_ID))
+    assert 10 > len(worker_env.venue.requests(CANCEL))
+    worker_env.venue.remove_faults()
+    run_through_pauses(worker_env, job, timedelta(minutes=1))
+    assert "CANCELLED" == read_state(worker_env, order_id)
 
 
 def test_an_order_that_was_never_sent_is_cancelled_without_a_request(worker_env: WorkerEnv) -> None:

@@ -74,10 +74,10 @@ def test_a_move_that_the_venue_rejects_is_requested_again_after_a_growing_pause(
     for _ in range(2):
         trailed.watch_at(10)
     assert 2 == len(trailed.requested())
-    trailed.pass_time(9)
+    trailed.pass_time(5)
     trailed.watch_at(100)
     assert 2 == len(trailed.requested())
-    trailed.pass_time(2)
+    trailed.pass_time(5)
     trailed.worker_env.venue.remove_faults()
     trailed.watch_at(100)
     assert [-30, -30, 60] == trailed.requested()

@@ -103,6 +103,10 @@ CREATE TABLE contract_close (
     contract_id text NOT NULL,
     sent_at timestamptz DEFAULT now() NOT NULL,
     ended_at timestamptz,
+    sent_market_at timestamptz NOT NULL,
+    side text,
+    origin text NOT NULL,
+    correlation_id uuid NOT NULL,
     CONSTRAINT pk_contract_close PRIMARY KEY (account_id, contract_id)
 );
 
