@@ -36,6 +36,7 @@ from shared.domain.market_data.calendar import calendar_of
 from shared.domain.market_data.contract import ROOTS, Contract
 from shared.domain.orders.order import direction_of
 from shared.domain.orders.position import show_position
+from shared.domain.risk.personal_limits import describe_reduce_only
 from shared.domain.risk.preconditions import check_session
 from shared.errors import MarketClosedError, PostponedError, RefusedError, RiskLimitError
 from shared.hot.quotes import exit_price_from
@@ -227,8 +228,10 @@ def _find_warning(trial: _Trial, account: AccountRow, contract: Contract, state:
 def _check(trial: _Trial, account: AccountRow, contract: Contract, quantity: int, *, has_closed: bool) -> int | None:
     """Return the quantity of an entry that passes the pre-trade check, None without a market; raise what it raises.
 
-    After a close the rules are asked of other positions than now, so they deny nothing here.
+    After a close the rules are asked of other positions than now, so they deny nothing here but what would open one.
     """
+    if has_closed and account.reduce_only is not None:
+        raise RiskLimitError(describe_reduce_only(account.reduce_only))
     market = market_clock.read(trial.connection)
     if market is None:
         return None

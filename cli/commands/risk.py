@@ -14,6 +14,7 @@ from cli.console.params import json_option
 from shared.db.accounts.accounts import AccountRow
 from shared.db.risk.risk_snapshots import RiskSnapshot
 from shared.domain.accounts.stage import Stage, parse_stage
+from shared.domain.accounts.trading_state import TradingState
 from shared.domain.risk.account_risk import loss_limit_level
 from shared.domain.risk.findings import RuleAction, chicago_time
 from shared.domain.risk.personal_limits import losses_in_row
@@ -36,7 +37,8 @@ def command(account_word: str | None, *, as_json: bool) -> None:
         print_json({"accounts": rows_by_account})
         return
     for one in rows_by_account:
-        click.echo(f"{one['name']} ({one['id']}, {one['live_orders']}): {one['summary']}")
+        state = "" if one["state"] == TradingState.TRADING else f", {one['state']}"
+        click.echo(f"{one['name']} ({one['id']}, {one['live_orders']}{state}): {one['summary']}")
         for contract_id in one["contracts_being_flattened"]:
             click.echo(f"No entry in {contract_id}: it is being flattened")
         rows = [row | {"of_allowance": _draw_bar(row["headroom"], row["allowance"])} for row in one["rules"]]
@@ -52,6 +54,7 @@ def _to_row(found: RiskView, row: AccountRow) -> dict[str, Any]:
         "id": row.id,
         "name": row.name,
         "live_orders": row.live_status(is_simulated=found.is_simulated),
+        "state": row.state.value,
         "may_enter": not obstacles,
         "summary": "entries are allowed" if not obstacles else f"NO ENTRY: {'; '.join(obstacles)}",
         "obstacles": obstacles,
