@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -16,7 +17,7 @@ from sqlalchemy import (
     select,
 )
 
-from shared.db.tables.alerts import alert, hook, signal
+from shared.db.tables.alerts import alert, hook, hook_follower, signal
 from shared.domain.alerts.hook_settings import HookSettings, decode_settings
 
 
@@ -35,13 +36,22 @@ class StoredAlert:
     settings: HookSettings
     is_hook_inactive: bool  # paused or removed
     account_id: int  # the hook's
+    ratio: Decimal  # of the sizes of the account in question to those of the hook
     denial: str | None  # the reason why it was denied for the account in question, if it was
+
+    @property
+    def risk(self) -> Decimal | None:
+        """The dollars that an entry without a quantity may lose on the account in question."""
+        return None if self.settings.size_value is None else self.settings.size_value * self.ratio
 
 
 def _build_to_handle() -> Select[Any]:
     account_id = func.coalesce(bindparam("account", type_=BigInteger), hook.c.account_id)
     denial = select(signal.c.reason).where(
         signal.c.alert_id == alert.c.id, signal.c.account_id == account_id, signal.c.verdict == "denied"
+    )
+    ratio = select(hook_follower.c.ratio).where(
+        hook_follower.c.hook_id == hook.c.id, hook_follower.c.account_id == account_id
     )
     return (
         select(
@@ -56,6 +66,7 @@ def _build_to_handle() -> Select[Any]:
             hook.c.settings,
             or_(hook.c.paused_at.is_not(None), hook.c.removed_at.is_not(None)).label("is_hook_inactive"),
             hook.c.account_id,
+            func.coalesce(ratio.scalar_subquery(), 1).label("ratio"),
             denial.scalar_subquery().label("denial"),
         )
         .join(hook, hook.c.id == alert.c.hook_id)
@@ -67,7 +78,10 @@ _TO_HANDLE = _build_to_handle()  # built once: it is on the path of an alert
 
 
 def read_alert(connection: Connection, alert_id: UUID, account_id: int | None = None) -> StoredAlert | None:
-    """Return an alert with its hook, None if there is none; `denial` is that of `account_id`, or the hook's account."""
+    """Return an alert with its hook, None if there is none.
+
+    `denial` and `ratio` are those of `account_id`, or of the hook's account.
+    """
     row = connection.execute(_TO_HANDLE, {"alert": alert_id, "account": account_id}).one_or_none()
     if row is None:
         return None

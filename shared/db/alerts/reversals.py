@@ -13,12 +13,18 @@ from shared.db.alerts.entry_denials import came_too_late
 from shared.db.orders import flatten_requests
 from shared.db.orders.root_state import RootState, side_of
 from shared.domain.alerts.alert import Alert
+from shared.domain.orders.order import Side
 
 
 def list_opposite(alert: Alert, state: RootState) -> list[str]:
-    """Return the contracts that the symbol means and that are held against the target position, if it has one."""
-    held = filter(alert.symbol.names, state.positions)
-    return [contract_id for contract_id in held if state.quantity(contract_id) * (alert.target_position or 0) < 0]
+    """Return the contracts that the symbol means and that are held against the target position of an entry.
+
+    The side counts: a target position that its copy ratio rounds to 0 reverses what is held on the other side too.
+    """
+    if alert.target_position is None:
+        return []
+    held, sign = filter(alert.symbol.names, state.positions), Side(alert.action).sign
+    return [contract_id for contract_id in held if state.quantity(contract_id) * sign < 0]
 
 
 def list_reversed(
