@@ -12,6 +12,7 @@ from sqlalchemy.dialects.postgresql.base import PGDialect
 
 from cli.main import tickwork
 from shared.db import tables
+from shared.domain.accounts.trading_state import TradingState
 from shared.domain.orders.order import TRANSITIONS, ChangeState, OrderState
 
 FOLDER = Path(__file__).resolve().parents[1] / "docs" / "reference"
@@ -91,8 +92,9 @@ def _columns(table: Table) -> str:
 
 
 def states() -> str:
-    """Return the states of jobs, orders and changes, and the moves between those of an order."""
-    lines = ["# States", "", "## Job", "", "| State | |", "|---|---|"]
+    """Return the states of accounts, jobs, orders and changes, and the moves between those of an order."""
+    lines = ["# States", "", "## Account", "", inspect.getdoc(TradingState) or "", ""]
+    lines += [", ".join(f"`{state}`" for state in TradingState) + ".", "", "## Job", "", "| State | |", "|---|---|"]
     lines += [f"| `{state}` | {text} |" for state, text in JOB_STATES.items()]
     lines += ["", "## Order", "", inspect.getdoc(OrderState) or "", ""]
     lines += ["Postgres enforces these moves (table `order_transition`).", "", "| From | To |", "|---|---|"]

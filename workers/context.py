@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Connection
 
 from shared.config import Settings
-from shared.db.accounts import accounts
+from shared.db.accounts import halts
 from shared.db.accounts.accounts import AccountRow
 from shared.db.engine import CONNECTION_ERRORS, autocommit, snapshot
 from shared.errors import HaltError, JobOutcomeUnknownError
@@ -101,4 +101,4 @@ class Context:
     def halt(self, error: HaltError) -> None:
         """Halt entries on the account that the error names, or on every account, until a person resumes them."""
         with self.ledger.engine.begin() as connection:
-            accounts.halt(connection, f"{type(error).__name__}: {error}", error.account_id)
+            halts.halt(connection, f"{type(error).__name__}: {error}", error.account_id)

@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from enum import StrEnum
 from uuid import UUID
 
 from sqlalchemy import Connection
 
+from cli.client.alert_outlook import AlertOutlook, Forecast
 from cli.client.alert_reading import describe_request
 from cli.client.risk_view import read_fresh_quotes
 from shared.clock import machine_now
@@ -22,6 +22,7 @@ from shared.db.alerts.entry_denials import (
     describe_stale,
     find_cooldown,
     find_late,
+    size_copy,
 )
 from shared.db.alerts.hooks import Hook
 from shared.db.market_data import contracts, market_clock
@@ -29,13 +30,15 @@ from shared.db.orders import root_state
 from shared.db.orders.root_state import RootState, side_of
 from shared.db.risk import entry_check
 from shared.domain.alerts.alert import Alert, AlertAction
+from shared.domain.alerts.copy_ratio import SAME, describe_empty_copy, describe_ratio, scale_alert
 from shared.domain.alerts.entry_terms import build_entry_terms
 from shared.domain.alerts.hook_settings import HookSettings
 from shared.domain.counting import count_of
 from shared.domain.market_data.calendar import calendar_of
 from shared.domain.market_data.contract import ROOTS, Contract
-from shared.domain.orders.order import direction_of
+from shared.domain.orders.order import Side, direction_of
 from shared.domain.orders.position import show_position
+from shared.domain.risk.personal_limits import describe_reduce_only
 from shared.domain.risk.preconditions import check_session
 from shared.errors import MarketClosedError, PostponedError, RefusedError, RiskLimitError
 from shared.hot.quotes import exit_price_from
@@ -44,32 +47,6 @@ from shared.ids import new_id
 _NO_HOOK = UUID(int=0)
 _NO_ACCOUNT = "no account is chosen: --hook NAME shows what its accounts make of it"
 _NO_MARKET = "this database has no market yet: run `tickwork up`"
-
-
-class AlertOutlook(StrEnum):
-    """What an account would make of an alert."""
-
-    TRADES = "trades"
-    WAITS = "waits"  # for a fact that may still come, until the entry expires
-    NOTHING = "nothing to do"
-    EXPIRES = "expires"
-    DENIED = "denied"
-    UNKNOWN = "not known"
-
-
-@dataclass(frozen=True, slots=True)
-class Forecast:
-    """What one account would make of an alert; without an account only what holds for all."""
-
-    account_id: int | None
-    account: str | None
-    outcome: AlertOutlook
-    detail: str
-
-    @property
-    def is_lost(self) -> bool:
-        """Whether what the alert asks for would not be done."""
-        return self.outcome in {AlertOutlook.DENIED, AlertOutlook.EXPIRES}
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,10 +84,16 @@ def forecast(
         settings=HookSettings() if hook is None else hook.settings,
         is_hook_inactive=hook is not None and hook.paused_at is not None,
         account_id=0 if hook is None else hook.account_id,
+        ratio=SAME,
         denial=None,
     )
     contract = contracts.find_active(connection, root)
-    trials = [_Trial(connection, settings, stored, traded, contract, account) for account in chosen]
+    followers = {} if hook is None else hooks.list_followers(connection).get(hook.id, {})
+    trials = []
+    for account in chosen:
+        ratio = SAME if account is None else followers.get(account.id, SAME)
+        alert = scale_alert(traded, ratio)
+        trials.append(_Trial(connection, settings, replace(stored, ratio=ratio), alert, contract, account))
     return list(map(_forecast, trials))
 
 
@@ -120,7 +103,7 @@ def _choose_accounts(connection: Connection, hook: Hook | None) -> Sequence[Acco
     if hook is None:
         tradable = [one for one in known if one.can_trade]
         return tradable if len(tradable) == 1 else [None]
-    ids = [hook.account_id, *hooks.list_followers(connection).get(hook.id, [])]
+    ids = [hook.account_id, *hooks.list_followers(connection).get(hook.id, {})]
     return [one for account_id in ids for one in known if one.id == account_id]
 
 
@@ -137,7 +120,10 @@ def _forecast(trial: _Trial) -> Forecast:
     account = trial.account
     if account is None:
         return Forecast(None, None, outcome, detail)
-    return Forecast(account.id, account.name, outcome, detail)
+    note = describe_ratio(trial.alert, trial.stored.ratio)
+    if note is not None and outcome in {AlertOutlook.TRADES, AlertOutlook.NOTHING}:
+        detail = f"{detail}; {note}"
+    return Forecast(account.id, account.name, outcome, detail, trial.stored.ratio)
 
 
 def _decide_entry(trial: _Trial) -> tuple[AlertOutlook, str]:
@@ -153,9 +139,12 @@ def _decide_entry(trial: _Trial) -> tuple[AlertOutlook, str]:
         return AlertOutlook.UNKNOWN, _NO_ACCOUNT
     state = root_state.read(connection, account.id, alert.root)
     if alert.target_position is None:
-        against = alert.reversed_by(state.quantity(trial.contract.id))
+        quantity = size_copy(stored, alert, trial.contract.id, state)
+        if alert.quantity is not None and not quantity:
+            raise RefusedError(describe_empty_copy(alert.quantity, stored.ratio))
+        against = alert.reverses(state.quantity(trial.contract.id), quantity)
         before = [f"closes {trial.contract.id}"] if against else []
-        return _enter(trial, account, trial.contract, state, quantity=(alert.quantity or 0) - against, before=before)
+        return _enter(trial, account, trial.contract, state, quantity=quantity - against, before=before)
     return _trade_to_position(trial, account, trial.contract, state)
 
 
@@ -179,7 +168,7 @@ def _trade_to_position(
     target_position, symbol = trial.alert.target_position or 0, trial.alert.symbol
     held = state.quantity(contract.id)
     to_close = [one for one in state.contract_ids if one != contract.id and symbol.names(one)]
-    to_close += [contract.id] if held * target_position < 0 else []
+    to_close += [contract.id] if held * Side(trial.alert.action).sign < 0 else []
     left = {one: quantity for one, quantity in state.positions.items() if one not in to_close}
     state = replace(state, positions=left, orders=[row for row in state.orders if row.contract_id not in to_close])
     surplus = state.surplus_entries(contract.id, target_position)
@@ -229,8 +218,10 @@ def _find_warning(trial: _Trial, account: AccountRow, contract: Contract, state:
 def _check(trial: _Trial, account: AccountRow, contract: Contract, quantity: int, *, has_closed: bool) -> int | None:
     """Return the quantity of an entry that passes the pre-trade check, None without a market; raise what it raises.
 
-    After a close the rules are asked of other positions than now, so they deny nothing here.
+    After a close the rules are asked of other positions than now, so they deny nothing here but what would open one.
     """
+    if has_closed and account.reduce_only is not None:
+        raise RiskLimitError(describe_reduce_only(account.reduce_only))
     market = market_clock.read(trial.connection)
     if market is None:
         return None
@@ -244,7 +235,7 @@ def _check(trial: _Trial, account: AccountRow, contract: Contract, quantity: int
         settings=settings,
         clock=clock,
         exit_prices=lambda held: exit_price_from(read_fresh_quotes(settings, held)),
-        risk=trial.stored.settings.size_value if by_risk else None,
+        risk=trial.stored.risk if by_risk else None,
     )
     if checked.denial is not None and not (has_closed and checked.findings):
         raise checked.denial

@@ -13,8 +13,9 @@ from cli.client.alert_reading import read_body
 from cli.console.errors import shorten_error
 from shared.db import views
 from shared.db.accounts import accounts
-from shared.db.alerts import alert_history
+from shared.db.alerts import alert_history, hooks
 from shared.db.alerts.alert_history import AlertRecord
+from shared.domain.alerts.copy_ratio import SAME
 from shared.domain.orders.order import OrderState, Role
 
 _TRADES = {Role.ENTRY, Role.EXIT}
@@ -123,10 +124,12 @@ def read_accounts(connection: Connection, outcome: AlertOutcome) -> list[dict[st
         orders += alert_history.list_closing_orders(connection, request)
     fills = alert_history.list_fills(connection, [row["id"] for row in orders])
     ids = dict.fromkeys([record.account_id, *jobs, *signals])
+    ratios = hooks.list_followers(connection).get(record.hook_id, {})
     return [
         {
             "account_id": account_id,
             "account": names.get(account_id),
+            "copy_ratio": ratios.get(account_id, SAME),
             "job": jobs.get(account_id),
             "signal": signals.get(account_id),
             "orders": (own := _of_account(orders, account_id)),

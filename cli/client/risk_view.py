@@ -117,7 +117,7 @@ def describe_lock_out(account: AccountRow, market_now: datetime) -> str | None:
 
 
 def list_alarms(connection: Connection) -> list[str]:
-    """Return a line for each disk without space, and each account that is live, halted, locked out or not watched."""
+    """Return a line for each disk without space, and each account that is live, halted, barred or not watched."""
     row = market_clock.read(connection)
     if row is None:
         return []  # before the first `tickwork up`, which adds the accounts
@@ -130,6 +130,8 @@ def list_alarms(connection: Connection) -> list[str]:
             alarms.append("LIVE: orders reach real money")
         if one.halt is not None:
             alarms.append(f"HALTED: {one.halt}")
+        if one.reduce_only is not None:
+            alarms.append(f"REDUCING: {one.reduce_only}")
         if (until := describe_lock_out(one, row.clock.now())) is not None:
             alarms.append(f"LOCKED OUT until {until}")
         if one.id in overdue:

@@ -32,14 +32,15 @@ _COLUMNS = (
     "equity",
     "headroom",
     "live_orders",
+    "state",
     "halted",
     "locked_out_until",
     "blocked",
     "reconciled_at",
 )
-_FACTS = ("stage", "preset", "live_orders", "live_since_at", "can_trade", "halted", "locked_out_until", "blocked",
-          "reconciled_at", "default_stop_ticks", "balance", "equity", "loss_limit_level", "headroom",
-          "day_opening_balance", "moved_today", "last_paid_on", "high_water_mark",
+_FACTS = ("stage", "preset", "live_orders", "live_since_at", "can_trade", "state", "halted", "reduce_only",
+          "locked_out_until", "blocked", "reconciled_at", "default_stop_ticks", "balance", "equity",
+          "loss_limit_level", "headroom", "day_opening_balance", "moved_today", "last_paid_on", "high_water_mark",
           "breached_market_at", "locked_on", "profit_locked_on", "week_locked_on")  # fmt: skip
 _EVENTS_SHOWN = 20
 _MOVES_SHOWN = 10
@@ -225,7 +226,9 @@ def to_row(found: RiskView, row: AccountRow) -> dict[str, Any]:
         "live_orders": row.live_status(is_simulated=found.is_simulated),
         "live_since_at": row.live_since_at,
         "can_trade": row.can_trade,
+        "state": row.state.value,
         "halted": row.halt,
+        "reduce_only": row.reduce_only,
         "locked_out_until": describe_lock_out(row, found.clock.now()),
         "blocked": row.block_reason,
         "reconciled_at": row.reconciled_at,

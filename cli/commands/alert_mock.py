@@ -9,7 +9,8 @@ from typing import Any
 import click
 from sqlalchemy import Connection
 
-from cli.client.alert_forecast import Forecast, forecast
+from cli.client.alert_forecast import forecast
+from cli.client.alert_outlook import Forecast
 from cli.client.alert_reading import describe_problem, describe_request, format_field, list_fields, read_body
 from cli.client.hook_store import require_active_hook
 from cli.client.stack import connect, load_stack_settings

@@ -80,7 +80,7 @@ def _enqueue(client: JobClient, record: AlertRecord, alert: Alert, dialect: str)
             key=f"alert:{record.hook_id}:replay:{alert_id}",
             **alert_job_options(alert, record.account_id, client.settings.entry_ttl),
         ).job_id
-        followers = hooks.list_followers(tx.connection).get(record.hook_id, [])
+        followers = hooks.list_followers(tx.connection).get(record.hook_id, {})
         account_ids = (record.account_id, *followers)
         for request, options in jobs_beside(job_id, alert_id, alert, account_ids, client.settings.entry_ttl):
             tx.enqueue(request, **options)
@@ -110,7 +110,7 @@ def _require_readable(record: AlertRecord, dialect: str) -> Alert:
 
 def _describe_accounts(connection: Connection, record: AlertRecord) -> str:
     names = {one.id: one.name for one in accounts.list_all(connection)}
-    ids = [record.account_id, *hooks.list_followers(connection).get(record.hook_id, [])]
+    ids = [record.account_id, *hooks.list_followers(connection).get(record.hook_id, {})]
     return ", then ".join(f"account {one} ({names[one]})" for one in ids)
 
 

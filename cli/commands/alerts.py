@@ -21,6 +21,7 @@ from cli.console.output import describe_none, print_json, print_json_line, print
 from cli.console.params import json_option
 from shared.db.alerts import alert_history
 from shared.db.alerts.alert_history import AlertFilter, AlertRecord
+from shared.domain.alerts.copy_ratio import SAME
 
 _COLUMNS = (
     "id", "received_at", "hook", "action", "root", "quantity", "target_position", "verdict", "job", "signal", "order",
@@ -168,7 +169,9 @@ def _print_alert(outcome: AlertOutcome, reading: AlertReading) -> None:
 
 
 def _print_account(account: dict[str, Any]) -> None:
-    click.echo(f"\nAccount {account['account_id']} ({account['account']})")
+    ratio = account["copy_ratio"]
+    now = "" if ratio == SAME else f", copy ratio now {ratio:f}"
+    click.echo(f"\nAccount {account['account_id']} ({account['account']}){now}")
     signal, job = account["signal"], account["job"]
     if signal is not None:
         asked = " ".join(

@@ -1,4 +1,4 @@
-"""`tickwork halt`: stops new entries on one account or all until `tickwork resume`; exits always pass."""
+"""`tickwork halt`: stops new entries, or those that do not only reduce, until `tickwork resume`; exits always pass."""
 
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -14,38 +14,57 @@ from cli.client.stack import connect
 from cli.commands.flatten import select_closable
 from cli.console.output import print_json
 from cli.console.params import json_option
-from shared.db.accounts import accounts
+from shared.db.accounts import halts
 from shared.db.accounts.accounts import AccountRow
 from shared.db.engine import limit_lock_wait
+from shared.domain.accounts.trading_state import TradingState
 from shared.errors import RefusedError
 
 
 @click.command("halt")
 @click.argument("reason", nargs=-1, required=True)
 @click.option("--account", "account_word", metavar="ACCOUNT", help="Only this account, by id or name; default: all.")
+@click.option("--reduce-only", "is_reduce_only", is_flag=True, help="Let entries pass that make a position smaller.")
 @click.option("--flatten", "also_flattens", is_flag=True, help="Also flatten the halted accounts.")
 @click.option("--yes", is_flag=True, help="With --flatten: skip the confirmation.")
 @json_option
 def command(
-    reason: tuple[str, ...], account_word: str | None, *, also_flattens: bool, yes: bool, as_json: bool
+    reason: tuple[str, ...],
+    account_word: str | None,
+    *,
+    is_reduce_only: bool,
+    also_flattens: bool,
+    yes: bool,
+    as_json: bool,
 ) -> None:
-    """Stop new entries at once. Store REASON with the halt; no worker is needed."""
+    """Stop new entries at once. Store REASON with the halt; no worker is needed.
+
+    With --reduce-only an entry passes that only makes a position smaller. It changes nothing on an account that is
+    halted, and a halt replaces it.
+    """
+    if is_reduce_only and also_flattens:
+        raise click.UsageError("give --reduce-only or --flatten, not both: a flat account has nothing to reduce")
     why = " ".join(reason)
-    halted = _halt(account_word, why)
+    halted = _halt(account_word, why, is_reduce_only=is_reduce_only)
     if as_json and not also_flattens:
         halted.require_all()
         print_json(
             {
+                "state": (TradingState.REDUCING if is_reduce_only else TradingState.HALTED).value,
                 "halted": [{"id": one.id, "name": one.name, "reason": why} for one in halted.now],
-                "already_halted": [{"id": one.id, "name": one.name, "reason": one.halt} for one in halted.before],
+                "already_halted": [
+                    {"id": one.id, "name": one.name, "state": one.state.value, "reason": one.halt_reason}
+                    for one in halted.before
+                ],
             }
         )
     if not as_json:
-        _print(halted, why)
+        _print(halted, why, "reduce-only" if is_reduce_only else "halted")
     if not also_flattens:
         if not as_json:
             click.echo(
-                "The account watch cancels working entries, which needs a worker; positions stay open, exits pass."
+                "The account watch cancels working entries that do not only reduce, which needs a worker; positions "
+                "stay open, exits pass."
             )
             click.echo("`tickwork resume REASON` allows entries again.")
         halted.require_all()
@@ -76,7 +95,7 @@ class _Halted:
             raise self.error
 
 
-def _halt(account_word: str | None, reason: str) -> _Halted:
+def _halt(account_word: str | None, reason: str, *, is_reduce_only: bool) -> _Halted:
     """Halt one account or all, each by itself, so that a lock on one leaves no other trading."""
     done, actor = _Halted(), current_actor()
     try:
@@ -87,7 +106,7 @@ def _halt(account_word: str | None, reason: str) -> _Halted:
             def halt(one: AccountRow, wait: timedelta) -> None:
                 with connection.begin():
                     limit_lock_wait(connection, wait)
-                    is_new = bool(accounts.halt(connection, reason, one.id, actor=actor))
+                    is_new = bool(halts.halt(connection, reason, one.id, actor=actor, is_reduce_only=is_reduce_only))
                 (done.now if is_new else done.before).append(one)
 
             done.locked = visit_accounts(chosen, halt)
@@ -99,10 +118,11 @@ def _halt(account_word: str | None, reason: str) -> _Halted:
     return done
 
 
-def _print(halted: _Halted, reason: str) -> None:
+def _print(halted: _Halted, reason: str, wanted: str) -> None:
     for one in halted.now:
-        click.echo(f"Account {one.id} ({one.name}) is halted: {reason}")
+        click.echo(f"Account {one.id} ({one.name}) is {wanted}: {reason}")
     for one in halted.before:
-        click.echo(f"Account {one.id} ({one.name}) was already halted: {one.halt}")
+        before = "reduce-only" if one.state is TradingState.REDUCING else "halted"
+        click.echo(f"Account {one.id} ({one.name}) was already {before}, which stays: {one.halt_reason}")
     for one in halted.locked:
-        click.echo(f"Account {one.id} ({one.name}) is NOT halted: another session locks it.")
+        click.echo(f"Account {one.id} ({one.name}) is NOT {wanted}: another session locks it.")

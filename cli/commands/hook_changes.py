@@ -6,6 +6,7 @@ from typing import Unpack
 
 import click
 
+from cli.client.hook_followers import describe_followers, follower_option, match_followers
 from cli.client.hook_options import HookOptions, HookOptionValues, describe_settings, hook_options
 from cli.client.hook_store import (
     TOKEN_BYTES,
@@ -21,6 +22,7 @@ from cli.client.stack import begin, connect
 from cli.console.output import print_fields, print_json
 from cli.console.params import json_option
 from shared.clock import machine_now
+from shared.db.accounts import accounts
 from shared.db.alerts import hook_secrets, hooks
 from shared.db.alerts.hooks import hash_token
 from shared.domain.alerts.hook_settings import encode_settings
@@ -33,14 +35,15 @@ def show(name: str, *, as_json: bool) -> None:
     """Show a webhook: its accounts, its settings, and when it was reached."""
     with connect() as connection:
         hook = require_active_hook(connection, name)
-        followers = hooks.list_followers(connection).get(hook.id, [])
+        followers = hooks.list_followers(connection).get(hook.id, {})
         received_at = hooks.find_last_receipts(connection).get(hook.id)
     if as_json:
         print_json(
             {
                 "name": hook.name,
                 "account_id": hook.account_id,
-                "follower_account_ids": followers,
+                "follower_account_ids": list(followers),
+                "copy_ratios": followers,
                 "created_at": hook.created_at,
                 "paused_at": hook.paused_at,
                 "previous_token_until": hook.previous_token_until,
@@ -55,7 +58,7 @@ def show(name: str, *, as_json: bool) -> None:
         {
             "name": hook.name,
             "account": str(hook.account_id),
-            "followers": ", ".join(map(str, followers)) or "none",
+            "followers": describe_followers(followers) or "none",
             "last alert": last,
             "paused": "no" if since is None else f"since {since}: it enters nothing, and its exits still close",
             **describe_settings(hook.settings),
@@ -65,25 +68,35 @@ def show(name: str, *, as_json: bool) -> None:
 
 @click.command("set")
 @click.argument("name")
+@follower_option
 @hook_options
 @json_option
-def change(name: str, *, as_json: bool, **options: Unpack[HookOptionValues]) -> None:
+def change(name: str, follower_words: tuple[str, ...], *, as_json: bool, **options: Unpack[HookOptionValues]) -> None:
     """Change the settings of a webhook; alerts that are not handled yet follow the new ones."""
     given = HookOptions(**options)
-    if given.is_empty:
+    if given.is_empty and not follower_words:
         raise click.ClickException("nothing to change: `tickwork hooks set --help` lists the settings")
     with begin() as connection:
         hook = require_changeable_hook(connection, name)
         settings = given.apply(hook.settings)
         if given.senders:
             require_visible_senders(load_sender_settings()[0], settings.senders)
-        connection.execute(hooks.build_settings_change(hook.id, settings))
-        before, after = ({"settings": encode_settings(one)} for one in (hook.settings, settings))
+        connection.execute(hooks.build_settings_change(hook.id, settings))  # receivers read the followers again too
+        ratios = match_followers(accounts.list_all(connection), follower_words, hook.account_id)
+        followed = hooks.list_followers(connection).get(hook.id, {})
+        hooks.set_followers(connection, hook.id, ratios)
+        followers = hooks.list_followers(connection).get(hook.id, {})
+        before, after = (
+            {"settings": encode_settings(one), "copy_ratios": {str(id_): str(ratio) for id_, ratio in copies.items()}}
+            for one, copies in ((hook.settings, followed), (settings, followers))
+        )
         record_hook_act(connection, "hook_set", name, hook.account_id, before=before, after=after)
     if as_json:
-        print_json({"name": name, "settings": encode_settings(settings)})
+        print_json({"name": name, "copy_ratios": followers, "settings": encode_settings(settings)})
     else:
-        print_fields({"name": name, **describe_settings(settings)})
+        print_fields(
+            {"name": name, "followers": describe_followers(followers) or "none", **describe_settings(settings)}
+        )
 
 
 @click.command("rotate")

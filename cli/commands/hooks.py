@@ -7,6 +7,7 @@ from typing import Unpack
 
 import click
 
+from cli.client.hook_followers import describe_followers, follower_option, match_followers
 from cli.client.hook_messages import guidance, templates
 from cli.client.hook_options import HookOptions, HookOptionValues, hook_options
 from cli.client.hook_store import (
@@ -30,6 +31,7 @@ from shared.db.alerts import hooks
 from shared.db.alerts.hooks import hash_token
 from shared.db.alerts.probe_hook import PROBE_HOOK_NAME
 from shared.db.market_data import contracts
+from shared.domain.alerts.copy_ratio import SAME
 from shared.domain.alerts.hook_settings import HookSettings, encode_settings
 from shared.ids import new_id
 
@@ -51,9 +53,17 @@ def command() -> None:
     metavar="ACCOUNT",
     help="Account to trade, by id or name; default: the only tradable one. Repeat it for follower accounts.",
 )
+@follower_option
 @hook_options
 @click.option("--json", "as_json", is_flag=True, help='{"url": ...} on stdout, for scripts.')
-def add(name: str, account_words: tuple[str, ...], *, as_json: bool, **options: Unpack[HookOptionValues]) -> None:
+def add(
+    name: str,
+    account_words: tuple[str, ...],
+    follower_words: tuple[str, ...],
+    *,
+    as_json: bool,
+    **options: Unpack[HookOptionValues],
+) -> None:
     """Add a webhook and print its URL. The URL is shown only once: only its hash is stored."""
     if not name.strip() or not name.isprintable() or name == PROBE_HOOK_NAME:
         raise click.ClickException(
@@ -65,9 +75,10 @@ def add(name: str, account_words: tuple[str, ...], *, as_json: bool, **options: 
     token = secrets.token_urlsafe(TOKEN_BYTES)
     url = f"{require_sender_url(settings)}/hooks/tv/{token}"
     known, hook_id = _wait_for_accounts(), new_id()
-    trading, *followers = list(
-        {one.id: one for one in (match_account(known, word) for word in account_words or [None])}.values()
-    )
+    trading, *others = {
+        one.id: one for one in (match_account(known, word) for word in account_words or [None])
+    }.values()
+    followers = {one.id: SAME for one in others} | match_followers(known, follower_words, trading.id)
     with begin() as connection:
         connection.execute(hooks.build_name_release(name))
         statement = hooks.build_insert(hook_id, name, hash_token(token), trading.id, hook_settings)
@@ -75,16 +86,17 @@ def add(name: str, account_words: tuple[str, ...], *, as_json: bool, **options: 
             raise click.ClickException(
                 f"a hook is named {name!r} already: choose another name, or remove that hook first"
             )
-        hooks.add_followers(connection, hook_id, [one.id for one in followers])
-        told = {"accounts": [one.id for one in (trading, *followers)], "settings": encode_settings(hook_settings)}
+        hooks.set_followers(connection, hook_id, followers)
+        told = {"accounts": [trading.id, *followers], "settings": encode_settings(hook_settings)}
         record_hook_act(connection, "hook_add", name, trading.id, after=told)
         tracked = contracts.list_tracked_roots(connection)
     shown = {"url": url} | report_warning(warning, as_json=as_json)
     if as_json:
         print_json(shown)
     else:
-        traded = ", then ".join(f"account {one.id} ({one.name})" for one in (trading, *followers))
-        click.echo(f"Hook {name} trades {traded}. Its URL, shown only once:\n\n  {url}\n")
+        names = {one.id: one.name for one in known}
+        shown_accounts = ", then ".join(f"account {one} ({names[one]})" for one in (trading.id, *followers))
+        click.echo(f"Hook {name} trades {shown_accounts}. Its URL, shown only once:\n\n  {url}\n")
         click.echo("\n".join(guidance(url, _example_root(hook_settings, tracked), hook_settings.dialect)))
 
 
@@ -102,7 +114,8 @@ def list_hooks(*, as_json: bool) -> None:
         | {
             "dialect": hook.settings.dialect,
             "last_received_at": received.get(hook.id),
-            "follower_account_ids": followers.get(hook.id, []),
+            "follower_account_ids": list(followers.get(hook.id, {})),
+            "copy_ratios": followers.get(hook.id, {}),
         }
         for hook in found
     ]
@@ -112,7 +125,7 @@ def list_hooks(*, as_json: bool) -> None:
     shown = [
         row
         | {
-            "followers": ", ".join(map(str, row["follower_account_ids"])) or None,
+            "followers": describe_followers(row["copy_ratios"]),
             "last_alert": row["last_received_at"] or "never",
             "state": "removed" if row["removed_at"] else "paused" if row["paused_at"] else "active",
         }

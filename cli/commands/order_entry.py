@@ -146,6 +146,8 @@ def _submit_entry(type_: OrderType, price: Decimal | None, **given: Unpack[_Entr
             print_json({"job_id": job_id, **shown, "order": order, "error": problem})
         else:
             _print_order(order, shown["legs"])
+            if "note" in outcomes.result(job_id):
+                click.echo(outcomes.result(job_id)["note"])
         if problem is not None:
             if not as_json:
                 click.echo(f"tickwork: {problem}", err=True)
@@ -225,7 +227,7 @@ def _print_preview(result: dict[str, Any], *, as_json: bool) -> None:
         ]
         if rows:
             print_table("Order to send", rows, ("field", "value"), empty="")
-            click.echo("Every pre-trade check passes.")
+            click.echo(result.get("note") or "Every pre-trade check passes.")
         else:
             click.echo("The pre-trade checks would deny it:")
             violations = [f"{rule['rule']}: {rule['message']}" for rule in result.get("rules") or []]

@@ -16,6 +16,7 @@ from shared.db.accounts import watch_times
 from shared.db.accounts.accounts import AccountRow
 from shared.db.risk.risk_snapshots import RiskSnapshot
 from shared.domain.accounts.stage import Stage, parse_stage
+from shared.domain.accounts.trading_state import TradingState
 from shared.domain.risk.account_risk import loss_limit_level
 from shared.domain.risk.assumed_size import describe_assumed_size
 from shared.domain.risk.findings import RuleAction, chicago_time
@@ -42,7 +43,8 @@ def command(account_word: str | None, *, as_json: bool) -> None:
         print_json({"accounts": rows_by_account})
         return
     for one in rows_by_account:
-        click.echo(f"{one['name']} ({one['id']}, {one['live_orders']}): {one['summary']}")
+        state = "" if one["state"] == TradingState.TRADING else f", {one['state']}"
+        click.echo(f"{one['name']} ({one['id']}, {one['live_orders']}{state}): {one['summary']}")
         if one["unwatched"] is not None:
             click.echo(f"It was {one['unwatched']}")
         if one["assumed_size"] is not None:
@@ -64,6 +66,7 @@ def _to_row(found: RiskView, row: AccountRow) -> dict[str, Any]:
         "id": row.id,
         "name": row.name,
         "live_orders": row.live_status(is_simulated=found.is_simulated),
+        "state": row.state.value,
         "may_enter": not obstacles,
         "summary": "entries are allowed" if not obstacles else f"NO ENTRY: {'; '.join(obstacles)}",
         "obstacles": obstacles,

@@ -1,11 +1,9 @@
 """Closes what a target position reverses on one account, also while its entry waits for an earlier one."""
 
 from shared.db.alerts import alerts, signals
-from shared.domain.alerts.hook_rules import apply_settings
-from shared.domain.alerts.parse import parse_alert
 from shared.errors import RefusedError
 from shared.ledger.jobs.alerts import CloseReversed
-from workers.alerts.outcome import AccountAlert
+from workers.alerts.outcome import read_for_account
 from workers.alerts.reversals import close_reversed_positions
 from workers.context import Context
 from workers.task import task
@@ -23,8 +21,8 @@ def close_reversed(job: CloseReversed, ctx: Context) -> dict[str, str]:
             raise RefusedError(f"alert {job.alert_id} does not exist")
         if signals.is_recorded(connection, job.alert_id, job.account_id):
             return {"nothing_to_do": "the job of the alert has decided already"}
-    alert = apply_settings(parse_alert(stored.body, stored.dialect), stored.settings)
-    closed = close_reversed_positions(ctx, AccountAlert(stored, job.account_id, alert))
+    account_alert = read_for_account(stored, job.account_id)
+    closed = close_reversed_positions(ctx, account_alert)
     if not closed:
-        return {"nothing_to_do": f"nothing in {alert.symbol.text} is held against it"}
+        return {"nothing_to_do": f"nothing in {account_alert.alert.symbol.text} is held against it"}
     return {"closes": ", ".join(closed)}

@@ -11,10 +11,12 @@ from shared.db.alerts.entry_denials import (
     describe_stale,
     find_cooldown,
     find_late,
+    size_copy,
 )
 from shared.db.alerts.signals import NewSignal
 from shared.db.orders import flatten_requests, root_state
 from shared.db.orders.root_state import RootState
+from shared.domain.alerts.copy_ratio import SAME, describe_empty_copy, may_round
 from shared.domain.market_data.contract import Contract
 from shared.domain.orders.order import Origin
 from shared.errors import PostponedError, RefusedError
@@ -65,11 +67,30 @@ def await_copies(ctx: Context, account_alert: AccountAlert) -> None:
     if has_waited(ctx):
         return
     with ctx.autocommit() as connection:
-        followers = hooks.list_followers(connection).get(stored.hook_id, [])
-        for account_id in {stored.account_id, *followers} - {account_alert.account_id}:
-            opposite = reversals.list_closed_before_entry(alert, root_state.read(connection, account_id, alert.root))
+        followers = hooks.list_followers(connection).get(stored.hook_id, {})
+        for account_id, ratio in {stored.account_id: SAME, **followers}.items():
+            if account_id == account_alert.account_id:
+                continue
+            state = root_state.read(connection, account_id, alert.root)
+            opposite = reversals.list_closed_before_entry(alert, state, ratio)
             if opposite:
                 raise PostponedError(f"account {account_id} still closes {', '.join(opposite)}", _RETRY_AFTER)
+
+
+def require_copy(ctx: Context, account_alert: AccountAlert, contract: Contract, state: RootState) -> int:
+    """Return the contracts of an entry that is no position, by the copy ratio of its account; 0 for a size by risk.
+
+    Raise RefusedError, after recording it, if that is less than one, and PostponedError while a size that is rounded
+    depends on a position that is not certain.
+    """
+    stored, alert = account_alert.stored, account_alert.alert
+    if alert.quantity is None:
+        return 0
+    if may_round(alert.quantity, stored.ratio):
+        require_certain(state, [contract.id])
+    quantity = size_copy(stored, alert, contract.id, state)
+    _deny_if(ctx, account_alert, contract, None if quantity else describe_empty_copy(alert.quantity, stored.ratio))
+    return quantity
 
 
 def check_hook_settings(ctx: Context, account_alert: AccountAlert, contract: Contract, state: RootState) -> str | None:

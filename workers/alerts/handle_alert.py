@@ -10,18 +10,22 @@ from shared.db.market_data import contracts
 from shared.db.orders.root_state import RootState, side_of
 from shared.domain.alerts.alert import AlertAction
 from shared.domain.alerts.entry_terms import build_entry_terms
-from shared.domain.alerts.hook_rules import apply_settings
-from shared.domain.alerts.parse import parse_alert
 from shared.domain.market_data.contract import Contract
-from shared.domain.orders.order import Origin
+from shared.domain.orders.order import Origin, Side
 from shared.errors import PostponedError, RefusedError, RiskLimitError
 from shared.ledger.jobs.alerts import HandleAlert
 from workers.alerts.cancels import cancel_entries
 from workers.alerts.current_state import RETRY_AFTER, read_root_state, require_certain
-from workers.alerts.entry_checks import await_copies, check_hook_settings, find_later_close, require_current
+from workers.alerts.entry_checks import (
+    await_copies,
+    check_hook_settings,
+    find_later_close,
+    require_copy,
+    require_current,
+)
 from workers.alerts.exit_requests import cancel_first, close_first
 from workers.alerts.exits import exit_position, exit_to_position, skip_exit
-from workers.alerts.outcome import AccountAlert
+from workers.alerts.outcome import AccountAlert, read_for_account
 from workers.alerts.plain_reversals import close_reversed_first
 from workers.alerts.reversals import close_reversed_positions
 from workers.alerts.stop_changes import STOP_ACTIONS, change_stops
@@ -53,10 +57,10 @@ def trade_alert(ctx: Context, stored: StoredAlert, account_id: int) -> dict[str,
     """
     if stored.denial is not None:
         raise RiskLimitError(stored.denial)
-    alert = apply_settings(parse_alert(stored.body, stored.dialect), stored.settings)
+    account_alert = read_for_account(stored, account_id)
+    alert = account_alert.alert
     if alert.action is AlertAction.TEST:
         return {"test": "received, and trades nothing"}
-    account_alert = AccountAlert(stored, account_id, alert)
     if alert.action is AlertAction.CANCEL:
         return cancel_entries(ctx, account_alert)
     if alert.action in STOP_ACTIONS:
@@ -81,7 +85,8 @@ def trade_alert(ctx: Context, stored: StoredAlert, account_id: int) -> dict[str,
     state = read_root_state(ctx, account_id, alert.root)
     if alert.target_position is not None:
         return _trade_to_position(ctx, account_alert, contract, state)
-    quantity = close_reversed_first(ctx, account_alert, contract, state)
+    quantity = require_copy(ctx, account_alert, contract, state)
+    quantity = close_reversed_first(ctx, account_alert, contract, state, quantity)
     warning = check_hook_settings(ctx, account_alert, contract, state)
     if stored.is_copied:
         await_copies(ctx, account_alert)
@@ -106,7 +111,8 @@ def _trade_to_position(
     require_certain(state, [contract.id])
     held = state.quantity(contract.id)
     others = [each for each in state.contract_ids if each != contract.id and account_alert.alert.symbol.names(each)]
-    if to_close := [*others, *([contract.id] if held * target_position < 0 else [])]:
+    is_reversed = held * Side(account_alert.alert.action).sign < 0
+    if to_close := [*others, *([contract.id] if is_reversed else [])]:
         close_first(ctx, to_close, account_alert.account_id)
         raise PostponedError(f"closing {', '.join(to_close)} before the entry", RETRY_AFTER)
     if surplus := state.surplus_entries(contract.id, target_position):
@@ -128,7 +134,7 @@ def _enter(
     quantity: int,
     reason: str | None = None,
 ) -> dict[str, str]:
-    alert = account_alert.alert
+    alert, stored = account_alert.alert, account_alert.stored
     require_open_session(ctx, contract)
     request = EntryRequest(
         account_alert.account_id,
@@ -136,10 +142,10 @@ def _enter(
         build_entry_terms(alert, quantity),
         Origin.ALERT,
         expires_at=_expires_at(ctx),
-        alert_id=account_alert.stored.id,
-        reason=reason,
+        alert_id=stored.id,
+        reason="; ".join(filter(None, (reason, account_alert.copy_note))) or None,
         find_obstacle=partial(find_later_close, ctx, account_alert, contract),
-        risk=account_alert.stored.settings.size_value if alert.quantity is None else None,
+        risk=stored.risk if alert.quantity is None else None,
     )
     return submit_entry(ctx, request)
 

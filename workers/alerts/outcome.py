@@ -10,6 +10,9 @@ from shared.db.alerts.signals import NewSignal
 from shared.db.orders import changes
 from shared.db.orders.orders import OrderRow
 from shared.domain.alerts.alert import Alert, AlertAction
+from shared.domain.alerts.copy_ratio import describe_ratio, scale_alert
+from shared.domain.alerts.hook_rules import apply_settings
+from shared.domain.alerts.parse import parse_alert
 from shared.domain.orders.order import ChangeKind, Origin
 from shared.errors import RiskLimitError
 from shared.ids import new_id
@@ -20,11 +23,22 @@ from workers.context import Context
 
 @dataclass(frozen=True, slots=True)
 class AccountAlert:
-    """A stored alert, for one account of its hook: `alert` is what it asks for, as the hook trades it."""
+    """A stored alert, for one account of its hook: `alert` is what it asks for, as the account trades it."""
 
     stored: StoredAlert
     account_id: int
     alert: Alert
+
+    @property
+    def copy_note(self) -> str | None:
+        """The copy ratio of the account for the record, if it changes a size."""
+        return describe_ratio(self.alert, self.stored.ratio)
+
+
+def read_for_account(stored: StoredAlert, account_id: int) -> AccountAlert:
+    """Return a stored alert as an account trades it, by the settings of the hook and the copy ratio of the account."""
+    alert = apply_settings(parse_alert(stored.body, stored.dialect), stored.settings)
+    return AccountAlert(stored, account_id, scale_alert(alert, stored.ratio))
 
 
 def record_nothing_to_do(
@@ -64,7 +78,7 @@ def record_outcome(
             action=AlertAction.CLOSE if account_alert.alert.action.is_entry else account_alert.alert.action,
             quantity=account_alert.alert.quantity,
             verdict="accepted" if denial is None else "denied",
-            reason=reason if denial is None else denial,
+            reason=denial or "; ".join(filter(None, (reason, account_alert.copy_note))),
             correlation_id=ctx.job.correlation_id,
             decided_market_at=ctx.market_now,
             alert_id=account_alert.stored.id,

@@ -11,8 +11,10 @@ from workers.alerts.outcome import AccountAlert, lock_and_require_may_exit
 from workers.context import Context
 
 
-def close_reversed_first(ctx: Context, account_alert: AccountAlert, contract: Contract, state: RootState) -> int:
-    """Return how many contracts the entry is to open: those beyond the position that it reverses, else all of its own.
+def close_reversed_first(
+    ctx: Context, account_alert: AccountAlert, contract: Contract, state: RootState, quantity: int
+) -> int:
+    """Return how many contracts of the entry's `quantity` are to open: those beyond the position that it reverses.
 
     The close is an exit: no rule of entries denies it, and what it leaves to open is decided with it, once. Raise
     PostponedError until it has filled, and RiskLimitError for an account whose live orders were never on.
@@ -21,7 +23,7 @@ def close_reversed_first(ctx: Context, account_alert: AccountAlert, contract: Co
     if stored.left_to_open is not None:
         require_certain(state, [contract.id])
         return stored.left_to_open
-    quantity, against = account_alert.alert.quantity or 0, account_alert.alert.reversed_by(state.quantity(contract.id))
+    against = account_alert.alert.reverses(state.quantity(contract.id), quantity)
     if not against:
         return quantity
     require_certain(state, [contract.id])

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from shared.clock import MarketClock
-from shared.db.accounts import accounts
+from shared.db.accounts import accounts, halts
 from shared.db.market_data import contracts
 from shared.domain.market_data.calendar import assumed_calendar_of
 from shared.domain.market_data.contract import ROOTS, Contract
@@ -54,7 +54,7 @@ class Subscriptions:
 
         def write() -> None:
             with self._engine.begin() as connection:
-                accounts.halt(connection, reason)
+                halts.halt(connection, reason)
 
         try:
             await asyncio.to_thread(write)

@@ -58,6 +58,7 @@ def _preview(ctx: Context, request: EntryRequest) -> dict[str, Any]:
             "take_profit_ticks": bracket.take_profit_ticks if bracket else None,
             "loss_at_stop": bracket.stop_loss_ticks * request.contract.tick_value * entry.quantity if bracket else None,
         },
+        "note": check.note,
         "denied": None if check.denial is None else str(check.denial),
         "rules": [{"rule": finding.rule, "message": describe_finding(finding)} for finding in check.findings],
     }

@@ -52,16 +52,21 @@ class EntryRequest:
 
 @dataclass(frozen=True, slots=True)
 class RecordedEntry:
-    """The order recorded for a request, and the error with which the risk rules denied it, if they did."""
+    """The order recorded for a request, and the error with which the risk rules denied it, if they did.
+
+    `note` says why it is smaller than requested.
+    """
 
     order: OrderRow
     signal_id: UUID
     denial: RiskLimitError | None
+    note: str | None = None
 
     @property
     def result(self) -> dict[str, str]:
         """The result of the job that asked for the entry."""
-        return {"signal_id": str(self.signal_id), "order_id": str(self.order.id)}
+        note = {} if self.note is None else {"note": self.note}
+        return {"signal_id": str(self.signal_id), "order_id": str(self.order.id), **note}
 
 
 def require_open_session(ctx: Context, contract: Contract) -> None:
@@ -112,7 +117,7 @@ def record_entry(tx: Transaction, ctx: Context, request: EntryRequest, *, is_sen
         action=entry.side,
         quantity=entry.quantity,
         verdict="accepted" if denial is None else "denied",
-        reason=request.reason if denial is None else denial,
+        reason=denial or "; ".join(filter(None, (request.reason, check.note))) or None,
         correlation_id=ctx.job.correlation_id,
         decided_market_at=ctx.market_now,
         alert_id=request.alert_id,
@@ -147,7 +152,7 @@ def record_entry(tx: Transaction, ctx: Context, request: EntryRequest, *, is_sen
         along=signal,
         **extra,
     )
-    return RecordedEntry(order, signal_id, check.denial)
+    return RecordedEntry(order, signal_id, check.denial, check.note)
 
 
 def _find_later_close(connection: Connection, ctx: Context, request: EntryRequest) -> str | None:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection
 
 from shared.clock import machine_now
-from shared.db.accounts import accounts
+from shared.db.accounts import accounts, halts
 from shared.db.accounts.accounts import AccountRow
 from shared.db.market_data import contracts
 from shared.db.orders import changes, fills, orders, positions
@@ -105,9 +105,7 @@ def _finish(
         result["mismatches"] = [str(mismatch) for mismatch in mismatches]
         _adopt_venue_position(tx.connection, account.id, view, mismatches)
         if account.first_seen_at is not None:  # a position from before we first saw the account is no mismatch
-            accounts.halt(
-                tx.connection, f"{PositionMismatchError.__name__}: {_list_mismatches(mismatches)}", account.id
-            )
+            halts.halt(tx.connection, f"{PositionMismatchError.__name__}: {_list_mismatches(mismatches)}", account.id)
         kind = "position_baseline" if account.first_seen_at is None else "position_mismatch"
         accounts.record_event(tx.connection, account.id, kind, _list_mismatches(mismatches))
     halt_on_unknown_product(tx.connection, account, view)
@@ -135,9 +133,9 @@ def halt_on_unknown_product(connection: Connection, account: AccountRow, view: v
     """Halt the account while it holds a product that is in no table of ours: no rule counts it, no guard closes it."""
     held = {one.contract_id for one in view.positions}
     unknown = sorted(held - venue_state.known_contracts(connection, account.id, held))
-    if unknown and account.halted_at is None:
+    if unknown and account.halt is None:
         reason = f"it holds {', '.join(unknown)}, a product that we do not know: no rule can count it, close it by hand"
-        accounts.halt(connection, f"{PositionMismatchError.__name__}: {reason}", account.id)
+        halts.halt(connection, f"{PositionMismatchError.__name__}: {reason}", account.id)
 
 
 def _adopt_venue_position(

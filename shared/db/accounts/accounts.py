@@ -1,4 +1,4 @@
-"""Trading accounts: our permissions for them, their halts and their history."""
+"""Trading accounts: our permissions for them, and their history."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,11 +6,12 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, Row, Text, bindparam, func, select, true, update
+from sqlalchemy import ColumnElement, Connection, Row, Text, bindparam, func, select, true, update
 from sqlalchemy.dialects.postgresql import insert
 
-from shared.db.accounts.audit import PROGRAM, Actor, record_act
+from shared.db.accounts.audit import Actor, record_act
 from shared.db.tables.accounts import account, account_event
+from shared.domain.accounts.trading_state import TradingState
 from shared.ids import new_id
 
 
@@ -27,6 +28,7 @@ class AccountRow:
     can_trade: bool
     halted_at: datetime | None
     halt_reason: str | None
+    is_reduce_only: bool
     reconciled_at: datetime | None
     first_seen_at: datetime | None
     reported_at: datetime | None
@@ -57,9 +59,25 @@ class AccountRow:
     block_reason: str | None
 
     @property
+    def state(self) -> TradingState:
+        """The entries that its halt, if it has one, lets pass."""
+        if self.halted_at is None:
+            return TradingState.TRADING
+        return TradingState.REDUCING if self.is_reduce_only else TradingState.HALTED
+
+    @property
     def halt(self) -> str | None:
-        """The reason why entries are halted, or None."""
-        return None if self.halted_at is None else self.halt_reason or "no reason was kept"
+        """The reason why every entry is denied, or None."""
+        return self._reason if self.state is TradingState.HALTED else None
+
+    @property
+    def reduce_only(self) -> str | None:
+        """The reason why only entries that make a position smaller pass, or None."""
+        return self._reason if self.state is TradingState.REDUCING else None
+
+    @property
+    def _reason(self) -> str:
+        return self.halt_reason or "no reason was kept"
 
     def live_status(self, *, is_simulated: bool) -> str:
         """Return whether orders reach real money: `simulator`, LIVE or `off`; `is_simulated` is about the venue."""
@@ -111,6 +129,14 @@ def lock(connection: Connection, account_id: int) -> AccountRow | None:
     return None if row is None else to_account(row)
 
 
+def lock_where(connection: Connection, condition: ColumnElement[bool], account_id: int | None) -> list[AccountRow]:
+    """Return the accounts that meet a condition, or the one if it does, and lock their rows as `lock` does."""
+    statement = select(*COLUMNS).where(condition).order_by(account.c.id)
+    if account_id is not None:
+        statement = statement.where(account.c.id == account_id)
+    return [to_account(row) for row in connection.execute(statement.with_for_update(key_share=True))]
+
+
 def lock_to_enter(connection: Connection, account_id: int, family: str) -> AccountRow | None:
     """Return the account; lock its row and a product family, so that no two accounts enter its opposite sides at once.
 
@@ -129,31 +155,6 @@ def record_reconciled(connection: Connection, account_id: int) -> None:
     """Record that the account was compared with the venue just now."""
     values = {"reconciled_at": func.now(), "first_seen_at": func.coalesce(account.c.first_seen_at, func.now())}
     connection.execute(update(account).where(account.c.id == account_id).values(**values))
-
-
-def halt(connection: Connection, reason: str, account_id: int | None = None, *, actor: Actor = PROGRAM) -> list[int]:
-    """Stop new entries on the account, or on all; an older halt keeps its reason. Return the accounts halted."""
-    statement = update(account).where(account.c.halted_at.is_(None)).values(halted_at=func.now(), halt_reason=reason)
-    if account_id is not None:
-        statement = statement.where(account.c.id == account_id)
-    halted = list(connection.execute(statement.returning(account.c.id)).scalars())
-    for one in halted:
-        record_event(connection, one, "halted", reason)
-        record_act(connection, actor, "halt", one, before={"halt": None}, after={"halt": reason}, reason=reason)
-    return halted
-
-
-def resume(connection: Connection, reason: str, account_id: int | None = None, *, actor: Actor = PROGRAM) -> list[int]:
-    """Allow entries again on the account, or on all. Return the accounts that were halted."""
-    find = select(account.c.id, account.c.halt_reason).where(account.c.halted_at.is_not(None)).order_by(account.c.id)
-    if account_id is not None:
-        find = find.where(account.c.id == account_id)
-    halted = {row.id: row.halt_reason for row in connection.execute(find.with_for_update(key_share=True))}
-    for one, halt_reason in halted.items():
-        change(connection, one, halted_at=None, halt_reason=None)
-        record_event(connection, one, "resumed", reason)
-        record_act(connection, actor, "resume", one, before={"halt": halt_reason}, after={"halt": None}, reason=reason)
-    return list(halted)
 
 
 def change(connection: Connection, account_id: int, **values: object) -> None:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -36,9 +37,15 @@ class StoredAlert:
     settings: HookSettings
     is_hook_inactive: bool  # paused or removed
     account_id: int  # the hook's
+    ratio: Decimal  # of the sizes of the account in question to those of the hook
     denial: str | None  # the reason why it was denied for the account in question, if it was
     left_to_open: int | None = None  # of an entry there, after the close of what it reverses was requested
     is_copied: bool = False  # its hook has followers
+
+    @property
+    def risk(self) -> Decimal | None:
+        """The dollars that an entry without a quantity may lose on the account in question."""
+        return None if self.settings.size_value is None else self.settings.size_value * self.ratio
 
 
 def _build_to_handle() -> Select[Any]:
@@ -48,6 +55,9 @@ def _build_to_handle() -> Select[Any]:
     )
     left_to_open = select(alert_reversal.c.quantity_left).where(
         alert_reversal.c.alert_id == alert.c.id, alert_reversal.c.account_id == account_id
+    )
+    ratio = select(hook_follower.c.ratio).where(
+        hook_follower.c.hook_id == hook.c.id, hook_follower.c.account_id == account_id
     )
     return (
         select(
@@ -62,6 +72,7 @@ def _build_to_handle() -> Select[Any]:
             hook.c.settings,
             or_(hook.c.paused_at.is_not(None), hook.c.removed_at.is_not(None)).label("is_hook_inactive"),
             hook.c.account_id,
+            func.coalesce(ratio.scalar_subquery(), 1).label("ratio"),
             denial.scalar_subquery().label("denial"),
             left_to_open.scalar_subquery().label("left_to_open"),
             exists().where(hook_follower.c.hook_id == hook.c.id).label("is_copied"),
@@ -75,7 +86,10 @@ _TO_HANDLE = _build_to_handle()  # built once: it is on the path of an alert
 
 
 def read_alert(connection: Connection, alert_id: UUID, account_id: int | None = None) -> StoredAlert | None:
-    """Return an alert with its hook, None if there is none; `denial` is that of `account_id`, or the hook's account."""
+    """Return an alert with its hook, None if there is none.
+
+    `denial` and `ratio` are those of `account_id`, or of the hook's account.
+    """
     row = connection.execute(_TO_HANDLE, {"alert": alert_id, "account": account_id}).one_or_none()
     if row is None:
         return None

@@ -12,6 +12,7 @@ from shared.db.alerts.alerts import StoredAlert
 from shared.db.alerts.precedence import ENTRY_KINDS
 from shared.db.orders.root_state import RootState
 from shared.domain.alerts.alert import Alert
+from shared.domain.alerts.copy_ratio import scale_entry
 from shared.domain.market_data.contract import Contract
 from shared.domain.orders.order import OrderType, Side
 from shared.domain.orders.position import show_position
@@ -58,6 +59,16 @@ def describe_idle_hook(stored: StoredAlert, alert: Alert, contract_id: str, stat
         held = show_position(planned * side.sign)
         return f"{held} is held or about to be, and hook {stored.hook_name} adds to no position"
     return None
+
+
+def size_copy(stored: StoredAlert, alert: Alert, contract_id: str, state: RootState) -> int:
+    """Return the contracts of an entry that is no position, by the copy ratio of its account; 0 for a size by risk.
+
+    What makes a position smaller is rounded up, beyond what rests on its side.
+    """
+    side = Side(alert.action)
+    resting = sum(row.quantity - row.filled_quantity for row in state.resting_entries(contract_id) if row.side is side)
+    return scale_entry(alert.quantity or 0, stored.ratio, -state.quantity(contract_id) * side.sign - resting)
 
 
 def find_cooldown(connection: Connection, stored: StoredAlert, account_id: int, contract_id: str) -> str | None:

@@ -1,9 +1,10 @@
 """Webhooks: tokens that may post alerts, and their accounts; a token is stored only as its SHA-256."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -121,15 +122,17 @@ def build_removal(name: str) -> ReturningUpdate[UUID]:
     return of_name.values(removed_at=func.now()).returning(hook.c.id)
 
 
-def add_followers(connection: Connection, hook_id: UUID, account_ids: Sequence[int]) -> None:
-    """Add follower accounts, which trade the alerts of the hook too."""
-    for account_id in account_ids:
-        connection.execute(insert(hook_follower).values(hook_id=hook_id, account_id=account_id))
+def set_followers(connection: Connection, hook_id: UUID, ratios: Mapping[int, Decimal]) -> None:
+    """Add follower accounts, which trade the alerts of the hook too, each with its copy ratio; or change the ratio."""
+    for account_id, ratio in ratios.items():
+        statement = insert(hook_follower).values(hook_id=hook_id, account_id=account_id, ratio=ratio)
+        changed = {"ratio": statement.excluded.ratio}
+        connection.execute(statement.on_conflict_do_update(index_elements=["hook_id", "account_id"], set_=changed))
 
 
-def list_followers(connection: Connection) -> dict[UUID, list[int]]:
-    """Return the follower accounts of every hook that has some."""
-    found: dict[UUID, list[int]] = {}
+def list_followers(connection: Connection) -> dict[UUID, dict[int, Decimal]]:
+    """Return the follower accounts of every hook that has some, each with its copy ratio."""
+    found: dict[UUID, dict[int, Decimal]] = {}
     for row in connection.execute(select(hook_follower).order_by(hook_follower.c.hook_id, hook_follower.c.account_id)):
-        found.setdefault(row.hook_id, []).append(row.account_id)
+        found.setdefault(row.hook_id, {})[row.account_id] = row.ratio
     return found

@@ -3,6 +3,7 @@
 The worker asks it of an alert that was received, and `tickwork alerts mock` of a message that was not sent.
 """
 
+from decimal import Decimal
 from uuid import UUID
 
 from sqlalchemy import Connection, insert
@@ -14,19 +15,26 @@ from shared.db.orders import flatten_requests
 from shared.db.orders.root_state import RootState, side_of
 from shared.db.tables.alerts import alert_reversal
 from shared.domain.alerts.alert import Alert
+from shared.domain.orders.order import Side
 
 
 def list_opposite(alert: Alert, state: RootState) -> list[str]:
-    """Return the contracts that the symbol means and that are held against the target position, if it has one."""
-    held = filter(alert.symbol.names, state.positions)
-    return [contract_id for contract_id in held if state.quantity(contract_id) * (alert.target_position or 0) < 0]
+    """Return the contracts that the symbol means and that are held against the target position of an entry.
+
+    The side counts: a target position that its copy ratio rounds to 0 reverses what is held on the other side too.
+    """
+    if alert.target_position is None:
+        return []
+    held, sign = filter(alert.symbol.names, state.positions), Side(alert.action).sign
+    return [contract_id for contract_id in held if state.quantity(contract_id) * sign < 0]
 
 
-def list_closed_before_entry(alert: Alert, state: RootState) -> list[str]:
-    """Return the contracts that are held against an alert and that it closes before it enters."""
+def list_closed_before_entry(alert: Alert, state: RootState, ratio: Decimal) -> list[str]:
+    """Return the contracts that an account with this copy ratio holds against an alert and closes before it enters."""
     if alert.target_position is not None:
         return list_opposite(alert, state)
-    return [one for one in filter(alert.symbol.names, state.positions) if alert.reversed_by(state.quantity(one))]
+    quantity = int((alert.quantity or 0) * ratio)
+    return [one for one in filter(alert.symbol.names, state.positions) if alert.reverses(state.quantity(one), quantity)]
 
 
 def record_left(connection: Connection, alert_id: UUID, account_id: int, contract_id: str, quantity_left: int) -> None:

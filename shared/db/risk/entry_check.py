@@ -13,9 +13,11 @@ from shared.db.risk import risk_snapshots
 from shared.db.risk.risk_snapshots import ExitPrice, ExitPrices, RiskSnapshot
 from shared.domain.market_data.calendar import calendar_of
 from shared.domain.market_data.contract import ROOTS, Contract
+from shared.domain.risk.account_risk import AccountRisk
 from shared.domain.risk.account_rules import quantity_for
-from shared.domain.risk.entry_rules import SizedEntry, check_entry_rules
+from shared.domain.risk.entry_rules import SizedEntry, check_entry_rules, reducible_quantity
 from shared.domain.risk.findings import Finding, chicago_time
+from shared.domain.risk.personal_limits import describe_reduce_only
 from shared.domain.risk.preconditions import Bracket, EntryFacts, EntryTerms, check_preconditions
 from shared.errors import PostponedError, RiskLimitError
 
@@ -25,12 +27,16 @@ _PASSING = {"price", "unprotected"}  # a quote comes, and a guard places the sto
 
 @dataclass(frozen=True, slots=True)
 class EntryCheck:
-    """The result of the pre-trade checks: the entry with its final quantity, its bracket, and each violated rule."""
+    """The result of the pre-trade checks: the entry with its final quantity, its bracket, and each violated rule.
+
+    `note` says why the quantity is smaller than the requested one.
+    """
 
     entry: EntryTerms
     bracket: Bracket | None
     findings: list[Finding]
     denial: RiskLimitError | None
+    note: str | None = None
 
 
 def check(
@@ -47,6 +53,7 @@ def check(
     """Check an entry against every rule; raise PostponedError while a fact is missing that may still arrive.
 
     With `risk`, in dollars, the quantity is the number of contracts whose loss at the stop it covers, rounded down.
+    Of an entry beyond the position of a reduce-only account only the closing part is left.
     `exit_prices` is called once, with every contract that matters.
     """
     known: list[ExitPrice] = []
@@ -68,6 +75,7 @@ def check(
     if risk is not None:
         costs = snapshot.book.costs_of(contract.root, 1)
         entry = replace(entry, quantity=quantity_for(risk, bracket.stop_loss_ticks, contract.tick_value, costs))
+    entry, note = _cut_to_reduce(entry, contract, snapshot.risk)
     market_now = clock.now()
     calendar = calendar_of(ROOTS[contract.root].group)
     findings = check_entry_rules(
@@ -81,7 +89,16 @@ def check(
     if findings and all(finding.rule in _PASSING for finding in findings):
         raise PostponedError("; ".join(finding.message for finding in findings), _RETRY_AFTER)
     denial = RiskLimitError("; ".join(map(describe_finding, findings))) if findings else None
-    return EntryCheck(entry, bracket, findings, denial)
+    return EntryCheck(entry, bracket, findings, denial, note)
+
+
+def _cut_to_reduce(entry: EntryTerms, contract: Contract, risk: AccountRisk) -> tuple[EntryTerms, str | None]:
+    """Return the closing part of a reversal on a reduce-only account, and what is denied; else the entry as it is."""
+    most = reducible_quantity(contract.id, entry.side, risk)
+    if risk.reduce_only_reason is None or not 0 < most < entry.quantity:
+        return entry, None
+    note = f"only {most} of {entry.quantity} is entered, which closes; the rest is denied: "
+    return replace(entry, quantity=most), note + describe_reduce_only(risk.reduce_only_reason)
 
 
 def describe_finding(finding: Finding) -> str:

@@ -186,6 +186,7 @@ def _to_account_risk(
         is_profit_locked=account.profit_locked_on == day,
         is_week_locked=account.week_locked_on == trading_week_of(day),
         locked_out_until_market_at=account.locked_out_until_market_at,
+        reduce_only_reason=account.reduce_only,
         is_reduced=account.reduced_on == day,
         holdings=tuple(_to_holding(row, facts, exit_price, clock) for row in facts.held),
         open_entries=tuple(_to_open_entry(row) for row in facts.entry if row.n > 0),

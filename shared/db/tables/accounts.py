@@ -30,6 +30,13 @@ account = Table(
     Column("is_simulated", Boolean),
     at_column("halted_at"),
     Column("halt_reason", Text),
+    Column(
+        "is_reduce_only",  # the halt lets entries pass that only reduce
+        Boolean,
+        CheckConstraint("halted_at IS NOT NULL OR NOT is_reduce_only", name="is_reduce_only"),
+        nullable=False,
+        server_default=text("false"),
+    ),
     at_column("reconciled_at"),
     at_column("reported_at"),  # when the venue reported its balance
     at_column("first_seen_at"),  # first comparison with the venue

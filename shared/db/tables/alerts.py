@@ -8,6 +8,7 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
+    Numeric,
     Table,
     Text,
     Uuid,
@@ -39,6 +40,8 @@ hook_follower = Table(
     metadata,
     Column("hook_id", Uuid, ForeignKey("hook.id"), primary_key=True),
     Column("account_id", BigInteger, ForeignKey("account.id"), primary_key=True),
+    Column("ratio", Numeric, nullable=False, server_default="1"),  # of its sizes to those of the hook
+    CheckConstraint("ratio > 0 AND ratio <= 100", name="ratio"),
 )
 
 # What signs the requests of a hook; several at once while one is replaced.

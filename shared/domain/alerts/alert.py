@@ -79,15 +79,15 @@ class Alert:
         is_part = (self.quantity, self.target_position, self.only_direction) != (None, None, None)
         return self.action is AlertAction.CLOSE and not is_part
 
-    def reversed_by(self, held: int) -> int:
+    def reverses(self, held: int, quantity: int) -> int:
         """Return how many of the contracts held a market entry without a target position closes before it opens.
 
-        `held` is negative when short. None without a position on the other side, and none if it opens nothing.
+        `held` is negative when short, `quantity` the entry's. None if they are on its side, and if it opens nothing.
         """
         if not self.action.is_entry or self.target_position is not None or self.type is not OrderType.MARKET:
             return 0
         against = -held * Side(self.action.value).sign
-        return against if 0 < against < (self.quantity or 0) else 0
+        return against if 0 < against < quantity else 0
 
     @property
     def root(self) -> Root:

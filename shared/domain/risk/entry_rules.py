@@ -105,8 +105,13 @@ def check_wider_stop(
 
 def only_reduces(entry: SizedEntry, risk: AccountRisk) -> bool:
     """Whether an entry leaves a smaller position, even after all other working entries on its side have filled."""
-    against = -risk.quantity_of(entry.contract.id) * entry.side.sign
-    return entry.quantity <= against - _working_quantity(risk, entry.side, entry.contract.id)
+    return entry.quantity <= reducible_quantity(entry.contract.id, entry.side, risk)
+
+
+def reducible_quantity(contract_id: str, side: Side, risk: AccountRisk) -> int:
+    """Return the most contracts of an entry that only reduces; below 0 if what works on its side is too much."""
+    against = -risk.quantity_of(contract_id) * side.sign
+    return against - _working_quantity(risk, side, contract_id)
 
 
 def _working_quantity(risk: AccountRisk, side: Side, contract_id: str) -> int:

@@ -16,7 +16,7 @@ _MINUTE = timedelta(minutes=1)
 _CLOCK = re.compile(r"[0-9]{2}:[0-9]{2}")
 # The rules whose findings also cancel the resting entries of the account.
 ENTRY_STOPS = frozenset(
-    {"daily_profit_target", "weekly_loss_limit", "max_consecutive_losses", "loss_pause", "lock_out"}
+    {"daily_profit_target", "weekly_loss_limit", "max_consecutive_losses", "loss_pause", "lock_out", "reduce_only"}
 )
 
 
@@ -33,6 +33,8 @@ def losses_in_row(trades: Iterable[ClosedTrade]) -> list[ClosedTrade]:
 
 def personal_findings(risk: AccountRisk, book: RuleBook, market_now: datetime) -> Iterator[Finding]:
     """Yield the findings of the personal limits on an account whose touched limits are marked."""
+    if risk.reduce_only_reason is not None:
+        yield Finding("reduce_only", RuleAction.BLOCK, describe_reduce_only(risk.reduce_only_reason))
     until = risk.locked_out_until_market_at
     if until is not None and market_now < until:
         yield Finding(
@@ -61,6 +63,11 @@ def personal_findings(risk: AccountRisk, book: RuleBook, market_now: datetime) -
             lifts,
         )
     yield from _loss_row_findings(losses_in_row(risk.closed_trades), book, market_now)
+
+
+def describe_reduce_only(reason: str) -> str:
+    """Return what a reduce-only halt forbids, with its reason."""
+    return f"reduce-only: {reason}; only an entry that makes a position smaller passes"
 
 
 def parse_lock_out(text: str, market_now: datetime) -> datetime:

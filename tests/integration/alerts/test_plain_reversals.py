@@ -1,5 +1,6 @@
 """A market entry against the position: what it reverses is closed first and always, then the rest is opened."""
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -124,7 +125,7 @@ def test_copies_of_a_reversal_are_entered_once_every_account_has_closed(worker_e
         "'id', a.id + 1000, 'name', 'PRAC-V2-2'))).* FROM account a"
     )
     with worker_env.ledger.engine.begin() as connection:
-        hooks.add_followers(connection, hook_id, [worker_env.venue.account_id + 1000])
+        hooks.set_followers(connection, hook_id, {worker_env.venue.account_id + 1000: Decimal(1)})
     worker_env.execute(f"INSERT INTO position SELECT {ANOTHER_ACCOUNT}.* FROM position p")
     job_id = worker_env.entry_alert(hook_id, action="sell", quantity=2)
     worker_env.execute("UPDATE job SET run_at = now() + interval '1 hour' WHERE name = 'alerts.handle_follower_alert'")

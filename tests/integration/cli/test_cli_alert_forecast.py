@@ -146,15 +146,20 @@ def test_what_an_alert_trades_is_said_before_it_is_sent(
     assert left == worker_env.venue.position(MNQ)
 
 
-def test_a_reversal_says_that_it_closes_and_why_it_does_not_enter(operator: RunCommand, worker_env: WorkerEnv) -> None:
+@pytest.mark.parametrize("is_reduce_only", ["false", "true"])
+def test_a_reversal_says_that_it_closes_and_why_it_does_not_enter(
+    operator: RunCommand, worker_env: WorkerEnv, is_reduce_only: str
+) -> None:
     hold(worker_env, -1)
-    worker_env.execute("UPDATE account SET halted_at = now(), halt_reason = 'a test'")
+    halt = f"halted_at = now(), halt_reason = 'a test', is_reduce_only = {is_reduce_only}"
+    worker_env.execute(f"UPDATE account SET {halt}")
     hook_id, body = worker_env.add_hook(), TO_LONG | {"market_position_size": 1}
 
     said = mock(operator, worker_env, hook_id, body)
     send(worker_env, hook_id, body)
 
-    assert said["detail"].startswith(f"closes {MNQ}, then the entry is denied: account ")
+    assert said["detail"].startswith(f"closes {MNQ}, then the entry is denied: ")
+    assert "a test" in said["detail"]
     assert ("denied", 0) == (said["outcome"], worker_env.venue.position(MNQ))
 
 

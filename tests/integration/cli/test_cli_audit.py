@@ -122,8 +122,9 @@ def test_every_act_is_audited_with_its_values_before_and_after(operator: RunComm
     assert ["rules", "default_stop", "live_off", "live_on", "resume", "halt"] == [act["act"] for act in acts]
     assert {USER} == {act["who"] for act in acts}
     told = {act["act"]: (act["before"], act["after"], act["reason"]) for act in acts}
-    assert ({"halt": None}, {"halt": "lunch"}, "lunch") == told["halt"]
-    assert ({"halt": "lunch"}, {"halt": None}, "back") == told["resume"]
+    trading, halted = {"state": "TRADING", "halt": None}, {"state": "HALTED", "halt": "lunch"}
+    assert (trading, halted, "lunch") == told["halt"]
+    assert (halted, trading, "back") == told["resume"]
     assert ({"live_orders": False}, {"live_orders": True}, None) == told["live_on"]
     assert {"max_trades_per_day": "4"} == told["rules"][1]["rule_changes"]
     assert "max_trades_per_day" in operator("accounts", "audit", "20001").words

@@ -162,7 +162,7 @@ def test_a_halt_denies_the_next_entry_and_a_resume_allows_it(operator: RunComman
     assert (0, "") == (result.status, result.error)
     assert "is halted: news in an hour" in result.out
     again = operator("halt", "something", "else")
-    assert "was already halted: news in an hour" in again.out
+    assert "was already halted, which stays: news in an hour" in again.out
     refused = worker_env.entry_alert()
     worker_env.run_due_jobs()
     assert "failed" == worker_env.job(refused)[0]

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 
-from shared.db.accounts import accounts
+from shared.db.accounts import halts
 from shared.ledger.jobs.orders import PlaceOrder
 from shared.ledger.jobs.risk import WatchAccounts
 from tests.fixtures.program_env import make_program_env
@@ -196,7 +196,7 @@ def test_complaint_3_an_entry_claimed_before_a_halt_is_stopped_by_it(worker_env:
     worker_env.runner.run(job)
     worker_env.venue.start()
     with worker_env.ledger.engine.begin() as connection:
-        assert [worker_env.venue.account_id] == accounts.halt(connection, "enough for today")
+        assert [worker_env.venue.account_id] == halts.halt(connection, "enough for today")
     worker_env.run_due_jobs()
 
     assert [("DENIED", "the account is halted: enough for today")] == worker_env.rows(ENTRY)
@@ -208,7 +208,7 @@ def test_a_halted_account_enters_nothing_closes_all_and_enters_again_once_resume
     worker_env.entry_alert()
     worker_env.run_due_jobs()
     with worker_env.ledger.engine.begin() as connection:
-        accounts.halt(connection, "lunch", worker_env.venue.account_id)
+        halts.halt(connection, "lunch", worker_env.venue.account_id)
     refused = worker_env.entry_alert()
     worker_env.run_due_jobs()
     worker_env.flatten()
@@ -217,7 +217,7 @@ def test_a_halted_account_enters_nothing_closes_all_and_enters_again_once_resume
     assert "is halted: lunch" in (worker_env.job(refused)[2] or "")
     assert is_flat(worker_env)
     with worker_env.ledger.engine.begin() as connection:
-        accounts.resume(connection, "back", worker_env.venue.account_id)
+        halts.resume(connection, "back", worker_env.venue.account_id)
     worker_env.entry_alert()
     worker_env.run_due_jobs()
     assert 1 == worker_env.venue.position(MNQ)

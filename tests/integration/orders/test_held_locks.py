@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
-from shared.db.accounts import accounts
+from shared.db.accounts import halts
 from shared.db.engine import LOCK_TIMEOUT_S
 from shared.db.upkeep.blocking_sessions import BUSY_GRACE, IDLE_GRACE
 from shared.db.upkeep.session_ender import SessionEnder
@@ -67,6 +67,6 @@ def test_a_statement_that_runs_is_ended_before_ours_give_up_their_wait() -> None
 
 def test_a_halt_passes(worker_env: WorkerEnv, held_account: psycopg.Connection) -> None:
     with worker_env.ledger.engine.begin() as connection:
-        assert [worker_env.venue.account_id] == list(accounts.halt(connection, "a test"))
+        assert [worker_env.venue.account_id] == list(halts.halt(connection, "a test"))
 
     assert is_ended(held_account)

@@ -185,6 +185,17 @@ END $$;
 CREATE TRIGGER order_transition BEFORE UPDATE OF state ON orders
 FOR EACH ROW WHEN (OLD.state IS DISTINCT FROM NEW.state) EXECUTE FUNCTION check_order_transition();
 
+-- Whether an entry leaves a smaller position, or none, even after all that works on its side has filled: other entries,
+-- exits, and orders made elsewhere.
+CREATE FUNCTION only_reduces(it orders) RETURNS boolean LANGUAGE sql AS $$
+    SELECT coalesce(sum(quantity - filled_quantity), it.quantity) <= coalesce((
+        SELECT CASE WHEN (direction = 'LONG') = (it.side = 'SELL') THEN position.quantity ELSE -position.quantity END
+        FROM position WHERE account_id = it.account_id AND contract_id = it.contract_id
+    ), 0)
+    FROM orders WHERE account_id = it.account_id AND contract_id = it.contract_id AND side = it.side
+    AND role NOT IN ('STOP_LOSS', 'TAKE_PROFIT') AND state IN ('CREATED', 'SUBMITTING', 'IN_DOUBT', 'WORKING')
+$$;
+
 -- The checks before an order is sent, in one round trip: it becomes SUBMITTING, or DENIED with the obstacle. Each
 -- statement sees the rows as they are after the lock.
 CREATE FUNCTION mark_submitting(wanted uuid, machine_now timestamptz, market_now timestamptz) RETURNS text
@@ -196,9 +207,12 @@ DECLARE
 BEGIN
     SELECT * INTO it FROM orders WHERE id = wanted;
     IF it.role = 'ENTRY' THEN
-        SELECT halted_at, halt_reason INTO halt FROM account WHERE id = it.account_id FOR SHARE;
-        IF halt.halted_at IS NOT NULL THEN
+        SELECT halted_at, halt_reason, is_reduce_only INTO halt FROM account WHERE id = it.account_id FOR SHARE;
+        IF halt.halted_at IS NOT NULL AND NOT halt.is_reduce_only THEN
             obstacle := 'the account is halted: ' || coalesce(halt.halt_reason, 'no reason was kept');
+        ELSIF halt.is_reduce_only AND NOT only_reduces(it) THEN
+            obstacle := 'the account is reduce-only, and the order does not only reduce: '
+                        || coalesce(halt.halt_reason, 'no reason was kept');
         ELSIF EXISTS (
             SELECT FROM flatten_request WHERE account_id = it.account_id AND flat_at IS NULL
             AND (contract_id IS NULL OR contract_id = it.contract_id)

@@ -1,0 +1,34 @@
+"""What an account would make of an alert, as a forecast says it."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+
+from shared.domain.alerts.copy_ratio import SAME
+
+
+class AlertOutlook(StrEnum):
+    """What an account would make of an alert."""
+
+    TRADES = "trades"
+    WAITS = "waits"  # for a fact that may still come, until the entry expires
+    NOTHING = "nothing to do"
+    EXPIRES = "expires"
+    DENIED = "denied"
+    UNKNOWN = "not known"
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """What one account would make of an alert; without an account only what holds for all."""
+
+    account_id: int | None
+    account: str | None
+    outcome: AlertOutlook
+    detail: str
+    ratio: Decimal = SAME
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether what the alert asks for would not be done."""
+        return self.outcome in {AlertOutlook.DENIED, AlertOutlook.EXPIRES}

@@ -1,0 +1,43 @@
+"""The follower accounts of a webhook as commands take and show them, each with its copy ratio."""
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+
+import click
+
+from cli.client.lookup import match_account
+from shared.db.accounts.accounts import AccountRow
+from shared.domain.alerts.copy_ratio import SAME, parse_ratio
+from shared.errors import RefusedError
+
+follower_option = click.option(
+    "--follower",
+    "follower_words",
+    multiple=True,
+    metavar="ACCOUNT[:RATIO]",
+    help="An account that trades its alerts too, with its sizes times RATIO: 20002:0.5. Repeat it; the ratio of a "
+    "follower may be changed.",
+)
+
+
+def match_followers(known: Sequence[AccountRow], words: Sequence[str], own_account_id: int) -> dict[int, Decimal]:
+    """Return the ratio of each account that the words name; raise ClickException for an invalid one."""
+    found = {}
+    for word in words:
+        name, _, ratio = word.partition(":")
+        account = match_account(known, name)
+        if account.id == own_account_id:
+            raise click.ClickException(
+                f"invalid --follower {word!r}: account {account.id} is the hook's own, expected another one; `--size` "
+                "changes the sizes of them all"
+            )
+        try:
+            found[account.id] = SAME if name == word else parse_ratio(ratio)
+        except RefusedError as error:
+            raise click.ClickException(f"invalid --follower {word!r}: {error}") from None
+    return found
+
+
+def describe_followers(ratios: Mapping[int, Decimal]) -> str | None:
+    """Return follower accounts as one line, those with a ratio of their own as `20002 x0.5`; None without any."""
+    return ", ".join(str(one) if ratio == SAME else f"{one} x{ratio:f}" for one, ratio in ratios.items()) or None
