@@ -12,6 +12,7 @@ from sqlalchemy.dialects.postgresql.base import PGDialect
 
 from cli.main import tickwork
 from shared.db import tables
+from shared.domain.orders.approval import ApprovalState
 from shared.domain.orders.order import TRANSITIONS, ChangeState, OrderState
 
 FOLDER = Path(__file__).resolve().parents[1] / "docs" / "reference"
@@ -91,7 +92,7 @@ def _columns(table: Table) -> str:
 
 
 def states() -> str:
-    """Return the states of jobs, orders and changes, and the moves between those of an order."""
+    """Return the states of jobs, orders, changes and approvals, and the moves between those of an order."""
     lines = ["# States", "", "## Job", "", "| State | |", "|---|---|"]
     lines += [f"| `{state}` | {text} |" for state, text in JOB_STATES.items()]
     lines += ["", "## Order", "", inspect.getdoc(OrderState) or "", ""]
@@ -101,6 +102,8 @@ def states() -> str:
         lines.append(f"| `{state}` | {targets or 'final'} |")
     lines += ["", "## Order change", "", inspect.getdoc(ChangeState) or "", ""]
     lines.append(", ".join(f"`{state}`" for state in ChangeState) + ".")
+    lines += ["", "## Approval", "", inspect.getdoc(ApprovalState) or "", ""]
+    lines.append(", ".join(f"`{state}`" for state in ApprovalState) + ".")
     return "\n".join(lines) + "\n"
 
 

@@ -115,7 +115,10 @@ def describe_lock_out(account: AccountRow, market_now: datetime) -> str | None:
 
 
 def list_alarms(connection: Connection) -> list[str]:
-    """Return a line for each account that trades real money, is halted or is locked out."""
+    """Return a line for each account whose entries go elsewhere than usual, or nowhere.
+
+    It trades real money, is in shadow mode, asks for approval, is halted or is locked out.
+    """
     row = market_clock.read(connection)
     if row is None:
         return []  # before the first `tickwork up`, which adds the accounts
@@ -124,6 +127,10 @@ def list_alarms(connection: Connection) -> list[str]:
         alarms = []
         if one.live_status(is_simulated=row.kind != "live") == "LIVE":
             alarms.append("LIVE: orders reach real money")
+        if one.is_shadow:
+            alarms.append("in SHADOW mode: entries are recorded, and not sent")
+        if one.is_approval_required:
+            alarms.append("in APPROVAL mode: `tickwork approvals` lists the entries that wait for you")
         if one.halt is not None:
             alarms.append(f"HALTED: {one.halt}")
         if (until := describe_lock_out(one, row.clock.now())) is not None:

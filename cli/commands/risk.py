@@ -53,7 +53,8 @@ def _to_row(found: RiskView, row: AccountRow) -> dict[str, Any]:
         "name": row.name,
         "live_orders": row.live_status(is_simulated=found.is_simulated),
         "may_enter": not obstacles,
-        "summary": "entries are allowed" if not obstacles else f"NO ENTRY: {'; '.join(obstacles)}",
+        "summary": _describe_entries(row) if not obstacles else f"NO ENTRY: {'; '.join(obstacles)}",
+        "is_approval_required": row.is_approval_required,
         "obstacles": obstacles,
         "contracts_being_flattened": _contracts_being_flattened(snapshot),
         "equity": None if snapshot is None else snapshot.risk.equity,
@@ -61,6 +62,13 @@ def _to_row(found: RiskView, row: AccountRow) -> dict[str, Any]:
         "rules": [] if snapshot is None else list(_list_headroom(snapshot)),
         "findings": findings,
     }
+
+
+def _describe_entries(row: AccountRow) -> str:
+    """Return what becomes of the entries of an account that nothing forbids."""
+    waits = "those of alerts and strategies wait for approval" if row.is_approval_required else None
+    shadow = "they are recorded, and not sent" if row.is_shadow else None
+    return "; ".join(["entries are allowed", *filter(None, [waits, shadow])])
 
 
 def _list_obstacles(found: RiskView, row: AccountRow) -> Iterator[str]:

@@ -25,7 +25,8 @@ from workers.alerts.outcome import AccountAlert
 from workers.alerts.reversals import close_reversed_positions
 from workers.alerts.stop_changes import STOP_ACTIONS, change_stops
 from workers.context import Context
-from workers.orders.entry import EntryRequest, require_open_session, submit_entry
+from workers.orders.entry import require_open_session, submit_entry
+from workers.orders.entry_request import EntryRequest
 from workers.task import task
 
 _LATEST_RESEND = timedelta(seconds=30)  # TradingView sends an alert again for 20 s at most
@@ -136,6 +137,7 @@ def _enter(
         reason=reason,
         find_obstacle=partial(find_later_close, ctx, account_alert, contract),
         risk=account_alert.stored.settings.size_value if alert.quantity is None else None,
+        target_position=alert.target_position,
     )
     return submit_entry(ctx, request)
 
