@@ -52,7 +52,7 @@ def test_the_list_shows_what_waits_with_its_terms_and_source(operator: RunComman
 def test_an_alert_that_is_replayed_does_not_wait_for_the_person(operator: RunCommand, waiting_env: WorkerEnv) -> None:
     ask(waiting_env)
     ((alert_id,),) = waiting_env.rows("SELECT id FROM alert")
-    result = operator("alerts", "replay", str(alert_id), "--yes", "--wait", "60")
+    result = operator("alerts", "replay", str(alert_id), "--yes", "--wait", "600")
 
     assert (0, True) == (result.status, "waits for approval until" in result.out), result
 

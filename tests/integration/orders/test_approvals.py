@@ -4,8 +4,8 @@ from uuid import UUID
 
 from shared.ledger.jobs.orders import EnterApproved, LapseApproval
 from tests.fixtures.alert_steps import hold, last_signal, result_of, strategy_fields
-from tests.fixtures.approvals import ENTRIES, approve, ask, require_approval, state_of
-from tests.fixtures.operator import RunCommand, worker_at
+from tests.fixtures.approvals import ENTRIES, approve, ask, require_approval, state_of, type_entry
+from tests.fixtures.operator import RunCommand
 from tests.fixtures.venue import MNQ
 from tests.fixtures.worker_env import WorkerEnv
 
@@ -71,9 +71,7 @@ def test_with_approval_off_again_an_entry_is_made_at_once(worker_env: WorkerEnv,
 
 def test_what_a_person_types_never_waits(worker_env: WorkerEnv, operator: RunCommand) -> None:
     require_approval(worker_env)
-    with worker_at(worker_env):
-        assert 0 == operator("orders", "market", "MNQ", "buy", "1", "--stop", "400").status
-
+    assert 0 == type_entry(worker_env, operator).status
     assert [] == worker_env.rows("SELECT id FROM entry_approval")
 
 

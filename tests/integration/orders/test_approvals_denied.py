@@ -10,20 +10,14 @@ from shared.domain.alerts.hook_settings import HookSettings, SizeMode
 from shared.ledger.jobs.orders import ReducePosition
 from shared.ledger.jobs.strategies import EvaluateStrategy
 from tests.fixtures.alert_steps import last_signal, strategy_fields
-from tests.fixtures.approvals import ENTRIES, approve, ask, require_approval, state_of
-from tests.fixtures.operator import RunCommand, worker_at
+from tests.fixtures.approvals import ENTRIES, approve, ask, require_approval, state_of, type_entry
+from tests.fixtures.operator import RunCommand
 from tests.fixtures.venue import MNQ
 from tests.fixtures.worker_env import WorkerEnv
 from tests.integration.strategies.test_strategies import insert_falling_bars
 
 TO_LONG_1 = strategy_fields(action="buy", market_position="long", market_position_size=1)
 TO_LONG_2 = strategy_fields(action="buy", market_position="long", market_position_size=2)
-
-
-def type_entry(worker_env: WorkerEnv, operator: RunCommand, side: str = "buy", quantity: int = 1) -> None:
-    """Enter as a person, who waits for no approval."""
-    with worker_at(worker_env):
-        assert 0 == operator("orders", "market", "MNQ", side, str(quantity), "--stop", "400").status
 
 
 def evaluate(worker_env: WorkerEnv, closed_until: datetime) -> str:

@@ -13,7 +13,8 @@ from shared.domain.orders.order import OrderState
 from shared.ledger.jobs.orders import ReconcileAccounts
 from shared.ledger.jobs.risk import WatchAccounts
 from tests.fixtures.alert_steps import hold, last_signal, result_of
-from tests.fixtures.operator import RunCommand, worker_at
+from tests.fixtures.approvals import type_entry
+from tests.fixtures.operator import RunCommand
 from tests.fixtures.venue import MNQ
 from tests.fixtures.worker_env import WorkerEnv
 from workers.wiring import AccountSwitch, open_runner
@@ -145,8 +146,7 @@ def test_an_exit_passes_in_shadow_mode(worker_env: WorkerEnv, operator: RunComma
 
 
 def test_commands_say_in_words_that_an_entry_would_have_been_sent(shadow_env: WorkerEnv, operator: RunCommand) -> None:
-    with worker_at(shadow_env):
-        typed = operator("orders", "market", "MNQ", "buy", "1", "--stop", "400")
+    typed = type_entry(shadow_env, operator)
     shadow_env.entry_alert()
     shadow_env.run_due_jobs()
 
