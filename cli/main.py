@@ -35,6 +35,7 @@ COMMANDS = (
     "accounts",
     "positions",
     "orders",
+    "approvals",
     "risk",
     "flatten",
     "halt",

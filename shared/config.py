@@ -57,6 +57,7 @@ class Settings:
     bars_limit: int  # requests for bars per 30 s that the venue allows: 50, or 30 by an older page of its docs
     max_quantity: int  # most contracts of one entry
     entry_ttl: timedelta  # an entry not sent within this time is never sent
+    approval_ttl: timedelta  # an entry that waits for a person lapses after this time
     receiver_url: str  # the receiver's own address, which this computer reaches
     public_url: str  # the address under which the internet reaches the receiver; empty: it does not
     proxy_count: int  # proxies of ours in front of the receiver, whose X-Forwarded-For names the sender
@@ -108,6 +109,7 @@ def load_settings(env: Mapping[str, str] | None = None) -> Settings:
         bars_limit=int(_parse_choice(values, "TICKWORK_BARS_LIMIT", ("50", "30"), default="50")),
         max_quantity=_parse_count(values, "TICKWORK_MAX_QUANTITY", default=5),
         entry_ttl=timedelta(seconds=_parse_count(values, "TICKWORK_ENTRY_TTL", default=90)),
+        approval_ttl=timedelta(seconds=_parse_count(values, "TICKWORK_APPROVAL_TTL", default=300)),
         receiver_url=_parse_receiver_url(values),
         public_url=_parse_public_url(values),
         proxy_count=_parse_count(values, "TICKWORK_PROXIES", default=0, least=0),

@@ -13,6 +13,7 @@ from sqlalchemy.dialects.postgresql.base import PGDialect
 from cli.main import tickwork
 from shared.db import tables
 from shared.domain.accounts.trading_state import TradingState
+from shared.domain.orders.approval import ApprovalState
 from shared.domain.orders.order import TRANSITIONS, ChangeState, OrderState
 
 FOLDER = Path(__file__).resolve().parents[1] / "docs" / "reference"
@@ -92,7 +93,7 @@ def _columns(table: Table) -> str:
 
 
 def states() -> str:
-    """Return the states of accounts, jobs, orders and changes, and the moves between those of an order."""
+    """Return the states of accounts, jobs, orders, changes and approvals, and the moves between those of an order."""
     lines = ["# States", "", "## Account", "", inspect.getdoc(TradingState) or "", ""]
     lines += [", ".join(f"`{state}`" for state in TradingState) + ".", "", "## Job", "", "| State | |", "|---|---|"]
     lines += [f"| `{state}` | {text} |" for state, text in JOB_STATES.items()]
@@ -103,6 +104,8 @@ def states() -> str:
         lines.append(f"| `{state}` | {targets or 'final'} |")
     lines += ["", "## Order change", "", inspect.getdoc(ChangeState) or "", ""]
     lines.append(", ".join(f"`{state}`" for state in ChangeState) + ".")
+    lines += ["", "## Approval", "", inspect.getdoc(ApprovalState) or "", ""]
+    lines.append(", ".join(f"`{state}`" for state in ApprovalState) + ".")
     return "\n".join(lines) + "\n"
 
 

@@ -135,7 +135,7 @@ def _decide_entry(trial: _Trial) -> tuple[AlertOutlook, str]:
         raise RefusedError(_after(_list_closed_anyway(trial), stale))
     _deny_if(find_late(connection, stored, alert))
     if trial.contract is None or account is None:
-        _deny_if(describe_idle_hook(stored, alert, "", RootState({}, [], frozenset())))
+        _deny_if(describe_idle_hook(stored, Side(alert.action), "", RootState({}, [], frozenset())))
         return AlertOutlook.UNKNOWN, _NO_ACCOUNT
     state = root_state.read(connection, account.id, alert.root)
     if alert.target_position is None:
@@ -202,12 +202,20 @@ def _enter(
     if entered is None:
         return AlertOutlook.UNKNOWN, _NO_MARKET
     first = "".join(f"{one}, then " for one in before)
-    return AlertOutlook.TRADES, f"{first}{trial.alert.action} {entered} {contract.id}{warning}"
+    return (
+        AlertOutlook.TRADES,
+        f"{first}{trial.alert.action} {entered} {contract.id}{_describe_modes(account)}{warning}",
+    )
+
+
+def _describe_modes(account: AccountRow) -> str:
+    approval = ", once it is approved" if account.is_approval_required else ""
+    return approval + (", which shadow mode records and does not send" if account.is_shadow else "")
 
 
 def _find_warning(trial: _Trial, account: AccountRow, contract: Contract, state: RootState, *, has_closed: bool) -> str:
     stored, alert = trial.stored, trial.alert
-    _deny_if(describe_idle_hook(stored, alert, contract.id, state))
+    _deny_if(describe_idle_hook(stored, Side(alert.action), contract.id, state))
     _deny_if(find_cooldown(trial.connection, stored, account.id, contract.id))
     difference = None if has_closed else describe_disagreement(alert, contract.id, state)
     if stored.settings.is_agreement_required:

@@ -57,6 +57,7 @@ class AlertOutcome:
             result.get("nothing_to_do"),
             result.get("test"),
             *(row["reason"] for row in self.signals),
+            None if self.signals else result.get("waits_for_approval"),
         ]
         return _join([*filter(None, candidates)][:1] + ([record.reason] if record.reason else []), "; ")
 

@@ -36,6 +36,8 @@ _MAX_ONE_SHOT_EXITS = 4  # exits of one-shot processes before their job ends
 _JOB_LABELS = {
     "alerts.handle_alert": "the alert",
     "orders.enter_manually": "the entry",
+    "orders.enter_approved": "the entry",
+    "orders.lapse_approval": "the approval",
     "orders.place_order": "the order",
     "orders.flatten": "the flatten request",
 }

@@ -117,7 +117,10 @@ def describe_lock_out(account: AccountRow, market_now: datetime) -> str | None:
 
 
 def list_alarms(connection: Connection) -> list[str]:
-    """Return a line for each disk without space, and each account that is live, halted, barred or not watched."""
+    """Return a line for each disk without space, and each account whose entries go elsewhere than usual, or nowhere.
+
+    It trades real money, is in shadow mode, asks for approval, is halted, reduce-only or locked out, or not watched.
+    """
     row = market_clock.read(connection)
     if row is None:
         return []  # before the first `tickwork up`, which adds the accounts
@@ -125,15 +128,7 @@ def list_alarms(connection: Connection) -> list[str]:
     overdue = watch_times.list_overdue(connection, machine_now() - LONGEST_PAUSE)
     gaps = watch_times.list_recent_gaps(connection)
     for one in accounts.list_all(connection):
-        alarms = []
-        if one.live_status(is_simulated=row.kind != "live") == "LIVE":
-            alarms.append("LIVE: orders reach real money")
-        if one.halt is not None:
-            alarms.append(f"HALTED: {one.halt}")
-        if one.reduce_only is not None:
-            alarms.append(f"REDUCING: {one.reduce_only}")
-        if (until := describe_lock_out(one, row.clock.now())) is not None:
-            alarms.append(f"LOCKED OUT until {until}")
+        alarms = list(_list_unusual_states(one, row))
         if one.id in overdue:
             alarms.append(f"NOT WATCHED since {overdue[one.id]:%H:%M:%S} UTC")
         if alarms:
@@ -141,3 +136,18 @@ def list_alarms(connection: Connection) -> list[str]:
         if one.id in gaps:
             found.append(f"Account {one.id} ({one.name}) was {gaps[one.id]}.")
     return found
+
+
+def _list_unusual_states(account: AccountRow, market: MarketRow) -> Iterator[str]:
+    if account.live_status(is_simulated=market.kind != "live") == "LIVE":
+        yield "LIVE: orders reach real money"
+    if account.is_shadow:
+        yield "in SHADOW mode: entries are recorded, and not sent"
+    if account.is_approval_required:
+        yield "in APPROVAL mode: `tickwork approvals` lists the entries that wait for you"
+    if account.halt is not None:
+        yield f"HALTED: {account.halt}"
+    if account.reduce_only is not None:
+        yield f"REDUCING: {account.reduce_only}"
+    if (until := describe_lock_out(account, market.clock.now())) is not None:
+        yield f"LOCKED OUT until {until}"

@@ -1,4 +1,4 @@
-"""`tickwork accounts audit`, `clear-breach` and `lock-out`: the acts of people, and two of them."""
+"""`tickwork accounts audit`, `clear-breach`, `lock-out` and `approval`: the acts of people, and three of them."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -17,6 +17,7 @@ from shared.config import Settings
 from shared.db.accounts import accounts, audit
 from shared.db.accounts.accounts import AccountRow
 from shared.db.accounts.lock_outs import lock_out
+from shared.db.accounts.switches import switch_approval
 from shared.db.orders import fills
 from shared.domain.risk.account_risk import loss_limit_level, mark_touched_limits
 from shared.domain.risk.findings import chicago_time
@@ -111,6 +112,30 @@ def lock_out_account(account: str, until: str, *, reason: str | None, yes: bool,
         print_json({"id": row.id, "name": row.name, "locked_out_until_market_at": until_market_at})
     else:
         click.echo(f"Account {row.id} ({row.name}) enters nothing until {ends}; exits pass.")
+
+
+@click.command("approval")
+@click.argument("account")
+@click.argument("switch", type=click.Choice(["on", "off"]))
+@reason_option
+@json_option
+def set_approval(account: str, switch: str, *, reason: str | None, as_json: bool) -> None:
+    """Let the entries of alerts and strategies wait for a person, or no longer.
+
+    `tickwork approvals` lists, approves and rejects them. Entries that you type, exits, cancels and changes of stops
+    never wait.
+    """
+    is_on = switch == "on"
+    with begin() as connection:
+        found = resolve_account(connection, account)
+        row = accounts.lock(connection, found.id) or found
+        switch_approval(connection, row, current_actor(), is_on=is_on, reason=reason)
+    if as_json:
+        print_json({"id": row.id, "name": row.name, "is_approval_required": is_on})
+    elif is_on:
+        click.echo(f"Entries of alerts and strategies on account {row.id} ({row.name}) wait for `tickwork approvals`.")
+    else:
+        click.echo(f"Entries of account {row.id} ({row.name}) are made at once; those that wait can still be approved.")
 
 
 def _require_no_breach(connection: Connection, settings: Settings, row: AccountRow) -> None:

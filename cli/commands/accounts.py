@@ -11,13 +11,13 @@ from cli.client.change_check import confirm_effects, current_actor
 from cli.client.lookup import resolve_account
 from cli.client.risk_view import RiskView, describe_lock_out, list_findings, read_risk_view, require_market
 from cli.client.stack import begin, connect, load_stack_settings
-from cli.commands.account_acts import clear_breach, list_audit, lock_out_account
+from cli.commands.account_acts import clear_breach, list_audit, lock_out_account, set_approval
 from cli.commands.account_balance import record_balance_move
 from cli.commands.account_news import news
 from cli.commands.account_rules import change_rules, rule_rows
 from cli.console.output import print_json, print_table
 from cli.console.params import MoneyType, json_option, parse_ticks_or_none, reason_option, yes_option
-from shared.db.accounts import account_reports, accounts, balance_moves
+from shared.db.accounts import account_reports, accounts, balance_moves, switches
 from shared.db.accounts.accounts import AccountRow
 from shared.domain.accounts.stage import Stage, describe_unknown, parse_stage
 from shared.domain.counting import count_of
@@ -38,7 +38,7 @@ _COLUMNS = (
     "blocked",
     "reconciled_at",
 )
-_FACTS = ("stage", "preset", "live_orders", "live_since_at", "can_trade", "state", "halted", "reduce_only",
+_FACTS = ("stage", "preset", "live_orders", "live_since_at", "approval", "can_trade", "state", "halted", "reduce_only",
           "locked_out_until", "blocked", "reconciled_at", "default_stop_ticks", "balance", "equity",
           "loss_limit_level", "headroom", "day_opening_balance", "moved_today", "last_paid_on", "high_water_mark",
           "breached_market_at", "locked_on", "profit_locked_on", "week_locked_on")  # fmt: skip
@@ -71,7 +71,15 @@ def command(ctx: click.Context, *, as_json: bool) -> None:
                 click.echo(describe_unknown(one.name))
 
 
-for subcommand in (change_rules, clear_breach, list_audit, lock_out_account, news, record_balance_move):
+for subcommand in (
+    change_rules,
+    clear_breach,
+    list_audit,
+    lock_out_account,
+    news,
+    record_balance_move,
+    set_approval,
+):
     command.add_command(subcommand)
 
 
@@ -117,25 +125,36 @@ def show(account: str, *, as_json: bool) -> None:
 
 @command.command("live")
 @click.argument("account")
-@click.argument("switch", type=click.Choice(["on", "off"]))
+@click.argument("switch", type=click.Choice(["on", "off", "shadow"]))
 @click.option("--name", help="The account's exact name; without it, `on` asks for it.")
 @reason_option
 @json_option
 def switch_live(account: str, switch: str, name: str | None, *, reason: str | None, as_json: bool) -> None:
-    """Turn live orders on or off. `on` needs the account's exact name."""
+    """Turn live orders on or off. `on` needs the account's exact name.
+
+    With `shadow`, entries go through every check and are recorded, and none is sent, also at the simulator; exits are
+    as with `off`. `on` or `off` ends that.
+    """
     is_on = switch == "on"
     with connect() as connection:
         row = resolve_account(connection, account)
         is_simulated = require_market(connection).kind != "live"
+    if switch != "off" and parse_stage(row.name) is Stage.UNKNOWN:
+        raise RefusedError(f"unknown stage of account {row.name!r}: trading is disabled")
     if is_on:
-        if parse_stage(row.name) is Stage.UNKNOWN:
-            raise RefusedError(f"unknown stage of account {row.name!r}: trading is disabled")
         _confirm_name(row, name, as_json=as_json)
     with begin() as connection:
         row = accounts.lock(connection, row.id) or row
-        accounts.switch_live(connection, row, current_actor(), is_on=is_on, reason=reason)
+        switches.switch_live(connection, row, current_actor(), switch, reason=reason)
     if as_json:
-        print_json({"id": row.id, "name": row.name, "live_orders": is_on, "is_simulated": is_simulated})
+        modes = {"live_orders": is_on, "is_shadow": switch == "shadow"}
+        print_json({"id": row.id, "name": row.name, **modes, "is_simulated": is_simulated})
+        return
+    if switch == "shadow":
+        click.echo(
+            f"Account {row.id} ({row.name}) is in shadow mode: entries are checked and recorded, and none is sent."
+        )
+        click.echo("What is held and works stays at the venue: `tickwork positions` shows it.")
         return
     click.echo(f"Live orders of account {row.id} ({row.name}) are {'ON' if is_on else 'off'}.")
     if is_simulated:
@@ -225,6 +244,7 @@ def to_row(found: RiskView, row: AccountRow) -> dict[str, Any]:
         "headroom": None if equity is None or level is None else equity - level,
         "live_orders": row.live_status(is_simulated=found.is_simulated),
         "live_since_at": row.live_since_at,
+        "approval": "on" if row.is_approval_required else "off",
         "can_trade": row.can_trade,
         "state": row.state.value,
         "halted": row.halt,

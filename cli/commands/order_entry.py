@@ -9,7 +9,7 @@ from uuid import UUID
 import click
 from sqlalchemy import Connection
 
-from cli.client.job_client import JobClient, open_client, wait_option
+from cli.client.job_client import JobClient, JobOutcomes, open_client, wait_option
 from cli.client.lookup import require_tick_multiple, resolve_account, resolve_active_contract, short_id
 from cli.console.output import print_json, print_table
 from cli.console.params import PriceType, SideType, account_option, json_option
@@ -136,22 +136,27 @@ def _submit_entry(type_: OrderType, price: Decimal | None, **given: Unpack[_Entr
         if dry_run:
             _print_preview(outcomes.result(job_id), as_json=as_json)
             return
-        order_id = UUID(outcomes.result(job_id)["order_id"])
-        shown = _read_order(client, order_id)
-        order = shown["order"][0]
-        if order["state"] in _FAILED:
-            raise click.ClickException(f"the order is {order['state']}: {order['reason'] or 'no reason given'}")
-        problem = outcomes.describe_problem()
-        if as_json:
-            print_json({"job_id": job_id, **shown, "order": order, "error": problem})
-        else:
-            _print_order(order, shown["legs"])
-            if "note" in outcomes.result(job_id):
-                click.echo(outcomes.result(job_id)["note"])
-        if problem is not None:
-            if not as_json:
-                click.echo(f"tickwork: {problem}", err=True)
-            raise click.exceptions.Exit(1)
+        print_entry(client, outcomes, job_id, as_json=as_json)
+
+
+def print_entry(client: JobClient, outcomes: JobOutcomes, job_id: UUID, *, as_json: bool) -> None:
+    """Print the order that a job has made, and its legs; exit with status 1 if it failed or something goes on."""
+    order_id = UUID(outcomes.result(job_id)["order_id"])
+    shown = _read_order(client, order_id)
+    order = shown["order"][0]
+    if order["state"] in _FAILED:
+        raise click.ClickException(f"the order is {order['state']}: {order['reason'] or 'no reason given'}")
+    problem = outcomes.describe_problem()
+    if as_json:
+        print_json({"job_id": job_id, **shown, "order": order, "error": problem})
+    else:
+        _print_order(order, shown["legs"])
+        if "note" in outcomes.result(job_id):
+            click.echo(outcomes.result(job_id)["note"])
+    if problem is not None:
+        if not as_json:
+            click.echo(f"tickwork: {problem}", err=True)
+        raise click.exceptions.Exit(1)
 
 
 def _refuse_contradictions(given: _EntryOptions) -> None:
@@ -210,6 +215,8 @@ def describe_order(order: dict[str, Any]) -> str:
     price = "" if at is None else f" at {at.normalize():f}"
     filled = order["average_fill_price"]
     state = f"{order['state']}{f' at {filled.normalize():f}' if filled is not None else ''}"
+    if order["state"] == OrderState.SHADOW:
+        state += ", would have been sent"
     if 0 < order["filled_quantity"] < order["quantity"]:
         state += f", {order['filled_quantity']} of {order['quantity']} filled"
     return f"{order['side']} {order['quantity']} {order['contract_id']} {order['type']}{price}: {state}"

@@ -68,7 +68,8 @@ def _to_row(found: RiskView, row: AccountRow) -> dict[str, Any]:
         "live_orders": row.live_status(is_simulated=found.is_simulated),
         "state": row.state.value,
         "may_enter": not obstacles,
-        "summary": "entries are allowed" if not obstacles else f"NO ENTRY: {'; '.join(obstacles)}",
+        "summary": _describe_entries(row) if not obstacles else f"NO ENTRY: {'; '.join(obstacles)}",
+        "is_approval_required": row.is_approval_required,
         "obstacles": obstacles,
         "assumed_size": (
             None if snapshot is None else describe_assumed_size(row.id, row.name, row.preset, snapshot.book)
@@ -85,6 +86,13 @@ def _to_row(found: RiskView, row: AccountRow) -> dict[str, Any]:
 def _payout_text(way: dict[str, Any]) -> dict[str, Any]:
     days = f"{way['days']} of {way['days_needed']}"
     return {"way": way["name"], "days": days, "most": way["most"], "still_needed": way["lacks"] or "nothing"}
+
+
+def _describe_entries(row: AccountRow) -> str:
+    """Return what becomes of the entries of an account that nothing forbids."""
+    waits = "those of alerts and strategies wait for approval" if row.is_approval_required else None
+    shadow = "they are recorded, and not sent" if row.is_shadow else None
+    return "; ".join(["entries are allowed", *filter(None, [waits, shadow])])
 
 
 def _list_obstacles(found: RiskView, row: AccountRow) -> Iterator[str]:

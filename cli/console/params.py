@@ -24,18 +24,26 @@ class OrderIdType(click.ParamType[str]):
     """An order's id, or its first or last characters, as hexadecimal digits."""
 
     name = "order id"
+    listed_by = "tickwork orders"
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Return the digits; fail when the value cannot be part of an id."""
         digits = value.replace("-", "").lower()
         if not re.fullmatch(rf"[0-9a-f]{{{SHORTEST_ID},32}}", digits):
             self.fail(
-                f"invalid order id {value!r}: expected an id, or at least {SHORTEST_ID} of its first or last "
-                "characters; `tickwork orders` lists the ids",
+                f"invalid {self.name} {value!r}: expected an id, or at least {SHORTEST_ID} of its first or last "
+                f"characters; `{self.listed_by}` lists the ids",
                 param,
                 ctx,
             )
         return digits
+
+
+class ApprovalIdType(OrderIdType):
+    """An approval's id, or its first or last characters, as hexadecimal digits."""
+
+    name = "approval id"
+    listed_by = "tickwork approvals --all"
 
 
 class PriceType(click.ParamType[Decimal]):

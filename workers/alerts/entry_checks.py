@@ -18,7 +18,7 @@ from shared.db.orders import flatten_requests, root_state
 from shared.db.orders.root_state import RootState
 from shared.domain.alerts.copy_ratio import SAME, describe_empty_copy, may_round
 from shared.domain.market_data.contract import Contract
-from shared.domain.orders.order import Origin
+from shared.domain.orders.order import Origin, Side
 from shared.errors import PostponedError, RefusedError
 from shared.ids import new_id
 from workers.alerts.current_state import has_waited, require_certain
@@ -103,7 +103,7 @@ def check_hook_settings(ctx: Context, account_alert: AccountAlert, contract: Con
     settings = stored.settings
     if not settings.has_pyramiding or (settings.is_agreement_required and alert.prev_direction is not None):
         require_certain(state, [contract.id])
-    _deny_if(ctx, account_alert, contract, describe_idle_hook(stored, alert, contract.id, state))
+    _deny_if(ctx, account_alert, contract, describe_idle_hook(stored, Side(alert.action), contract.id, state))
     if settings.cooldown_s:
         with ctx.autocommit() as connection:
             cooldown = find_cooldown(connection, stored, account_alert.account_id, contract.id)

@@ -30,7 +30,8 @@ from workers.alerts.plain_reversals import close_reversed_first
 from workers.alerts.reversals import close_reversed_positions
 from workers.alerts.stop_changes import STOP_ACTIONS, change_stops
 from workers.context import Context
-from workers.orders.entry import EntryRequest, require_open_session, submit_entry
+from workers.orders.entry import require_open_session, submit_entry
+from workers.orders.entry_request import EntryRequest
 from workers.task import task
 
 _LATEST_RESEND = timedelta(seconds=30)  # TradingView sends an alert again for 20 s at most
@@ -146,6 +147,7 @@ def _enter(
         reason="; ".join(filter(None, (reason, account_alert.copy_note))) or None,
         find_obstacle=partial(find_later_close, ctx, account_alert, contract),
         risk=stored.risk if alert.quantity is None else None,
+        target_position=alert.target_position,
     )
     return submit_entry(ctx, request)
 

@@ -14,7 +14,8 @@ from shared.domain.risk.preconditions import EntryTerms
 from shared.errors import RefusedError
 from shared.ledger.jobs.orders import EnterManually
 from workers.context import Context
-from workers.orders.entry import EntryRequest, check_entry, require_open_session, submit_entry
+from workers.orders.entry import check_entry, require_open_session, submit_entry
+from workers.orders.entry_request import EntryRequest
 from workers.task import task
 
 _PRICES = ("limit_price", "stop_price", "trail_price", "stop_loss", "take_profit")

@@ -1,9 +1,7 @@
 """Turns an entry request into an order: pre-trade checks, signal and order in one transaction, the account locked."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
-from decimal import Decimal
 from functools import partial
 from uuid import UUID
 
@@ -13,41 +11,26 @@ from shared.clock import machine_now, monotonic
 from shared.db.accounts import accounts
 from shared.db.accounts.accounts import AccountRow
 from shared.db.alerts.signals import NewSignal
-from shared.db.orders import flatten_requests, orders, positions
+from shared.db.orders import entry_approvals, flatten_requests, orders, positions
 from shared.db.orders.orders import OrderRow
 from shared.db.risk import entry_check
 from shared.db.risk.entry_check import EntryCheck
 from shared.domain.market_data.calendar import calendar_of
 from shared.domain.market_data.contract import ROOTS, Contract
 from shared.domain.market_data.product_family import family_of
-from shared.domain.orders.order import Direction, OrderState, Origin, Role
-from shared.domain.risk.preconditions import EntryTerms, check_session
+from shared.domain.orders.order import NEVER_SENT, Direction, OrderState, Role
+from shared.domain.risk.preconditions import check_session
 from shared.errors import RefusedError, RiskLimitError
 from shared.hot.quotes import exit_price_from
 from shared.ids import new_id
 from shared.ledger.jobs.orders import PlaceOrder
 from shared.ledger.ledger import Transaction
 from workers.context import Context
+from workers.orders.approval import AwaitedApproval, ask_if_required
+from workers.orders.entry_request import EntryRequest
 from workers.orders.submit import PreparedOrder
 
-
-@dataclass(frozen=True, slots=True)
-class EntryRequest:
-    """An entry that an alert, a strategy or a person asks for; `alert_id` or `strategy` names its source.
-
-    With `risk`, in dollars, the quantity is the number of contracts whose loss at the stop it covers, rounded down.
-    """
-
-    account_id: int
-    contract: Contract
-    entry: EntryTerms
-    origin: Origin
-    expires_at: datetime | None
-    alert_id: UUID | None = None
-    strategy: str | None = None
-    reason: str | None = None
-    risk: Decimal | None = None
-    find_obstacle: Callable[[Connection], str | None] | None = None  # asked once the account is locked
+_SHADOW = "shadow mode: it passed every check and would have been sent"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +46,18 @@ class RecordedEntry:
     note: str | None = None
 
     @property
+    def obstacle(self) -> str | None:
+        """Why the order is not sent: it was denied, or its account is in shadow mode; None if it is sent next."""
+        if self.denial is not None:
+            return str(self.denial)
+        return _SHADOW if self.order.state is OrderState.SHADOW else None
+
+    @property
     def result(self) -> dict[str, str]:
         """The result of the job that asked for the entry."""
         note = {} if self.note is None else {"note": self.note}
-        return {"signal_id": str(self.signal_id), "order_id": str(self.order.id), **note}
+        shadow = {"not_sent": _SHADOW} if self.order.state is OrderState.SHADOW else {}
+        return {"signal_id": str(self.signal_id), "order_id": str(self.order.id)} | note | shadow
 
 
 def require_open_session(ctx: Context, contract: Contract) -> None:
@@ -78,25 +69,30 @@ def submit_entry(ctx: Context, request: EntryRequest) -> dict[str, str]:
     """Record the entry and send it next in this process; raise RiskLimitError after recording a denied order.
 
     If the call can follow at once, one commit records the order as SUBMITTING together with the follow-up job.
-    Otherwise the order is CREATED.
+    Otherwise the order is CREATED. Nothing follows an entry that waits for approval, or that shadow mode only records.
     """
     is_next = ctx.gateway.is_ready() and (request.expires_at is None or machine_now() < request.expires_at)
     with ctx.transaction() as tx:
         recorded = record_entry(tx, ctx, request, is_sent_next=is_next)
-        if recorded.denial is None:
+        if isinstance(recorded, AwaitedApproval) or recorded.order.state is OrderState.SHADOW:
+            tx.finish(recorded.result)
+        elif recorded.denial is None:
             submitted = PreparedOrder(recorded.order, request.contract, machine_now(), monotonic()) if is_next else None
             tx.continue_with(recorded.result, PlaceOrder(order_id=recorded.order.id), submitted)
-    if recorded.denial is not None:
+    if isinstance(recorded, RecordedEntry) and recorded.denial is not None:
         raise recorded.denial
     return recorded.result
 
 
-def record_entry(tx: Transaction, ctx: Context, request: EntryRequest, *, is_sent_next: bool = False) -> RecordedEntry:
+def record_entry(
+    tx: Transaction, ctx: Context, request: EntryRequest, *, is_sent_next: bool = False
+) -> RecordedEntry | AwaitedApproval:
     """Check the request and record its signal and order; a denied order is recorded as DENIED and is never sent.
 
-    With `is_sent_next` the order is SUBMITTING: no halt can come before this commits, and a flatten waits 0.5 s for it.
-    Raise PostponedError, with nothing written, while a fact is missing that may still arrive, and RefusedError for an
-    account that we do not know.
+    So is one in shadow mode, as SHADOW. One that must be approved first is recorded as an approval, without signal and
+    order. With `is_sent_next` the order is SUBMITTING: no halt can come before this commits, and a flatten waits 0.5 s
+    for it. Raise PostponedError, with nothing written, while a fact is missing that may still arrive, and RefusedError
+    for an account that we do not know, or an approved entry that was recorded before.
     """
     account = accounts.lock_to_enter(tx.connection, request.account_id, family_of(request.contract.root))
     if account is None:
@@ -108,7 +104,12 @@ def record_entry(tx: Transaction, ctx: Context, request: EntryRequest, *, is_sen
         check = replace(check, denial=RiskLimitError(obstacle))
     entry, bracket = check.entry, check.bracket
     denial = None if check.denial is None else str(check.denial)
+    if denial is None:
+        awaited = ask_if_required(tx, ctx, request, account, entry)
+        if awaited is not None:
+            return awaited
     order_id, signal_id = new_id(), new_id()
+    state, reason = _choose_state(request, account, denial, check.note, is_sent_next=is_sent_next)
     signal = NewSignal(
         id=signal_id,
         origin=request.origin,
@@ -117,16 +118,14 @@ def record_entry(tx: Transaction, ctx: Context, request: EntryRequest, *, is_sen
         action=entry.side,
         quantity=entry.quantity,
         verdict="accepted" if denial is None else "denied",
-        reason=denial or "; ".join(filter(None, (request.reason, check.note))) or None,
+        reason=reason,
         correlation_id=ctx.job.correlation_id,
         decided_market_at=ctx.market_now,
         alert_id=request.alert_id,
         strategy=request.strategy,
     )
-    extra: dict[str, object] = {"reason": denial}
-    state = OrderState.CREATED if denial is None else OrderState.DENIED
-    if is_sent_next and denial is None:
-        state = OrderState.SUBMITTING
+    extra: dict[str, object] = {"reason": reason if state in NEVER_SENT else None}
+    if state is OrderState.SUBMITTING:
         extra |= {"submitted_at": machine_now(), "submitted_market_at": ctx.market_now}
     order = orders.create(
         tx.connection,
@@ -152,7 +151,23 @@ def record_entry(tx: Transaction, ctx: Context, request: EntryRequest, *, is_sen
         along=signal,
         **extra,
     )
+    if request.approval is not None and not entry_approvals.record_order(tx.connection, request.approval.id, order_id):
+        raise RefusedError(f"approval {request.approval.id} has its order already")
     return RecordedEntry(order, signal_id, check.denial, check.note)
+
+
+def _choose_state(
+    request: EntryRequest, account: AccountRow, denial: str | None, note: str | None, *, is_sent_next: bool
+) -> tuple[OrderState, str | None]:
+    """Return the state in which an order is recorded, and the reason of its signal."""
+    if denial is not None:
+        return OrderState.DENIED, denial
+    approved = None if request.approval is None else f"approved by {request.approval.decided_by}"
+    reasons = [request.reason, note, approved, _SHADOW if account.is_shadow else None]
+    reason = "; ".join(filter(None, reasons)) or None
+    if account.is_shadow:
+        return OrderState.SHADOW, reason
+    return OrderState.SUBMITTING if is_sent_next else OrderState.CREATED, reason
 
 
 def _find_later_close(connection: Connection, ctx: Context, request: EntryRequest) -> str | None:
@@ -173,7 +188,7 @@ def _entry_expiry(ctx: Context, request: EntryRequest) -> datetime | None:
 
 def check_entry(connection: Connection, ctx: Context, request: EntryRequest, account: AccountRow) -> EntryCheck:
     """Check a request against every rule; raise PostponedError while a fact is missing that may still arrive."""
-    return entry_check.check(
+    check = entry_check.check(
         connection,
         account,
         request.contract,
@@ -183,6 +198,11 @@ def check_entry(connection: Connection, ctx: Context, request: EntryRequest, acc
         exit_prices=lambda held: exit_price_from(ctx.quotes.read(held)),
         risk=request.risk,
     )
+    approval = request.approval
+    if approval is not None and check.entry.quantity > approval.quantity:  # the stop that it was sized by has moved
+        approved = replace(request, entry=replace(request.entry, quantity=approval.quantity), risk=None)
+        return check_entry(connection, ctx, approved, account)
+    return check
 
 
 def is_flat(connection: Connection, account_id: int, contract_id: str) -> bool:

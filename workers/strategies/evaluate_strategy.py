@@ -27,7 +27,9 @@ from shared.ledger.ledger import Transaction
 from strategies.registry import strategy_named
 from workers.context import Context
 from workers.market_data.fetch_contract_bars import HISTORY
-from workers.orders.entry import EntryRequest, is_flat, record_entry, require_open_session
+from workers.orders.approval import AwaitedApproval
+from workers.orders.entry import is_flat, record_entry, require_open_session
+from workers.orders.entry_request import EntryRequest
 from workers.task import task
 
 QUANTITY = 1
@@ -144,8 +146,10 @@ def _trade(
     if not is_flat(tx.connection, request.account_id, job.contract_id):
         return Evaluated(side, _explain_not_traded(reason, "the account is no longer flat")), None
     recorded = record_entry(tx, ctx, request)
-    if recorded.denial is not None:
-        return Evaluated(side, _explain_not_traded(reason, str(recorded.denial))), recorded.signal_id
+    if isinstance(recorded, AwaitedApproval):
+        return Evaluated(side, _explain_not_traded(reason, recorded.text)), None
+    if recorded.obstacle is not None:
+        return Evaluated(side, _explain_not_traded(reason, recorded.obstacle)), recorded.signal_id
     tx.enqueue(PlaceOrder(order_id=recorded.order.id))  # behind no alert: those received later wait for it
     return Evaluated(side, reason), recorded.signal_id
 

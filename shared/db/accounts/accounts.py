@@ -34,6 +34,8 @@ class AccountRow:
     reported_at: datetime | None
     live_orders: bool
     live_since_at: datetime | None
+    is_shadow: bool
+    is_approval_required: bool
     preset: str | None
     first_preset: str | None
     rule_changes: Mapping[str, str]
@@ -80,7 +82,12 @@ class AccountRow:
         return self.halt_reason or "no reason was kept"
 
     def live_status(self, *, is_simulated: bool) -> str:
-        """Return whether orders reach real money: `simulator`, LIVE or `off`; `is_simulated` is about the venue."""
+        """Return where entries go: `shadow` (nowhere), `simulator`, LIVE (real money) or `off` (they are denied).
+
+        `is_simulated` is about the venue.
+        """
+        if self.is_shadow:
+            return "shadow"
         if is_simulated:
             return "simulator"
         return "LIVE" if self.live_orders else "off"
@@ -169,17 +176,6 @@ def change_by_hand(
     change(connection, before.id, **values)
     told = {name: getattr(before, name) for name in values}
     record_act(connection, actor, act, before.id, before=told, after=values, reason=reason)
-
-
-def switch_live(
-    connection: Connection, before: AccountRow, actor: Actor, *, is_on: bool, reason: str | None = None
-) -> None:
-    """Allow orders to the real venue, or stop them; positions opened while allowed can still be closed."""
-    switch = "on" if is_on else "off"
-    change_by_hand(connection, before, actor, f"live_{switch}", reason=reason, live_orders=is_on)
-    if is_on:
-        change(connection, before.id, live_since_at=func.now())
-    record_event(connection, before.id, f"live_{switch}", f"live orders {switch}, by hand")
 
 
 def record_event(connection: Connection, account_id: int, kind: str, message: str) -> None:

@@ -50,9 +50,8 @@ def find_late(connection: Connection, stored: StoredAlert, alert: Alert) -> str 
     return "late: an alert for the same symbol that was sent later was received first"
 
 
-def describe_idle_hook(stored: StoredAlert, alert: Alert, contract_id: str, state: RootState) -> str | None:
+def describe_idle_hook(stored: StoredAlert, side: Side, contract_id: str, state: RootState) -> str | None:
     """Return why the hook enters nothing now, None if it does: it is paused or removed, or adds to no position."""
-    side = Side(alert.action)
     if stored.is_hook_inactive:
         return f"hook {stored.hook_name} is paused or removed, and enters nothing"
     if not stored.settings.has_pyramiding and (planned := state.planned_quantity(contract_id, side)):

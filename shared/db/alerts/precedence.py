@@ -1,19 +1,19 @@
 """The precedence of alerts: what was received or sent before one, and what of that is still to be done."""
 
 from collections.abc import Collection, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import Connection, Uuid, and_, cast, exists, func, or_, select, true
+from sqlalchemy import Connection, DateTime, Uuid, and_, cast, exists, func, literal, or_, select, true
 
 from shared.db.alerts.alerts import StoredAlert
-from shared.db.tables.alerts import alert, hook, signal
+from shared.db.tables.alerts import alert, hook, hook_follower, signal
 from shared.db.tables.ledger import IS_UNFINISHED, job
 from shared.db.tables.orders import orders
 from shared.domain.alerts.alert import AlertAction
-from shared.domain.orders.order import OrderState, Origin, Role, Side
+from shared.domain.orders.order import NEVER_SENT, Origin, Role, Side
 from shared.fleets import Queue
-from shared.ids import lowest_id_at
+from shared.ids import CLOCK_SKEW, lowest_id_at
 
 ENTRY_KINDS = ("BUY", "SELL", "TARGET")
 _LOOK_BACK = timedelta(minutes=10)  # before an alert was sent: senders' clocks differ, so one sent later may be there
@@ -85,7 +85,8 @@ def _awaits(connection: Connection, stored: StoredAlert, account_id: int, kinds:
     hook_ids = select(hook.c.id).where(hook.c.account_id == account_id)
     is_of_hook = and_(job.c.name == "alerts.handle_alert", alert.c.hook_id.in_(hook_ids))
     is_of_follower = and_(
-        job.c.name == "alerts.handle_follower_alert", job.c.arguments["account_id"].astext == str(account_id)
+        job.c.name.in_(("alerts.handle_follower_alert", "orders.enter_approved")),
+        job.c.arguments["account_id"].astext == str(account_id),
     )
     statement = (
         select(alert.c.id)
@@ -98,6 +99,43 @@ def _awaits(connection: Connection, stored: StoredAlert, account_id: int, kinds:
             alert.c.root == stored.root,
             alert.c.action.in_(kinds),
             alert.c.id < stored.id,
+        )
+    )
+    return connection.execute(statement.limit(1)).first() is not None
+
+
+def has_later_alert(
+    connection: Connection,
+    account_id: int,
+    root: str,
+    kinds: Collection[str],
+    *,
+    since: datetime,
+    stored: StoredAlert | None,
+) -> bool:
+    """Whether an alert of these kinds for the account and root was received after an entry was requested at `since`.
+
+    If an alert requested it, `stored`, those received after that alert count, without one of the same hook that was
+    sent before it.
+    """
+    follows = select(hook_follower.c.account_id).where(
+        hook_follower.c.hook_id == hook.c.id, hook_follower.c.account_id == account_id
+    )
+    is_later = [alert.c.received_at > since]
+    if stored is not None:
+        sent_at = literal(stored.sent_at, DateTime(timezone=True))
+        was_sent_before = and_(alert.c.hook_id == stored.hook_id, alert.c.sent_at < sent_at)
+        is_later = [alert.c.id > stored.id, func.coalesce(~was_sent_before, literal(value=True))]
+    statement = (
+        select(alert.c.id)
+        .join(hook, hook.c.id == alert.c.hook_id)
+        .where(
+            alert.c.id >= lowest_id_at(since - CLOCK_SKEW) if stored is None else true(),
+            alert.c.verdict == "accepted",
+            alert.c.root == root,
+            alert.c.action.in_(kinds),
+            or_(hook.c.account_id == account_id, follows.exists()),
+            *is_later,
         )
     )
     return connection.execute(statement.limit(1)).first() is not None
@@ -119,7 +157,7 @@ def list_entered_later(connection: Connection, stored: StoredAlert, account_id: 
     """Return contract and side of the entries of an account that were requested after an alert was received.
 
     An order made elsewhere counts as one, from when we knew it. An entry of another alert counts from the receipt of
-    that alert, one that was denied not at all.
+    that alert, one that was denied or that shadow mode only recorded not at all.
     """
     statement = (
         select(orders.c.contract_id, orders.c.side)
@@ -128,7 +166,7 @@ def list_entered_later(connection: Connection, stored: StoredAlert, account_id: 
             orders.c.account_id == account_id,
             orders.c.created_at > stored.received_at,
             or_(orders.c.role == Role.ENTRY.value, orders.c.origin == Origin.EXTERNAL.value),
-            orders.c.state != OrderState.DENIED.value,
+            orders.c.state.not_in([state.value for state in NEVER_SENT]),
             func.coalesce(signal.c.alert_id > stored.id, True),
         )
     )

@@ -7,18 +7,18 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ARRAY, Connection, Row, Text, and_, any_, bindparam, cast, func, or_, select, update
+from sqlalchemy import ARRAY, Connection, Row, Text, and_, any_, bindparam, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from shared.db.alerts import signals
 from shared.db.alerts.signals import NewSignal
+from shared.db.id_part import has_id_part
 from shared.db.market_data import contracts
 from shared.db.tables.ledger import job
 from shared.db.tables.orders import orders
 from shared.domain.market_data.contract import Contract
-from shared.domain.orders.order import OrderState, OrderType, Origin, Role, Side
+from shared.domain.orders.order import NEVER_SENT, OrderState, OrderType, Origin, Role, Side
 
-_ID_DIGITS = 32
 OPEN = [state.value for state in OrderState if not state.is_final]
 # Sent and never found at the venue; if it is found late, it is an order of ours again.
 IS_GIVEN_UP = and_(
@@ -106,14 +106,14 @@ def create(
 ) -> OrderRow:
     """Insert an order and return it; nothing is sent yet. `more` are columns.
 
-    `state` is DENIED if the pre-trade check denied it, and SUBMITTING if the caller sends it right after the commit.
-    `along` is the signal of the order, inserted in the same round trip.
+    `state` is DENIED if the pre-trade check denied it, SHADOW in shadow mode, and SUBMITTING if the caller sends it
+    right after the commit. `along` is the signal of the order, inserted in the same round trip.
     """
     columns = more | {
         "id": order_id,
         "account_id": account_id,
         "contract_id": contract_id,
-        "client_order_id": None if state is OrderState.DENIED else tag_of(order_id),
+        "client_order_id": None if state in NEVER_SENT else tag_of(order_id),
         "origin": origin,
         "role": role,
         "side": side,
@@ -137,11 +137,7 @@ def get(connection: Connection, order_id: UUID) -> OrderRow | None:
 
 def find_by_id_part(connection: Connection, digits: str) -> list[OrderRow]:
     """Return up to three orders whose id begins or ends with these hexadecimal digits, newest first."""
-    first, last = UUID(digits.ljust(_ID_DIGITS, "0")), UUID(digits.ljust(_ID_DIGITS, "f"))
-    all_digits = func.replace(cast(orders.c.id, Text), "-", "")
-    statement = select(*_COLUMNS).where(
-        or_(orders.c.id.between(first, last), func.right(all_digits, len(digits)) == digits)
-    )
+    statement = select(*_COLUMNS).where(has_id_part(orders.c.id, digits))
     return [_row(row) for row in connection.execute(statement.order_by(orders.c.id.desc()).limit(3))]
 
 
@@ -165,8 +161,8 @@ def mark_submitting(
 ) -> Submission:
     """Make a CREATED order SUBMITTING with the Postgres function of this name, in one round trip.
 
-    An entry becomes DENIED if its account is halted or being flattened; neither can begin before this commits. Raise
-    LookupError if the contract is unknown.
+    An entry becomes DENIED if its account is halted, in shadow mode or being flattened; none can begin before this
+    commits. Raise LookupError if the contract is unknown.
     """
     lease = select(job.c.lease_until - func.clock_timestamp()).where(
         job.c.id == job_id, job.c.fence == fence, job.c.state == "running"

@@ -55,8 +55,12 @@ class RootState:
     def planned_quantity(self, contract_id: str, side: Side) -> int:
         """Return the size of the position on a side once the entries that rest on it have filled."""
         held = self.quantity(contract_id)
+        return (abs(held) if held * side.sign > 0 else 0) + self.resting_quantity(contract_id, side)
+
+    def resting_quantity(self, contract_id: str, side: Side) -> int:
+        """Return how much the entries that rest on a side may still fill."""
         resting = [row for row in self.resting_entries(contract_id) if row.side is side]
-        return (abs(held) if held * side.sign > 0 else 0) + sum(row.quantity - row.filled_quantity for row in resting)
+        return sum(row.quantity - row.filled_quantity for row in resting)
 
 
 def read(connection: Connection, account_id: int, root: Root) -> RootState:

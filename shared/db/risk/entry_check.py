@@ -118,7 +118,7 @@ def _gather_facts(
         account_id=account.id,
         account_name=account.name,
         may_trade=account.can_trade,
-        is_live=settings.venue.is_simulator or account.live_orders,
+        is_live=settings.venue.is_simulator or account.live_orders or account.is_shadow,
         halt_reason=halt,
         is_reconciled=account.reconciled_at is not None,
         has_in_doubt_order=snapshot is None or snapshot.has_in_doubt_order,

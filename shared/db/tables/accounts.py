@@ -42,6 +42,8 @@ account = Table(
     at_column("first_seen_at"),  # first comparison with the venue
     Column("live_orders", Boolean, nullable=False, server_default=text("false")),  # to the real venue
     at_column("live_since_at"),
+    Column("is_shadow", Boolean, nullable=False, server_default=text("false")),  # entries are recorded, and not sent
+    Column("is_approval_required", Boolean, nullable=False, server_default=text("false")),  # by a person
     Column("preset", Text),  # of its rules, chosen by a person; None: first_preset
     Column("first_preset", Text),  # by the account's name and the balance at which it was first seen
     Column("rule_changes", JSONB, nullable=False, server_default=text("'{}'")),
@@ -67,6 +69,7 @@ account = Table(
     Column("unpriced_runs", Integer, nullable=False, server_default="0"),
     Column("block_reason", Text),  # why the watch blocks entries
     at_column("updated_at", nullable=False, now=True),
+    CheckConstraint("NOT (live_orders AND is_shadow)", name="is_shadow"),
 )
 
 account_day = Table(

@@ -64,7 +64,7 @@ orders = Table(
     CheckConstraint("trail_ticks > 0", name="trail_ticks"),
     CheckConstraint(
         "state IN ('CREATED','SUBMITTING','IN_DOUBT','SUSPENDED','WORKING','FILLED','CANCELLED','EXPIRED','REJECTED',"
-        "'DENIED')",
+        "'DENIED','SHADOW')",
         name="state",
     ),
 )
@@ -106,6 +106,54 @@ order_change = Table(
 Index("ix_order_change_order_id", order_change.c.order_id)
 
 # A request to be flat; open until the venue confirms flat.
+# An entry of an alert or a strategy that waits for a person; requested_at is when its job was enqueued.
+entry_approval = Table(
+    "entry_approval",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("account_id", BigInteger, ForeignKey("account.id"), nullable=False),
+    Column("contract_id", Text, ForeignKey("contract.id"), nullable=False),
+    Column("origin", Text, nullable=False),
+    Column("alert_id", Uuid, ForeignKey("alert.id")),
+    Column("strategy", Text),
+    Column("reason", Text),
+    Column("side", Text, nullable=False),
+    Column("type", Text, nullable=False),
+    Column("quantity", Integer, nullable=False),
+    Column("risk", Numeric),  # in dollars, if the quantity follows from it
+    Column("target_position", Integer),
+    Column("limit_price", Numeric),
+    Column("stop_price", Numeric),
+    Column("trail_price", Numeric),
+    Column("stop_loss_ticks", Integer),
+    Column("take_profit_ticks", Integer),
+    Column("stop_loss", Numeric),
+    Column("take_profit", Numeric),
+    Column("breakeven_ticks", Integer),
+    Column("trail_ticks", Integer),
+    Column("correlation_id", Uuid, nullable=False),
+    at_column("requested_at", nullable=False),
+    at_column("asked_at", nullable=False, now=True),
+    at_column("expires_at", nullable=False),
+    Column("state", Text, nullable=False, server_default="WAITING"),
+    at_column("decided_at"),
+    Column("decided_by", Text),
+    Column("decision_reason", Text),
+    Column("order_id", Uuid, ForeignKey("orders.id")),  # once it was approved and recorded, also if it was denied then
+    CheckConstraint("quantity > 0", name="quantity"),
+    CheckConstraint("state IN ('WAITING','APPROVED','REJECTED','LAPSED')", name="state"),
+    CheckConstraint("(state = 'WAITING') = (decided_at IS NULL)", name="decided_at"),
+    CheckConstraint("order_id IS NULL OR state = 'APPROVED'", name="order_id"),
+)
+Index("ix_entry_approval_waiting", entry_approval.c.account_id, postgresql_where=text("state = 'WAITING'"))
+Index(
+    "uq_entry_approval_alert_id",
+    entry_approval.c.alert_id,
+    entry_approval.c.account_id,
+    unique=True,
+    postgresql_where=text("alert_id IS NOT NULL"),
+)
+
 flatten_request = Table(
     "flatten_request",
     metadata,

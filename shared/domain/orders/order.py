@@ -63,7 +63,10 @@ PRICE_FIELDS = {OrderType.LIMIT: "limit_price", OrderType.STOP: "stop_price", Or
 
 
 class OrderState(StrEnum):
-    """The state of an order. Only the venue resolves IN_DOUBT: by a search for its tag, or by an execution report."""
+    """The state of an order. Only the venue resolves IN_DOUBT: by a search for its tag, or by an execution report.
+
+    SHADOW is an entry that would have been sent and never is: its account was in shadow mode when it was recorded.
+    """
 
     CREATED = "CREATED"
     SUBMITTING = "SUBMITTING"
@@ -75,6 +78,7 @@ class OrderState(StrEnum):
     EXPIRED = "EXPIRED"
     REJECTED = "REJECTED"
     DENIED = "DENIED"
+    SHADOW = "SHADOW"
 
     @property
     def is_final(self) -> bool:
@@ -86,10 +90,9 @@ class OrderState(StrEnum):
         return target in TRANSITIONS[self]
 
 
-_FINAL = frozenset(
-    {OrderState.FILLED, OrderState.CANCELLED, OrderState.EXPIRED, OrderState.REJECTED, OrderState.DENIED}
-)
 _ENDS_AT_VENUE = frozenset({OrderState.FILLED, OrderState.CANCELLED, OrderState.EXPIRED, OrderState.REJECTED})
+NEVER_SENT = frozenset({OrderState.DENIED, OrderState.SHADOW})
+_FINAL = _ENDS_AT_VENUE | NEVER_SENT
 _AT_VENUE = _ENDS_AT_VENUE | {OrderState.WORKING}
 
 NOT_CONFIRMED = frozenset({OrderState.SUBMITTING, OrderState.IN_DOUBT})  # it may be at the venue, or not
@@ -108,6 +111,7 @@ TRANSITIONS: dict[OrderState, frozenset[OrderState]] = {
     OrderState.CANCELLED: frozenset(),
     OrderState.REJECTED: frozenset(),
     OrderState.DENIED: frozenset(),
+    OrderState.SHADOW: frozenset(),
 }
 
 

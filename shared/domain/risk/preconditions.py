@@ -40,8 +40,8 @@ class EntryTerms:
 class EntryFacts:
     """The facts that an entry is checked against; `is_reconciled` means since this stack started.
 
-    `price` is the fill price of a market order by the fresh quote, None without one. `is_live` means that orders may
-    reach the venue: it is the simulator, or an account whose live orders are on.
+    `price` is the fill price of a market order by the fresh quote, None without one. `is_live` means that entries
+    are taken: the venue is the simulator, or live orders of the account are on, or in shadow mode.
     """
 
     account_id: int

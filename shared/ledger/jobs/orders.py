@@ -84,6 +84,33 @@ class EnterManually(Job):
 
 
 @dataclass(frozen=True, kw_only=True)
+class EnterApproved(Job):
+    """Check an entry that a person has approved against every rule again, and submit it.
+
+    `account_id` and `alert_id`, None for a strategy's, are those of the approval: a partial exit that an alert requests
+    later waits for the entry.
+    """
+
+    queue: ClassVar = Queue.HIGH
+    is_internal: ClassVar = True
+    attempts: ClassVar = 5
+    is_entry: ClassVar = True
+    approval_id: UUID
+    account_id: int
+    alert_id: UUID | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class LapseApproval(Job):
+    """End an approval that was not decided in time."""
+
+    queue: ClassVar = Queue.NORMAL
+    is_internal: ClassVar = True
+    attempts: ClassVar = 20
+    approval_id: UUID
+
+
+@dataclass(frozen=True, kw_only=True)
 class ReducePosition(Job):
     """Close a part of a position with a market order: `quantity` contracts, at most as many as are held.
 

@@ -125,7 +125,8 @@ def test_every_act_is_audited_with_its_values_before_and_after(operator: RunComm
     trading, halted = {"state": "TRADING", "halt": None}, {"state": "HALTED", "halt": "lunch"}
     assert (trading, halted, "lunch") == told["halt"]
     assert (halted, trading, "back") == told["resume"]
-    assert ({"live_orders": False}, {"live_orders": True}, None) == told["live_on"]
+    off, on = ({"live_orders": is_on, "is_shadow": False} for is_on in (False, True))
+    assert (off, on, None) == told["live_on"]
     assert {"max_trades_per_day": "4"} == told["rules"][1]["rule_changes"]
     assert "max_trades_per_day" in operator("accounts", "audit", "20001").words
 

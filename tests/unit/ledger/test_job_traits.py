@@ -3,8 +3,8 @@
 from shared.ledger.jobs import job_names_with
 
 OPEN_A_POSITION = {
-    "alerts.handle_follower_alert", "alerts.handle_alert", "orders.enter_manually", "orders.place_order",
-    "strategies.evaluate_strategy",
+    "alerts.handle_follower_alert", "alerts.handle_alert", "orders.enter_approved", "orders.enter_manually",
+    "orders.place_order", "strategies.evaluate_strategy",
 }  # fmt: skip
 
 

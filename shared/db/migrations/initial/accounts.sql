@@ -14,6 +14,8 @@ CREATE TABLE account (
     first_seen_at timestamptz,
     live_orders boolean DEFAULT false NOT NULL,
     live_since_at timestamptz,
+    is_shadow boolean DEFAULT false NOT NULL,
+    is_approval_required boolean DEFAULT false NOT NULL,
     preset text,
     first_preset text,
     rule_changes jsonb DEFAULT '{}' NOT NULL,
@@ -38,7 +40,8 @@ CREATE TABLE account (
     unpriced_runs integer DEFAULT 0 NOT NULL,
     block_reason text,
     updated_at timestamptz DEFAULT now() NOT NULL,
-    CONSTRAINT pk_account PRIMARY KEY (id)
+    CONSTRAINT pk_account PRIMARY KEY (id),
+    CONSTRAINT ck_account_is_shadow CHECK (NOT (live_orders AND is_shadow))
 );
 
 CREATE TABLE account_day (

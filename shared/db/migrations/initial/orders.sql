@@ -38,7 +38,7 @@ CREATE TABLE orders (
     CONSTRAINT ck_orders_quantity CHECK (quantity > 0),
     CONSTRAINT ck_orders_breakeven_ticks CHECK (breakeven_ticks > 0),
     CONSTRAINT ck_orders_trail_ticks CHECK (trail_ticks > 0),
-    CONSTRAINT ck_orders_state CHECK (state IN ('CREATED','SUBMITTING','IN_DOUBT','SUSPENDED','WORKING','FILLED','CANCELLED','EXPIRED','REJECTED','DENIED')),
+    CONSTRAINT ck_orders_state CHECK (state IN ('CREATED','SUBMITTING','IN_DOUBT','SUSPENDED','WORKING','FILLED','CANCELLED','EXPIRED','REJECTED','DENIED','SHADOW')),
     CONSTRAINT fk_orders_account_id FOREIGN KEY (account_id) REFERENCES account (id),
     CONSTRAINT fk_orders_contract_id FOREIGN KEY (contract_id) REFERENCES contract (id),
     CONSTRAINT fk_orders_parent_id FOREIGN KEY (parent_id) REFERENCES orders (id),
@@ -78,6 +78,52 @@ CREATE TABLE order_change (
 );
 
 CREATE INDEX ix_order_change_order_id ON order_change (order_id);
+
+CREATE TABLE entry_approval (
+    id uuid NOT NULL,
+    account_id bigint NOT NULL,
+    contract_id text NOT NULL,
+    origin text NOT NULL,
+    alert_id uuid,
+    strategy text,
+    reason text,
+    side text NOT NULL,
+    type text NOT NULL,
+    quantity integer NOT NULL,
+    risk numeric,
+    target_position integer,
+    limit_price numeric,
+    stop_price numeric,
+    trail_price numeric,
+    stop_loss_ticks integer,
+    take_profit_ticks integer,
+    stop_loss numeric,
+    take_profit numeric,
+    breakeven_ticks integer,
+    trail_ticks integer,
+    correlation_id uuid NOT NULL,
+    requested_at timestamptz NOT NULL,
+    asked_at timestamptz DEFAULT now() NOT NULL,
+    expires_at timestamptz NOT NULL,
+    state text DEFAULT 'WAITING' NOT NULL,
+    decided_at timestamptz,
+    decided_by text,
+    decision_reason text,
+    order_id uuid,
+    CONSTRAINT pk_entry_approval PRIMARY KEY (id),
+    CONSTRAINT ck_entry_approval_quantity CHECK (quantity > 0),
+    CONSTRAINT ck_entry_approval_state CHECK (state IN ('WAITING','APPROVED','REJECTED','LAPSED')),
+    CONSTRAINT ck_entry_approval_decided_at CHECK ((state = 'WAITING') = (decided_at IS NULL)),
+    CONSTRAINT ck_entry_approval_order_id CHECK (order_id IS NULL OR state = 'APPROVED'),
+    CONSTRAINT fk_entry_approval_account_id FOREIGN KEY (account_id) REFERENCES account (id),
+    CONSTRAINT fk_entry_approval_contract_id FOREIGN KEY (contract_id) REFERENCES contract (id),
+    CONSTRAINT fk_entry_approval_alert_id FOREIGN KEY (alert_id) REFERENCES alert (id),
+    CONSTRAINT fk_entry_approval_order_id FOREIGN KEY (order_id) REFERENCES orders (id)
+);
+
+CREATE INDEX ix_entry_approval_waiting ON entry_approval (account_id) WHERE state = 'WAITING';
+
+CREATE UNIQUE INDEX uq_entry_approval_alert_id ON entry_approval (alert_id, account_id) WHERE alert_id IS NOT NULL;
 
 CREATE TABLE flatten_request (
     id uuid NOT NULL,
@@ -203,16 +249,19 @@ LANGUAGE plpgsql AS $$
 DECLARE
     it orders;
     obstacle text;
-    halt record;
+    of_account record;
 BEGIN
     SELECT * INTO it FROM orders WHERE id = wanted;
     IF it.role = 'ENTRY' THEN
-        SELECT halted_at, halt_reason, is_reduce_only INTO halt FROM account WHERE id = it.account_id FOR SHARE;
-        IF halt.halted_at IS NOT NULL AND NOT halt.is_reduce_only THEN
-            obstacle := 'the account is halted: ' || coalesce(halt.halt_reason, 'no reason was kept');
-        ELSIF halt.is_reduce_only AND NOT only_reduces(it) THEN
+        SELECT halted_at, halt_reason, is_reduce_only, is_shadow INTO of_account FROM account
+        WHERE id = it.account_id FOR SHARE;
+        IF of_account.halted_at IS NOT NULL AND NOT of_account.is_reduce_only THEN
+            obstacle := 'the account is halted: ' || coalesce(of_account.halt_reason, 'no reason was kept');
+        ELSIF of_account.is_reduce_only AND NOT only_reduces(it) THEN
             obstacle := 'the account is reduce-only, and the order does not only reduce: '
-                        || coalesce(halt.halt_reason, 'no reason was kept');
+                        || coalesce(of_account.halt_reason, 'no reason was kept');
+        ELSIF of_account.is_shadow THEN
+            obstacle := 'the account is in shadow mode';
         ELSIF EXISTS (
             SELECT FROM flatten_request WHERE account_id = it.account_id AND flat_at IS NULL
             AND (contract_id IS NULL OR contract_id = it.contract_id)

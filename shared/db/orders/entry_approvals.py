@@ -1,0 +1,159 @@
+"""Approvals: the entries of alerts and strategies that wait for a person, with all terms of the request."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, Row, func, select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from shared.db.alerts import signals
+from shared.db.alerts.signals import NewSignal
+from shared.db.id_part import has_id_part
+from shared.db.tables.accounts import account
+from shared.db.tables.alerts import alert, hook
+from shared.db.tables.orders import entry_approval
+from shared.domain.orders.approval import ApprovalState
+from shared.domain.orders.order import OrderType, Origin, Side
+from shared.domain.risk.preconditions import EntryTerms
+from shared.ids import new_id
+
+
+@dataclass(frozen=True, slots=True)
+class EntryApproval:
+    """A row of the table `entry_approval`; `quantity` is the most that is entered, also if it follows from `risk`."""
+
+    id: UUID
+    account_id: int
+    contract_id: str
+    origin: Origin
+    alert_id: UUID | None
+    strategy: str | None
+    reason: str | None
+    side: Side
+    type: OrderType
+    quantity: int
+    risk: Decimal | None
+    target_position: int | None
+    limit_price: Decimal | None
+    stop_price: Decimal | None
+    trail_price: Decimal | None
+    stop_loss_ticks: int | None
+    take_profit_ticks: int | None
+    stop_loss: Decimal | None
+    take_profit: Decimal | None
+    breakeven_ticks: int | None
+    trail_ticks: int | None
+    correlation_id: UUID
+    requested_at: datetime
+    asked_at: datetime
+    expires_at: datetime
+    state: ApprovalState
+    decided_at: datetime | None
+    decided_by: str | None
+    decision_reason: str | None
+    order_id: UUID | None
+
+    def entry_of(self, quantity: int) -> EntryTerms:
+        """Return the terms of the entry that was requested, for so many contracts."""
+        return EntryTerms(**{name: getattr(self, name) for name in _TERMS} | {"quantity": quantity})
+
+
+_TERMS = tuple(EntryTerms.__dataclass_fields__)
+_COLUMNS = [entry_approval.c[name] for name in EntryApproval.__dataclass_fields__]
+_ENUMS = {"origin": Origin, "side": Side, "type": OrderType, "state": ApprovalState}
+_IS_WAITING = entry_approval.c.state == ApprovalState.WAITING.value
+
+
+def _row(row: Row[tuple[object, ...]]) -> EntryApproval:
+    values: dict[str, Any] = dict(row._mapping)  # noqa: SLF001  # SQLAlchemy's documented name
+    return EntryApproval(**values | {name: enum(values[name]) for name, enum in _ENUMS.items()})
+
+
+def create(connection: Connection, entry: EntryTerms, lives: timedelta, source: Mapping[str, object]) -> EntryApproval:
+    """Insert an approval that waits for `lives`, and return it; `source` has the other columns of the request."""
+    terms = {name: getattr(entry, name) for name in _TERMS}
+    statement = insert(entry_approval).values(id=new_id(), expires_at=func.now() + lives, **terms, **source)
+    return _row(connection.execute(statement.returning(*_COLUMNS)).one())
+
+
+def get(connection: Connection, approval_id: UUID) -> EntryApproval | None:
+    """Return the approval, or None if there is none."""
+    row = connection.execute(select(*_COLUMNS).where(entry_approval.c.id == approval_id)).one_or_none()
+    return None if row is None else _row(row)
+
+
+def find_by_id_part(connection: Connection, digits: str) -> list[EntryApproval]:
+    """Return up to three approvals whose id begins or ends with these hexadecimal digits, newest first."""
+    statement = select(*_COLUMNS).where(has_id_part(entry_approval.c.id, digits))
+    return [_row(row) for row in connection.execute(statement.order_by(entry_approval.c.id.desc()).limit(3))]
+
+
+def list_rows(connection: Connection, *, is_decided_too: bool, limit: int) -> list[dict[str, Any]]:
+    """Return the approvals that wait, or with `is_decided_too` all, newest first, with the names of account and hook.
+
+    One whose time is over is shown as LAPSED, also before its job has recorded that.
+    """
+    is_waiting = _IS_WAITING & (entry_approval.c.expires_at > func.now())
+    statement = (
+        select(*_COLUMNS, account.c.name.label("account_name"), hook.c.name.label("hook"), is_waiting.label("waits"))
+        .join(account, account.c.id == entry_approval.c.account_id)
+        .outerjoin(alert, alert.c.id == entry_approval.c.alert_id)
+        .outerjoin(hook, hook.c.id == alert.c.hook_id)
+        .order_by(entry_approval.c.id.desc())
+        .limit(limit)
+    )
+    if not is_decided_too:
+        statement = statement.where(is_waiting)
+    return [_to_shown(dict(row)) for row in connection.execute(statement).mappings()]
+
+
+def _to_shown(row: dict[str, Any]) -> dict[str, Any]:
+    waits = row.pop("waits")
+    return row if waits or row["state"] != ApprovalState.WAITING else row | {"state": ApprovalState.LAPSED.value}
+
+
+def decide(
+    connection: Connection, approval_id: UUID, state: ApprovalState, *, by: str, reason: str | None = None
+) -> bool:
+    """Set the state of an approval that waits; False if another decision, or the end of its time, came first."""
+    is_over = entry_approval.c.expires_at <= func.now()
+    statement = update(entry_approval).where(
+        entry_approval.c.id == approval_id, _IS_WAITING, is_over if state is ApprovalState.LAPSED else ~is_over
+    )
+    values = {"state": state.value, "decided_at": func.now(), "decided_by": by, "decision_reason": reason}
+    return connection.execute(statement.values(**values)).rowcount == 1
+
+
+def record_order(connection: Connection, approval_id: UUID, order_id: UUID) -> bool:
+    """Record the order of an approved entry; False if it has one, or was not approved."""
+    statement = update(entry_approval).where(
+        entry_approval.c.id == approval_id,
+        entry_approval.c.state == ApprovalState.APPROVED.value,
+        entry_approval.c.order_id.is_(None),
+    )
+    return connection.execute(statement.values(order_id=order_id)).rowcount == 1
+
+
+def record_denial(connection: Connection, row: EntryApproval, reason: str, decided_market_at: datetime) -> None:
+    """Record the signal of an entry that was not approved."""
+    signals.add(
+        connection,
+        NewSignal(
+            id=new_id(),
+            origin=row.origin,
+            account_id=row.account_id,
+            contract_id=row.contract_id,
+            action=row.side,
+            quantity=row.quantity,
+            verdict="denied",
+            reason=reason,
+            correlation_id=row.correlation_id,
+            decided_market_at=decided_market_at,
+            alert_id=row.alert_id,
+            strategy=row.strategy,
+        ),
+    )
