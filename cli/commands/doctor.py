@@ -7,9 +7,19 @@ from collections.abc import Callable
 from functools import partial
 
 import click
+from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from cli.client.hook_store import describe_blind_hooks, load_sender_settings
+from cli.client.live_checks import (
+    CheckWarningError,
+    check_account,
+    check_brackets,
+    check_clock,
+    check_contract,
+    list_live_accounts,
+    list_roots,
+)
 from cli.client.locks import IDLE_FOR
 from cli.client.receiver_check import send_test_alert
 from cli.client.spool_view import describe_spool, read_spool_figures
@@ -23,19 +33,16 @@ from cli.local.servers.binaries import find_postgres_folder, find_valkey_server
 from cli.local.servers.broker import check_broker
 from cli.local.servers.unix_user import find_unprivileged_user
 from cli.local.servers.valkey import check_redis
-from shared.config import load_settings
+from shared.config import Settings, load_settings
 from shared.db.accounts import accounts
+from shared.db.market_data import market_clock
 from shared.db.migrate import current_revision, newest_revision
 from shared.db.upkeep.blocking_sessions import find_blocking, find_missing_grant, list_idle
 from shared.domain.accounts.stage import Stage, describe_unknown, parse_stage
-from shared.errors import ProbeFailedError, SettingsError, TickworkError
+from shared.errors import ProbeFailedError, SettingsError
 from shared.log import mask_secrets
 
 _MIN_FREE_BYTES = 1_000_000_000
-
-
-class _WarningError(TickworkError):
-    """Nothing is wrong, but a person should know it: a check that raises it is a warning."""
 
 
 @click.command("doctor")
@@ -43,7 +50,8 @@ class _WarningError(TickworkError):
 def command(*, as_json: bool) -> None:
     """Check this computer and the running stack. Exit with status 1 if a check fails; a warning is no failure.
 
-    It posts a test alert, which trades nothing, to the receiver and through TICKWORK_PUBLIC_URL.
+    It posts a test alert, which trades nothing, to the receiver and through TICKWORK_PUBLIC_URL. Where live orders are
+    on, it also checks what would reject each of them: the clock, the account, its bracket setting and its contracts.
     """
     settings = load_settings()
     home = Home(settings.home)
@@ -87,8 +95,32 @@ def _list_stack_checks() -> dict[str, Callable[[], str]]:
     checks: dict[str, Callable[[], str]] = {
         name: partial(send_test_alert, settings, url) for name, url in ways.items() if url
     }
-    checks |= {"account names": _check_account_names}
+    checks |= {"account names": _check_account_names, **_list_trading_checks(settings)}
     return {"senders": _check_senders, **checks, **({"settings": partial(_fail, warning)} if warning else {})}
+
+
+def _list_trading_checks(settings: Settings) -> dict[str, Callable[[], str]]:
+    """Return a check for each tracked contract, and those of what rejects every order of a live account."""
+    with connect() as connection:
+        if market_clock.read(connection) is None:
+            return {}
+        roots, live = list_roots(connection, settings), list_live_accounts(connection)
+    checks: dict[str, Callable[[], str]] = {
+        f"contract {root}": partial(_ask, partial(check_contract, root=root)) for root in roots
+    }
+    if live:
+        checks["clock"] = partial(check_clock, settings.venue.url)
+    for one in live:
+        checks |= {
+            f"account {one.id}": partial(check_account, one),
+            f"brackets {one.id}": partial(_ask, partial(check_brackets, account=one)),
+        }
+    return checks
+
+
+def _ask(check: Callable[[Connection], str]) -> str:
+    with connect() as connection:
+        return check(connection)
 
 
 def _fail(message: str) -> str:
@@ -98,7 +130,7 @@ def _fail(message: str) -> str:
 def _run_check(name: str, check: Callable[[], str]) -> dict[str, str]:
     try:
         return {"name": name, "state": "fine", "detail": check()}
-    except _WarningError as error:
+    except CheckWarningError as error:
         return {"name": name, "state": "warning", "detail": str(error)}
     except (SettingsError, ProbeFailedError) as error:
         return {"name": name, "state": "wrong", "detail": str(error)}
@@ -158,7 +190,7 @@ def _check_account_names() -> str:
         known = accounts.list_all(connection)
     unknown = [one.name for one in known if parse_stage(one.name) is Stage.UNKNOWN]
     if unknown:
-        raise _WarningError("; ".join(map(describe_unknown, unknown)))
+        raise CheckWarningError("; ".join(map(describe_unknown, unknown)))
     return "the stage of every account is known" if known else "no account is known yet"
 
 
@@ -177,7 +209,7 @@ def _check_transactions() -> str:
         )
         raise SettingsError(f"{message}; {to_grant}" if grant else message)
     if grant:
-        raise _WarningError(f"no session of this role sits in an open transaction; {to_grant}")
+        raise CheckWarningError(f"no session of this role sits in an open transaction; {to_grant}")
     return "no session sits in an open transaction"
 
 
