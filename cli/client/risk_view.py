@@ -13,6 +13,7 @@ from shared.clock import MarketClock
 from shared.config import Settings
 from shared.db.accounts import accounts
 from shared.db.accounts.accounts import AccountRow
+from shared.db.accounts.installations import describe_read_only
 from shared.db.market_data import market_clock
 from shared.db.market_data.market_clock import MarketRow
 from shared.db.orders import positions
@@ -115,7 +116,7 @@ def describe_lock_out(account: AccountRow, market_now: datetime) -> str | None:
 
 
 def list_alarms(connection: Connection) -> list[str]:
-    """Return a line for each account that trades real money, is halted or is locked out."""
+    """Return a line for each account that trades real money, is halted, locked out or only read."""
     row = market_clock.read(connection)
     if row is None:
         return []  # before the first `tickwork up`, which adds the accounts
@@ -128,6 +129,8 @@ def list_alarms(connection: Connection) -> list[str]:
             alarms.append(f"HALTED: {one.halt}")
         if (until := describe_lock_out(one, row.clock.now())) is not None:
             alarms.append(f"LOCKED OUT until {until}")
+        if (other := describe_read_only(one, row.clock.now())) is not None:
+            alarms.append(f"READ-ONLY: {other}")
         if alarms:
             found.append(f"Account {one.id} ({one.name}) is {'; '.join(alarms)}.")
     return found

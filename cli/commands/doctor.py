@@ -35,6 +35,7 @@ from cli.local.servers.unix_user import find_unprivileged_user
 from cli.local.servers.valkey import check_redis
 from shared.config import Settings, load_settings
 from shared.db.accounts import accounts
+from shared.db.accounts.installations import describe_read_only
 from shared.db.market_data import market_clock
 from shared.db.migrate import current_revision, newest_revision
 from shared.db.upkeep.blocking_sessions import find_blocking, find_missing_grant, list_idle
@@ -95,7 +96,11 @@ def _list_stack_checks() -> dict[str, Callable[[], str]]:
     checks: dict[str, Callable[[], str]] = {
         name: partial(send_test_alert, settings, url) for name, url in ways.items() if url
     }
-    checks |= {"account names": _check_account_names, **_list_trading_checks(settings)}
+    checks |= {
+        "account names": _check_account_names,
+        "installations": _check_installations,
+        **_list_trading_checks(settings),
+    }
     return {"senders": _check_senders, **checks, **({"settings": partial(_fail, warning)} if warning else {})}
 
 
@@ -192,6 +197,20 @@ def _check_account_names() -> str:
     if unknown:
         raise CheckWarningError("; ".join(map(describe_unknown, unknown)))
     return "the stage of every account is known" if known else "no account is known yet"
+
+
+def _check_installations() -> str:
+    with connect() as connection:
+        market = market_clock.read(connection)
+        known = [] if market is None else accounts.list_all(connection)
+        found = [
+            f"{one.name} ({one.id}): {reason}"
+            for one in known
+            if market is not None and (reason := describe_read_only(one, market.clock.now())) is not None
+        ]
+    if found:
+        raise CheckWarningError("; ".join(found))
+    return "no other installation trades these accounts"
 
 
 def _check_transactions() -> str:

@@ -5,7 +5,7 @@ from typing import Any
 import click
 from sqlalchemy import Connection
 
-from cli.client.flatten import describe_holdings, flatten
+from cli.client.flatten import describe_holdings, flatten, warn_read_only
 from cli.client.job_client import JobClient, open_client, wait_option
 from cli.client.locks import end_blocking_sessions
 from cli.client.lookup import resolve_account, resolve_contract
@@ -73,6 +73,8 @@ def close(
             contract = resolve_contract(connection, [account.id], symbol)
             held = positions.quantity_of(connection, account.id, contract.id)
             found = describe_holdings(connection, [account], contract.id)
+            if quantity is not None:
+                warn_read_only(connection, [account])
         if quantity is not None:
             if quantity > abs(held):
                 raise RefusedError(f"invalid quantity '{quantity}': {account.name} holds {abs(held)} of {contract.id}")

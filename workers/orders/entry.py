@@ -143,6 +143,7 @@ def record_entry(tx: Transaction, ctx: Context, request: EntryRequest, *, is_sen
         trail_ticks=entry.trail_ticks,
         expires_at=_entry_expiry(ctx, request),
         correlation_id=ctx.job.correlation_id,
+        installation=ctx.installation,
         state=state,
         along=signal,
         **extra,

@@ -7,6 +7,7 @@ from sqlalchemy import Connection
 
 from shared.clock import machine_now
 from shared.db.accounts import accounts
+from shared.db.accounts.installations import find_other
 from shared.db.market_data import contracts
 from shared.db.orders import changes, fills, flatten_requests, orders, positions
 from shared.db.orders.orders import OrderRow
@@ -68,12 +69,9 @@ def guard_position(job: GuardPosition, ctx: Context) -> dict[str, str | int]:
     """
     with ctx.transaction() as tx:
         tx.supersede()
-        account = accounts.get(tx.connection, job.account_id)
-        if account is None or not ctx.may_act_for(account):
-            fills.record_guarded(tx.connection, job.account_id, job.contract_id, _NEVER_LIVE)
-            return {"skipped": "live orders were never on"}
-        if flatten_requests.find_open(tx.connection, job.account_id, job.contract_id) is not None:
-            return {"skipped": "a flatten request is open"}
+        skipped = _find_reason_to_skip(tx.connection, ctx, job)
+        if skipped is not None:
+            return {"skipped": skipped}
         state = load_state(tx.connection, job.account_id, job.contract_id)
         if state.plan.is_covered:
             _record_protection(tx.connection, job, state)
@@ -95,6 +93,19 @@ def guard_position(job: GuardPosition, ctx: Context) -> dict[str, str | int]:
         raise
     except RetryableError as error:  # an attempt that did not reach the venue does not count
         raise PostponedError(str(error), RETRY_WHEN_UNREACHABLE) from error
+
+
+def _find_reason_to_skip(connection: Connection, ctx: Context, job: GuardPosition) -> str | None:
+    account = accounts.get(connection, job.account_id)
+    if account is None or not ctx.may_act_for(account):
+        fills.record_guarded(connection, job.account_id, job.contract_id, _NEVER_LIVE)
+        return "live orders were never on"
+    other = find_other(account, ctx.market_now)
+    if other is not None:
+        fills.record_guarded(connection, job.account_id, job.contract_id, f"nothing: {other.id} trades the account")
+        return other.describe(account.id)
+    is_flattened = flatten_requests.find_open(connection, job.account_id, job.contract_id) is not None
+    return "a flatten request is open" if is_flattened else None
 
 
 def load_state(connection: Connection, account_id: int, contract_id: str) -> ProtectionState:
@@ -252,6 +263,7 @@ def _create_stop(ctx: Context, job: GuardPosition, state: ProtectionState, missi
             side=Side.SELL if state.quantity > 0 else Side.BUY,
             quantity=missing,
             correlation_id=ctx.job.correlation_id,
+            installation=ctx.installation,
             type_=OrderType.STOP,
             stop_price=price,
         )

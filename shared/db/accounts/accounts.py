@@ -56,6 +56,9 @@ class AccountRow:
     losses_seen_at: datetime | None
     unpriced_runs: int
     block_reason: str | None
+    other_installation: str | None
+    other_ordered_market_at: datetime | None
+    other_gone_market_at: datetime | None
 
     @property
     def halt(self) -> str | None:
@@ -210,13 +213,6 @@ def _values_of_first_opening(name: str, opening: Decimal) -> dict[str, Any]:
         "high_water_mark": initial_high_water_mark(name, opening),
         "first_preset": first_preset(name, opening),
     }
-
-
-def list_days(connection: Connection, account_id: int) -> list[tuple[date, Decimal]]:
-    """Return the trading days that have ended, oldest first, each with its result in dollars."""
-    result = account_day.c.closing_balance - account_day.c.opening_balance
-    statement = select(account_day.c.trading_day, result).where(account_day.c.account_id == account_id)
-    return [(day, change) for day, change in connection.execute(statement.order_by(account_day.c.trading_day))]
 
 
 def mark_unlisted(connection: Connection, seen: Sequence[int]) -> None:

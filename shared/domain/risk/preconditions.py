@@ -42,7 +42,8 @@ class EntryFacts:
     """The facts that an entry is checked against; `is_reconciled` means since this stack started.
 
     `price` is the fill price of a market order by the fresh quote, None without one. `is_live` means that orders may
-    reach the venue: it is the simulator, or an account whose live orders are on.
+    reach the venue: it is the simulator, or an account whose live orders are on. `read_only_reason` names another
+    installation that trades the account.
     """
 
     account_id: int
@@ -50,6 +51,7 @@ class EntryFacts:
     may_trade: bool
     is_live: bool
     halt_reason: str | None
+    read_only_reason: str | None
     is_reconciled: bool
     has_in_doubt_order: bool
     is_being_flattened: bool
@@ -139,6 +141,8 @@ def _check_account(facts: EntryFacts) -> None:
             f"live orders of account {facts.account_name} are off: `tickwork accounts live {facts.account_id} on` "
             "lets them reach the real venue"
         )
+    if facts.read_only_reason is not None:
+        raise RiskLimitError(f"account {facts.account_name}: {facts.read_only_reason}")
     if facts.halt_reason is not None:
         raise RiskLimitError(f"account {facts.account_name} is halted: {facts.halt_reason}")
     if not facts.contract.is_active:

@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 from sqlalchemy import Connection
 
-from shared.db.accounts import accounts
+from shared.db.accounts import account_days, accounts
 from shared.domain.risk.account_risk import loss_limit_level_for
 from shared.domain.risk.rule_book import PRESETS
 from tests.integration.accounts.reports import DAY, MONDAY, report_balance
@@ -27,7 +27,7 @@ def test_the_loss_limit_level_follows_each_days_last_balance_and_stops_at_the_st
 
     assert Decimal(49_000) == loss_limit_level(new_day), "it never falls"
     assert Decimal(50_200) == new_day.day_opening_balance
-    ended = [(day.isoformat(), result) for day, result in accounts.list_days(connection, 1)]
+    ended = [(day.isoformat(), result) for day, result in account_days.list_ended(connection, 1)]
     assert [("2026-03-09", Decimal(1_000)), ("2026-03-10", Decimal(-800))] == ended
     report_balance(connection, MONDAY + 2 * DAY + timedelta(hours=1), "53000")
     assert Decimal(50_000) == loss_limit_level(report_balance(connection, MONDAY + 3 * DAY, "53000"))

@@ -74,6 +74,17 @@ def test_at_the_simulator_only_the_contracts_are_checked(operator: RunCommand, w
     assert not {name for name in found if name.startswith(("clock", "account 2", "brackets"))}
 
 
+def test_an_account_that_another_installation_trades_is_a_warning(operator: RunCommand, worker_env: WorkerEnv) -> None:
+    assert "fine" == run_doctor(operator, worker_env)["installations"][0]
+    market_now = worker_env.venue.clock.now().isoformat().replace(":", "\\:")
+    worker_env.execute(f"UPDATE account SET other_installation = '0badcafe', other_ordered_market_at = '{market_now}'")
+
+    state, detail = run_doctor(operator, worker_env)["installations"]
+    assert "warning" == state
+    assert "(20001): another installation of Tickwork (0badcafe) placed an order on it" in detail
+    assert "`tickwork accounts take-over 20001`" in detail
+
+
 def test_an_account_whose_live_orders_are_off_is_not_checked(operator: RunCommand, live: WorkerEnv) -> None:
     live.execute("UPDATE account SET live_orders = false")
 
