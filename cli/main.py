@@ -32,6 +32,7 @@ COMMANDS = (
     "down",
     "sim",
     "conformance",
+    "setup",
     "accounts",
     "positions",
     "orders",

@@ -37,7 +37,7 @@ TickworkError
 |   `-- LoggedOutError
 |-- MalformedRecordError           shared.gateway.hubs.protocol
 |-- BodyLateError                  web.receiver.body
-|-- _PrivilegeMissingError         cli.commands.doctor: a warning
+|-- CheckWarningError              cli.client.live_checks: a check of doctor that warns
 `-- simulator only                 CannotAskError, ControlRequestError, BadFrameError, HandshakeRefusedError
 """
 

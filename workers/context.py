@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 from shared.config import Settings
 from shared.db.accounts import halts
 from shared.db.accounts.accounts import AccountRow
+from shared.db.accounts.installations import find_other
 from shared.db.engine import CONNECTION_ERRORS, autocommit, snapshot
 from shared.errors import HaltError, JobOutcomeUnknownError
 from shared.ledger import transitions
@@ -35,6 +36,7 @@ class Context:
     settings: Settings
     ledger: Ledger
     clock: MarketClock
+    installation: str  # the id of this one, in the tags of its orders
     gateway: GatewayClient
     quotes: QuoteReader
     calls: CallBuffer
@@ -55,6 +57,10 @@ class Context:
     def may_act_for(self, account: AccountRow) -> bool:
         """Whether jobs may send orders of their own: at the real venue only if its live orders were ever on."""
         return self.settings.venue.is_simulator or account.live_since_at is not None
+
+    def may_guard(self, account: AccountRow) -> bool:
+        """Whether jobs may protect and close positions by themselves: not while another installation trades them."""
+        return self.may_act_for(account) and find_other(account, self.market_now) is None
 
     @contextmanager
     def autocommit(self) -> Iterator[Connection]:

@@ -11,10 +11,12 @@ from sqlalchemy import Connection
 from cli.client.change_check import current_actor
 from cli.client.job_client import JobClient
 from cli.client.locks import require_unlocked, visit_accounts
+from cli.client.risk_view import require_market
 from cli.console.output import print_json, print_table
 from shared.db.accounts import accounts
 from shared.db.accounts.accounts import AccountRow
 from shared.db.accounts.audit import record_act
+from shared.db.accounts.installations import find_other
 from shared.db.engine import driver, limit_lock_wait
 from shared.db.orders import flatten_requests, orders, positions
 from shared.domain.counting import count_of
@@ -57,6 +59,18 @@ def _list_holdings(connection: Connection, account_id: int, contract_ids: Collec
     return held + ([count_of(count, "order")] if count else [])
 
 
+def warn_read_only(connection: Connection, chosen: Sequence[AccountRow]) -> None:
+    """Say, for each account that another installation trades, that two closes at once may reverse a position."""
+    market_now = require_market(connection).clock.now()
+    for one in chosen:
+        if (other := find_other(one, market_now)) is not None:
+            click.echo(
+                f"Warning: installation {other.id} of Tickwork trades {one.name} ({one.id}) too: two closes at once "
+                "can reverse a position, so check it at the venue.",
+                err=True,
+            )
+
+
 def flatten(
     client: JobClient,
     chosen: Sequence[AccountRow],
@@ -70,6 +84,8 @@ def flatten(
 
     Raise RefusedError at the end for accounts that another session locks, within end_blocking_sessions.
     """
+    with client.connect() as connection:
+        warn_read_only(connection, chosen)
     job_by_request: dict[UUID, UUID] = {}
 
     def request(account: AccountRow, wait: timedelta) -> None:

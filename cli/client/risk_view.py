@@ -13,6 +13,7 @@ from shared.clock import MarketClock, machine_now
 from shared.config import Settings
 from shared.db.accounts import accounts, watch_times
 from shared.db.accounts.accounts import AccountRow
+from shared.db.accounts.installations import describe_read_only
 from shared.db.market_data import market_clock
 from shared.db.market_data.market_clock import MarketRow
 from shared.db.orders import positions
@@ -151,3 +152,5 @@ def _list_unusual_states(account: AccountRow, market: MarketRow) -> Iterator[str
         yield f"REDUCING: {account.reduce_only}"
     if (until := describe_lock_out(account, market.clock.now())) is not None:
         yield f"LOCKED OUT until {until}"
+    if (other := describe_read_only(account, market.clock.now())) is not None:
+        yield f"READ-ONLY: {other}"

@@ -1,4 +1,4 @@
-"""`tickwork accounts audit`, `clear-breach`, `lock-out` and `approval`: the acts of people, and three of them."""
+"""`tickwork accounts audit`, `clear-breach`, `lock-out`, `approval` and `take-over`: acts of people, and their list."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -16,6 +16,7 @@ from cli.console.params import json_option, reason_option, yes_option
 from shared.config import Settings
 from shared.db.accounts import accounts, audit
 from shared.db.accounts.accounts import AccountRow
+from shared.db.accounts.installations import find_other, take_over
 from shared.db.accounts.lock_outs import lock_out
 from shared.db.accounts.switches import switch_approval
 from shared.db.orders import fills
@@ -136,6 +137,37 @@ def set_approval(account: str, switch: str, *, reason: str | None, as_json: bool
         click.echo(f"Entries of alerts and strategies on account {row.id} ({row.name}) wait for `tickwork approvals`.")
     else:
         click.echo(f"Entries of account {row.id} ({row.name}) are made at once; those that wait can still be approved.")
+
+
+@click.command("take-over")
+@click.argument("account")
+@reason_option
+@yes_option
+@json_option
+def take_over_account(account: str, *, reason: str | None, yes: bool, as_json: bool) -> None:
+    """Act on an account again that another installation of Tickwork traded. Use it once that one has stopped.
+
+    Two installations on one account would both guard and close its positions, so the one that sees an order of the
+    other within 24 h only reads. A later order of the other makes it read-only again.
+    """
+    with connect() as connection:
+        found = resolve_account(connection, account)
+        market_now = require_market(connection).clock.now()
+        other = find_other(found, market_now)
+    if other is not None and not yes:
+        confirm(
+            f"Installation {other.id} placed an order on account {found.id} ({found.name}) at "
+            f"{other.ordered_market_at:%Y-%m-%d %H:%M:%S} UTC of market time. Is it stopped for good?",
+            "take the account over",
+            as_json=as_json,
+        )
+    with begin() as connection:
+        row = accounts.lock(connection, found.id) or found
+        gone = take_over(connection, row, current_actor(), market_now, reason=reason)
+    if as_json:
+        print_json({"id": row.id, "name": row.name, "other_installation": gone.id, "is_read_only": False})
+    else:
+        click.echo(f"Account {row.id} ({row.name}) is traded by this installation from now on.")
 
 
 def _require_no_breach(connection: Connection, settings: Settings, row: AccountRow) -> None:

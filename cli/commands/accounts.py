@@ -1,28 +1,30 @@
 """`tickwork accounts`: balances, loss limits, rules, and the switch for live orders."""
 
-import sys
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 import click
 
+from cli.client import live_switch
 from cli.client.change_check import confirm_effects, current_actor
+from cli.client.live_switch import confirm_live
 from cli.client.lookup import resolve_account
 from cli.client.risk_view import RiskView, describe_lock_out, list_findings, read_risk_view, require_market
 from cli.client.stack import begin, connect, load_stack_settings
-from cli.commands.account_acts import clear_breach, list_audit, lock_out_account, set_approval
+from cli.commands.account_acts import clear_breach, list_audit, lock_out_account, set_approval, take_over_account
 from cli.commands.account_balance import record_balance_move
 from cli.commands.account_news import news
 from cli.commands.account_rules import change_rules, rule_rows
 from cli.console.output import print_json, print_table
 from cli.console.params import MoneyType, json_option, parse_ticks_or_none, reason_option, yes_option
-from shared.db.accounts import account_reports, accounts, balance_moves, switches
+from shared.db.accounts import account_reports, accounts, balance_moves
 from shared.db.accounts.accounts import AccountRow
+from shared.db.accounts.installations import describe_read_only
 from shared.domain.accounts.stage import Stage, describe_unknown, parse_stage
 from shared.domain.counting import count_of
 from shared.domain.risk.account_risk import loss_limit_level
-from shared.errors import RefusedError, SettingsError
+from shared.errors import RefusedError
 
 _COLUMNS = (
     "id",
@@ -39,16 +41,12 @@ _COLUMNS = (
     "reconciled_at",
 )
 _FACTS = ("stage", "preset", "live_orders", "live_since_at", "approval", "can_trade", "state", "halted", "reduce_only",
-          "locked_out_until", "blocked", "reconciled_at", "default_stop_ticks", "balance", "equity",
+          "locked_out_until", "blocked", "read_only", "reconciled_at", "default_stop_ticks", "balance", "equity",
           "loss_limit_level", "headroom", "day_opening_balance", "moved_today", "last_paid_on", "high_water_mark",
           "breached_market_at", "locked_on", "profit_locked_on", "week_locked_on")  # fmt: skip
 _EVENTS_SHOWN = 20
 _MOVES_SHOWN = 10
 _MOVE_COLUMNS = ("recorded_at", "trading_day", "amount", "origin")
-_LIVE_WARNING = (
-    "From then on every alert, strategy and command that passes the pre-trade checks trades real money on this "
-    "account. `tickwork accounts live {id} off` stops new entries; open positions can always be closed."
-)
 
 
 @click.group(name="accounts", invoke_without_command=True)
@@ -79,6 +77,7 @@ for subcommand in (
     news,
     record_balance_move,
     set_approval,
+    take_over_account,
 ):
     command.add_command(subcommand)
 
@@ -142,10 +141,8 @@ def switch_live(account: str, switch: str, name: str | None, *, reason: str | No
     if switch != "off" and parse_stage(row.name) is Stage.UNKNOWN:
         raise RefusedError(f"unknown stage of account {row.name!r}: trading is disabled")
     if is_on:
-        _confirm_name(row, name, as_json=as_json)
-    with begin() as connection:
-        row = accounts.lock(connection, row.id) or row
-        switches.switch_live(connection, row, current_actor(), switch, reason=reason)
+        confirm_live(row, name, as_json=as_json)
+    row = live_switch.switch_live(row, switch, reason=reason)
     if as_json:
         modes = {"live_orders": is_on, "is_shadow": switch == "shadow"}
         print_json({"id": row.id, "name": row.name, **modes, "is_simulated": is_simulated})
@@ -159,18 +156,6 @@ def switch_live(account: str, switch: str, name: str | None, *, reason: str | No
     click.echo(f"Live orders of account {row.id} ({row.name}) are {'ON' if is_on else 'off'}.")
     if is_simulated:
         click.echo("This stack trades at the simulator: no order reaches real money, even with live orders on.")
-
-
-def _confirm_name(row: AccountRow, name: str | None, *, as_json: bool) -> None:
-    if name is None:
-        if as_json or not sys.stdin.isatty():
-            raise SettingsError(f"turning live orders on needs the account's exact name: add --name {row.name}")
-        click.echo(_LIVE_WARNING.format(id=row.id), err=True)
-        name = click.prompt("Type the account's name", err=True)
-    if name != row.name:
-        raise RefusedError(
-            f"invalid name {name!r} of account {row.id}: expected {row.name}; live orders were not turned on"
-        )
 
 
 @command.command("default-stop")
@@ -251,6 +236,7 @@ def to_row(found: RiskView, row: AccountRow) -> dict[str, Any]:
         "reduce_only": row.reduce_only,
         "locked_out_until": describe_lock_out(row, found.clock.now()),
         "blocked": row.block_reason,
+        "read_only": describe_read_only(row, found.clock.now()),
         "reconciled_at": row.reconciled_at,
         "default_stop_ticks": row.default_stop_ticks,
         "day_opening_balance": row.day_opening_balance,

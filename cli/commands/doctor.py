@@ -7,9 +7,19 @@ from collections.abc import Callable
 from functools import partial
 
 import click
+from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from cli.client.hook_store import describe_blind_hooks, load_sender_settings
+from cli.client.live_checks import (
+    CheckWarningError,
+    check_account,
+    check_brackets,
+    check_clock,
+    check_contract,
+    list_live_accounts,
+    list_roots,
+)
 from cli.client.locks import IDLE_FOR
 from cli.client.receiver_check import send_test_alert
 from cli.client.spool_view import describe_spool, read_spool_figures
@@ -25,8 +35,10 @@ from cli.local.servers.binaries import find_postgres_folder, find_valkey_server
 from cli.local.servers.broker import check_broker
 from cli.local.servers.unix_user import find_unprivileged_user
 from cli.local.servers.valkey import check_redis
-from shared.config import load_settings
+from shared.config import Settings, load_settings
 from shared.db.accounts import accounts
+from shared.db.accounts.installations import describe_read_only
+from shared.db.market_data import market_clock
 from shared.db.migrate import current_revision, newest_revision
 from shared.db.risk.account_books import usable_book_of
 from shared.db.upkeep.blocking_sessions import find_blocking, find_missing_grant, list_idle
@@ -34,7 +46,7 @@ from shared.db.upkeep.disk_space import list_low
 from shared.domain.accounts.stage import Stage, describe_unknown, parse_stage
 from shared.domain.risk.assumed_size import describe_assumed_size
 from shared.domain.risk.disk_space import DiskSpace, find_fullest
-from shared.errors import ProbeFailedError, SettingsError, TickworkError
+from shared.errors import ProbeFailedError, SettingsError
 from shared.log import mask_secrets
 
 _AWAKE = (
@@ -43,16 +55,13 @@ _AWAKE = (
 )
 
 
-class _WarningError(TickworkError):
-    """Nothing is wrong, but a person should know it: a check that raises it is a warning."""
-
-
 @click.command("doctor")
 @json_option
 def command(*, as_json: bool) -> None:
     """Check this computer and the running stack. Exit with status 1 if a check fails; a warning is no failure.
 
-    It posts a test alert, which trades nothing, to the receiver and through TICKWORK_PUBLIC_URL.
+    It posts a test alert, which trades nothing, to the receiver and through TICKWORK_PUBLIC_URL. Where live orders are
+    on, it also checks what would reject each of them: the clock, the account, its bracket setting and its contracts.
     """
     settings = load_settings()
     home = Home(settings.home)
@@ -97,9 +106,38 @@ def _list_stack_checks() -> dict[str, Callable[[], str]]:
     checks: dict[str, Callable[[], str]] = {
         name: partial(send_test_alert, settings, url) for name, url in ways.items() if url
     }
-    checks |= {"account names": _check_account_names, "disks of the stack": _check_disks}
-    checks["account sizes"] = _check_account_sizes
+    checks |= {
+        "account names": _check_account_names,
+        "account sizes": _check_account_sizes,
+        "disks of the stack": _check_disks,
+        "installations": _check_installations,
+        **_list_trading_checks(settings),
+    }
     return {"senders": _check_senders, **checks, **({"settings": partial(_fail, warning)} if warning else {})}
+
+
+def _list_trading_checks(settings: Settings) -> dict[str, Callable[[], str]]:
+    """Return a check for each tracked contract, and those of what rejects every order of a live account."""
+    with connect() as connection:
+        if market_clock.read(connection) is None:
+            return {}
+        roots, live = list_roots(connection, settings), list_live_accounts(connection)
+    checks: dict[str, Callable[[], str]] = {
+        f"contract {root}": partial(_ask, partial(check_contract, root=root)) for root in roots
+    }
+    if live:
+        checks["clock"] = partial(check_clock, settings.venue.url)
+    for one in live:
+        checks |= {
+            f"account {one.id}": partial(check_account, one),
+            f"brackets {one.id}": partial(_ask, partial(check_brackets, account=one)),
+        }
+    return checks
+
+
+def _ask(check: Callable[[Connection], str]) -> str:
+    with connect() as connection:
+        return check(connection)
 
 
 def _fail(message: str) -> str:
@@ -109,7 +147,7 @@ def _fail(message: str) -> str:
 def _run_check(name: str, check: Callable[[], str]) -> dict[str, str]:
     try:
         return {"name": name, "state": "fine", "detail": check()}
-    except _WarningError as error:
+    except CheckWarningError as error:
         return {"name": name, "state": "warning", "detail": str(error)}
     except (SettingsError, ProbeFailedError) as error:
         return {"name": name, "state": "wrong", "detail": str(error)}
@@ -125,7 +163,7 @@ def _check_disk(home: Home) -> str:
     if disk.blocks_entries:
         raise SettingsError(disk.describe())
     if find_fullest([disk]) is not None:
-        raise _WarningError(disk.describe())
+        raise CheckWarningError(disk.describe())
     return f"{disk.free_bytes / 1e9:.0f} GB free"
 
 
@@ -134,11 +172,13 @@ def _check_sleep(home: Home, *, is_wanted: bool) -> str:
         return "not inhibited, as TICKWORK_INHIBIT_SLEEP is off"
     if find_holder(home.root) is None:
         if find_command(sys.platform) is None:
-            raise _WarningError(f"{describe_missing(sys.platform)}, so `up` cannot keep this computer awake: {_AWAKE}")
+            raise CheckWarningError(
+                f"{describe_missing(sys.platform)}, so `up` cannot keep this computer awake: {_AWAKE}"
+            )
         return "`up` asks the system to inhibit it"
     found = (read_state(home) or {}).get("sleep", {"state": SleepState.ASKED, "reason": ""})
     if found["state"] == SleepState.FAILED:
-        raise _WarningError(f"{describe_failure(found['reason'])}: {_AWAKE}")
+        raise CheckWarningError(f"{describe_failure(found['reason'])}: {_AWAKE}")
     if found["state"] == SleepState.HELD:
         return "inhibited while the stack runs; a closed lid or an empty battery may still stop this computer"
     return "the system has not answered yet"
@@ -184,7 +224,7 @@ def _check_disks() -> str:
         low = list_low(connection)
     if low:
         found = "; ".join(disk.describe() for disk in low)
-        raise SettingsError(found) if low[0].blocks_entries else _WarningError(found)
+        raise SettingsError(found) if low[0].blocks_entries else CheckWarningError(found)
     return "every disk that a worker checks has space"
 
 
@@ -193,7 +233,7 @@ def _check_account_names() -> str:
         known = accounts.list_all(connection)
     unknown = [one.name for one in known if parse_stage(one.name) is Stage.UNKNOWN]
     if unknown:
-        raise _WarningError("; ".join(map(describe_unknown, unknown)))
+        raise CheckWarningError("; ".join(map(describe_unknown, unknown)))
     return "the stage of every account is known" if known else "no account is known yet"
 
 
@@ -203,8 +243,22 @@ def _check_account_sizes() -> str:
     books = [(one, usable_book_of(one)) for one in known]
     found = [describe_assumed_size(one.id, one.name, one.preset, book) for one, book in books]
     if assumed := [line for line in found if line is not None]:
-        raise _WarningError("; ".join(assumed))
+        raise CheckWarningError("; ".join(assumed))
     return "no rules apply for an assumed size"
+
+
+def _check_installations() -> str:
+    with connect() as connection:
+        market = market_clock.read(connection)
+        known = [] if market is None else accounts.list_all(connection)
+        found = [
+            f"{one.name} ({one.id}): {reason}"
+            for one in known
+            if market is not None and (reason := describe_read_only(one, market.clock.now())) is not None
+        ]
+    if found:
+        raise CheckWarningError("; ".join(found))
+    return "no other installation trades these accounts"
 
 
 def _check_transactions() -> str:
@@ -222,7 +276,7 @@ def _check_transactions() -> str:
         )
         raise SettingsError(f"{message}; {to_grant}" if grant else message)
     if grant:
-        raise _WarningError(f"no session of this role sits in an open transaction; {to_grant}")
+        raise CheckWarningError(f"no session of this role sits in an open transaction; {to_grant}")
     return "no session sits in an open transaction"
 
 

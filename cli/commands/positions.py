@@ -7,7 +7,7 @@ import click
 from sqlalchemy import Connection
 
 from cli.client.change_check import current_actor
-from cli.client.flatten import describe_holdings, flatten
+from cli.client.flatten import describe_holdings, flatten, warn_read_only
 from cli.client.job_client import JobClient, open_client, wait_option
 from cli.client.locks import end_blocking_sessions
 from cli.client.lookup import list_exit_contracts, resolve_account, resolve_contract
@@ -76,6 +76,8 @@ def close(
             contract_ids = [one.id for one in list_exit_contracts(connection, [account.id], symbol)]
             held = {one: abs(positions.quantity_of(connection, account.id, one)) for one in contract_ids}
             found = describe_holdings(connection, [account], contract_ids)
+            if quantity is not None:
+                warn_read_only(connection, [account])
         names = ", ".join(contract_ids)
         if quantity is not None:
             total = sum(held.values())

@@ -14,6 +14,7 @@ from cli.console.output import print_json, print_table
 from cli.console.params import json_option
 from shared.db.accounts import watch_times
 from shared.db.accounts.accounts import AccountRow
+from shared.db.accounts.installations import describe_read_only
 from shared.db.risk.risk_snapshots import RiskSnapshot
 from shared.domain.accounts.stage import Stage, parse_stage
 from shared.domain.accounts.trading_state import TradingState
@@ -117,6 +118,8 @@ def _list_account_obstacles(found: RiskView, row: AccountRow) -> Iterator[str]:
         yield "the venue does not allow the account to trade"
     if row.live_status(is_simulated=found.is_simulated) == "off":
         yield f"live orders are off: `tickwork accounts live {row.id} on`"
+    if (read_only := describe_read_only(row, found.clock.now())) is not None:
+        yield read_only
     if row.halt is not None:
         yield f"halted: {row.halt}; `tickwork resume REASON --account {row.id}`"
     if row.reconciled_at is None:

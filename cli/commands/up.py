@@ -13,6 +13,7 @@ from rich.table import Table
 
 from cli.local.home.credentials import load_credentials
 from cli.local.home.folder import Home
+from cli.local.home.installation import load_installation
 from cli.local.home.lock import AlreadyRunningError, Lock
 from cli.local.home.ports import choose_ports
 from cli.local.home.state import Json, read_state, write_state
@@ -139,7 +140,7 @@ class _StackRun:
         upgrade(database_url, None if self._settings.database_url else self._home.root)
         row = resolve_market_row(market, read_market(database_url))
         check_speed(market, row.clock.speed, limits=self._limits)
-        bootstrap(database_url, self._settings.broker_url or redis_url, row)
+        bootstrap(database_url, self._settings.broker_url or redis_url, row, load_installation(self._home))
         self._stack = StackConfig(
             home=self._home,
             settings=self._settings,

@@ -11,8 +11,7 @@ from shared.gateway.rest.auth import Login
 from shared.gateway.rest.reads import Reads
 from shared.gateway.rest.requester import TIMEOUT, Requester
 from shared.gateway.rest.transport import Transport
-
-_PING = "/api/Status/ping"
+from shared.gateway.rest.venue_time import PING
 
 
 class GatewayClient(Reads, Mutations):
@@ -74,4 +73,4 @@ class GatewayClient(Reads, Mutations):
 
     def ping(self) -> timedelta:
         """Return how long the venue took to answer; raise VenueDownError or NotSentError if it did not."""
-        return self._requester.transport.ping(_PING, self._requester.queue)
+        return self._requester.transport.ping(PING, self._requester.queue)

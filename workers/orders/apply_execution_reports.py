@@ -1,14 +1,16 @@
 """Applies the execution reports of one account: orders, fills and the balance that the user hub reported."""
 
 import logging
+from collections.abc import Sequence
 
 from shared.db.accounts import account_reports
-from shared.db.engine import UNFIT_ERRORS
+from shared.db.engine import UNFIT_ERRORS, suppress_lock_timeout
 from shared.errors import RefusedError
 from shared.gateway import wire
+from shared.gateway.wire import VenueOrder
 from shared.ledger.jobs.orders import ApplyExecutionReports
 from workers.context import Context
-from workers.orders import venue_state
+from workers.orders import other_installation, venue_state
 from workers.task import task
 
 log = logging.getLogger(__name__)
@@ -38,7 +40,7 @@ def apply_execution_reports(job: ApplyExecutionReports, ctx: Context) -> dict[st
 
 
 def _apply_reports(job: ApplyExecutionReports, ctx: Context) -> dict[str, int]:
-    orders = [wire.parse_order(document) for document in job.orders]
+    shown = [wire.parse_order(document) for document in job.orders]
     fills = [wire.parse_fill(document) for document in job.fills]
     # Storing the balance locks the account's row, which must not happen while orders are locked: it commits first.
     for document in job.accounts[-1:]:
@@ -54,6 +56,9 @@ def _apply_reports(job: ApplyExecutionReports, ctx: Context) -> dict[str, int]:
                 is_simulated=account.is_simulated,
                 reported_at=job.reported_at,
             )
+    orders: Sequence[VenueOrder] = shown
+    with suppress_lock_timeout(f"orders of another installation on account {job.account_id} are noticed later"):
+        orders = other_installation.set_apart(ctx, job.account_id, shown)
     result = {"orders": len(orders), "fills": len(fills), "accounts": len(job.accounts)}
     with ctx.transaction() as tx:
         venue_state.apply_orders(tx, job.account_id, orders)

@@ -1,27 +1,26 @@
 """Proves that a working stop covers a position, else places one, else flattens; cancels leftover orders when flat."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 
 from sqlalchemy import Connection
 
 from shared.clock import machine_now
 from shared.db.accounts import accounts
-from shared.db.market_data import contracts
+from shared.db.accounts.installations import find_other
 from shared.db.orders import fills, flatten_requests, orders, positions
 from shared.db.orders.orders import OrderRow
 from shared.db.orders.positions import PositionRow
 from shared.domain.counting import count_of
-from shared.domain.market_data.contract import Contract
 from shared.domain.orders.order import OrderState, OrderType, Origin, Role, Side
 from shared.domain.orders.poll_pace import FIRST_POLL, poll_pause
-from shared.domain.orders.protection import ClosingOrder, ProtectionPlan, plan_protection
 from shared.errors import PostponedError, RetryableError
 from shared.ids import new_id
 from shared.ledger.jobs.orders import Flatten, GuardPosition
 from workers.context import Context
 from workers.orders import venue_state
 from workers.orders.guard_changes import find_refused_wait, request_change
+from workers.orders.protection_state import ProtectionState, load_state
 from workers.orders.protective_stop import find_stop_price
 from workers.orders.resolve_in_doubt_order import OVERLAP
 from workers.orders.submit import submit_order
@@ -35,31 +34,6 @@ RETRY_WHEN_UNREACHABLE = timedelta(seconds=0.5)
 # Of our own rows, while the venue refuses what is left to do: a fill that they show is guarded without its answer.
 READ_ROWS_EVERY = timedelta(seconds=1)
 _NEVER_LIVE = "nothing: live orders were never on"
-_UNCONFIRMED = {OrderState.CREATED, OrderState.SUBMITTING, OrderState.IN_DOUBT}
-_WORKING = {OrderState.WORKING}
-
-
-@dataclass(frozen=True, slots=True)
-class ProtectionState:
-    """The position and open orders of one contract in our rows; `quantity` is signed."""
-
-    contract: Contract
-    quantity: int
-    position: PositionRow | None
-    open_orders: list[OrderRow]
-    shown: frozenset[int] = frozenset()  # venue ids of the orders that the venue listed before it listed the positions
-
-    @property
-    def plan(self) -> ProtectionPlan:
-        """The stop that is missing, and the orders to cancel or shrink."""
-        return plan_protection(
-            self.quantity, [_to_closing_order(row, self.contract) for row in self.open_orders if row.state in _WORKING]
-        )
-
-    @property
-    def has_unconfirmed_stop(self) -> bool:
-        """Whether a stop of ours was created or sent, and the venue has not confirmed it yet."""
-        return any(row.role is Role.STOP_LOSS and row.state in _UNCONFIRMED for row in self.open_orders)
 
 
 @task(GuardPosition)
@@ -70,12 +44,9 @@ def guard_position(job: GuardPosition, ctx: Context) -> dict[str, str | int]:
     """
     with ctx.transaction() as tx:
         tx.supersede()
-        account = accounts.get(tx.connection, job.account_id)
-        if account is None or not ctx.may_act_for(account):
-            fills.record_guarded(tx.connection, job.account_id, job.contract_id, _NEVER_LIVE)
-            return {"skipped": "live orders were never on"}
-        if flatten_requests.find_open(tx.connection, job.account_id, job.contract_id) is not None:
-            return {"skipped": "a flatten request is open"}
+        skipped = _find_reason_to_skip(tx.connection, ctx, job)
+        if skipped is not None:
+            return {"skipped": skipped}
         state = load_state(tx.connection, job.account_id, job.contract_id)
         if state.plan.is_covered:
             _record_protection(tx.connection, job, state)
@@ -125,34 +96,23 @@ def _find_pause(waited: timedelta) -> timedelta:
     return poll_pause(waited - FLATTEN_AFTER)
 
 
-def load_state(connection: Connection, account_id: int, contract_id: str) -> ProtectionState:
-    """Return the position and the open orders of the contract, from our rows."""
-    held = [row for row in positions.list_of_account(connection, account_id) if row.contract_id == contract_id]
-    return ProtectionState(
-        contracts.require(connection, contract_id),
-        held[0].quantity if held else 0,
-        held[0] if held else None,
-        orders.list_open_in_contract(connection, account_id, contract_id),
-    )
-
-
-def _to_closing_order(row: OrderRow, contract: Contract) -> ClosingOrder:
-    price = row.stop_price if row.stop_price is not None else row.limit_price
-    return ClosingOrder(
-        id=row.id,
-        role=row.role,
-        type=row.type,
-        side=row.side,
-        quantity=max(row.quantity - row.filled_quantity, 0),
-        price=0 if price is None else int(price / contract.tick_size),
-        is_ours=row.role is not Role.OTHER,
-    )
+def _find_reason_to_skip(connection: Connection, ctx: Context, job: GuardPosition) -> str | None:
+    account = accounts.get(connection, job.account_id)
+    if account is None or not ctx.may_act_for(account):
+        fills.record_guarded(connection, job.account_id, job.contract_id, _NEVER_LIVE)
+        return "live orders were never on"
+    other = find_other(account, ctx.market_now)
+    if other is not None:
+        fills.record_guarded(connection, job.account_id, job.contract_id, f"nothing: {other.id} trades the account")
+        return other.describe(account.id)
+    is_flattened = flatten_requests.find_open(connection, job.account_id, job.contract_id) is not None
+    return "a flatten request is open" if is_flattened else None
 
 
 def _record_protection(connection: Connection, job: GuardPosition, state: ProtectionState) -> None:
     how = "flat"
     if state.quantity:
-        stops = [row for row in state.open_orders if row.role is Role.STOP_LOSS and row.state in _WORKING]
+        stops = [row for row in state.open_orders if row.role is Role.STOP_LOSS and row.state is OrderState.WORKING]
         if any(row.origin is Origin.PROTECTOR for row in stops):
             how = "a stop of the protector"
         else:
@@ -268,6 +228,7 @@ def _create_stop(ctx: Context, job: GuardPosition, state: ProtectionState, missi
             side=Side.SELL if state.quantity > 0 else Side.BUY,
             quantity=missing,
             correlation_id=ctx.job.correlation_id,
+            installation=ctx.installation,
             type_=OrderType.STOP,
             stop_price=price,
         )

@@ -1,7 +1,7 @@
 """Compares one account with the venue and repairs our rows; a lasting position mismatch halts the account."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
@@ -26,8 +26,8 @@ from shared.ledger.jobs.orders import (
 )
 from shared.ledger.ledger import Transaction
 from workers.context import Context
-from workers.orders import venue_state
-from workers.orders.guard_position import load_state
+from workers.orders import other_installation, venue_state
+from workers.orders.protection_state import load_state
 from workers.orders.resolve_in_doubt_order import OVERLAP
 from workers.task import task
 
@@ -64,12 +64,15 @@ def reconcile_account(job: ReconcileAccount, ctx: Context) -> dict[str, int | li
     if account is None:
         raise RefusedError(f"unknown account {job.account_id}: accounts.snapshot_accounts has not seen it")
     since = _search_start(ctx, account)
+    if account.reconciled_at is None:
+        other_installation.find_at_start(ctx, account.id)
     mismatches: list[_Mismatch] = []
     for attempt in range(_ATTEMPTS):
         # A fill may come between two answers: only a lasting difference counts. The last attempt reads a whole day.
         view = venue_state.fetch_complete(
             ctx, account.id, since if attempt < _ATTEMPTS - 1 else ctx.market_now - MAX_LOOKBACK
         )
+        view = replace(view, orders=other_installation.set_apart(ctx, account.id, view.orders))
         # Applying may take long, and no entry must wait for it: the account is locked only for the comparison.
         with ctx.transaction() as tx:
             venue_state.apply(tx, view)

@@ -101,6 +101,7 @@ def reduce_position(job: ReducePosition, ctx: Context) -> dict[str, str | int]:
             side=side,
             quantity=quantity,
             correlation_id=ctx.job.correlation_id,
+            installation=ctx.installation,
             target_position=job.target_position,
         )
         result["order_id"] = str(order_id)

@@ -5,6 +5,7 @@ from datetime import timedelta
 from sqlalchemy import Connection
 
 from shared.db.accounts import accounts
+from shared.db.accounts.installations import describe_read_only
 from shared.db.market_data import contracts
 from shared.db.orders.orders import OrderRow
 from shared.db.risk import risk_snapshots
@@ -24,6 +25,9 @@ def find_obstacle(connection: Connection, ctx: Context, order: OrderRow) -> str 
     account = accounts.get(connection, order.account_id)
     if account is None:
         return f"account {order.account_id} does not exist"
+    read_only = describe_read_only(account, ctx.market_now)
+    if read_only is not None:
+        return read_only
     contract = contracts.require(connection, order.contract_id)
     snapshot = risk_snapshots.read(
         connection,

@@ -113,7 +113,7 @@ def _order_request(order: OrderRow, contract: Contract) -> OrderRequest:
         contract=contract,
         side=order.side,
         quantity=order.quantity,
-        tag=order.client_order_id or orders.tag_of(order.id),
+        tag=order.client_order_id or "",
         type=order.type,
         limit_price=order.limit_price,
         stop_price=order.stop_price,

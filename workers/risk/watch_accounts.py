@@ -72,7 +72,7 @@ def watch_accounts(_: WatchAccounts, ctx: Context) -> dict[str, int]:
         received = [quotes[row.contract_id].received_at for row in by_account[account_id] if row.contract_id in quotes]
         try:
             acted += _check_account(ctx, snapshot, min(received, default=None))
-            if ctx.may_act_for(snapshot.account):
+            if ctx.may_guard(snapshot.account):
                 _trail_stops(ctx, by_account[account_id], quotes)
             watched[account_id] = describe_held(snapshot.risk)
         except _UNREADABLE:
@@ -135,7 +135,7 @@ def _check_account(ctx: Context, snapshot: RiskSnapshot, quoted_at: datetime | N
     reason = "; ".join(map(describe_finding, blocking)) or None
     account, day = snapshot.account, trading_day_at(market_now)
     # A closed market accepts no orders, and an account that is not ours to trade is not ours to close.
-    may_act = session is not None and ctx.may_act_for(account)
+    may_act = session is not None and ctx.may_guard(account)
     action = strongest_action(found) if may_act else RuleAction.NONE
     if may_act and snapshot.risk.open_entries:
         _cancel_barred_entries(ctx, snapshot, found)

@@ -1,6 +1,6 @@
 """The first rows and jobs of a starting stack: its market, and requests for contracts, accounts and a reconcile."""
 
-from shared.db.accounts import accounts
+from shared.db.accounts import accounts, installations
 from shared.db.engine import make_engine
 from shared.db.market_data import market_clock
 from shared.db.market_data.market_clock import MarketRow
@@ -21,12 +21,13 @@ def read_market(database_url: str) -> MarketRow | None:
         engine.dispose()
 
 
-def bootstrap(database_url: str, broker_url: str, row: MarketRow) -> None:
-    """Write the market's row, block entries until a reconcile, and enqueue the first jobs, in one commit."""
+def bootstrap(database_url: str, broker_url: str, row: MarketRow, installation: str) -> None:
+    """Write market and installation, block entries until a reconcile, and enqueue the first jobs, in one commit."""
     ledger = Ledger(make_engine(database_url, program="up", pool_size=1), open_publisher(broker_url))
     try:
         with ledger.transaction() as tx:
             market_clock.write(tx.connection, row)
+            installations.write_own(tx.connection, installation)
             accounts.require_reconciliation(tx.connection)
             for request in (SnapshotAccounts(), RefreshContracts(), ReconcileAccounts()):
                 tx.enqueue(request)

@@ -59,6 +59,9 @@ class AccountRow:
     losses_seen_at: datetime | None
     unpriced_runs: int
     block_reason: str | None
+    other_installation: str | None
+    other_ordered_market_at: datetime | None
+    other_gone_market_at: datetime | None
 
     @property
     def state(self) -> TradingState:

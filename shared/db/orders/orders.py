@@ -16,6 +16,7 @@ from shared.db.id_part import has_id_part
 from shared.db.market_data import contracts
 from shared.db.tables.ledger import job
 from shared.db.tables.orders import orders
+from shared.domain.accounts.installation import make_tag
 from shared.domain.market_data.contract import Contract
 from shared.domain.orders.order import NEVER_SENT, OrderState, OrderType, Origin, Role, Side
 
@@ -83,11 +84,6 @@ def _row(row: Row[tuple[object, ...]]) -> OrderRow:
     return OrderRow(**values | {name: enum(values[name]) for name, enum in _ENUMS.items()})
 
 
-def tag_of(order_id: UUID) -> str:
-    """Return the tag of an order at the venue; it depends only on the id, so every process uses the same one."""
-    return f"tw-{order_id.hex}"
-
-
 def create(
     connection: Connection,
     *,
@@ -99,6 +95,7 @@ def create(
     side: Side,
     quantity: int,
     correlation_id: UUID,
+    installation: str,
     type_: OrderType = OrderType.MARKET,
     state: OrderState = OrderState.CREATED,
     along: NewSignal | None = None,
@@ -113,7 +110,7 @@ def create(
         "id": order_id,
         "account_id": account_id,
         "contract_id": contract_id,
-        "client_order_id": None if state in NEVER_SENT else tag_of(order_id),
+        "client_order_id": None if state in NEVER_SENT else make_tag(installation, order_id),
         "origin": origin,
         "role": role,
         "side": side,

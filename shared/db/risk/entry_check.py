@@ -1,7 +1,7 @@
 """The pre-trade check of an entry on one account, as the rows and quotes are now: preconditions, then every rule."""
 
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from sqlalchemy import Connection
@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 from shared.clock import MarketClock
 from shared.config import Settings
 from shared.db.accounts.accounts import AccountRow
+from shared.db.accounts.installations import describe_read_only
 from shared.db.risk import risk_snapshots
 from shared.db.risk.risk_snapshots import ExitPrice, ExitPrices, RiskSnapshot
 from shared.domain.market_data.calendar import calendar_of
@@ -66,7 +67,9 @@ def check(
         connection, [account], clock, read_exit_prices, max_quantity=settings.max_quantity
     ).get(account.id)
     # The price at which the opposite position closes is that at which this one opens.
-    facts = _gather_facts(account, contract, snapshot, known[0](contract.id, -entry.side.sign), settings)
+    facts = _gather_facts(
+        account, contract, snapshot, known[0](contract.id, -entry.side.sign), settings, market_now=clock.now()
+    )
     try:
         bracket = check_preconditions(entry, facts)
     except RiskLimitError as error:
@@ -108,7 +111,13 @@ def describe_finding(finding: Finding) -> str:
 
 
 def _gather_facts(
-    account: AccountRow, contract: Contract, snapshot: RiskSnapshot | None, price: Decimal | None, settings: Settings
+    account: AccountRow,
+    contract: Contract,
+    snapshot: RiskSnapshot | None,
+    price: Decimal | None,
+    settings: Settings,
+    *,
+    market_now: datetime,
 ) -> EntryFacts:
     flatten_requests = dict(snapshot.flatten_requests) if snapshot else {}
     halt = account.halt
@@ -120,6 +129,7 @@ def _gather_facts(
         may_trade=account.can_trade,
         is_live=settings.venue.is_simulator or account.live_orders or account.is_shadow,
         halt_reason=halt,
+        read_only_reason=describe_read_only(account, market_now),
         is_reconciled=account.reconciled_at is not None,
         has_in_doubt_order=snapshot is None or snapshot.has_in_doubt_order,
         is_being_flattened=contract.id in flatten_requests,

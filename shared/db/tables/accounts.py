@@ -68,8 +68,19 @@ account = Table(
     # Runs of the watch in a row that found no price that can be true of a position.
     Column("unpriced_runs", Integer, nullable=False, server_default="0"),
     Column("block_reason", Text),  # why the watch blocks entries
+    Column("other_installation", Text),  # of Tickwork, that placed an order on the account
+    at_column("other_ordered_market_at"),  # the newest order of it, by the venue's timestamp
+    at_column("other_gone_market_at"),  # a person said that it is gone: its orders until then count no more
     at_column("updated_at", nullable=False, now=True),
     CheckConstraint("NOT (live_orders AND is_shadow)", name="is_shadow"),
+)
+
+installation = Table(  # of Tickwork: this one, named in the tags of its orders
+    "installation",
+    metadata,
+    Column("is_only", Boolean, primary_key=True, server_default=text("true")),
+    Column("id", Text, nullable=False),
+    CheckConstraint("is_only", name="one_row"),
 )
 
 account_day = Table(

@@ -42,6 +42,7 @@ class EntryFacts:
 
     `price` is the fill price of a market order by the fresh quote, None without one. `is_live` means that entries
     are taken: the venue is the simulator, or live orders of the account are on, or in shadow mode.
+    `read_only_reason` names another installation that trades the account.
     """
 
     account_id: int
@@ -49,6 +50,7 @@ class EntryFacts:
     may_trade: bool
     is_live: bool
     halt_reason: str | None
+    read_only_reason: str | None
     is_reconciled: bool
     has_in_doubt_order: bool
     is_being_flattened: bool
@@ -138,6 +140,8 @@ def _check_account(facts: EntryFacts) -> None:
             f"live orders of account {facts.account_name} are off: `tickwork accounts live {facts.account_id} on` "
             "lets them reach the real venue"
         )
+    if facts.read_only_reason is not None:
+        raise RiskLimitError(f"account {facts.account_name}: {facts.read_only_reason}")
     if facts.halt_reason is not None:
         raise RiskLimitError(f"account {facts.account_name} is halted: {facts.halt_reason}")
     if not facts.contract.is_active:

@@ -94,9 +94,11 @@ def test_the_tag_of_an_order_is_the_same_after_any_restart(worker_env: WorkerEnv
     """Invariant: ids are deterministic."""
     worker_env.entry_alert()
     worker_env.run_due_jobs()
-    ((order_id, tag),) = worker_env.rows("SELECT id, client_order_id FROM orders WHERE role = 'ENTRY'")
+    ((order_id, tag, own),) = worker_env.rows(
+        "SELECT o.id, client_order_id, i.id FROM orders o, installation i WHERE role = 'ENTRY'"
+    )
 
-    assert f"tw-{order_id.hex}" == tag
+    assert f"tw-{own}-{order_id.hex}" == tag
     assert len(tag) <= 60
 
 

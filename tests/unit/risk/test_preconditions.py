@@ -19,6 +19,7 @@ FACTS = EntryFacts(
     may_trade=True,
     is_live=True,
     halt_reason=None,
+    read_only_reason=None,
     is_reconciled=True,
     has_in_doubt_order=False,
     is_being_flattened=False,

@@ -39,10 +39,22 @@ CREATE TABLE account (
     losses_seen_at timestamptz,
     unpriced_runs integer DEFAULT 0 NOT NULL,
     block_reason text,
+    other_installation text,
+    other_ordered_market_at timestamptz,
+    other_gone_market_at timestamptz,
     updated_at timestamptz DEFAULT now() NOT NULL,
     CONSTRAINT pk_account PRIMARY KEY (id),
     CONSTRAINT ck_account_is_shadow CHECK (NOT (live_orders AND is_shadow))
 );
+
+CREATE TABLE installation (
+    is_only boolean DEFAULT true NOT NULL,
+    id text NOT NULL,
+    CONSTRAINT pk_installation PRIMARY KEY (is_only),
+    CONSTRAINT ck_installation_one_row CHECK (is_only)
+);
+
+INSERT INTO installation (id) VALUES (left(md5(gen_random_uuid()::text), 8));
 
 CREATE TABLE account_day (
     account_id bigint NOT NULL,

@@ -1,0 +1,43 @@
+"""Other installations of Tickwork that trade the same account: how tags name them, and when this one only reads."""
+
+import re
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+# An installation whose newest order is older than this is taken to be gone. In market time: more than a trading day.
+ACTIVE_FOR = timedelta(hours=24)
+_TAG = re.compile(r"tw-([0-9a-f]{8})-[0-9a-f]{32}(-SL|-TP)?")
+
+
+def make_tag(installation: str, order_id: UUID) -> str:
+    """Return the tag of an order at the venue: it depends on the ids alone, so every process uses the same one."""
+    return f"tw-{installation}-{order_id.hex}"
+
+
+def installation_of(tag: str | None) -> str | None:
+    """Return the installation that placed the order with this tag, or its parent; None for a tag that is not ours."""
+    found = None if tag is None else _TAG.fullmatch(tag)
+    return found[1] if found else None
+
+
+@dataclass(frozen=True, slots=True)
+class OtherInstallation:
+    """An installation that is not this one, and when the newest order of it was created at the venue."""
+
+    id: str
+    ordered_market_at: datetime
+
+    def is_active(self, market_now: datetime, gone_market_at: datetime | None) -> bool:
+        """Whether it may still trade: by a recent order, later than the time at which a person said that it is gone."""
+        is_gone = gone_market_at is not None and self.ordered_market_at <= gone_market_at
+        return not is_gone and self.ordered_market_at > market_now - ACTIVE_FOR
+
+    def describe(self, account_id: int) -> str:
+        """Return why this installation only reads the account, and what to do."""
+        at = f"{self.ordered_market_at:%Y-%m-%d %H:%M:%S} UTC"
+        return (
+            f"another installation of Tickwork ({self.id}) placed an order on it at {at} of market time, so this one "
+            "only reads: no entry, no guard, no flattening of its own. Stop one of the two; if the other is gone, "
+            f"`tickwork accounts take-over {account_id}`"
+        )
