@@ -18,7 +18,6 @@ from shared.db.alerts.alert_history import AlertRecord
 from shared.domain.alerts.copy_ratio import SAME
 from shared.domain.orders.order import OrderState, Role
 
-_TRADES = {Role.ENTRY, Role.EXIT}
 _PENDING = {OrderState.CREATED, OrderState.SUBMITTING, OrderState.IN_DOUBT, OrderState.WORKING}
 _MILLISECONDS = 1000
 
@@ -144,7 +143,7 @@ def read_accounts(connection: Connection, outcome: AlertOutcome) -> list[dict[st
 
 def _is_trade(order: dict[str, Any]) -> bool:
     """Whether the alert placed the order by itself: neither a leg nor the close of a flatten, which has no tag."""
-    return order["role"] in _TRADES and order["client_order_id"] is not None
+    return order["role"] == Role.ENTRY or (order["role"] == Role.EXIT and order["client_order_id"] is not None)
 
 
 def _handles(job: dict[str, Any], record: AlertRecord) -> bool:

@@ -11,6 +11,7 @@ from shared.fleets import Queue
 from shared.hot.connection import connect
 from shared.hot.rate_limit import WINDOWS, RedisLimiter
 from shared.ledger.jobs.orders import ReducePosition
+from tests.fixtures.processes import until
 from tests.fixtures.venue import MNQ
 from tests.fixtures.worker_env import WorkerEnv
 from tests.integration.orders.test_order_changes import request_change
@@ -56,7 +57,7 @@ def test_a_flatten_closes_and_cancels_when_no_read_is_left(
     spend_reads()
     limited.run(job)
 
-    assert 0 == worker_env.venue.position()
+    until(lambda: worker_env.venue.position() == 0, 60, "the close")
     assert "the budget of other requests is spent" in (worker_env.job(job)[2] or "")
 
 
@@ -67,7 +68,7 @@ def test_a_partial_exit_is_measured_and_sent_when_no_read_is_left(
     spend_reads()
     limited.run(job)
 
-    assert 1 == worker_env.venue.position()
+    until(lambda: worker_env.venue.position() == 1, 60, "the exit")
 
 
 def test_a_cancel_is_sent_and_a_modification_is_not_when_no_read_is_left(

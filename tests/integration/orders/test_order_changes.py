@@ -154,7 +154,7 @@ def test_a_cancel_that_the_venue_rejects_asks_ever_less_often(worker_env: Worker
     _, job = request_change(worker_env, order_id)
     run_through_pauses(worker_env, job, timedelta(minutes=1))
 
-    assert 50 > len(worker_env.venue.requests(SEARCH_BY_ID))
+    assert 80 > len(worker_env.venue.requests(SEARCH_BY_ID))
     assert 10 > len(worker_env.venue.requests(CANCEL))
     worker_env.venue.remove_faults()
     run_through_pauses(worker_env, job, timedelta(minutes=1))
