@@ -66,7 +66,7 @@ def make_app(
     faults = pipeline.faults
     venue.draw_fill_faults_from(faults.draw)
     document = wire.encode(openapi.make_document(LOGINS | {endpoint.path: endpoint.body for endpoint in ENDPOINTS}))
-    market_hub = MarketHub(venue, prints_per_minute)
+    market_hub = MarketHub(venue, prints_per_minute, faults)
     hubs = Hubs([UserHub(venue, logins.owner, faults), market_hub], pipeline, logins, faults, timing or HubTiming())
     routes = [
         Route("/api/Status/ping", pipeline.make_handler(_pong), methods=["GET"]),
@@ -100,6 +100,7 @@ async def _advance_forever(venue: Venue, market_hub: MarketHub, hubs: Hubs) -> N
         await market_hub.publish(venue.now())
         if advance % _ADVANCES_PER_CONNECTION_FAULT_DRAW == 0:
             hubs.apply_connection_faults()
+            market_hub.apply_quote_fault()
         await asyncio.sleep(_ADVANCE_INTERVAL)
 
 

@@ -16,7 +16,7 @@ RequestKind = Literal[
 # Faults of hub clients, of events and of fills; the kind implies the place.
 StreamKind = Literal[
     "hub_drop", "hub_error", "hub_gap", "logout", "event_lost", "event_late", "event_duplicate", "event_reorder",
-    "event_unwrapped", "partial_fill",
+    "event_unwrapped", "quote_gap", "partial_fill",
 ]  # fmt: skip
 STREAM_KINDS = frozenset(get_args(StreamKind))
 EVERYWHERE = "*"
@@ -26,7 +26,8 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """A fault of the requests for one path, or for all; docs/reference/simulator.md explains each kind.
 
     It happens with `probability` at each opportunity, at most `count` times (None: without limit). `seconds` are
-    machine time: the delay of an answer or event, the length of a hub outage, the wait for the rest of a partial fill.
+    machine time: the delay of an answer or event, the length of an outage of hubs or quotes, the wait for the rest of a
+    partial fill.
     `status` and `retry_after` (seconds, sent as such or as a date) belong to the kind `status`, `error_code` and
     `message` to `reject`.
     """
@@ -144,7 +145,16 @@ _STORM: tuple[tuple[float, tuple[dict[str, Any], ...]], ...] = (
             {"kind": "short_page"},
         ),
     ),
-    (0.1, ({"kind": "hub_drop"}, {"kind": "hub_error"}, {"kind": "hub_gap", "seconds": 5}, {"kind": "logout"})),
+    (
+        0.1,
+        (
+            {"kind": "hub_drop"},
+            {"kind": "hub_error"},
+            {"kind": "hub_gap", "seconds": 5},
+            {"kind": "logout"},
+            {"kind": "quote_gap", "seconds": 5},
+        ),
+    ),
     (
         1,
         (

@@ -7,6 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import ClassVar
 
+from shared.clock import monotonic
+from simulator.faults import Faults
 from simulator.hubs.connection import Connection
 from simulator.hubs.market_feed import DEPTH, QUOTE, TRADE, ContractRecords, ContractRequest, MarketFeed
 from simulator.hubs.ticker import Density
@@ -31,7 +33,8 @@ class MarketHub(HubServer):
     """Follows each contract while it has subscribers; each event is encoded once for all of them.
 
     A thread of its own computes the events, so that subscribing to every contract delays no other request. The first
-    event of a new subscriber is the full quote or book of the next publication.
+    event of a new subscriber is the full quote or book of the next publication. After the fault `quote_gap`, for whose
+    `seconds` no quote is sent, each subscriber gets a full one again.
     """
 
     name = "market"
@@ -41,9 +44,11 @@ class MarketHub(HubServer):
         "ContractMarketDepth": (DEPTH, CONTRACT_ARGUMENT),
     }
 
-    def __init__(self, venue: Venue, prints_per_minute: int) -> None:
+    def __init__(self, venue: Venue, prints_per_minute: int, faults: Faults) -> None:
         super().__init__()
         self._venue = venue
+        self._faults = faults
+        self._no_quote_until = monotonic()
         self._feed = MarketFeed(venue.market, density_of(prints_per_minute, venue.clock.speed), venue.clock.speed)
         self._thread = ThreadPoolExecutor(1, "market data")
         self._since: dict[str, datetime] = {}  # the first subscription of each contract
@@ -61,20 +66,32 @@ class MarketHub(HubServer):
         if target != TRADE:
             self._waiting[topic, connection] += 1
 
+    def apply_quote_fault(self) -> None:
+        """Draw the fault `quote_gap`, if a client is subscribed to quotes."""
+        topics = [topic for topic in self.topics.list_all() if topic[0] == QUOTE]
+        if topics and (gap := self._faults.draw("quote_gap")):
+            self._no_quote_until = monotonic() + gap.seconds
+            for topic in topics:
+                for connection in self.topics.listeners(topic):
+                    self._waiting[topic, connection] = max(1, self._waiting[topic, connection])
+
     async def publish(self, now: datetime) -> None:
         """Send the market data since the last call to the subscribers."""
-        requested = self._list_requests()
+        silent = frozenset({QUOTE} if monotonic() < self._no_quote_until else ())
+        requested = self._list_requests(silent)
         is_array = self._venue.state.behaviour.market_payloads == "array"
         waiting = defaultdict[Subject, list[_Waiting]](list)
         for (topic, connection), count in self._waiting.items():
+            if topic[0] in silent:
+                continue
             waiting[topic[1]].append((topic, connection, count))
         for found in await asyncio.get_running_loop().run_in_executor(
             self._thread, lambda: self._feed.advance(requested, now, is_array=is_array)
         ):
             self._send(found, waiting[found.contract_id])
 
-    def _list_requests(self) -> list[ContractRequest]:
-        """Return what the subscribers want, and forget the subscriptions that have ended."""
+    def _list_requests(self, silent: frozenset[str]) -> list[ContractRequest]:
+        """Return what the subscribers want, but for silent targets, and forget the subscriptions that have ended."""
         for subscription in [row for row in self._waiting if not self.topics.has(*row)]:
             del self._waiting[subscription]
         targets = _group_by_contract(self.topics.list_all())
@@ -82,7 +99,10 @@ class MarketHub(HubServer):
         self._since = {id_: since for id_, since in self._since.items() if id_ in targets}
         return [
             ContractRequest(
-                contract_id=id_, since=since, targets=frozenset(targets[id_]), new_targets=frozenset(new_targets[id_])
+                contract_id=id_,
+                since=since,
+                targets=frozenset(targets[id_]) - silent,
+                new_targets=frozenset(new_targets[id_]) - silent,
             )
             for id_, since in self._since.items()
         ]

@@ -93,6 +93,33 @@ def test_an_event_fault_waits_for_a_subscriber(venue: RunningVenue, connect_hub:
     assert [(order, 6), (order, 6), (order, 1)] == statuses(client, 3)
 
 
+def test_quotes_vanish_while_trades_go_on_and_then_a_full_one_comes(
+    venue: RunningVenue, connect_hub: ConnectHub
+) -> None:
+    client = connect_hub(venue, "market")
+    for method in ("SubscribeContractQuotes", "SubscribeContractTrades"):
+        client.invoke(method, MNQ)
+
+    def list_new(target: str, since: int) -> list[dict[str, object]]:
+        return [arguments[1] for name, arguments in client.events()[since:] if name == target]
+
+    def wait_for(target: str, count: int, since: int) -> None:
+        while len(list_new(target, since)) < count:
+            client.read()
+
+    wait_for("GatewayQuote", 1, 0)
+    arm(venue, "quote_gap", seconds=600)
+    until(lambda: venue.control("GET", "faults").json()[0]["met"], 60, "the gap")
+    client.invoke("SubscribeContractTrades", MNQ)  # its answer comes after every event before the gap
+    since = len(client.events())
+    wait_for("GatewayTrade", 3, since)
+    assert [] == list_new("GatewayQuote", since)
+    arm(venue, "quote_gap", seconds=0.01)
+    wait_for("GatewayQuote", 1, since)
+
+    assert {"symbolName", "bestBid", "bestAsk", "lastPrice", "volume"} <= list_new("GatewayQuote", since)[0].keys()
+
+
 def test_logout_sends_gateway_logout_and_closes_the_connection(venue: RunningVenue, client: HubClient) -> None:
     arm(venue, "logout")
     code = client.read_until_closed()

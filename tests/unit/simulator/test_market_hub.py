@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from starlette.websockets import WebSocket
 
+from simulator.faults import Faults
 from simulator.hubs import market, market_feed, topics
 from simulator.hubs.connection import Connection, HubTiming
 from simulator.hubs.market import MarketHub
@@ -24,7 +25,7 @@ async def no_message(*_: Any) -> Any:
 
 def subscribed_hub(venue_core: VenueCore, count: int) -> MarketHub:
     """Return a hub whose clients have just subscribed to the quotes and books of `count` contracts."""
-    hub = MarketHub(venue_core.venue, 240)
+    hub = MarketHub(venue_core.venue, 240, Faults())
     socket = WebSocket({"type": "websocket", "path": "/hubs/market"}, no_message, no_message)
     ids = [contract.id for contract in venue_core.venue.market.contracts(venue_core.now())][:count]
     for _ in range(CLIENTS):
