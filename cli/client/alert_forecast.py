@@ -142,9 +142,12 @@ def _decide_entry(trial: _Trial) -> tuple[AlertOutlook, str]:
         quantity = size_copy(stored, alert, trial.contract.id, state)
         if alert.quantity is not None and not quantity:
             raise RefusedError(describe_empty_copy(alert.quantity, stored.ratio))
-        against = alert.reverses(state.quantity(trial.contract.id), quantity)
+        against = alert.reverses(state.quantity(trial.contract.id), (alert.quantity or 0) * stored.ratio)
         before = [f"closes {trial.contract.id}"] if against else []
-        return _enter(trial, account, trial.contract, state, quantity=quantity - against, before=before)
+        left = int((alert.quantity or 0) * stored.ratio) - against if against else quantity
+        if before and not left:
+            return AlertOutlook.TRADES, before[0]
+        return _enter(trial, account, trial.contract, state, quantity=left, before=before)
     return _trade_to_position(trial, account, trial.contract, state)
 
 

@@ -74,7 +74,7 @@ def warn_read_only(connection: Connection, chosen: Sequence[AccountRow]) -> None
 def flatten(
     client: JobClient,
     chosen: Sequence[AccountRow],
-    contract_ids: Sequence[str] | None,
+    contract_ids: list[str] | None,
     reason: str,
     wait_s: float | None,
     *,

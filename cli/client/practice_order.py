@@ -14,6 +14,7 @@ from cli.client.flatten import describe_holdings, flatten
 from cli.client.job_client import JobClient
 from cli.client.live_checks import CheckWarningError, check_account, check_brackets, check_clock, check_contract
 from cli.client.live_switch import confirm_live, switch_live
+from cli.client.locks import end_blocking_sessions
 from cli.client.lookup import resolve_active_contract
 from shared.clock import monotonic
 from shared.db import views
@@ -51,6 +52,7 @@ class PracticeOrder:
         self._client, self._account, self._root, self._wait_s = client, account, root, wait_s
         self._is_simulated = is_simulated
         self._order_id: UUID | None = None
+        self._contract_id: str | None = None
 
     def checks(self, *, asks: bool) -> Iterator[PracticeStep]:
         """Yield the steps before the order; none sends an order, and the last may turn live orders on."""
@@ -105,10 +107,11 @@ class PracticeOrder:
 
     def _check_position(self) -> str:
         contract = self._find_contract()
+        self._contract_id = contract.id  # a roll meanwhile changes neither the entry nor what is closed
         with self._client.connect() as connection:
             is_held = positions.quantity_of(connection, self._account.id, contract.id) != 0
             if is_held or orders.list_open_in_contract(connection, self._account.id, contract.id):
-                found = describe_holdings(connection, [self._account], contract.id)
+                found = describe_holdings(connection, [self._account], [contract.id])
                 raise RefusedError(
                     f"{found}: the practice order would be closed with it, so close it first, with `tickwork positions "
                     f"close {self._root} --account {self._account.id}`"
@@ -135,10 +138,11 @@ class PracticeOrder:
         return "turned on"
 
     def _enter(self) -> str:
-        contract = self._find_contract()
+        self._check_position()  # again, as the person may have taken long to answer
+        contract_id = self._contract_id or self._find_contract().id
         request = EnterManually(
             account_id=self._account.id,
-            symbol=contract.id,
+            symbol=contract_id,
             side=Side.BUY,
             type=OrderType.MARKET,
             quantity=1,
@@ -156,7 +160,7 @@ class PracticeOrder:
         order = self._read_order()["order"][0]
         if order["state"] != OrderState.FILLED:
             raise RefusedError(_describe_unfilled(order))
-        return f"bought 1 {contract.id} at {order['average_fill_price'].normalize():f}"
+        return f"bought 1 {contract_id} at {order['average_fill_price'].normalize():f}"
 
     def _find_leg(self, role: Role) -> str:
         pause, began = Event(), monotonic()
@@ -175,13 +179,14 @@ class PracticeOrder:
             pause.wait(_POLL_EVERY_S)
 
     def _close(self) -> str:
-        contract = self._find_contract()
+        contract_ids = None if self._contract_id is None else [self._contract_id]
         try:
-            flatten(self._client, [self._account], contract.id, "tickwork setup live", self._wait_s, as_json=False)
+            with end_blocking_sessions("the practice order is not confirmed closed"):
+                flatten(self._client, [self._account], contract_ids, "tickwork setup live", self._wait_s, as_json=False)
         except BaseException:
             left = "unknown, as the database does not answer"
             with suppress(*DATABASE_ERRORS), self._client.connect() as connection:
-                left = describe_holdings(connection, [self._account], contract.id)
+                left = describe_holdings(connection, [self._account], contract_ids)
             click.echo(
                 f"NOT CONFIRMED FLAT. Open as far as known: {left}. Run `tickwork flatten --account "
                 f"{self._account.id}`, and look at the venue's own screen.",

@@ -163,7 +163,7 @@ def take_over_account(account: str, *, reason: str | None, yes: bool, as_json: b
         )
     with begin() as connection:
         row = accounts.lock(connection, found.id) or found
-        gone = take_over(connection, row, current_actor(), market_now, reason=reason)
+        gone = take_over(connection, row, current_actor(), market_now, other, reason=reason)
     if as_json:
         print_json({"id": row.id, "name": row.name, "other_installation": gone.id, "is_read_only": False})
     else:

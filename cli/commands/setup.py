@@ -1,6 +1,8 @@
 """`tickwork setup live`: a guided first practice order, from the checks before it until the venue confirms flat."""
 
+import signal
 import sys
+from contextlib import suppress
 
 import click
 
@@ -51,22 +53,36 @@ def live(account_word: str | None, symbol: str | None, wait_s: float, *, yes: bo
         f"It buys 1 {root} at the market on {account.name} ({account.id}) with a stop {STOP_TICKS} ticks below and a "
         f"target {TARGET_TICKS} ticks above the fill, shows both at the venue, and closes the position."
     )
+    for number in (signal.SIGTERM, signal.SIGHUP):  # a closed terminal leaves nothing open either
+        signal.signal(number, _interrupt)
     with open_client() as client:
         order = PracticeOrder(client, account, root, wait_s, is_simulated=is_simulated)
         guide = _Guide()
         for step in order.checks(asks=not yes):
             guide.run(step)
         stays_on = f"live orders of {account.name} stay on: `tickwork accounts live {account.id} off` turns them off"
-        if not yes and not click.confirm("Place the order now?"):
+        if not yes and not _is_confirmed():
             raise SettingsError("nothing was sent" if is_simulated else f"nothing was sent, and {stays_on}")
         try:
             for step in order.entry():
                 guide.run(step)
         finally:  # whatever happened, and also on Ctrl-C: nothing stays open unsaid
-            if not is_simulated:
-                click.echo(f"From now on {stays_on}.")
             guide.run(order.close())
+        if not is_simulated:
+            click.echo(f"From now on {stays_on}.")
     click.echo("Done, at the simulator." if is_simulated else "Done: this account trades, and it is flat.")
+
+
+def _is_confirmed() -> bool:
+    """Ask for the order; a person who leaves the question says no."""
+    try:
+        return click.confirm("Place the order now?")
+    except click.Abort:
+        return False
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
 
 
 class _Guide:
@@ -89,7 +105,8 @@ class _Guide:
         self._print(step.name, outcome, detail)
 
     def _print(self, name: str, outcome: str, detail: str) -> None:
-        click.echo(f"{self._count:2}. {name:12} {outcome:8} {detail}")
+        with suppress(OSError):  # a terminal that is gone keeps nothing from being closed
+            click.echo(f"{self._count:2}. {name:12} {outcome:8} {detail}")
 
 
 def _require_terminal(*, is_simulated: bool, yes: bool) -> None:

@@ -115,6 +115,12 @@ def check_hook_settings(ctx: Context, account_alert: AccountAlert, contract: Con
     return f"warning: {difference}"
 
 
+def require_agreement(ctx: Context, account_alert: AccountAlert, contract: Contract, state: RootState) -> None:
+    """Raise RefusedError, after recording it, if chart and account disagree and the hook enters only if they agree."""
+    if account_alert.stored.settings.is_agreement_required:
+        _deny_if(ctx, account_alert, contract, describe_disagreement(account_alert.alert, contract.id, state))
+
+
 def _has_closed_first(ctx: Context, account_alert: AccountAlert, contract: Contract) -> bool:
     """Whether the alert explains why nothing is held: it has closed the other side itself."""
     if account_alert.alert.target_position is None:

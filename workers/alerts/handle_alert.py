@@ -25,7 +25,7 @@ from workers.alerts.entry_checks import (
 )
 from workers.alerts.exit_requests import cancel_first, close_first
 from workers.alerts.exits import exit_position, exit_to_position, skip_exit
-from workers.alerts.outcome import AccountAlert, read_for_account
+from workers.alerts.outcome import AccountAlert, read_for_account, record_nothing_to_do
 from workers.alerts.plain_reversals import close_reversed_first
 from workers.alerts.reversals import close_reversed_positions
 from workers.alerts.stop_changes import STOP_ACTIONS, change_stops
@@ -86,10 +86,17 @@ def trade_alert(ctx: Context, stored: StoredAlert, account_id: int) -> dict[str,
     state = read_root_state(ctx, account_id, alert.root)
     if alert.target_position is not None:
         return _trade_to_position(ctx, account_alert, contract, state)
+    return _trade_size(ctx, account_alert, contract, state)
+
+
+def _trade_size(ctx: Context, account_alert: AccountAlert, contract: Contract, state: RootState) -> dict[str, str]:
+    """Enter the size that the sender wants, after the close of what a market order of it reverses."""
     quantity = require_copy(ctx, account_alert, contract, state)
     quantity = close_reversed_first(ctx, account_alert, contract, state, quantity)
+    if account_alert.stored.left_to_open == 0:
+        return record_nothing_to_do(ctx, account_alert, contract.id, "its copy ratio leaves nothing beyond the close")
     warning = check_hook_settings(ctx, account_alert, contract, state)
-    if stored.is_copied:
+    if account_alert.stored.is_copied:
         await_copies(ctx, account_alert)
     return _enter(ctx, account_alert, contract, quantity=quantity, reason=warning)
 

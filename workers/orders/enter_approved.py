@@ -6,7 +6,7 @@ from functools import partial
 
 from sqlalchemy import Connection
 
-from shared.db.alerts import alerts, precedence
+from shared.db.alerts import alerts, precedence, reversals
 from shared.db.alerts.alerts import StoredAlert
 from shared.db.alerts.entry_denials import describe_idle_hook, find_cooldown
 from shared.db.market_data import contracts
@@ -101,6 +101,8 @@ def _list_source_obstacles(
 ) -> Iterator[str]:
     """Yield why the hook or the strategy that the entry is of enters nothing now."""
     if stored is not None:
+        if stored.left_to_open is not None and state.quantity(row.contract_id) * row.side.sign < 0:
+            raise PostponedError(f"{row.contract_id} is not closed yet", _RETRY_AFTER)
         if (idle := describe_idle_hook(stored, row.side, row.contract_id, state)) is not None:
             yield idle
         if (cooldown := find_cooldown(connection, stored, row.account_id, row.contract_id)) is not None:
@@ -122,6 +124,8 @@ def _list_later_requests(connection: Connection, row: EntryApproval, stored: Sto
     )
     if was_closed:
         yield flatten_requests.describe_later_close(contract_id)
+    if reversals.was_reversed_since(connection, account_id, contract_id, row.alert_id, row.requested_at):
+        yield f"an alert that reversed {contract_id} was received after this entry"
     root = root_of_contract(contract_id).name
     kinds = ["CLOSE", "TARGET", *(["CANCEL"] if row.type is not OrderType.MARKET else [])]
     if precedence.has_later_alert(connection, account_id, root, kinds, since=row.requested_at, stored=stored):

@@ -33,6 +33,7 @@ FLATTEN_AFTER = timedelta(seconds=1.4)
 RETRY_WHEN_UNREACHABLE = timedelta(seconds=0.5)
 # Of our own rows, while the venue refuses what is left to do: a fill that they show is guarded without its answer.
 READ_ROWS_EVERY = timedelta(seconds=1)
+LONGEST_PAUSE = timedelta(seconds=1)  # a new fill waits for it: less than FLATTEN_AFTER
 _NEVER_LIVE = "nothing: live orders were never on"
 
 
@@ -93,7 +94,7 @@ def _find_refused_wait(connection: Connection, state: ProtectionState) -> timede
 
 def _find_pause(waited: timedelta) -> timedelta:
     """Return the pause before the venue is asked again for a position that has waited so long for its stop."""
-    return poll_pause(waited - FLATTEN_AFTER)
+    return min(poll_pause(waited - FLATTEN_AFTER), LONGEST_PAUSE)
 
 
 def _find_reason_to_skip(connection: Connection, ctx: Context, job: GuardPosition) -> str | None:
@@ -155,7 +156,7 @@ def _find_at_venue(view: venue_state.VenueView, contract_id: str) -> PositionRow
 def _has_stop_failed(ctx: Context, job: GuardPosition, state: ProtectionState, waited: timedelta) -> bool:
     """Whether our own stop was rejected, or does not cover the position in time."""
     stop = _find_last_stop(ctx, job)
-    if stop is None:
+    if stop is None or stop.created_at < machine_now() - waited:  # for what was held before
         return False
     return stop.state is OrderState.REJECTED or (waited > FLATTEN_AFTER and not state.plan.is_covered)
 

@@ -7,6 +7,7 @@ from shared.db.accounts import accounts, installations
 from shared.db.engine import limit_lock_wait
 from shared.db.orders import orders
 from shared.domain.accounts.installation import ACTIVE_FOR, OtherInstallation, installation_of
+from shared.domain.orders.order import Origin
 from shared.gateway.wire import VenueOrder
 from workers.context import Context
 
@@ -25,7 +26,8 @@ def set_apart(ctx: Context, account_id: int, shown: Sequence[VenueOrder]) -> Seq
         return shown
     tags = {tag for one in others if one.tag for tag in (one.tag, one.tag[:-3])}
     with ctx.autocommit() as connection:
-        ours = orders.find_by_tags(connection, account_id, tags)
+        known = orders.find_by_tags(connection, account_id, tags)
+    ours = {tag for tag, row in known.items() if row.origin is not Origin.EXTERNAL}
     foreign = [one for one in others if one.tag and one.tag not in ours and one.tag[:-3] not in ours]
     market_now = ctx.market_now
     newest = max(foreign, key=lambda one: one.created_market_at, default=None)

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
@@ -12,6 +12,8 @@ from shared.db.accounts.watch_times import GAP_EVENT, WatchTime
 from shared.domain.risk.watch_gap import LONGEST_PAUSE, describe_gap
 
 log = logging.getLogger(__name__)
+
+_RECORD_EVERY = timedelta(seconds=5)  # unless what is held has changed: a row each second is a commit each second
 
 
 def record_watch(connection: Connection, started_at: datetime, held: Mapping[int, str | None]) -> None:
@@ -27,6 +29,8 @@ def record_watch(connection: Connection, started_at: datetime, held: Mapping[int
     for account_id, holds_now in held.items():
         last = before.get(account_id)
         if last is not None and started_at < last.watched_at <= now:
+            continue
+        if last is not None and last.held == holds_now and timedelta(0) <= started_at - last.watched_at < _RECORD_EVERY:
             continue
         watched.append(WatchTime(account_id, started_at, holds_now))
         if last is not None and started_at - last.watched_at > LONGEST_PAUSE:

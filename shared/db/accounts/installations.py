@@ -56,13 +56,22 @@ def record_other(connection: Connection, account_id: int, seen: OtherInstallatio
 
 
 def take_over(
-    connection: Connection, before: AccountRow, actor: Actor, market_now: datetime, *, reason: str | None
+    connection: Connection,
+    before: AccountRow,
+    actor: Actor,
+    market_now: datetime,
+    gone: OtherInstallation | None,
+    *,
+    reason: str | None,
 ) -> OtherInstallation:
-    """Act on the account again, as a person says that the other installation is gone: `before` is the locked row.
+    """Act on the account again, as a person says that the installation `gone` is: `before` is the locked row.
 
-    A later order of the other one makes it read-only again. Raise RefusedError if no other installation is seen.
+    A later order of the other one makes it read-only again. Raise RefusedError if no other installation is seen, or if
+    it has placed another order than the person was asked about.
     """
     other = find_other(before, market_now)
+    if other is not None and other != gone:
+        raise RefusedError(f"installation {other.id} has just placed another order: stop it, and try again")
     if other is None:
         raise RefusedError(
             f"no other installation was seen on account {before.id} ({before.name}) in the last 24 h, so there is "

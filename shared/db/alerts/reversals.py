@@ -3,10 +3,11 @@
 The worker asks it of an alert that was received, and `tickwork alerts mock` of a message that was not sent.
 """
 
+from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
-from sqlalchemy import Connection, insert
+from sqlalchemy import Connection, insert, select
 
 from shared.db.alerts import precedence
 from shared.db.alerts.alerts import StoredAlert
@@ -15,7 +16,7 @@ from shared.db.orders import flatten_requests
 from shared.db.orders.root_state import RootState, side_of
 from shared.db.tables.alerts import alert_reversal
 from shared.domain.alerts.alert import Alert
-from shared.domain.orders.order import Side
+from shared.domain.orders.order import OrderType, Side
 
 
 def list_opposite(alert: Alert, state: RootState) -> list[str]:
@@ -33,14 +34,31 @@ def list_closed_before_entry(alert: Alert, state: RootState, ratio: Decimal) -> 
     """Return the contracts that an account with this copy ratio holds against an alert and closes before it enters."""
     if alert.target_position is not None:
         return list_opposite(alert, state)
-    quantity = int((alert.quantity or 0) * ratio)
-    return [one for one in filter(alert.symbol.names, state.positions) if alert.reverses(state.quantity(one), quantity)]
+    if not alert.action.is_entry or alert.type is not OrderType.MARKET:
+        return []
+    sign, quantity = Side(alert.action).sign, (alert.quantity or 0) * ratio
+    held = filter(alert.symbol.names, state.positions)
+    return [one for one in held if 0 < -state.quantity(one) * sign <= quantity]
 
 
 def record_left(connection: Connection, alert_id: UUID, account_id: int, contract_id: str, quantity_left: int) -> None:
     """Record how many contracts an alert is to open on an account once the position that it reverses is closed."""
     values = {"alert_id": alert_id, "account_id": account_id, "contract_id": contract_id}
     connection.execute(insert(alert_reversal).values(**values, quantity_left=quantity_left))
+
+
+def was_reversed_since(
+    connection: Connection, account_id: int, contract_id: str, but_by: UUID | None, since: datetime
+) -> bool:
+    """Whether another alert than `but_by` has reversed a position of the account in a contract since an instant."""
+    statement = select(alert_reversal.c.alert_id).where(
+        alert_reversal.c.account_id == account_id,
+        alert_reversal.c.contract_id == contract_id,
+        alert_reversal.c.requested_at > since,
+    )
+    if but_by is not None:
+        statement = statement.where(alert_reversal.c.alert_id != but_by)
+    return connection.execute(statement.limit(1)).first() is not None
 
 
 def list_reversed(

@@ -110,7 +110,7 @@ def create(
         "id": order_id,
         "account_id": account_id,
         "contract_id": contract_id,
-        "client_order_id": None if state in NEVER_SENT else make_tag(installation, order_id),
+        "client_order_id": None if state in NEVER_SENT else make_tag(installation, order_id, role),
         "origin": origin,
         "role": role,
         "side": side,

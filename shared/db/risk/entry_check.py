@@ -10,13 +10,14 @@ from shared.clock import MarketClock
 from shared.config import Settings
 from shared.db.accounts.accounts import AccountRow
 from shared.db.accounts.installations import describe_read_only
+from shared.db.orders import root_state
 from shared.db.risk import risk_snapshots
 from shared.db.risk.risk_snapshots import ExitPrice, ExitPrices, RiskSnapshot
 from shared.domain.market_data.calendar import calendar_of
 from shared.domain.market_data.contract import ROOTS, Contract
 from shared.domain.risk.account_risk import AccountRisk
 from shared.domain.risk.account_rules import quantity_for
-from shared.domain.risk.entry_rules import SizedEntry, check_entry_rules, reducible_quantity
+from shared.domain.risk.entry_rules import SizedEntry, check_entry_rules, only_reduces, reducible_quantity
 from shared.domain.risk.findings import Finding, chicago_time
 from shared.domain.risk.personal_limits import describe_reduce_only
 from shared.domain.risk.preconditions import Bracket, EntryFacts, EntryTerms, check_preconditions
@@ -79,10 +80,12 @@ def check(
         costs = snapshot.book.costs_of(contract.root, 1)
         entry = replace(entry, quantity=quantity_for(risk, bracket.stop_loss_ticks, contract.tick_value, costs))
     entry, note = _cut_to_reduce(entry, contract, snapshot.risk)
+    sized = SizedEntry(contract, entry.side, entry.quantity, bracket.stop_loss_ticks)
+    _require_certain_if_reducing(connection, account, sized, snapshot.risk)
     market_now = clock.now()
     calendar = calendar_of(ROOTS[contract.root].group)
     findings = check_entry_rules(
-        SizedEntry(contract, entry.side, entry.quantity, bracket.stop_loss_ticks),
+        sized,
         snapshot.risk,
         snapshot.book,
         market_now,
@@ -93,6 +96,17 @@ def check(
         raise PostponedError("; ".join(finding.message for finding in findings), _RETRY_AFTER)
     denial = RiskLimitError("; ".join(map(describe_finding, findings))) if findings else None
     return EntryCheck(entry, bracket, findings, denial, note)
+
+
+def _require_certain_if_reducing(
+    connection: Connection, account: AccountRow, entry: SizedEntry, risk: AccountRisk
+) -> None:
+    """Raise PostponedError while an order may have changed the position that lets an entry pass, as it only reduces."""
+    if not only_reduces(entry, risk):
+        return
+    contract = entry.contract
+    if root_state.read(connection, account.id, ROOTS[contract.root]).is_uncertain(contract.id):
+        raise PostponedError(f"an order in {contract.id} is not confirmed, so the position is not known", _RETRY_AFTER)
 
 
 def _cut_to_reduce(entry: EntryTerms, contract: Contract, risk: AccountRisk) -> tuple[EntryTerms, str | None]:

@@ -5,18 +5,23 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from shared.domain.orders.order import Role
+
 # An installation whose newest order is older than this is taken to be gone. In market time: more than a trading day.
 ACTIVE_FOR = timedelta(hours=24)
 _TAG = re.compile(r"tw-([0-9a-f]{8})-[0-9a-f]{32}(-SL|-TP)?")
 
 
-def make_tag(installation: str, order_id: UUID) -> str:
-    """Return the tag of an order at the venue: it depends on the ids alone, so every process uses the same one."""
-    return f"tw-{installation}-{order_id.hex}"
+def make_tag(installation: str, order_id: UUID, role: Role) -> str:
+    """Return the tag of an order at the venue: it depends on the order alone, so every process uses the same one.
+
+    An exit has one of its own: an installation that only reads may send exits, and trades no account by them.
+    """
+    return f"tw-{installation}-{order_id.hex}{'-X' if role is Role.EXIT else ''}"
 
 
 def installation_of(tag: str | None) -> str | None:
-    """Return the installation that placed the order with this tag, or its parent; None for a tag that is not ours."""
+    """Return the installation that placed the order with this tag, or its parent; None for another tag or an exit."""
     found = None if tag is None else _TAG.fullmatch(tag)
     return found[1] if found else None
 

@@ -79,10 +79,11 @@ class Alert:
         is_part = (self.quantity, self.target_position, self.only_direction) != (None, None, None)
         return self.action is AlertAction.CLOSE and not is_part
 
-    def reverses(self, held: int, quantity: int) -> int:
+    def reverses(self, held: int, quantity: Decimal | int) -> int:
         """Return how many of the contracts held a market entry without a target position closes before it opens.
 
-        `held` is negative when short, `quantity` the entry's. None if they are on its side, and if it opens nothing.
+        `held` is negative when short, `quantity` the entry's, of a copy before it is rounded. None if they are on its
+        side, and if it opens nothing.
         """
         if not self.action.is_entry or self.target_position is not None or self.type is not OrderType.MARKET:
             return 0

@@ -132,10 +132,15 @@ def _parse_start(line: _Line) -> datetime:
 
 
 def _find_zone(number: int, name: str) -> ZoneInfo:
+    known = _OTHER_ZONES.get(name, name)
+    refusal = _refuse(number, f"TZID {name}", "a zone of the IANA database such as America/New_York")
+    # A name without an area, such as EST or localtime, has no summer time, or that of this computer.
+    if known != "UTC" and ("/" not in known or known.startswith(("right/", "posix/"))):
+        raise refusal
     try:
-        return ZoneInfo(_OTHER_ZONES.get(name, name))
+        return ZoneInfo(known)
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise _refuse(number, f"TZID {name}", "a zone of the IANA database such as America/New_York") from None
+        raise refusal from None
 
 
 def _refuse(number: int, found: str, expected: str) -> RefusedError:

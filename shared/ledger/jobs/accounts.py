@@ -23,10 +23,11 @@ class CheckBalance(Job):
     much of that is new.
     """
 
+    queue: ClassVar = Queue.HIGH
+    is_internal: ClassVar = True
     account_id: int
     pending_balance: Decimal
     amount: Decimal
-    queue: ClassVar = Queue.HIGH
 
     def concerns(self, pending_balance: Decimal | None) -> bool:
         """Whether what is unexplained of the account's result now is what it was when the watch asked."""

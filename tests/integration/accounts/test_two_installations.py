@@ -6,10 +6,13 @@ from uuid import uuid4
 
 import pytest
 
-from shared.db.accounts import installations
+from shared.db.accounts import accounts, installations
+from shared.db.accounts.audit import PROGRAM
+from shared.db.accounts.installations import take_over
 from shared.db.engine import make_engine
-from shared.domain.accounts.installation import make_tag
-from shared.domain.orders.order import Side
+from shared.domain.accounts.installation import OtherInstallation, make_tag
+from shared.domain.orders.order import Role, Side
+from shared.errors import RefusedError
 from shared.ledger.jobs.orders import EnterManually, ReconcileAccount
 from shared.ledger.jobs.risk import WatchAccounts
 from tests.fixtures.operator import RunCommand, worker_at
@@ -23,7 +26,7 @@ PLACE, CANCEL, CLOSE = "/api/Order/place", "/api/Order/cancel", "/api/Position/c
 
 def place_as_other(worker_env: WorkerEnv) -> str:
     """Buy one MNQ at the venue as another installation does, without a stop; return the tag."""
-    tag = make_tag(OTHER, uuid4())
+    tag = make_tag(OTHER, uuid4(), Role.ENTRY)
     worker_env.venue.trade(customTag=tag)
     return tag
 
@@ -59,7 +62,7 @@ def test_an_order_carries_the_id_of_its_installation(worker_env: WorkerEnv) -> N
     ((order_id, tag, own),) = worker_env.rows(
         "SELECT o.id, client_order_id, i.id FROM orders o, installation i WHERE role = 'ENTRY'"
     )
-    assert make_tag(own, order_id) == tag
+    assert make_tag(own, order_id, Role.ENTRY) == tag
     assert tag in worker_env.venue.accepted_tags()
 
 
@@ -192,3 +195,23 @@ def test_a_start_looks_for_orders_of_the_last_day_and_later_reconciles_do_not(wo
     assert 1 == len(list_long_searches())  # of the start, before this test
     reconcile(worker_env)
     assert 1 == len(list_long_searches())
+
+
+def test_a_take_over_that_a_newer_order_has_overtaken_is_refused(read_only: WorkerEnv) -> None:
+    with read_only.ledger.engine.begin() as connection:
+        (row,) = accounts.list_all(connection)
+        now = read_only.venue.clock.now()
+        asked_about = OtherInstallation(OTHER, now - timedelta(minutes=10))
+        with pytest.raises(RefusedError, match="has just placed another order"):
+            take_over(connection, row, PROGRAM, now, asked_about, reason=None)
+
+
+def test_an_entry_against_the_position_closes_nothing_while_another_installation_trades_it(
+    read_only: WorkerEnv,
+) -> None:
+    sent = count_mutations(read_only)
+    job_id = read_only.entry_alert(action="sell", quantity=2)
+    read_only.run_due_jobs()
+
+    assert "another installation of Tickwork" in (read_only.job(job_id)[2] or "")
+    assert sent == count_mutations(read_only)

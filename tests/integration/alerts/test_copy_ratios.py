@@ -140,3 +140,15 @@ def test_a_follower_keeps_the_rules_of_its_own_account(worker_env: WorkerEnv) ->
 
     assert ("BUY", 6, "denied") == last_copy(worker_env)[:3]
     assert "quantity 6 is not between 1 and 5" in last_copy(worker_env)[3]
+
+
+@pytest.mark.parametrize(("quantity", "own", "copied"), [(5, -1, 0), (9, -5, -2)])
+def test_a_copied_reversal_closes_first_on_every_account_and_opens_each_its_share(
+    worker_env: WorkerEnv, quantity: int, own: int, copied: int
+) -> None:
+    """Of 2.5 contracts against 2 the copy closes 2 and opens none; its leader waits for that."""
+    hook_id = add_hook(worker_env, "0.5")
+    worker_env.entry_alert(hook_id, quantity=4)
+    run_until_held(worker_env, 4, 2)
+    worker_env.entry_alert(hook_id, action="sell", quantity=quantity)
+    run_until_held(worker_env, own, copied)

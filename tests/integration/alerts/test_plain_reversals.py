@@ -116,6 +116,40 @@ def test_a_close_that_comes_between_drops_the_opening_part(worker_env: WorkerEnv
     assert "closed by a later request" in result_of(worker_env, job_id)
 
 
+def test_nothing_is_opened_against_a_position_whose_close_was_rejected(worker_env: WorkerEnv) -> None:
+    """It is closed again; the first close alone has ended in nothing."""
+    hold(worker_env, 2)
+    worker_env.venue.faults(path="/api/Order/place", kind="reject", error_code=2, message="no")
+    job_id = worker_env.entry_alert(action="sell", quantity=3)
+    run_until(worker_env, -1)
+
+    assert ["REJECTED", "FILLED"] == [state for _, _, state in worker_env.rows(EXITS)]
+    assert result_of(worker_env, job_id).startswith("succeeded")
+
+
+def test_a_position_that_cannot_be_closed_keeps_the_rest_from_being_opened(worker_env: WorkerEnv) -> None:
+    hold(worker_env, 2)
+    worker_env.venue.faults(path="/api/Order/place", kind="reject", error_code=2, message="no", count=1_000)
+    job_id = worker_env.entry_alert(action="sell", quantity=3)
+    run_next(worker_env, job_id)
+    worker_env.run_due_jobs()
+    worker_env.execute(f"UPDATE job SET enqueued_at = now() - interval '16 s' WHERE id = '{job_id}'")
+    run_next(worker_env, job_id)
+
+    assert "could not be closed in time" in result_of(worker_env, job_id)
+    assert 2 == worker_env.venue.position()
+
+
+def test_a_hook_that_asks_for_agreement_closes_nothing_that_the_chart_did_not_hold(worker_env: WorkerEnv) -> None:
+    hold(worker_env, 2)
+    hook_id = worker_env.add_hook()
+    worker_env.execute(f"""UPDATE hook SET settings = '{{"is_agreement_required": true}}' WHERE id = '{hook_id}'""")
+    job_id = worker_env.entry_alert(hook_id, action="sell", quantity=3, prev_market_position="flat")
+    run_until(worker_env, 2)
+
+    assert "chart and account disagree" in result_of(worker_env, job_id)
+
+
 def test_copies_of_a_reversal_are_entered_once_every_account_has_closed(worker_env: WorkerEnv) -> None:
     """Before that each would be denied for the side of the other."""
     hold(worker_env, 1)

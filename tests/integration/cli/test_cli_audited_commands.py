@@ -85,7 +85,8 @@ def test_acts_on_hooks_and_strategies_are_audited_without_a_secret(operator: Run
         "hook_add", "hook_set", "hook_pause", "hook_resume", "strategy_on", "strategy_off", "hook_rotate",
         "hook_secret_add", "hook_secret_remove", "hook_remove",
     ] == [act["act"] for act in acts]  # fmt: skip
-    assert ({"settings": {}}, {"hook": "chart", "settings": {"cooldown_s": 5}}) == shorten(acts[1])[2:]
+    before: dict[str, Any] = {"settings": {}, "copy_ratios": {}}
+    assert (before, before | {"hook": "chart", "settings": {"cooldown_s": 5}}) == shorten(acts[1])[2:]
     stored = str(worker_env.rows("SELECT audit::text FROM audit"))
     for url in (added["url"], rotated["url"]):
         assert url.rpartition("/")[2] not in stored

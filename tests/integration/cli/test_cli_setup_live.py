@@ -74,7 +74,8 @@ def test_at_the_real_venue_a_person_types_the_name_and_answers(operator: RunComm
     assert "trades real money on this account" in done.error
     assert "live orders OK turned on" in done.words
     assert "`tickwork accounts live 20001 off` turns them off" in done.words
-    assert [("live_on", "tickwork setup live")] == live.rows("SELECT act, reason FROM audit")
+    acts = live.rows("SELECT act, reason FROM audit ORDER BY id")
+    assert [("live_on", "tickwork setup live"), ("flatten", "tickwork setup live")] == acts
     assert 0 == live.venue.position(MNQ)
 
 

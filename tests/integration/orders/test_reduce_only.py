@@ -36,9 +36,9 @@ def record_unsent(worker_env: WorkerEnv, sign: int, quantity: int, role: str = "
     """Record an order that is not at the venue."""
     order_id = new_id()
     worker_env.execute(
-        "INSERT INTO orders (id, account_id, contract_id, origin, role, side, type, quantity, stop_loss_ticks, state, "
-        f"correlation_id) VALUES ('{order_id}', 20001, '{MNQ}', 'manual', '{role}', '{side_of(sign)}', 'MARKET', "
-        f"{quantity}, 400, '{state}', '{new_id()}')"
+        "INSERT INTO orders (id, account_id, contract_id, client_order_id, origin, role, side, type, quantity, "
+        f"stop_loss_ticks, state, correlation_id) VALUES ('{order_id}', 20001, '{MNQ}', 'tw-0badf00d-{order_id.hex}', "
+        f"'manual', '{role}', '{side_of(sign)}', 'MARKET', {quantity}, 400, '{state}', '{new_id()}')"
     )
     return order_id
 
@@ -73,9 +73,20 @@ def test_of_an_order_beyond_the_position_the_closing_part_passes_and_the_rest_is
     job_id = worker_env.entry_alert(action=side_of(-way).lower(), quantity=3)
     run_until(worker_env, 0)
 
+    assert (side_of(-way), "denied", PASSES) == last_signal(worker_env)
+    assert PASSES in result_of(worker_env, job_id)
+    assert [("FILLED",)] == worker_env.rows("SELECT state FROM orders WHERE role = 'EXIT'")
+
+
+@pytest.mark.parametrize("way", [1, -1])
+def test_of_an_order_by_hand_beyond_the_position_the_closing_part_is_sent(worker_env: WorkerEnv, way: int) -> None:
+    hold(worker_env, 2 * way)
+    make_reduce_only(worker_env)
+    state, result, error = enter(worker_env, -way, 3)
+
     note = f"only 2 of 3 is entered, which closes; the rest is denied: {PASSES}"
-    assert (side_of(-way), "accepted", note) == last_signal(worker_env)
-    assert note in result_of(worker_env, job_id)
+    assert ("succeeded", note) == (state, result["note"]), error
+    assert 0 == worker_env.venue.position(MNQ)
 
 
 def test_a_target_position_on_the_other_side_closes_and_enters_nothing(worker_env: WorkerEnv) -> None:
@@ -167,3 +178,35 @@ def test_an_account_that_is_in_trouble_is_halted_although_it_is_reduce_only(work
     state, _, error = enter(worker_env, -1, 1)
 
     assert ("failed", True) == (state, "is halted: a mismatch" in (error or ""))
+
+
+def test_an_entry_that_only_reduces_waits_for_an_exit_on_its_way(worker_env: WorkerEnv) -> None:
+    """Both could fill, and turn the position."""
+    hold(worker_env, 2)
+    make_reduce_only(worker_env)
+    record_unsent(worker_env, -1, 2, role="EXIT", state="SUBMITTING")
+    job_id = worker_env.entry_alert(action="sell", quantity=2)
+    worker_env.runner.run(job_id)
+
+    assert "is not confirmed, so the position is not known" in result_of(worker_env, job_id)
+    assert result_of(worker_env, job_id).startswith("queued")
+
+
+def test_a_stop_placed_elsewhere_keeps_no_reducing_order_from_being_sent(worker_env: WorkerEnv) -> None:
+    hold(worker_env, 1)
+    make_reduce_only(worker_env)
+    worker_env.execute("UPDATE orders SET role = 'OTHER', origin = 'external' WHERE role = 'STOP_LOSS'")
+    order_id = record_unsent(worker_env, -1, 1)
+    worker_env.run(PlaceOrder(order_id=order_id))
+
+    assert 0 == worker_env.venue.position(MNQ)
+
+
+def test_an_order_sent_before_that_may_no_longer_be_sent_can_still_be_found(worker_env: WorkerEnv) -> None:
+    hold(worker_env, 1)
+    order_id = record_unsent(worker_env, 1, 1)
+    worker_env.execute(f"UPDATE orders SET submitted_at = now() WHERE id = '{order_id}'")
+    make_reduce_only(worker_env)
+    worker_env.run(PlaceOrder(order_id=order_id))
+
+    assert [("EXPIRED",)] == worker_env.rows("SELECT state FROM orders WHERE id = %s", order_id)

@@ -6,6 +6,7 @@ from uuid import UUID
 import pytest
 
 from shared.domain.accounts.installation import OtherInstallation, installation_of, make_tag
+from shared.domain.orders.order import Role
 from shared.gateway.orders.order_request import LONGEST_TAG
 
 NOW = datetime(2026, 3, 10, 15, 0, tzinfo=UTC)
@@ -13,10 +14,14 @@ OTHER = OtherInstallation("0badcafe", NOW - timedelta(hours=1))
 
 
 def test_a_tag_names_the_installation_and_leaves_room_for_those_of_the_bracket() -> None:
-    tag = make_tag("0badcafe", UUID(int=7))
+    tag = make_tag("0badcafe", UUID(int=7), Role.ENTRY)
 
     assert len(f"{tag}-SL") <= LONGEST_TAG
     assert "0badcafe" == installation_of(tag) == installation_of(f"{tag}-SL") == installation_of(f"{tag}-TP")
+
+
+def test_an_exit_names_no_installation_as_one_that_only_reads_may_send_it() -> None:
+    assert installation_of(make_tag("0badcafe", UUID(int=7), Role.EXIT)) is None
 
 
 @pytest.mark.parametrize("tag", [None, "", "b1-3f2a", "tw-1", f"tw-{UUID(int=7).hex}", "tw-0badcafe-7-SL"])

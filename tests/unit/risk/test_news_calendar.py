@@ -36,6 +36,13 @@ def test_an_event_of_an_icalendar_file_has_its_instant_in_utc_or_a_named_zone(st
     assert [CPI] == parse_icalendar(calendar(start, "SUMMARY:CPI"))
 
 
+@pytest.mark.parametrize("zone", ["EST", "localtime", "Factory", "right/America/New_York", "posix/America/New_York"])
+def test_a_zone_without_its_own_summer_time_is_refused(zone: str) -> None:
+    """EST is an hour off in summer, and localtime is this computer's."""
+    with pytest.raises(RefusedError, match=f"line 3: invalid 'TZID {zone}'"):
+        parse_icalendar(calendar(f"DTSTART;TZID={zone}:20260617T140000", "SUMMARY:FOMC"))
+
+
 def test_a_summer_time_of_a_named_zone_is_one_hour_earlier() -> None:
     text = calendar("DTSTART;TZID=America/New_York:20260714T083000", "SUMMARY:CPI")
 

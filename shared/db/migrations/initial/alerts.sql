@@ -105,7 +105,7 @@ CREATE TABLE alert_reversal (
     quantity_left integer NOT NULL,
     requested_at timestamptz DEFAULT now() NOT NULL,
     CONSTRAINT pk_alert_reversal PRIMARY KEY (alert_id, account_id),
-    CONSTRAINT ck_alert_reversal_quantity_left CHECK (quantity_left > 0),
+    CONSTRAINT ck_alert_reversal_quantity_left CHECK (quantity_left >= 0),
     CONSTRAINT fk_alert_reversal_alert_id FOREIGN KEY (alert_id) REFERENCES alert (id),
     CONSTRAINT fk_alert_reversal_account_id FOREIGN KEY (account_id) REFERENCES account (id)
 );

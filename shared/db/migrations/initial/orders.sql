@@ -232,14 +232,15 @@ CREATE TRIGGER order_transition BEFORE UPDATE OF state ON orders
 FOR EACH ROW WHEN (OLD.state IS DISTINCT FROM NEW.state) EXECUTE FUNCTION check_order_transition();
 
 -- Whether an entry leaves a smaller position, or none, even after all that works on its side has filled: other entries,
--- exits, and orders made elsewhere.
+-- exits, and orders made elsewhere but for stops, which protect.
 CREATE FUNCTION only_reduces(it orders) RETURNS boolean LANGUAGE sql AS $$
     SELECT coalesce(sum(quantity - filled_quantity), it.quantity) <= coalesce((
         SELECT CASE WHEN (direction = 'LONG') = (it.side = 'SELL') THEN position.quantity ELSE -position.quantity END
         FROM position WHERE account_id = it.account_id AND contract_id = it.contract_id
     ), 0)
     FROM orders WHERE account_id = it.account_id AND contract_id = it.contract_id AND side = it.side
-    AND role NOT IN ('STOP_LOSS', 'TAKE_PROFIT') AND state IN ('CREATED', 'SUBMITTING', 'IN_DOUBT', 'WORKING')
+    AND role NOT IN ('STOP_LOSS', 'TAKE_PROFIT') AND NOT (role = 'OTHER' AND type IN ('STOP', 'TRAILING_STOP'))
+    AND state IN ('CREATED', 'SUBMITTING', 'IN_DOUBT', 'WORKING')
 $$;
 
 -- The checks before an order is sent, in one round trip: it becomes SUBMITTING, or DENIED with the obstacle. Each
@@ -269,7 +270,9 @@ BEGIN
             obstacle := 'the account is being flattened';
         END IF;
         IF obstacle IS NOT NULL THEN
-            UPDATE orders SET state = 'DENIED', reason = obstacle, updated_at = now()
+            -- One that was sent before and never found is given up as one that expired: it may still be found.
+            UPDATE orders SET state = CASE WHEN submitted_at IS NULL THEN 'DENIED' ELSE 'EXPIRED' END,
+                   reason = obstacle, updated_at = now()
             WHERE id = wanted AND state = 'CREATED';
             RETURN obstacle;
         END IF;
