@@ -9,7 +9,7 @@ import pytest
 from shared.domain.alerts.hook_settings import HookSettings, SizeMode
 from shared.ledger.jobs.orders import ReducePosition
 from shared.ledger.jobs.strategies import EvaluateStrategy
-from tests.fixtures.alert_steps import last_signal, strategy_fields
+from tests.fixtures.alert_steps import hold, last_signal, strategy_fields
 from tests.fixtures.approvals import ENTRIES, approve, ask, require_approval, state_of, type_entry
 from tests.fixtures.operator import RunCommand
 from tests.fixtures.venue import MNQ
@@ -222,3 +222,18 @@ def test_an_entry_of_a_strategy_is_denied_when_its_account_holds_closes_or_trade
 
     assert (1, True) == (result.status, obstacle in result.error), result
     assert "DENIED" == worker_env.rows(ENTRIES)[-1][2]
+
+
+def test_an_entry_that_a_later_reversal_has_overtaken_is_not_made(operator: RunCommand, worker_env: WorkerEnv) -> None:
+    """The reversal closed what the entry would have added to; its own opening part waits for approval too."""
+    hold(worker_env, 1)
+    require_approval(worker_env)
+    approval_id = ask(worker_env)
+    reversal = ask(worker_env, action="sell", quantity=2)
+    assert 0 == worker_env.venue.position(MNQ)
+    approve(worker_env, operator, approval_id)
+
+    assert ("APPROVED", True) == state_of(worker_env, approval_id), "as a denied order"
+    assert 0 == worker_env.venue.position(MNQ)
+    approve(worker_env, operator, reversal)
+    assert -1 == worker_env.venue.position(MNQ)

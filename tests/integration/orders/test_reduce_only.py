@@ -200,13 +200,3 @@ def test_a_stop_placed_elsewhere_keeps_no_reducing_order_from_being_sent(worker_
     worker_env.run(PlaceOrder(order_id=order_id))
 
     assert 0 == worker_env.venue.position(MNQ)
-
-
-def test_an_order_sent_before_that_may_no_longer_be_sent_can_still_be_found(worker_env: WorkerEnv) -> None:
-    hold(worker_env, 1)
-    order_id = record_unsent(worker_env, 1, 1)
-    worker_env.execute(f"UPDATE orders SET submitted_at = now() WHERE id = '{order_id}'")
-    make_reduce_only(worker_env)
-    worker_env.run(PlaceOrder(order_id=order_id))
-
-    assert [("EXPIRED",)] == worker_env.rows("SELECT state FROM orders WHERE id = %s", order_id)

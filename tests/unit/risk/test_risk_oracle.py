@@ -23,6 +23,7 @@ from shared.domain.risk.account_risk import (
 from shared.domain.risk.account_rules import check_account, session_of
 from shared.domain.risk.entry_rules import SizedEntry, check_entry_rules
 from shared.domain.risk.findings import RuleAction, strongest_action
+from shared.domain.risk.payouts import is_payout
 from shared.domain.risk.personal_limits import ENTRY_STOPS
 from shared.domain.risk.rule_book import PRESETS, RuleBook, preset_for
 from shared.domain.risk.rule_changes import with_changes
@@ -34,6 +35,7 @@ from tests.fixtures.plain_firm import (
     Pass,
     PlainFill,
     PlainFirm,
+    PlainMove,
     PlainOrder,
     PlainResult,
     Price,
@@ -57,6 +59,7 @@ class Ours:
         )
         self.lots: dict[str, list[tuple[int, int]]] = {root: [] for root in ROOTS}
         self.prices = dict.fromkeys(ROOTS, START_PRICE)
+        self.was_paid = False
 
     def apply(self, step: Step, balance: Fraction) -> None:
         """Apply a step; the venue reports the balance, as the real one does."""
@@ -74,16 +77,26 @@ class Ours:
                 self.clock = next_day_end(self.clock)
                 self._end_day()
             self.clock = until
+        elif isinstance(step, PlainMove):
+            self._move(step.dollars, balance)
         held = tuple(self._held(root, lots) for root, lots in self.lots.items() if lots)
         exact = Decimal(balance.numerator) / balance.denominator
         result = exact - (self.now.balance or 0)
-        if result:
+        if result and not isinstance(step, PlainMove):
             trades = (*self.now.closed_trades, ClosedTrade(result, self.clock))
             self.now = replace(self.now, closed_trades=trades)
         self.now = mark_touched_limits(replace(self.now, balance=exact, holdings=held), self.book)
 
+    def _move(self, dollars: int, balance: Fraction) -> None:
+        moved = self.now.moved_today + dollars
+        exact = Decimal(balance.numerator) / balance.denominator
+        is_paid = self.was_paid or is_payout(moved, exact, self.book.stage)
+        self.book = replace(self.book, has_been_paid=is_paid)
+        self.now = replace(self.now, moved_today=moved)
+
     def _end_day(self) -> None:
         """Begin the next day at the clock, and with it maybe the next week."""
+        self.was_paid = self.book.has_been_paid
         before, ended, began = self.now, trading_day_at(self.clock - timedelta(seconds=1)), trading_day_at(self.clock)
         self.now = next_day(before)
         is_new_week = trading_week_of(ended) != trading_week_of(began)
@@ -119,15 +132,17 @@ quantities = st.sampled_from([-3, -2, -1, 1, 2, 3])
 roots = st.sampled_from(ROOTS)
 probes = st.one_of(st.integers(-60, 60), st.sampled_from([20, 30, 50, 100])).filter(bool)
 results = st.builds(PlainResult, st.sampled_from([-4, -3, -2, -2, -1, 1, 2, 4, 6]).map(lambda quarters: 250 * quarters))
+moves = st.builds(PlainMove, st.sampled_from([-2_000, -500, -250, -250, -50, 300]))
 passes = st.builds(Pass, st.sampled_from([1, 2, 20, 60, 300]))
 busy_day = st.one_of(
     st.builds(PlainFill, roots, quantities),
     st.builds(Price, roots, st.integers(-3, 3).map(lambda points: 25 * points)),
     st.builds(PlainOrder, roots, quantities),
     results,
+    moves,
     passes,
 )
-many_days = st.one_of(results, results, passes, st.just(Pass(1440)))
+many_days = st.one_of(results, results, moves, passes, st.just(Pass(1440)))
 # Before the clocks change, before they change back, and before Thanksgiving; some minutes before the edges of a day.
 days = st.sampled_from([datetime(2026, 3, 5), datetime(2026, 10, 29), datetime(2026, 11, 23)])
 hours = st.builds(
@@ -155,7 +170,7 @@ def book_of(name: str, size: int) -> RuleBook:
     return book if first else PRESETS[book.name.replace("50k", f"{size // 1000}k")]
 
 
-@settings(max_examples=250)
+@settings(max_examples=600)
 @given(
     accounts,
     st.sampled_from([50_000, 100_000, 150_000]),
@@ -206,7 +221,7 @@ def test_our_rules_and_the_plain_reading_agree_after_every_step(
         if plain.limit_status() != "ok":
             assert plain.is_exit(*probe) != bool({"max_loss_limit", "daily_loss_limit"} & forbidden)
             least = RuleAction.BLOCK if ours.now.is_flat else RuleAction.FLATTEN
-            found = check_account(ours.now, book, ours.clock, session_of(ours.now, ours.clock))
+            found = check_account(ours.now, ours.book, ours.clock, session_of(ours.now, ours.clock))
             assert least <= strongest_action(found)
         locks = plain.personal_locks() | ({"max_by_root"} if plain.exceeds_root(*probe) else set())
         locks = set() if plain.is_exit(*probe) else locks

@@ -270,9 +270,7 @@ BEGIN
             obstacle := 'the account is being flattened';
         END IF;
         IF obstacle IS NOT NULL THEN
-            -- One that was sent before and never found is given up as one that expired: it may still be found.
-            UPDATE orders SET state = CASE WHEN submitted_at IS NULL THEN 'DENIED' ELSE 'EXPIRED' END,
-                   reason = obstacle, updated_at = now()
+            UPDATE orders SET state = 'DENIED', reason = obstacle, updated_at = now()
             WHERE id = wanted AND state = 'CREATED';
             RETURN obstacle;
         END IF;
