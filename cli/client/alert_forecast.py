@@ -1,18 +1,19 @@
 """What an alert would lead to if it came now, on each account of its hook, by the questions that a worker asks."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from uuid import UUID
 
 from sqlalchemy import Connection
 
 from cli.client.alert_outlook import AlertOutlook, Forecast
-from cli.client.alert_reading import describe_request
+from cli.client.exit_forecast import NO_ACCOUNT, AlertTrial, decide_exit
 from cli.client.risk_view import read_fresh_quotes
 from shared.clock import machine_now
 from shared.config import Settings
 from shared.db.accounts import accounts
 from shared.db.accounts.accounts import AccountRow
+from shared.db.accounts.installations import describe_read_only
 from shared.db.alerts import hooks, reversals
 from shared.db.alerts.alerts import StoredAlert
 from shared.db.alerts.entry_denials import (
@@ -30,13 +31,13 @@ from shared.db.orders import root_state
 from shared.db.orders.root_state import RootState, side_of
 from shared.db.risk import entry_check
 from shared.domain.alerts.alert import Alert, AlertAction
-from shared.domain.alerts.copy_ratio import SAME, describe_empty_copy, describe_ratio, scale_alert
+from shared.domain.alerts.copy_ratio import SAME, describe_empty_copy, describe_ratio, plan_reversal, scale_alert
 from shared.domain.alerts.entry_terms import build_entry_terms
 from shared.domain.alerts.hook_settings import HookSettings
 from shared.domain.counting import count_of
 from shared.domain.market_data.calendar import calendar_of
 from shared.domain.market_data.contract import ROOTS, Contract
-from shared.domain.orders.order import Side, direction_of
+from shared.domain.orders.order import Side
 from shared.domain.orders.position import show_position
 from shared.domain.risk.personal_limits import describe_reduce_only
 from shared.domain.risk.preconditions import check_session
@@ -45,20 +46,7 @@ from shared.hot.quotes import exit_price_from
 from shared.ids import new_id
 
 _NO_HOOK = UUID(int=0)
-_NO_ACCOUNT = "no account is chosen: --hook NAME shows what its accounts make of it"
 _NO_MARKET = "this database has no market yet: run `tickwork up`"
-
-
-@dataclass(frozen=True, slots=True)
-class _Trial:
-    """An alert as if it had just been received, in one account or without one."""
-
-    connection: Connection
-    settings: Settings
-    stored: StoredAlert
-    alert: Alert
-    contract: Contract | None
-    account: AccountRow | None
 
 
 def forecast(
@@ -93,7 +81,7 @@ def forecast(
     for account in chosen:
         ratio = SAME if account is None else followers.get(account.id, SAME)
         alert = scale_alert(traded, ratio)
-        trials.append(_Trial(connection, settings, replace(stored, ratio=ratio), alert, contract, account))
+        trials.append(AlertTrial(connection, settings, replace(stored, ratio=ratio), alert, contract, account))
     return list(map(_forecast, trials))
 
 
@@ -107,9 +95,9 @@ def _choose_accounts(connection: Connection, hook: Hook | None) -> Sequence[Acco
     return [one for account_id in ids for one in known if one.id == account_id]
 
 
-def _forecast(trial: _Trial) -> Forecast:
+def _forecast(trial: AlertTrial) -> Forecast:
     try:
-        outcome, detail = _decide_entry(trial) if trial.alert.action.is_entry else _decide_exit(trial)
+        outcome, detail = _decide_entry(trial) if trial.alert.action.is_entry else decide_exit(trial)
     except MarketClosedError as error:
         expires = error.retry_after > trial.settings.entry_ttl
         outcome, detail = AlertOutlook.EXPIRES if expires else AlertOutlook.WAITS, str(error)
@@ -126,7 +114,7 @@ def _forecast(trial: _Trial) -> Forecast:
     return Forecast(account.id, account.name, outcome, detail, trial.stored.ratio)
 
 
-def _decide_entry(trial: _Trial) -> tuple[AlertOutlook, str]:
+def _decide_entry(trial: AlertTrial) -> tuple[AlertOutlook, str]:
     connection, alert, account, stored = trial.connection, trial.alert, trial.account, trial.stored
     inactive = describe_inactive(alert, trial.contract)
     if inactive is not None:
@@ -136,22 +124,35 @@ def _decide_entry(trial: _Trial) -> tuple[AlertOutlook, str]:
     _deny_if(find_late(connection, stored, alert))
     if trial.contract is None or account is None:
         _deny_if(describe_idle_hook(stored, Side(alert.action), "", RootState({}, [], frozenset())))
-        return AlertOutlook.UNKNOWN, _NO_ACCOUNT
+        return AlertOutlook.UNKNOWN, NO_ACCOUNT
     state = root_state.read(connection, account.id, alert.root)
     if alert.target_position is None:
         quantity = size_copy(stored, alert, trial.contract.id, state)
         if alert.quantity is not None and not quantity:
             raise RefusedError(describe_empty_copy(alert.quantity, stored.ratio))
-        against = alert.reverses(state.quantity(trial.contract.id), (alert.quantity or 0) * stored.ratio)
-        before = [f"closes {trial.contract.id}"] if against else []
-        left = int((alert.quantity or 0) * stored.ratio) - against if against else quantity
-        if before and not left:
-            return AlertOutlook.TRADES, before[0]
-        return _enter(trial, account, trial.contract, state, quantity=left, before=before)
+        reversal = plan_reversal(alert, state.quantity(trial.contract.id), stored.ratio)
+        if reversal is None:
+            return _enter(trial, account, trial.contract, state, quantity=quantity)
+        return _reverse(trial, account, trial.contract, state, reversal.opening)
     return _trade_to_position(trial, account, trial.contract, state)
 
 
-def _list_closed_anyway(trial: _Trial) -> list[str]:
+def _reverse(
+    trial: AlertTrial, account: AccountRow, contract: Contract, state: RootState, opening: int
+) -> tuple[AlertOutlook, str]:
+    """Return the outcome of an entry that first closes the position against it."""
+    market = market_clock.read(trial.connection)
+    if market is not None and (reason := describe_read_only(account, market.clock.now())) is not None:
+        raise RefusedError(reason)
+    if trial.stored.settings.is_agreement_required:
+        _deny_if(describe_disagreement(trial.alert, contract.id, state))
+    closes = f"closes {contract.id}"
+    if not opening:
+        return AlertOutlook.TRADES, closes
+    return _enter(trial, account, contract, state, quantity=opening, before=[closes])
+
+
+def _list_closed_anyway(trial: AlertTrial) -> list[str]:
     """Return what a target position closes that is stale, or in a contract that is not active: what it reverses."""
     connection, alert, account, stored = trial.connection, trial.alert, trial.account, trial.stored
     if account is None:
@@ -166,7 +167,7 @@ def _after(before: Sequence[str], denial: object) -> str:
 
 
 def _trade_to_position(
-    trial: _Trial, account: AccountRow, contract: Contract, state: RootState
+    trial: AlertTrial, account: AccountRow, contract: Contract, state: RootState
 ) -> tuple[AlertOutlook, str]:
     target_position, symbol = trial.alert.target_position or 0, trial.alert.symbol
     held = state.quantity(contract.id)
@@ -188,7 +189,7 @@ def _trade_to_position(
 
 
 def _enter(
-    trial: _Trial,
+    trial: AlertTrial,
     account: AccountRow,
     contract: Contract,
     state: RootState,
@@ -216,7 +217,9 @@ def _describe_modes(account: AccountRow) -> str:
     return approval + (", which shadow mode records and does not send" if account.is_shadow else "")
 
 
-def _find_warning(trial: _Trial, account: AccountRow, contract: Contract, state: RootState, *, has_closed: bool) -> str:
+def _find_warning(
+    trial: AlertTrial, account: AccountRow, contract: Contract, state: RootState, *, has_closed: bool
+) -> str:
     stored, alert = trial.stored, trial.alert
     _deny_if(describe_idle_hook(stored, Side(alert.action), contract.id, state))
     _deny_if(find_cooldown(trial.connection, stored, account.id, contract.id))
@@ -226,7 +229,9 @@ def _find_warning(trial: _Trial, account: AccountRow, contract: Contract, state:
     return "" if difference is None else f"; warning: {difference}"
 
 
-def _check(trial: _Trial, account: AccountRow, contract: Contract, quantity: int, *, has_closed: bool) -> int | None:
+def _check(
+    trial: AlertTrial, account: AccountRow, contract: Contract, quantity: int, *, has_closed: bool
+) -> int | None:
     """Return the quantity of an entry that passes the pre-trade check, None without a market; raise what it raises.
 
     After a close the rules are asked of other positions than now, so they deny nothing here but what would open one.
@@ -251,36 +256,6 @@ def _check(trial: _Trial, account: AccountRow, contract: Contract, quantity: int
     if checked.denial is not None and not (has_closed and checked.findings):
         raise checked.denial
     return checked.entry.quantity
-
-
-def _decide_exit(trial: _Trial) -> tuple[AlertOutlook, str]:
-    """Return what an exit, a cancel or a change of stops would find: it is denied only if live orders were never on."""
-    alert, account = trial.alert, trial.account
-    if account is None:
-        return AlertOutlook.UNKNOWN, _NO_ACCOUNT
-    if not trial.settings.venue.is_simulator and account.live_since_at is None:
-        raise RiskLimitError(accounts.NEVER_LIVE.format(account.id))
-    state = root_state.read(trial.connection, account.id, alert.root)
-    named = list(filter(alert.symbol.names, state.contract_ids))
-    held = [one for one in named if state.quantity(one)]
-    main = trial.contract.id if trial.contract is not None and trial.contract.id in held else next(iter(held), None)
-    held = [one for one in held if _is_meant(alert, state.quantity(one), is_main=one == main)]
-    resting = [row for one in named for row in state.resting_entries(one)]
-    found = [f"{show_position(state.quantity(one))} {one} is held" for one in held]
-    if alert.action is AlertAction.CANCEL:
-        found = []
-    if resting and alert.action in {AlertAction.CANCEL, AlertAction.CLOSE}:
-        found.append(f"{count_of(len(resting), 'entry', 'entries')} at rest")
-    if not found:
-        return AlertOutlook.NOTHING, f"nothing that it means is held or rests in {alert.symbol.text}"
-    return AlertOutlook.TRADES, f"{describe_request(alert)}: {', '.join(found)}"
-
-
-def _is_meant(alert: Alert, held: int, *, is_main: bool) -> bool:
-    """Whether a position is on the side that is closed, and beyond the one that is wanted, in the main month."""
-    target_position = alert.target_position
-    is_beyond = target_position is None or held * target_position < 0 or abs(held) > abs(target_position)
-    return (is_beyond or not is_main) and alert.only_direction in {None, direction_of(held)}
 
 
 def _deny_if(reason: str | None) -> None:

@@ -26,7 +26,7 @@ class Forecast:
     account: str | None
     outcome: AlertOutlook
     detail: str
-    ratio: Decimal = SAME
+    copy_ratio: Decimal = SAME
 
     @property
     def is_lost(self) -> bool:

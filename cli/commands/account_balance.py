@@ -25,9 +25,9 @@ from shared.errors import RefusedError
 @yes_option
 @json_option
 def record_balance_move(account: str, amount: Decimal, *, reason: str | None, yes: bool, as_json: bool) -> None:
-    """Tell that the firm moved today's balance by AMOUNT: -2000 for a payout, 500 for a deposit.
+    """Record that the firm moved today's balance by AMOUNT: -2000 for a payout, 500 for a deposit.
 
-    It is then no result of the day. Most moves are found without this; the opposite AMOUNT takes one back.
+    It then does not count as a result of the day. Most moves are found without this; the opposite AMOUNT undoes one.
     """
     if not amount:
         raise RefusedError("invalid amount 0: expected dollars such as -2000 for a payout, or 500 for a deposit")

@@ -146,13 +146,13 @@ def print_entry(client: JobClient, outcomes: JobOutcomes, job_id: UUID, *, as_js
     order = shown["order"][0]
     if order["state"] in _FAILED:
         raise click.ClickException(f"the order is {order['state']}: {order['reason'] or 'no reason given'}")
-    problem = outcomes.describe_problem()
+    problem, note = outcomes.describe_problem(), outcomes.result(job_id).get("note")
     if as_json:
-        print_json({"job_id": job_id, **shown, "order": order, "error": problem})
+        print_json({"job_id": job_id, **shown, "order": order, "note": note, "error": problem})
     else:
         _print_order(order, shown["legs"])
-        if "note" in outcomes.result(job_id):
-            click.echo(outcomes.result(job_id)["note"])
+        if note is not None:
+            click.echo(note)
     if problem is not None:
         if not as_json:
             click.echo(f"tickwork: {problem}", err=True)

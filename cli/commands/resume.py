@@ -8,6 +8,9 @@ from cli.client.stack import begin
 from cli.console.output import print_json
 from cli.console.params import json_option
 from shared.db.accounts import halts
+from shared.domain.accounts.trading_state import TradingState
+
+_WORDS = {TradingState.HALTED: "halted", TradingState.REDUCING: "reduce-only"}
 
 
 @click.command("resume")
@@ -31,7 +34,7 @@ def command(reason: tuple[str, ...], account_word: str | None, *, as_json: bool)
         return
     for one in chosen:
         click.echo(
-            f"Account {one.id} ({one.name}) is no longer {one.state.lower()}; the reason was: {one.halt_reason}"
+            f"Account {one.id} ({one.name}) is no longer {_WORDS[one.state]}; the reason was: {one.halt_reason}"
             if one.id in resumed
-            else f"Account {one.id} ({one.name}) was not halted."
+            else f"Account {one.id} ({one.name}) was neither halted nor reduce-only."
         )

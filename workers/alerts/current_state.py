@@ -27,7 +27,7 @@ def read_at_venue(ctx: Context, account_id: int, state: RootState, root: Root) -
 
     Raise PostponedError while the venue does not answer.
     """
-    found = venue_state.fetch_positions(ctx, account_id, is_exit=True)
+    found = venue_state.fetch_positions(ctx, account_id)
     held = {
         one.contract_id: one.quantity * one.direction.sign
         for one in found

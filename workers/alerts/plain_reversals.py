@@ -9,6 +9,7 @@ from shared.db.accounts import accounts
 from shared.db.accounts.installations import find_other
 from shared.db.alerts import reversals
 from shared.db.orders.root_state import RootState
+from shared.domain.alerts.copy_ratio import plan_reversal
 from shared.domain.market_data.contract import Contract
 from shared.domain.orders.order import Origin, Side
 from shared.errors import PostponedError, RefusedError
@@ -35,19 +36,17 @@ def close_reversed_first(
     if stored.left_to_open is not None:
         _require_closed(ctx, account_alert, contract, state)
         return stored.left_to_open
-    alert = account_alert.alert
-    against = alert.reverses(state.quantity(contract.id), (alert.quantity or 0) * stored.ratio)
+    reversal = plan_reversal(account_alert.alert, state.quantity(contract.id), stored.ratio)
     with ctx.autocommit() as connection:
-        if not against or not _may_close(connection, ctx, account_id):
+        if reversal is None or not _may_close(connection, ctx, account_id):
             return quantity
     require_certain(state, [contract.id])
     require_agreement(ctx, account_alert, contract, state)
     with ctx.transaction() as tx:
         lock_and_require_may_exit(tx, ctx, account_id)
-        left = int((alert.quantity or 0) * stored.ratio) - against
-        reversals.record_left(tx.connection, stored.id, account_id, contract.id, left)
+        reversals.record_left(tx.connection, stored.id, account_id, contract.id, reversal.opening)
         _request_close(tx, account_alert, contract, state, "first")
-    raise PostponedError(f"closing {against} of {contract.id} before the entry", RETRY_AFTER)
+    raise PostponedError(f"closing {reversal.closing} of {contract.id} before the entry", RETRY_AFTER)
 
 
 def _may_close(connection: Connection, ctx: Context, account_id: int) -> bool:

@@ -68,7 +68,7 @@ def reduce_position(job: ReducePosition, ctx: Context) -> dict[str, str | int]:
         _require_no_other_exit(connection, job)
         version = orders.version_of(connection, job.account_id, job.contract_id)
     read_at, read_monotonic_s = machine_now(), monotonic()
-    found = venue_state.fetch_positions(ctx, job.account_id, is_exit=True)
+    found = venue_state.fetch_positions(ctx, job.account_id)
     held = [one for one in found if one.contract_id == job.contract_id]
     if not held or held[0].direction not in {Direction.LONG, Direction.SHORT}:
         raise RefusedError(f"account {job.account_id} holds nothing of {job.contract_id}: nothing to close")

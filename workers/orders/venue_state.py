@@ -79,15 +79,15 @@ def _add_vanished(ctx: Context, view: VenueView) -> VenueView:
     return replace(view, orders=[*view.orders, *(order for order in found if order is not None)])
 
 
-def fetch_positions(ctx: Context, account_id: int, *, is_exit: bool = False) -> list[VenuePosition]:
+def fetch_positions(ctx: Context, account_id: int) -> list[VenuePosition]:
     """Return the positions at the venue, for an exit; raise PostponedError while it does not say them.
 
-    With `is_exit` the exit follows at once, and the read counts with it. An exit does not wait for longer the longer
-    the venue is away, and no refusal ends it: it may come from a proxy.
+    The read is one of the requests that are kept for exits. An exit does not wait for longer the longer the venue is
+    away, and no refusal ends it: it may come from a proxy.
     """
     wait = RETRY_WHEN_REFUSED
     try:
-        return ctx.gateway.positions(account_id, is_exit=is_exit)
+        return ctx.gateway.positions(account_id, is_exit=True)
     except RateLimitedError as error:
         problem: Exception = error
         wait = error.retry_after

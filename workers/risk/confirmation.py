@@ -123,7 +123,7 @@ def confirm_prices(account: AccountRow, risk: AccountRisk, market_now: datetime)
     if runs < UNPRICED_RUNS:
         return WatchResult([], {"unpriced_runs": runs})
     told = (
-        f"no price of {', '.join(unpriced)} that can be true for {UNPRICED_RUNS} s while it is held: no "
+        f"no price of {', '.join(unpriced)} that can be true in {UNPRICED_RUNS} runs of the watch while it is held: no "
         "loss limit can be watched"
     )
     return WatchResult([Finding("price", RuleAction.FLATTEN, told)], {"unpriced_runs": runs})

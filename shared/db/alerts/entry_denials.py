@@ -66,8 +66,8 @@ def size_copy(stored: StoredAlert, alert: Alert, contract_id: str, state: RootSt
     What makes a position smaller is rounded up, beyond what rests on its side.
     """
     side = Side(alert.action)
-    resting = sum(row.quantity - row.filled_quantity for row in state.resting_entries(contract_id) if row.side is side)
-    return scale_entry(alert.quantity or 0, stored.ratio, -state.quantity(contract_id) * side.sign - resting)
+    against = -state.quantity(contract_id) * side.sign - state.resting_quantity(contract_id, side)
+    return scale_entry(alert.quantity or 0, stored.ratio, against)
 
 
 def find_cooldown(connection: Connection, stored: StoredAlert, account_id: int, contract_id: str) -> str | None:

@@ -13,9 +13,9 @@ _TAG = re.compile(r"tw-([0-9a-f]{8})-[0-9a-f]{32}(-SL|-TP)?")
 
 
 def make_tag(installation: str, order_id: UUID, role: Role) -> str:
-    """Return the tag of an order at the venue: it depends on the order alone, so every process uses the same one.
+    """Return the tag of an order at the venue, which is stored with the order, so every process sends the same one.
 
-    An exit has one of its own: an installation that only reads may send exits, and trades no account by them.
+    That of an exit ends in `-X`: an installation that only reads may send exits, and trades no account by them.
     """
     return f"tw-{installation}-{order_id.hex}{'-X' if role is Role.EXIT else ''}"
 

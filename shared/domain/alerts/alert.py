@@ -9,7 +9,7 @@ from enum import StrEnum
 from shared.domain.alerts.payload import Json
 from shared.domain.market_data.contract import Root
 from shared.domain.market_data.symbol import Symbol
-from shared.domain.orders.order import Direction, OrderType, Side
+from shared.domain.orders.order import Direction, OrderType
 
 
 class AlertAction(StrEnum):
@@ -78,17 +78,6 @@ class Alert:
         """Whether it closes whatever is held: no part of it, on either side."""
         is_part = (self.quantity, self.target_position, self.only_direction) != (None, None, None)
         return self.action is AlertAction.CLOSE and not is_part
-
-    def reverses(self, held: int, quantity: Decimal | int) -> int:
-        """Return how many of the contracts held a market entry without a target position closes before it opens.
-
-        `held` is negative when short, `quantity` the entry's, of a copy before it is rounded. None if they are on its
-        side, and if it opens nothing.
-        """
-        if not self.action.is_entry or self.target_position is not None or self.type is not OrderType.MARKET:
-            return 0
-        against = -held * Side(self.action.value).sign
-        return against if 0 < against < quantity else 0
 
     @property
     def root(self) -> Root:

@@ -217,16 +217,13 @@ def _closed_market_findings(risk: AccountRisk, market_now: datetime, session: Se
 def _balance_findings(risk: AccountRisk) -> Iterator[Finding]:
     """Yield a finding if the firm has moved the balance today, with what it may have changed besides."""
     if risk.moved_today:
-        moved = (
-            f"payouts of {dollars(-risk.moved_today)}"
-            if risk.moved_today < 0
-            else (f"deposits of {dollars(risk.moved_today)}")
-        )
+        kind = "payout" if risk.moved_today < 0 else "deposit"
         yield Finding(
             "balance_moves",
             RuleAction.WARN,
-            f"{moved} today are no result of trading; compare the loss limit level with the firm's dashboard, and "
-            "correct it by `tickwork accounts high-water-mark` or the rules has_been_paid and starting_balance",
+            f"the firm moved {dollars(risk.moved_today)} today ({kind}), which is no result of trading; compare the "
+            "loss limit level with the firm's dashboard, and correct it by `tickwork accounts high-water-mark` or the "
+            "rules has_been_paid and starting_balance",
         )
 
 

@@ -21,7 +21,7 @@ def test_a_payout_told_by_a_person_is_no_result_and_is_audited(operator: RunComm
     assert [(Decimal(-2_000),)] == worker_env.rows("SELECT moved_today FROM account")
     (act,) = operator("accounts", "audit", "--json").json["acts"]
     assert ("balance_move", "first payout", {"moved_today": "-2000"}) == (act["act"], act["reason"], act["after"])
-    assert "payouts of 2,000.00 today are no result of trading" in operator("risk").words
+    assert "the firm moved -2,000.00 today (payout), which is no result of trading" in operator("risk").words
     assert "Payouts and deposits" in operator("accounts", "show", "20001").words
 
 

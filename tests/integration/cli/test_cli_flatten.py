@@ -171,7 +171,7 @@ def test_a_halt_denies_the_next_entry_and_a_resume_allows_it(operator: RunComman
     assert "NO ENTRY: halted: news in an hour" in operator("risk").words
 
     assert "is no longer halted; the reason was: news in an hour" in operator("resume", "it", "is", "over").out
-    assert "was not halted" in operator("resume", "once more").out
+    assert "was neither halted nor reduce-only" in operator("resume", "once more").out
     assert [("halted", "news in an hour"), ("resumed", "it is over")] == worker_env.rows(
         "SELECT kind, message FROM account_event WHERE kind IN ('halted', 'resumed') ORDER BY id"
     )

@@ -22,7 +22,7 @@ def test_a_halt_replaces_a_reduce_only_which_changes_no_halt_and_resume_ends_bot
     assert [("lunch", False)] == worker_env.rows(state)
     assert "is no longer halted; the reason was: lunch" in operator("resume", "back").out
     assert 0 == operator(*REDUCE_ONLY).status
-    assert "is no longer reducing; the reason was: CPI" in operator("resume", "back").out
+    assert "is no longer reduce-only; the reason was: CPI" in operator("resume", "back").out
 
     told = [
         (act["act"], act["before"], act["after"], act["reason"])
