@@ -4,6 +4,8 @@ from dataclasses import replace
 from datetime import timedelta
 
 from shared.clock import machine_now
+from shared.db.accounts import accounts
+from shared.db.accounts.installations import find_other
 from shared.db.orders import root_state
 from shared.db.orders.root_state import RootState
 from shared.domain.market_data.contract import Root, root_of_contract
@@ -43,6 +45,13 @@ def require_certain(state: RootState, contract_ids: list[str]) -> list[str]:
     if uncertain := next(filter(state.is_uncertain, contract_ids), None):
         raise PostponedError(f"an order in {uncertain} is not confirmed, so the position is not known", RETRY_AFTER)
     return contract_ids
+
+
+def may_close_for_entry(ctx: Context, account_id: int) -> bool:
+    """Whether an entry may close what it reverses: not while another installation trades the account."""
+    with ctx.autocommit() as connection:
+        account = accounts.get(connection, account_id)
+    return account is None or find_other(account, ctx.market_now) is None
 
 
 def has_waited(ctx: Context) -> bool:

@@ -35,15 +35,15 @@ def require_current(ctx: Context, account_alert: AccountAlert, contract: Contrac
     Raise PostponedError while an exit that was received before is not done, so that the position is about to change.
     """
     stored, account_id = account_alert.stored, account_alert.account_id
-    _deny_if(ctx, account_alert, contract, describe_stale(stored))
+    deny_if(ctx, account_alert, contract, describe_stale(stored))
     with ctx.autocommit() as connection:
         late = find_late(connection, stored, account_alert.alert)
         awaits_exit = precedence.awaits_exit(connection, stored, account_id)
         is_being_reduced = precedence.has_open_reduction(connection, account_id, contract.id)
         flatten = flatten_requests.find_open(connection, account_id, contract.id)
         later_close = find_later_close(ctx, account_alert, contract, connection)
-    _deny_if(ctx, account_alert, contract, late)
-    _deny_if(ctx, account_alert, contract, later_close)
+    deny_if(ctx, account_alert, contract, late)
+    deny_if(ctx, account_alert, contract, later_close)
     if awaits_exit or is_being_reduced or (flatten is not None and flatten.contract_id is not None):
         raise PostponedError(f"an exit that was received before is closing in {contract.id}", _RETRY_AFTER)
 
@@ -89,7 +89,7 @@ def require_copy(ctx: Context, account_alert: AccountAlert, contract: Contract, 
     if may_round(alert.quantity, stored.ratio):
         require_certain(state, [contract.id])
     quantity = size_copy(stored, alert, contract.id, state)
-    _deny_if(ctx, account_alert, contract, None if quantity else describe_empty_copy(alert.quantity, stored.ratio))
+    deny_if(ctx, account_alert, contract, None if quantity else describe_empty_copy(alert.quantity, stored.ratio))
     return quantity
 
 
@@ -103,22 +103,22 @@ def check_hook_settings(ctx: Context, account_alert: AccountAlert, contract: Con
     settings = stored.settings
     if not settings.has_pyramiding or (settings.is_agreement_required and alert.prev_direction is not None):
         require_certain(state, [contract.id])
-    _deny_if(ctx, account_alert, contract, describe_idle_hook(stored, Side(alert.action), contract.id, state))
+    deny_if(ctx, account_alert, contract, describe_idle_hook(stored, Side(alert.action), contract.id, state))
     if settings.cooldown_s:
         with ctx.autocommit() as connection:
             cooldown = find_cooldown(connection, stored, account_alert.account_id, contract.id)
-        _deny_if(ctx, account_alert, contract, cooldown)
+        deny_if(ctx, account_alert, contract, cooldown)
     difference = describe_disagreement(alert, contract.id, state)
     if difference is None or _has_closed_first(ctx, account_alert, contract):
         return None
-    _deny_if(ctx, account_alert, contract, difference if settings.is_agreement_required else None)
+    deny_if(ctx, account_alert, contract, difference if settings.is_agreement_required else None)
     return f"warning: {difference}"
 
 
 def require_agreement(ctx: Context, account_alert: AccountAlert, contract: Contract, state: RootState) -> None:
     """Raise RefusedError, after recording it, if chart and account disagree and the hook enters only if they agree."""
     if account_alert.stored.settings.is_agreement_required:
-        _deny_if(ctx, account_alert, contract, describe_disagreement(account_alert.alert, contract.id, state))
+        deny_if(ctx, account_alert, contract, describe_disagreement(account_alert.alert, contract.id, state))
 
 
 def _has_closed_first(ctx: Context, account_alert: AccountAlert, contract: Contract) -> bool:
@@ -132,7 +132,7 @@ def _has_closed_first(ctx: Context, account_alert: AccountAlert, contract: Contr
     return contract.id in closed
 
 
-def _deny_if(ctx: Context, account_alert: AccountAlert, contract: Contract, reason: str | None) -> None:
+def deny_if(ctx: Context, account_alert: AccountAlert, contract: Contract, reason: str | None) -> None:
     """Record a denial and raise RefusedError, if there is a reason."""
     if reason is None:
         return

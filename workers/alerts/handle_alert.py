@@ -15,7 +15,7 @@ from shared.domain.orders.order import Origin, Side
 from shared.errors import PostponedError, RefusedError, RiskLimitError
 from shared.ledger.jobs.alerts import HandleAlert
 from workers.alerts.cancels import cancel_entries
-from workers.alerts.current_state import RETRY_AFTER, read_root_state, require_certain
+from workers.alerts.current_state import RETRY_AFTER, may_close_for_entry, read_root_state, require_certain
 from workers.alerts.entry_checks import (
     await_copies,
     check_hook_settings,
@@ -96,7 +96,9 @@ def _trade_size(ctx: Context, account_alert: AccountAlert, contract: Contract, s
     if account_alert.stored.left_to_open == 0:
         return record_nothing_to_do(ctx, account_alert, contract.id, "its copy ratio leaves nothing beyond the close")
     warning = check_hook_settings(ctx, account_alert, contract, state)
-    if account_alert.stored.is_copied:
+    against = -state.quantity(contract.id) * Side(account_alert.alert.action).sign
+    opens = quantity > max(0, against) or account_alert.alert.quantity is None
+    if account_alert.stored.is_copied and opens:
         await_copies(ctx, account_alert)
     return _enter(ctx, account_alert, contract, quantity=quantity, reason=warning)
 
@@ -116,6 +118,8 @@ def _trade_to_position(
     other side, or exceed the target position, are cancelled first.
     """
     target_position = account_alert.alert.target_position or 0
+    if not may_close_for_entry(ctx, account_alert.account_id):
+        return _enter(ctx, account_alert, contract, quantity=abs(target_position))  # is denied, with the reason
     require_certain(state, [contract.id])
     held = state.quantity(contract.id)
     others = [each for each in state.contract_ids if each != contract.id and account_alert.alert.symbol.names(each)]

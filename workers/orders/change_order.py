@@ -36,13 +36,14 @@ def change_order(job: ChangeOrder, ctx: Context) -> dict[str, str | None]:
     if not change.state.is_final and change.sent_count:
         order = _refresh_order(ctx, order)
         change = _reload_change(ctx, change)
-    if not change.state.is_final:
+    age = machine_now() - change.created_at
+    is_outdated = change.kind is ChangeKind.MODIFY and age > MODIFY_WITHIN  # another may have been made since
+    if not change.state.is_final and not is_outdated:
         change = _advance_change(ctx, change, order)
     if change.state is ChangeState.REJECTED:
         raise RefusedError(change.outcome or "the venue rejected the change")
     if change.state.is_final:
         return {"change": change.state, "outcome": change.outcome}
-    age = machine_now() - change.created_at
     if age > (CANCEL_WITHIN if change.kind is ChangeKind.CANCEL else MODIFY_WITHIN):
         _end_as_rejected(ctx, change, f"the venue has not confirmed it within {age.total_seconds():.0f} s")
     # One that was not sent yet asks the venue nothing.

@@ -102,7 +102,7 @@ def _list_source_obstacles(
     """Yield why the hook or the strategy that the entry is of enters nothing now."""
     if stored is not None:
         if stored.left_to_open is not None and state.quantity(row.contract_id) * row.side.sign < 0:
-            raise PostponedError(f"{row.contract_id} is not closed yet", _RETRY_AFTER)
+            yield f"{row.contract_id} is held against it by now"
         if (idle := describe_idle_hook(stored, row.side, row.contract_id, state)) is not None:
             yield idle
         if (cooldown := find_cooldown(connection, stored, row.account_id, row.contract_id)) is not None:

@@ -1,7 +1,7 @@
 """Proves that a working stop covers a position, else places one, else flattens; cancels leftover orders when flat."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
@@ -33,7 +33,6 @@ FLATTEN_AFTER = timedelta(seconds=1.4)
 RETRY_WHEN_UNREACHABLE = timedelta(seconds=0.5)
 # Of our own rows, while the venue refuses what is left to do: a fill that they show is guarded without its answer.
 READ_ROWS_EVERY = timedelta(seconds=1)
-LONGEST_PAUSE = timedelta(seconds=1)  # a new fill waits for it: less than FLATTEN_AFTER
 _NEVER_LIVE = "nothing: live orders were never on"
 
 
@@ -57,12 +56,13 @@ def guard_position(job: GuardPosition, ctx: Context) -> dict[str, str | int]:
         refused_for = _find_refused_wait(tx.connection, state)
     now = machine_now()
     _require_due(job, state, refused_for, None if newest is None else now - newest)
-    waited = now - (unguarded or ctx.job.enqueued_at)
+    since = unguarded or ctx.job.enqueued_at
+    waited = now - since
     try:
         state = _refresh_state(ctx, job, waited)
         if state.plan.is_empty:
             return _build_result(state)
-        if state.plan.missing and _has_stop_failed(ctx, job, state, waited):
+        if state.plan.missing and _has_stop_failed(ctx, job, state, since):
             return _flatten(ctx, job, f"no working stop within {waited.total_seconds():.1f} s")
         return _repair(ctx, job, state, waited)
     except PostponedError:
@@ -94,7 +94,7 @@ def _find_refused_wait(connection: Connection, state: ProtectionState) -> timede
 
 def _find_pause(waited: timedelta) -> timedelta:
     """Return the pause before the venue is asked again for a position that has waited so long for its stop."""
-    return min(poll_pause(waited - FLATTEN_AFTER), LONGEST_PAUSE)
+    return poll_pause(waited - FLATTEN_AFTER)
 
 
 def _find_reason_to_skip(connection: Connection, ctx: Context, job: GuardPosition) -> str | None:
@@ -153,12 +153,13 @@ def _find_at_venue(view: venue_state.VenueView, contract_id: str) -> PositionRow
     return None
 
 
-def _has_stop_failed(ctx: Context, job: GuardPosition, state: ProtectionState, waited: timedelta) -> bool:
+def _has_stop_failed(ctx: Context, job: GuardPosition, state: ProtectionState, since: datetime) -> bool:
     """Whether our own stop was rejected, or does not cover the position in time."""
     stop = _find_last_stop(ctx, job)
-    if stop is None or stop.created_at < machine_now() - waited:  # for what was held before
+    if stop is None or stop.created_at < since:  # for what was held before
         return False
-    return stop.state is OrderState.REJECTED or (waited > FLATTEN_AFTER and not state.plan.is_covered)
+    is_late = machine_now() - since > FLATTEN_AFTER
+    return stop.state is OrderState.REJECTED or (is_late and not state.plan.is_covered)
 
 
 def _find_last_stop(ctx: Context, job: GuardPosition) -> OrderRow | None:

@@ -16,6 +16,7 @@ from shared.db.orders import flatten_requests
 from shared.db.orders.root_state import RootState, side_of
 from shared.db.tables.alerts import alert_reversal
 from shared.domain.alerts.alert import Alert
+from shared.domain.alerts.copy_ratio import Reversal
 from shared.domain.orders.order import OrderType, Side
 
 
@@ -41,23 +42,31 @@ def list_closed_before_entry(alert: Alert, state: RootState, ratio: Decimal) -> 
     return [one for one in held if 0 < -state.quantity(one) * sign <= quantity]
 
 
-def record_left(connection: Connection, alert_id: UUID, account_id: int, contract_id: str, quantity_left: int) -> None:
-    """Record how many contracts an alert is to open on an account once the position that it reverses is closed."""
+def record(connection: Connection, alert_id: UUID, account_id: int, contract_id: str, reversal: Reversal) -> None:
+    """Record what an alert closes on an account, and how many contracts it is to open after that."""
     values = {"alert_id": alert_id, "account_id": account_id, "contract_id": contract_id}
-    connection.execute(insert(alert_reversal).values(**values, quantity_left=quantity_left))
+    quantities = {"quantity_closing": reversal.closing, "quantity_left": reversal.opening}
+    connection.execute(insert(alert_reversal).values(**values, **quantities))
+
+
+def find_closing(connection: Connection, alert_id: UUID, account_id: int) -> tuple[int, datetime]:
+    """Return how many contracts a recorded reversal closes, and when that was requested."""
+    statement = select(alert_reversal.c.quantity_closing, alert_reversal.c.requested_at).where(
+        alert_reversal.c.alert_id == alert_id, alert_reversal.c.account_id == account_id
+    )
+    row = connection.execute(statement).one()
+    return row.quantity_closing, row.requested_at
 
 
 def was_reversed_since(
-    connection: Connection, account_id: int, contract_id: str, but_by: UUID | None, since: datetime
+    connection: Connection, account_id: int, contract_id: str, after: UUID | None, since: datetime
 ) -> bool:
-    """Whether another alert than `but_by` has reversed a position of the account in a contract since an instant."""
+    """Whether an alert received after the alert `after`, or since an instant, has reversed a position in a contract."""
     statement = select(alert_reversal.c.alert_id).where(
         alert_reversal.c.account_id == account_id,
         alert_reversal.c.contract_id == contract_id,
-        alert_reversal.c.requested_at > since,
+        alert_reversal.c.requested_at > since if after is None else alert_reversal.c.alert_id > after,
     )
-    if but_by is not None:
-        statement = statement.where(alert_reversal.c.alert_id != but_by)
     return connection.execute(statement.limit(1)).first() is not None
 
 

@@ -257,6 +257,17 @@ def cancel_created(
     return connection.execute(statement.values(**values)).rowcount
 
 
+def count_exited(connection: Connection, account_id: int, contract_id: str, correlation_id: UUID) -> int:
+    """Return how many contracts the exits that an alert has caused on an account have closed."""
+    statement = select(func.coalesce(func.sum(orders.c.filled_quantity), 0)).where(
+        orders.c.correlation_id == correlation_id,
+        orders.c.account_id == account_id,
+        orders.c.contract_id == contract_id,
+        orders.c.role == Role.EXIT.value,
+    )
+    return int(connection.execute(statement).scalar_one())
+
+
 def find_by_tags(connection: Connection, account_id: int, tags: Collection[str]) -> dict[str, OrderRow]:
     """Return the orders with these tags, by tag."""
     found = connection.execute(_OF_TAGS, {"account": account_id, "tags": list(tags)}) if tags else ()

@@ -106,6 +106,7 @@ alert_reversal = Table(
     Column("alert_id", Uuid, ForeignKey("alert.id"), primary_key=True),
     Column("account_id", BigInteger, ForeignKey("account.id"), primary_key=True),
     Column("contract_id", Text, nullable=False),
+    Column("quantity_closing", Integer, nullable=False),
     Column("quantity_left", Integer, nullable=False),
     at_column("requested_at", nullable=False, now=True),
 )

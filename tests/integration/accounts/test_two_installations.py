@@ -215,3 +215,13 @@ def test_an_entry_against_the_position_closes_nothing_while_another_installation
 
     assert "another installation of Tickwork" in (read_only.job(job_id)[2] or "")
     assert sent == count_mutations(read_only)
+
+
+def test_a_target_position_against_it_closes_nothing_while_another_installation_trades_it(read_only: WorkerEnv) -> None:
+    sent = count_mutations(read_only)
+    job_id = read_only.entry_alert(action="sell", market_position="short", market_position_size=1)
+    read_only.run_due_jobs()
+
+    assert "another installation of Tickwork" in (read_only.job(job_id)[2] or "")
+    assert sent == count_mutations(read_only)
+    assert [] == read_only.rows("SELECT 1 FROM flatten_request")

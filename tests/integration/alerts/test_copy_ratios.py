@@ -152,3 +152,15 @@ def test_a_copied_reversal_closes_first_on_every_account_and_opens_each_its_shar
     run_until_held(worker_env, 4, 2)
     worker_env.entry_alert(hook_id, action="sell", quantity=quantity)
     run_until_held(worker_env, own, copied)
+
+
+def test_a_copied_exit_by_a_plain_order_waits_for_no_other_account(worker_env: WorkerEnv) -> None:
+    """Each account holds just what the order closes: none of them opens anything against another."""
+    hook_id = add_hook(worker_env, "1")
+    worker_env.entry_alert(hook_id, quantity=1)
+    run_until_held(worker_env, 1, 1)
+    job_id = worker_env.entry_alert(hook_id, action="sell", quantity=1)
+    worker_env.runner.run(job_id)
+
+    assert "succeeded" == worker_env.job(job_id)[0]
+    run_until_held(worker_env, 0, 0)

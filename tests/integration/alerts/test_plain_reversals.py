@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 
 from shared.db.alerts import hooks
+from shared.domain.orders.order import Side
+from shared.ledger.jobs.orders import EnterManually
 from tests.fixtures.alert_steps import ENTRIES, hold, last_signal, result_of, run_next, run_until, stop_quantities
 from tests.fixtures.worker_env import WorkerEnv
 
@@ -133,11 +135,25 @@ def test_a_position_that_cannot_be_closed_keeps_the_rest_from_being_opened(worke
     job_id = worker_env.entry_alert(action="sell", quantity=3)
     run_next(worker_env, job_id)
     worker_env.run_due_jobs()
-    worker_env.execute(f"UPDATE job SET enqueued_at = now() - interval '16 s' WHERE id = '{job_id}'")
+    worker_env.execute("UPDATE alert_reversal SET requested_at = now() - interval '16 s'")
     run_next(worker_env, job_id)
 
     assert "could not be closed in time" in result_of(worker_env, job_id)
     assert 2 == worker_env.venue.position()
+
+
+def test_what_was_bought_after_the_close_is_neither_closed_nor_opened_against(worker_env: WorkerEnv) -> None:
+    hold(worker_env, 2)
+    job_id = worker_env.entry_alert(action="sell", quantity=3)
+    run_next(worker_env, job_id)
+    worker_env.execute(IN_AN_HOUR.format(job_id))
+    worker_env.run_due_jobs()
+    assert 0 == worker_env.venue.position()
+    worker_env.run(EnterManually(account_id=20001, symbol="MNQ", side=Side.BUY, quantity=1, stop_loss_ticks=400))
+    run_next(worker_env, job_id)
+
+    assert "is held against it again" in result_of(worker_env, job_id)
+    assert 1 == worker_env.venue.position()
 
 
 def test_a_hook_that_asks_for_agreement_closes_nothing_that_the_chart_did_not_hold(worker_env: WorkerEnv) -> None:

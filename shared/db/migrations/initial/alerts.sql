@@ -102,6 +102,7 @@ CREATE TABLE alert_reversal (
     alert_id uuid NOT NULL,
     account_id bigint NOT NULL,
     contract_id text NOT NULL,
+    quantity_closing integer NOT NULL,
     quantity_left integer NOT NULL,
     requested_at timestamptz DEFAULT now() NOT NULL,
     CONSTRAINT pk_alert_reversal PRIMARY KEY (alert_id, account_id),
