@@ -85,7 +85,7 @@ def test_mock_says_what_each_account_would_trade_with_its_ratio(
     found = operator("alerts", "mock", "--hook", "copied", "--json", json.dumps(BUY | fields))
 
     told = found.json["accounts"]
-    assert [(20001, "1"), (follower, "0.5")] == [(one["account_id"], one["ratio"]) for one in told]
+    assert [(20001, "1"), (follower, "0.5")] == [(one["account_id"], one["copy_ratio"]) for one in told]
     assert [True, True] == [part in one["detail"] for part, one in zip(details, told, strict=True)], told
     if held == 0:
         assert "copy ratio 0.5" in told[1]["detail"]
@@ -101,7 +101,7 @@ def test_show_says_what_was_traded_with_the_ratio(operator: RunCommand, worker_e
     ((alert_id,),) = worker_env.rows("SELECT id FROM alert")
     found = operator("alerts", "show", str(alert_id), "--json").json
 
-    copies = [(one["copy_ratio"], one["signal"]["quantity"], one["signal"]["reason"]) for one in found["accounts"]]
+    copies = [(one["copy_ratio_now"], one["signal"]["quantity"], one["signal"]["reason"]) for one in found["accounts"]]
     assert [("1", 3, None), ("0.5", 1, "copy ratio 0.5")] == copies
     text = operator("alerts", "show", str(alert_id)).words
     assert f"Account {follower} (" in text
