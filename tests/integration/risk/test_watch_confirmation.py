@@ -72,7 +72,7 @@ def test_a_position_without_a_price_that_can_be_true_is_closed_after_a_minute(lo
 
     assert 0 == long_two.venue.position(MNQ)
     ((reason,),) = long_two.rows("SELECT reason FROM flatten_request")
-    assert f"no price of {MNQ} that can be true for 60 s" in reason
+    assert f"no price of {MNQ} that can be true in {UNPRICED_RUNS} runs of the watch" in reason
 
 
 def test_a_price_that_is_back_ends_the_wait_for_one(long_two: WorkerEnv) -> None:
