@@ -141,9 +141,7 @@ def _reverse(
     trial: AlertTrial, account: AccountRow, contract: Contract, state: RootState, opening: int
 ) -> tuple[AlertOutlook, str]:
     """Return the outcome of an entry that first closes the position against it."""
-    market = market_clock.read(trial.connection)
-    if market is not None and (reason := describe_read_only(account, market.clock.now())) is not None:
-        raise RefusedError(reason)
+    _deny_if(_find_read_only_reason(trial, account))
     if trial.stored.settings.is_agreement_required:
         _deny_if(describe_disagreement(trial.alert, contract.id, state))
     closes = f"closes {contract.id}"
@@ -152,10 +150,15 @@ def _reverse(
     return _enter(trial, account, contract, state, quantity=opening, before=[closes])
 
 
+def _find_read_only_reason(trial: AlertTrial, account: AccountRow) -> str | None:
+    market = market_clock.read(trial.connection)
+    return None if market is None else describe_read_only(account, market.clock.now())
+
+
 def _list_closed_anyway(trial: AlertTrial) -> list[str]:
     """Return what a target position closes that is stale, or in a contract that is not active: what it reverses."""
     connection, alert, account, stored = trial.connection, trial.alert, trial.account, trial.stored
-    if account is None:
+    if account is None or _find_read_only_reason(trial, account) is not None:
         return []
     state = root_state.read(connection, account.id, alert.root)
     reversed_ = reversals.list_reversed(connection, stored, account.id, alert, state, correlation_id=stored.id)
@@ -169,6 +172,7 @@ def _after(before: Sequence[str], denial: object) -> str:
 def _trade_to_position(
     trial: AlertTrial, account: AccountRow, contract: Contract, state: RootState
 ) -> tuple[AlertOutlook, str]:
+    _deny_if(_find_read_only_reason(trial, account))
     target_position, symbol = trial.alert.target_position or 0, trial.alert.symbol
     held = state.quantity(contract.id)
     to_close = [one for one in state.contract_ids if one != contract.id and symbol.names(one)]

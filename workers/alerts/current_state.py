@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from shared.clock import machine_now
 from shared.db.accounts import accounts
-from shared.db.accounts.installations import find_other
+from shared.db.accounts.installations import describe_read_only
 from shared.db.orders import root_state
 from shared.db.orders.root_state import RootState
 from shared.domain.market_data.contract import Root, root_of_contract
@@ -47,11 +47,11 @@ def require_certain(state: RootState, contract_ids: list[str]) -> list[str]:
     return contract_ids
 
 
-def may_close_for_entry(ctx: Context, account_id: int) -> bool:
-    """Whether an entry may close what it reverses: not while another installation trades the account."""
+def find_read_only_reason(ctx: Context, account_id: int) -> str | None:
+    """Return why an entry may not even close what it reverses: another installation trades the account; else None."""
     with ctx.autocommit() as connection:
         account = accounts.get(connection, account_id)
-    return account is None or find_other(account, ctx.market_now) is None
+    return None if account is None else describe_read_only(account, ctx.market_now)
 
 
 def has_waited(ctx: Context) -> bool:

@@ -15,10 +15,11 @@ from shared.domain.orders.order import Origin, Side
 from shared.errors import PostponedError, RefusedError, RiskLimitError
 from shared.ledger.jobs.alerts import HandleAlert
 from workers.alerts.cancels import cancel_entries
-from workers.alerts.current_state import RETRY_AFTER, may_close_for_entry, read_root_state, require_certain
+from workers.alerts.current_state import RETRY_AFTER, find_read_only_reason, read_root_state, require_certain
 from workers.alerts.entry_checks import (
     await_copies,
     check_hook_settings,
+    deny_if,
     find_later_close,
     require_copy,
     require_current,
@@ -118,8 +119,7 @@ def _trade_to_position(
     other side, or exceed the target position, are cancelled first.
     """
     target_position = account_alert.alert.target_position or 0
-    if not may_close_for_entry(ctx, account_alert.account_id):
-        return _enter(ctx, account_alert, contract, quantity=abs(target_position))  # is denied, with the reason
+    deny_if(ctx, account_alert, contract, find_read_only_reason(ctx, account_alert.account_id))
     require_certain(state, [contract.id])
     held = state.quantity(contract.id)
     others = [each for each in state.contract_ids if each != contract.id and account_alert.alert.symbol.names(each)]

@@ -11,7 +11,7 @@ from shared.domain.market_data.contract import Contract
 from shared.domain.orders.order import Direction, Origin, Side
 from shared.errors import PostponedError
 from shared.ledger.jobs.orders import ReducePosition
-from workers.alerts.current_state import RETRY_AFTER, WAIT_FOR, may_close_for_entry, require_certain
+from workers.alerts.current_state import RETRY_AFTER, WAIT_FOR, find_read_only_reason, require_certain
 from workers.alerts.entry_checks import deny_if, require_agreement
 from workers.alerts.outcome import AccountAlert, lock_and_require_may_exit
 from workers.context import Context
@@ -26,16 +26,17 @@ def close_reversed_first(
 
     The close is an exit: no rule of entries denies it, and what it leaves to open is decided with it, once; of a copy
     that may be nothing. Raise PostponedError until nothing is held against the entry, RefusedError if that takes 15 s
-    or if something is held again, and RiskLimitError for an account whose live orders were never on. A position on an
-    account that another installation trades is left.
+    or if something is held again, at once if another installation trades the account, and RiskLimitError for one whose
+    live orders were never on.
     """
     stored, account_id = account_alert.stored, account_alert.account_id
     if stored.left_to_open is not None:
         _require_closed(ctx, account_alert, contract, state)
         return stored.left_to_open
     reversal = plan_reversal(account_alert.alert, state.quantity(contract.id), stored.ratio)
-    if reversal is None or not may_close_for_entry(ctx, account_id):
+    if reversal is None:
         return quantity
+    deny_if(ctx, account_alert, contract, find_read_only_reason(ctx, account_id))
     require_certain(state, [contract.id])
     require_agreement(ctx, account_alert, contract, state)
     with ctx.transaction() as tx:

@@ -1,7 +1,7 @@
 """Closes what a target position reverses, whatever becomes of its entry."""
 
 from shared.db.alerts import reversals
-from workers.alerts.current_state import has_waited, may_close_for_entry, read_root_state, require_certain
+from workers.alerts.current_state import find_read_only_reason, has_waited, read_root_state, require_certain
 from workers.alerts.exit_requests import close_first
 from workers.alerts.outcome import AccountAlert
 from workers.context import Context
@@ -14,7 +14,7 @@ def close_reversed_positions(ctx: Context, account_alert: AccountAlert) -> list[
     live orders were never on.
     """
     stored, account_id, alert = account_alert.stored, account_alert.account_id, account_alert.alert
-    if alert.target_position is None or not may_close_for_entry(ctx, account_id):
+    if alert.target_position is None or find_read_only_reason(ctx, account_id) is not None:
         return []
     state = read_root_state(ctx, account_id, alert.root)
     if not has_waited(ctx):

@@ -93,7 +93,7 @@ def _start_day(
         "high_water_mark": risk.high_water_mark,
         # A balance that fell since the last report fell unseen: the watch finds out by what. After a rise, which is in
         # the opening balance, fills of the new day may already be in it.
-        "unexplained_balance": Decimal(0) if balance <= before.balance or unsettled else None,
+        "unexplained_balance": Decimal(0) if balance <= before.balance - unsettled else None,
         "pending_balance": None,
         "pending_runs": 0,
     }
