@@ -37,7 +37,12 @@ def record_balance_move(account: str, amount: Decimal, *, reason: str | None, ye
         _confirm_covered(row, amount, yes=yes, as_json=as_json)
         confirm_effects(connection, load_stack_settings(), row, changed, yes=yes, as_json=as_json)
     with begin() as connection:
-        row = accounts.lock(connection, row.id) or row
+        asked_about, row = row, accounts.lock(connection, row.id) or row
+        if (row.moved_today, _unexplained(row)) != (asked_about.moved_today, _unexplained(asked_about)):
+            raise RefusedError(
+                f"the balance of account {row.id} ({row.name}) was settled meanwhile, so nothing was recorded: "
+                f"`tickwork accounts show {row.id}` lists what was found"
+            )
         values = balance_moves.change_by_move(connection, row, amount, _require_day(row))
         before = {"moved_today": row.moved_today}
         after = {"moved_today": values["moved_today"]}
@@ -52,7 +57,7 @@ def record_balance_move(account: str, amount: Decimal, *, reason: str | None, ye
 
 def _confirm_covered(row: AccountRow, amount: Decimal, *, yes: bool, as_json: bool) -> None:
     """Ask for confirmation of an amount that is neither unexplained by the fills of today nor the return of a move."""
-    unexplained = row.unexplained_balance if row.pending_balance is None else row.pending_balance
+    unexplained = _unexplained(row)
     if yes or _covers(unexplained or Decimal(0), amount) or _covers(row.moved_today, -amount):
         return
     confirm(
@@ -62,6 +67,10 @@ def _confirm_covered(row: AccountRow, amount: Decimal, *, yes: bool, as_json: bo
         "record it",
         as_json=as_json,
     )
+
+
+def _unexplained(row: AccountRow) -> Decimal | None:
+    return row.unexplained_balance if row.pending_balance is None else row.pending_balance
 
 
 def _covers(whole: Decimal, part: Decimal) -> bool:

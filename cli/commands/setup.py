@@ -2,7 +2,8 @@
 
 import signal
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
 import click
 
@@ -53,9 +54,7 @@ def live(account_word: str | None, symbol: str | None, wait_s: float, *, yes: bo
         f"It buys 1 {root} at the market on {account.name} ({account.id}) with a stop {STOP_TICKS} ticks below and a "
         f"target {TARGET_TICKS} ticks above the fill, shows both at the venue, and closes the position."
     )
-    for number in (signal.SIGTERM, signal.SIGHUP):  # a closed terminal leaves nothing open either
-        signal.signal(number, _interrupt)
-    with open_client() as client:
+    with _signals_as_interrupt(), open_client() as client:
         order = PracticeOrder(client, account, root, wait_s, is_simulated=is_simulated)
         guide = _Guide()
         for step in order.checks(asks=not yes):
@@ -81,8 +80,15 @@ def _is_confirmed() -> bool:
         return False
 
 
-def _interrupt(*_: object) -> None:
-    raise KeyboardInterrupt
+@contextmanager
+def _signals_as_interrupt() -> Iterator[None]:
+    """Let SIGTERM and a closed terminal end the block as Ctrl-C does, so that they leave nothing open either."""
+    before = {number: signal.signal(number, signal.default_int_handler) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 class _Guide:

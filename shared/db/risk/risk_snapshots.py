@@ -73,7 +73,7 @@ _FACTS = text("""
     UNION ALL
     SELECT 'low_disk', one, path, free_bytes, NULL, NULL, host, NULL
     FROM disk_space, unnest(CAST(:accounts AS bigint[])) AS one
-    WHERE free_bytes < :low_disk AND checked_at > now() - :disk_fresh
+    WHERE free_bytes < :low_disk AND checked_at BETWEEN now() - :disk_fresh AND now() + :disk_fresh
 """)
 
 

@@ -2,27 +2,11 @@
 
 import pytest
 
-from cli.local.home.folder import Home
-from cli.local.home.lock import Lock
-from cli.local.home.state import write_state
 from tests.fixtures.operator import RunCommand
 from tests.fixtures.worker_env import WorkerEnv
+from tests.integration.cli.doctor_checks import check_with_doctor
 
 NO_PRESET = "unknown preset 'practice-50k-2024' of account 20001, which another version had"
-
-
-def check_sizes(operator: RunCommand, worker_env: WorkerEnv) -> dict[str, str]:
-    """Return the check of `tickwork doctor`, which sees a running stack."""
-    home = Home(worker_env.settings.home)
-    lock = Lock(home.root)
-    lock.acquire()
-    environment = {"DATABASE_URL": worker_env.settings.database_url, "REDIS_URL": worker_env.settings.redis_url}
-    write_state(home, {"pid": 1, "programs": [], "urls": {}, "environment": environment})
-    try:
-        checks: list[dict[str, str]] = operator("doctor", "--json").json["checks"]
-    finally:
-        lock.close()
-    return next(one for one in checks if one["name"] == "account sizes")
 
 
 @pytest.mark.parametrize(
@@ -32,16 +16,16 @@ def check_sizes(operator: RunCommand, worker_env: WorkerEnv) -> dict[str, str]:
 def test_doctor_and_risk_say_that_the_size_of_an_express_account_is_a_guess_until_a_person_names_it(
     operator: RunCommand, worker_env: WorkerEnv, name: str, used: str, right: str
 ) -> None:
-    assert "fine" == check_sizes(operator, worker_env)["state"]
+    assert "fine" == check_with_doctor(operator, worker_env, "account sizes")["state"]
     worker_env.execute(f"UPDATE account SET name = '{name}', balance = 0, first_preset = '{used}'")
-    found = check_sizes(operator, worker_env)
+    found = check_with_doctor(operator, worker_env, "account sizes")
 
     assert "warning" == found["state"]
     for words in (found["detail"], operator("risk").words):
         assert f"its size is not in its name, so the rules of {used} apply" in words
         assert f"`tickwork accounts rules 20001 --preset {right}`" in words
     assert 0 == operator("accounts", "rules", "20001", "--preset", right, "--yes").status
-    assert "fine" == check_sizes(operator, worker_env)["state"]
+    assert "fine" == check_with_doctor(operator, worker_env, "account sizes")["state"]
     assert None is operator("risk", "--json").json["accounts"][0]["assumed_size"]
 
 

@@ -81,3 +81,20 @@ def test_risk_shows_the_ways_to_the_next_payout(operator: RunCommand, worker_env
     assert "consistency 3 of 3" in shown.words
     standard, _ = operator("risk", "--json").json["accounts"][0]["payout"]
     assert (2, Decimal(2_000)) == (standard["days"], Decimal(standard["most"]))
+
+
+def test_a_balance_that_was_settled_during_the_question_is_not_moved_twice(
+    operator: RunCommand, worker_env: WorkerEnv, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The watch finds the payout while the person answers."""
+
+    def settle(*_: object, **__: object) -> None:
+        worker_env.execute("UPDATE account SET moved_today = -2000, pending_balance = NULL, unexplained_balance = 0")
+
+    worker_env.execute("UPDATE account SET unexplained_balance = 0, pending_balance = -2000")
+    monkeypatch.setattr("cli.commands.account_balance.confirm_effects", settle)
+    refused = operator(*MOVE, "-2000")
+
+    assert 0 != refused.status
+    assert "was settled meanwhile, so nothing was recorded" in refused.words
+    assert [] == worker_env.rows("SELECT 1 FROM balance_move")

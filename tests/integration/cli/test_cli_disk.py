@@ -2,11 +2,9 @@
 
 import pytest
 
-from cli.local.home.folder import Home
-from cli.local.home.lock import Lock
-from cli.local.home.state import write_state
 from tests.fixtures.operator import RunCommand
 from tests.fixtures.worker_env import WorkerEnv
+from tests.integration.cli.doctor_checks import check_with_doctor
 from tests.integration.cli.shell import Shell
 
 
@@ -23,15 +21,7 @@ def test_doctor_warns_of_little_space_and_fails_where_entries_are_blocked(
 
 def test_doctor_names_the_full_disk_of_another_computer(operator: RunCommand, worker_env: WorkerEnv) -> None:
     worker_env.execute("INSERT INTO disk_space VALUES ('elsewhere', '/data', 100000000)")
-    home = Home(worker_env.settings.home)
-    lock = Lock(home.root)
-    lock.acquire()
-    environment = {"DATABASE_URL": worker_env.settings.database_url, "REDIS_URL": worker_env.settings.redis_url}
-    write_state(home, {"pid": 1, "programs": [], "urls": {}, "environment": environment})
-    try:
-        checks = {one["name"]: one for one in operator("doctor", "--json").json["checks"]}
-    finally:
-        lock.close()
+    check = check_with_doctor(operator, worker_env, "disks of the stack")
 
-    assert "wrong" == checks["disks of the stack"]["state"]
-    assert "only 100 MB are free at /data on elsewhere: nothing is entered" in checks["disks of the stack"]["detail"]
+    assert "wrong" == check["state"]
+    assert "only 100 MB are free at /data on elsewhere: nothing is entered" in check["detail"]

@@ -9,29 +9,19 @@ from threading import Thread
 import pytest
 
 from cli.client.live_checks import CheckWarningError, describe_clock
-from cli.local.home.folder import Home
-from cli.local.home.lock import Lock
-from cli.local.home.state import write_state
 from shared.clock import machine_now
 from shared.errors import SettingsError
 from tests.fixtures.operator import RunCommand
 from tests.fixtures.worker_env import WorkerEnv
+from tests.integration.cli.doctor_checks import run_doctor
 
 Checks = dict[str, tuple[str, str]]
 
 
-def run_doctor(operator: RunCommand, worker_env: WorkerEnv, **environment: str) -> Checks:
+def check_all(operator: RunCommand, worker_env: WorkerEnv, **environment: str) -> Checks:
     """Return state and detail of each check of a running stack."""
-    home = Home(worker_env.settings.home)
-    lock = Lock(home.root)
-    lock.acquire()
-    settings = worker_env.settings
-    known = {"DATABASE_URL": settings.database_url, "REDIS_URL": settings.redis_url}
-    write_state(home, {"pid": 1, "programs": [], "urls": {}, "environment": known | environment})
-    try:
-        return {one["name"]: (one["state"], one["detail"]) for one in operator("doctor", "--json").json["checks"]}
-    finally:
-        lock.close()
+    found = run_doctor(operator, worker_env, **environment)
+    return {name: (one["state"], one["detail"]) for name, one in found.items()}
 
 
 @pytest.fixture
@@ -68,18 +58,18 @@ def venue_with_clock(ahead: timedelta) -> Iterator[str]:
 
 
 def test_at_the_simulator_only_the_contracts_are_checked(operator: RunCommand, worker_env: WorkerEnv) -> None:
-    found = run_doctor(operator, worker_env)
+    found = check_all(operator, worker_env)
 
     assert ("fine", "CON.F.US.MNQ.H26: open") == found["contract MNQ"]
     assert not {name for name in found if name.startswith(("clock", "account 2", "brackets"))}
 
 
 def test_an_account_that_another_installation_trades_is_a_warning(operator: RunCommand, worker_env: WorkerEnv) -> None:
-    assert "fine" == run_doctor(operator, worker_env)["installations"][0]
+    assert "fine" == check_all(operator, worker_env)["installations"][0]
     market_now = worker_env.venue.clock.now().isoformat().replace(":", "\\:")
     worker_env.execute(f"UPDATE account SET other_installation = '0badcafe', other_ordered_market_at = '{market_now}'")
 
-    state, detail = run_doctor(operator, worker_env)["installations"]
+    state, detail = check_all(operator, worker_env)["installations"]
     assert "warning" == state
     assert "(20001): another installation of Tickwork (0badcafe) placed an order on it" in detail
     assert "`tickwork accounts take-over 20001`" in detail
@@ -88,13 +78,13 @@ def test_an_account_that_another_installation_trades_is_a_warning(operator: RunC
 def test_an_account_whose_live_orders_are_off_is_not_checked(operator: RunCommand, live: WorkerEnv) -> None:
     live.execute("UPDATE account SET live_orders = false")
 
-    assert not {name for name in run_doctor(operator, live) if name.startswith(("clock", "account 2", "brackets"))}
+    assert not {name for name in check_all(operator, live) if name.startswith(("clock", "account 2", "brackets"))}
 
 
 def test_without_an_entry_the_bracket_setting_is_unknown_and_doctor_says_how_to_check_it(
     operator: RunCommand, live: WorkerEnv
 ) -> None:
-    state, detail = run_doctor(operator, live)["brackets 20001"]
+    state, detail = check_all(operator, live)["brackets 20001"]
 
     assert "warning" == state
     assert "not known whether the firm's setting Auto OCO Brackets is on" in detail
@@ -105,7 +95,7 @@ def test_an_accepted_bracket_shows_that_the_setting_is_right(operator: RunComman
     live.entry_alert()
     live.run_due_jobs()
 
-    state, detail = run_doctor(operator, live)["brackets 20001"]
+    state, detail = check_all(operator, live)["brackets 20001"]
     assert "fine" == state
     assert "accepted the bracket of its entry at" in detail
 
@@ -117,7 +107,7 @@ def test_a_bracket_that_the_venue_rejects_shows_the_wrong_setting_until_one_is_a
     live.entry_alert()
     live.run_due_jobs()
 
-    state, detail = run_doctor(operator, live)["brackets 20001"]
+    state, detail = check_all(operator, live)["brackets 20001"]
     assert "wrong" == state
     assert "(20001): the venue rejected the bracket of its entry" in detail
     assert "turn on Auto OCO Brackets for this account" in detail
@@ -125,7 +115,7 @@ def test_a_bracket_that_the_venue_rejects_shows_the_wrong_setting_until_one_is_a
     live.venue.set_account(bracket_mode="autoOCO")
     live.entry_alert()
     live.run_due_jobs()
-    assert "fine" == run_doctor(operator, live)["brackets 20001"][0]
+    assert "fine" == check_all(operator, live)["brackets 20001"][0]
 
 
 def test_a_rejection_for_another_reason_shows_nothing_about_the_setting(operator: RunCommand, live: WorkerEnv) -> None:
@@ -134,7 +124,7 @@ def test_a_rejection_for_another_reason_shows_nothing_about_the_setting(operator
     live.run_due_jobs()
     assert [("REJECTED",)] == live.rows("SELECT state FROM orders WHERE role = 'ENTRY'")
 
-    assert "warning" == run_doctor(operator, live)["brackets 20001"][0]
+    assert "warning" == check_all(operator, live)["brackets 20001"][0]
 
 
 @pytest.mark.parametrize(
@@ -147,10 +137,10 @@ def test_a_rejection_for_another_reason_shows_nothing_about_the_setting(operator
 def test_a_live_account_that_may_not_be_traded_is_wrong(
     operator: RunCommand, live: WorkerEnv, change: str, expected: str
 ) -> None:
-    assert "fine" == run_doctor(operator, live)["account 20001"][0]
+    assert "fine" == check_all(operator, live)["account 20001"][0]
     live.execute(f"UPDATE account SET {change}")
 
-    state, detail = run_doctor(operator, live)["account 20001"]
+    state, detail = check_all(operator, live)["account 20001"]
     assert "wrong" == state
     assert expected in detail
 
@@ -158,7 +148,7 @@ def test_a_live_account_that_may_not_be_traded_is_wrong(
 def test_a_root_without_an_active_month_is_wrong(operator: RunCommand, live: WorkerEnv) -> None:
     live.execute("UPDATE contract SET is_active = false, is_tracked = false")
 
-    state, detail = run_doctor(operator, live, TICKWORK_CONTRACTS="MNQ")["contract MNQ"]
+    state, detail = check_all(operator, live, TICKWORK_CONTRACTS="MNQ")["contract MNQ"]
     assert "wrong" == state
     assert "MNQ: the venue offers no single active month of it" in detail
 
@@ -168,7 +158,7 @@ def test_a_closed_market_is_no_fault_and_doctor_says_when_it_opens(operator: Run
         "UPDATE market_clock SET market_origin_at = '2026-03-14 15:00+00', machine_origin_at = now()"
     )  # a Saturday
 
-    state, detail = run_doctor(operator, live)["contract MNQ"]
+    state, detail = check_all(operator, live)["contract MNQ"]
     assert "fine" == state
     assert "CON.F.US.MNQ.H26: closed, entries from 2026-03-15 17:00:00 Chicago" == detail
 
@@ -181,7 +171,7 @@ def test_the_clock_of_this_computer_is_compared_with_the_venues(
     operator: RunCommand, live: WorkerEnv, ahead: timedelta, state: str, side: str
 ) -> None:
     with venue_with_clock(ahead) as url:
-        found = run_doctor(operator, live, TICKWORK_VENUE_URL=url)["clock"]
+        found = check_all(operator, live, TICKWORK_VENUE_URL=url)["clock"]
 
     assert state == found[0], found
     assert side in found[1]
@@ -190,7 +180,7 @@ def test_the_clock_of_this_computer_is_compared_with_the_venues(
 
 
 def test_a_venue_that_does_not_answer_leaves_the_clock_unchecked(operator: RunCommand, live: WorkerEnv) -> None:
-    state, detail = run_doctor(operator, live, TICKWORK_VENUE_URL="http://127.0.0.1:9")["clock"]
+    state, detail = check_all(operator, live, TICKWORK_VENUE_URL="http://127.0.0.1:9")["clock"]
 
     assert "warning" == state
     assert "http://127.0.0.1:9 does not answer" in detail

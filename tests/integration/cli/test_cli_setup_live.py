@@ -1,7 +1,10 @@
 """`tickwork setup live`, end to end against the simulator, which also plays the real venue."""
 
+import signal
+
 import pytest
 
+from cli.client.practice_order import PracticeOrder
 from tests.fixtures.operator import RunCommand, worker_at
 from tests.fixtures.venue import MNQ
 from tests.fixtures.worker_env import WorkerEnv
@@ -49,6 +52,21 @@ def test_an_account_on_position_brackets_learns_which_setting_to_turn_on(
     assert "turn on Auto OCO Brackets for this account" in done.words
     assert "7. close OK flat" in done.words
     assert 0 == worker_env.venue.position(MNQ)
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGTERM])
+def test_a_terminal_that_is_closed_after_the_fill_leaves_nothing_open(
+    operator: RunCommand, worker_env: WorkerEnv, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+) -> None:
+    monkeypatch.setattr(PracticeOrder, "_find_leg", lambda *_: signal.raise_signal(number))
+    before = signal.getsignal(number)
+    with worker_at(worker_env):
+        done = operator("setup", "live", "--yes")
+
+    assert 0 != done.status
+    assert "entry OK bought 1" in done.words
+    assert 0 == worker_env.venue.position(MNQ)
+    assert before == signal.getsignal(number)
 
 
 def test_a_close_that_the_venue_does_not_confirm_says_what_is_open_and_how_to_close_it(

@@ -1,5 +1,7 @@
 """Exits by a symbol of which no month is active, or two are held: each closes all that the symbol means."""
 
+from collections.abc import Callable
+
 import pytest
 
 from shared.ledger.jobs.orders import ReconcileAccounts
@@ -28,23 +30,12 @@ def list_held(worker_env: WorkerEnv) -> tuple[int, int]:
     return worker_env.venue.position(MNQ), worker_env.venue.position(OTHER_MONTH)
 
 
+@pytest.mark.parametrize("buys", [hold, trade_by_hand], ids=["known", "only at the venue"])
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
-def test_a_command_closes_without_an_active_month(
-    operator: RunCommand, worker_env: WorkerEnv, command: tuple[str, ...]
+def test_a_command_closes_without_an_active_month_what_our_rows_show_and_what_they_do_not(
+    operator: RunCommand, worker_env: WorkerEnv, command: tuple[str, ...], buys: Callable[[WorkerEnv, int], None]
 ) -> None:
-    hold(worker_env, 1)
-    worker_env.execute("UPDATE contract SET is_active = false")
-    with worker_at(worker_env):
-        result = operator(*command)
-
-    assert (0, 0) == (result.status, worker_env.venue.position(MNQ)), result
-
-
-@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
-def test_a_command_closes_what_our_rows_do_not_show_without_an_active_month(
-    operator: RunCommand, worker_env: WorkerEnv, command: tuple[str, ...]
-) -> None:
-    trade_by_hand(worker_env, 1)
+    buys(worker_env, 1)
     worker_env.execute("UPDATE contract SET is_active = false")
     with worker_at(worker_env):
         result = operator(*command)
