@@ -29,11 +29,11 @@ PARTS = (
     ("revision", "folder", "message"),
     [
         (
-            "0019",
+            "0020",
             Path("/home/me/tickwork"),
-            r"in /home/me/tickwork: expected 0020; .*`make up UP_ARGS=--fresh`.*is kept",
+            r"in /home/me/tickwork: expected 0021; .*`make up UP_ARGS=--fresh`.*is kept",
         ),
-        ("0019", None, r"at 127\.0\.0\.1: expected 0020; .*name an empty database in DATABASE_URL.*is kept"),
+        ("0020", None, r"at 127\.0\.0\.1: expected 0021; .*name an empty database in DATABASE_URL.*is kept"),
         ("0099", None, "a newer version .* run that version"),
     ],
 )
