@@ -15,9 +15,10 @@ from shared.clock import monotonic
 from shared.config import Settings
 from shared.db.engine import DATABASE_ERRORS, driver, limit_lock_wait, make_engine, suppress_lock_timeout
 from shared.db.upkeep.session_ender import SessionEnder
-from shared.fleets import Queue, max_outstanding, slots_of
+from shared.fleets import BATCHED, LEASE, Queue, max_outstanding, slots_of
 from shared.heartbeat import touch
-from shared.ledger import queues, recovery, transitions
+from shared.ledger import queues, recovery
+from shared.ledger.claims import LedgerConnection
 from shared.ledger.connection import LedgerUnavailableError
 from shared.ledger.envelope import BATCH, WakeUp, batch_wake_up
 from shared.ledger.jobs import job_names_with
@@ -32,7 +33,6 @@ BACKLOG_POLL_S = 0.02  # while the backlog exceeds the queue's capacity and work
 # A backlog of at least this many jobs per slot runs in batches, if the jobs are transactional.
 BACKLOG_PER_SLOT = 4
 BATCH_SIZE = 50
-BATCHED = (Queue.LOW, Queue.BACKGROUND)
 LEASES_EVERY_S = 1.0
 QUEUES_EVERY_S = 3.0
 CANARY_EVERY = timedelta(seconds=10)
@@ -63,7 +63,7 @@ class Relay:
         Raise one of DATABASE_ERRORS or LedgerUnavailableError if Postgres does not answer.
         """
         now = monotonic()
-        if now - self._answered_at > transitions.LEASE.total_seconds() / 2:
+        if now - self._answered_at > LEASE.total_seconds() / 2:
             self._reclaim_from = now + GRACE_AFTER_PAUSE_S
         with self._part("jobs expire later") as connection:
             recovery.expire(driver(connection))
@@ -135,7 +135,7 @@ class Relay:
         elapsed, self._filled_at[queue] = monotonic() - self._filled_at[queue], monotonic()
         return min(max(elapsed * max_outstanding(queue) / (2 * capacity), BACKLOG_POLL_S), POLL_S)
 
-    def _plan_batches(self, connection: transitions.LedgerConnection, queue: Queue, capacity: int) -> list[WakeUp]:
+    def _plan_batches(self, connection: LedgerConnection, queue: Queue, capacity: int) -> list[WakeUp]:
         """Return wake-ups for batches of jobs, if there is a backlog of transactional jobs."""
         names = job_names_with("is_transactional")
         if queue not in BATCHED or not names:

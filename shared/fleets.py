@@ -15,14 +15,17 @@ class Queue(StrEnum):
     BACKGROUND = "background"
 
 
-DEADLINES: dict[Queue, timedelta | None] = {
+LEASE = timedelta(seconds=10)  # how long a worker keeps its jobs without a heartbeat
+
+DEADLINES: dict[Queue, timedelta] = {
     Queue.CRITICAL: timedelta(seconds=30),
     Queue.HIGH: timedelta(seconds=60),
     Queue.NORMAL: timedelta(seconds=120),
     Queue.LOW: timedelta(seconds=300),
-    Queue.BACKGROUND: None,
+    Queue.BACKGROUND: timedelta(hours=6),
 }
 
+BATCHED = (Queue.LOW, Queue.BACKGROUND)  # their transactional jobs run in batches when many wait
 
 # Most queued jobs; a full queue refuses more. The critical, high and normal queues are unbounded.
 MAX_QUEUED: dict[Queue, int] = {Queue.LOW: 100_000, Queue.BACKGROUND: 100_000}
@@ -45,13 +48,14 @@ class Fleet:
     @property
     def visibility(self) -> timedelta:
         """How long Redis, as the broker, waits for an acknowledgement: longer than any job of this fleet may run."""
-        longest = max((DEADLINES[queue] or timedelta(hours=6) for queue in self.queues), default=timedelta())
+        longest = max((DEADLINES[queue] for queue in self.queues), default=timedelta())
         return 2 * longest + timedelta(seconds=60)
 
 
 FLEETS: tuple[Fleet, ...] = (
     Fleet("critical", (Queue.CRITICAL,), slots=4),
-    Fleet("trading", (Queue.HIGH, Queue.NORMAL), slots=8),
+    Fleet("high", (Queue.HIGH,), slots=4),
+    Fleet("normal", (Queue.NORMAL,), slots=4),
     Fleet("bulk", (Queue.LOW, Queue.BACKGROUND), slots=8, niceness=10),
 )
 

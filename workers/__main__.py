@@ -1,23 +1,29 @@
 """Runs one fleet of workers: `python -m workers critical`."""
 
+import logging
 import os
-import socket
 import sys
 import warnings
+from contextlib import suppress
 from typing import Any
 
 from celery import signals
 from celery.exceptions import SecurityWarning
 
 from shared.config import load_settings
-from shared.db.engine import make_engine
+from shared.db.engine import DATABASE_ERRORS, make_engine
 from shared.fleets import fleet_named
+from shared.ledger.publisher import open_publisher
+from shared.ledger.worker import Worker
 from shared.log import set_up_logging
 from workers.app import make_app, prepare_child
+from workers.celery_activity import CeleryActivity
 from workers.heartbeat import HeartbeatFile
 from workers.leases import LeaseKeeper
 from workers.watchdog import Watchdog, end_at_once
 from workers.wiring import tracebacks_folder
+
+log = logging.getLogger(__name__)
 
 
 def main() -> None:
@@ -28,7 +34,8 @@ def main() -> None:
     # Celery warns of pickle when run as root; we accept JSON only.
     warnings.filterwarnings("ignore", category=SecurityWarning)
     os.nice(fleet.niceness)
-    node = f"{fleet.name}@{socket.gethostname()}.{os.getpid()}"
+    me = Worker.of_this_process(fleet.name)
+    node = me.name
     app = make_app(settings, fleet)
     app.steps["consumer"].add(HeartbeatFile)
     engine = make_engine(settings.require_database(), program=f"{fleet.program} leases", pool_size=2)
@@ -48,23 +55,25 @@ def main() -> None:
         # A child that is being forked has no pid yet.
         return {process.pid for process in list(pool._pool) if process.pid} if pool else set()  # noqa: SLF001  # billiard lists them only here
 
-    keeper = LeaseKeeper(engine, node, children, tracebacks_folder(settings))
+    keeper = LeaseKeeper(engine, me, children, tracebacks_folder(settings))
 
     @signals.worker_process_init.connect(weak=False)
     def _prepare_child(**_: Any) -> None:  # noqa: ANN401  # what Celery sends
-        prepare_child(settings, fleet, node)
+        prepare_child(settings, fleet, me, app, node)
 
     @signals.worker_ready.connect(weak=False)
     def _start_keeper(**_: Any) -> None:  # noqa: ANN401  # what Celery sends
         keeper.start()
 
     @signals.task_unknown.connect(weak=False)
-    def _refuse_unknown_task(name: str, id: str, **_: Any) -> None:  # noqa: A002, ANN401  # what Celery sends
-        keeper.end_unknown_job(
-            id, f"unknown task {name!r}: the sender has a newer version than this worker, or the name is wrong"
-        )
+    def _leave_unknown_task(name: str, id: str, **_: Any) -> None:  # noqa: A002, ANN401  # what Celery sends
+        log.warning("job %s waits for a worker that knows its name %r: this one is another version", id, name)
 
-    watchdog = Watchdog(engine, fleet, node, end_at_once)
+    watchdog = Watchdog(
+        open_publisher(settings.require_broker()), fleet, CeleryActivity(), keeper.has_jobs, end_at_once
+    )
+    with suppress(*DATABASE_ERRORS):  # with its first heartbeat otherwise
+        keeper.register()
     watchdog.start()
     signals.worker_shutting_down.connect(lambda **_: watchdog.stop(), weak=False)
     worker.start()

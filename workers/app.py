@@ -12,8 +12,8 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 from uuid import UUID
 
-from celery import Celery
-from celery.exceptions import Retry
+from celery import Celery, Task
+from celery.exceptions import Ignore, Retry
 from kombu import Exchange
 from kombu import Queue as KombuQueue
 
@@ -21,12 +21,16 @@ import workers
 from shared.config import Settings, load_settings
 from shared.db.engine import DATABASE_ERRORS
 from shared.errors import JobOutcomeUnknownError, TickworkError
-from shared.fleets import FLEETS, Fleet, Queue
+from shared.fleets import BATCHED, FLEETS, Fleet, Queue
+from shared.ledger.claims import Backlog
 from shared.ledger.envelope import BATCH
 from shared.ledger.jobs import job_names_with
 from shared.ledger.publisher import is_amqp
 from shared.ledger.publisher_amqp import quorum_queue
+from shared.ledger.worker import Worker
 from shared.log import set_up_logging
+from workers import cancellation
+from workers.run_events import RunEvents
 from workers.runner import Runner
 from workers.task import TASKS
 from workers.wiring import open_runner
@@ -82,7 +86,7 @@ def make_app(settings: Settings, fleet: Fleet | None = None) -> Celery:
         ),
     )
     for job_name in TASKS:
-        app.task(name=job_name, throws=(JobFailedError,))(_run_job)  # the runner has logged it
+        app.task(name=job_name, bind=True, throws=(JobFailedError,))(_run_job)  # the runner has logged it
     for job_name in job_names_with("is_transactional"):
         app.task(name=job_name + BATCH)(_make_batch_task(job_name))
     return app
@@ -132,26 +136,30 @@ def _make_batch_task(name: str) -> Callable[[str, int], dict[str, int]]:
 
 @contextmanager
 def _open_child_runner() -> Iterator[Runner]:
-    if _child is None:
-        raise RuntimeError("jobs run only in the processes of a worker's pool")
     try:
-        yield _child.runner()
+        yield _require_child().runner()
     except JobOutcomeUnknownError:
         log.exception("this process ends so that its parent releases the job")
         os._exit(os.EX_TEMPFAIL)
 
 
-def _run_job(job_id: str) -> object:
-    """Claim and run one job of the ledger; a job that cannot be claimed is a duplicate."""
-    with _open_child_runner() as runner:
-        outcome = runner.run(UUID(job_id))
+def _run_job(task: Task[Any, Any], job_id: str) -> object:
+    """Claim and run one job of the ledger, then its follow-up jobs and the backlog of its queue.
+
+    The events of the first job are Celery's own; of a job that another slot has run there are none.
+    """
+    child = _require_child()
+    delivery: Any = task.request.delivery_info
+    queue = Queue(delivery["routing_key"])
+    with _open_child_runner() as runner, child.events.send_all_but(UUID(job_id)):
+        outcome = runner.run_and_drain(UUID(job_id), child.backlogs[queue])
     match outcome.state:
-        case "rescheduled":
+        case "rescheduled" | "unclaimed":
             raise Retry(outcome.error, when=None)
         case "failed" | "dead":
             raise JobFailedError(f"{outcome.state}: {outcome.error}")
         case "duplicate":
-            return "duplicate"
+            raise Ignore
         case _:
             return outcome.result
 
@@ -159,10 +167,12 @@ def _run_job(job_id: str) -> object:
 class _Child:
     """One process of the pool, with one runner for all its jobs."""
 
-    def __init__(self, settings: Settings, fleet: Fleet, node: str) -> None:
+    def __init__(self, settings: Settings, fleet: Fleet, worker: Worker, events: RunEvents) -> None:
         self._settings = settings
         self._fleet = fleet
-        self._worker = f"{node}/{os.getpid()}"
+        self._worker = worker.process(os.getpid())
+        self.events = events
+        self.backlogs = {queue: _backlog_of(fleet, queue) for queue in fleet.queues}
         self._open = ExitStack()  # never closed: its connections end with the process
         self._runner: Runner | None = None
 
@@ -171,18 +181,33 @@ class _Child:
         if self._runner is None:
             opening = open_runner(self._settings, self._worker, program=self._fleet.program)
             self._runner = self._open.enter_context(opening)
+            self._runner.on_run = self.events.add
         return self._runner
 
 
 _child: _Child | None = None
 
 
-def prepare_child(settings: Settings, fleet: Fleet, node: str) -> None:
+def _require_child() -> _Child:
+    if _child is None:
+        raise RuntimeError("jobs run only in the processes of a worker's pool")
+    return _child
+
+
+def _backlog_of(fleet: Fleet, queue: Queue) -> Backlog:
+    """Return what a slot may claim by itself; the jobs that run in batches are left to those."""
+    batched = job_names_with("is_transactional") if queue in BATCHED else []
+    names = tuple(sorted(TASKS.keys() - set(batched)))
+    return Backlog(queue, names, fleet.queues[: fleet.queues.index(queue)])
+
+
+def prepare_child(settings: Settings, fleet: Fleet, worker: Worker, celery: Celery, node: str) -> None:
     """Connect the child that just started, and have Linux kill it when its parent ends."""
     global _child  # noqa: PLW0603  # Celery gives a child no other place for its objects
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    _child = _Child(settings, fleet, node)
+    cancellation.receive()
+    _child = _Child(settings, fleet, worker, RunEvents(celery, node))
     try:
         _child.runner()
     except DATABASE_ERRORS as error:  # Postgres may be starting: the first job tries again

@@ -16,17 +16,23 @@ from shared.db.accounts import halts
 from shared.db.accounts.accounts import AccountRow
 from shared.db.accounts.installations import find_other
 from shared.db.engine import CONNECTION_ERRORS, autocommit, snapshot
-from shared.errors import HaltError, JobOutcomeUnknownError
+from shared.errors import HaltError, JobOutcomeUnknownError, TickworkError
+from shared.fleets import Queue
 from shared.ledger import transitions
+from shared.ledger.claims import ClaimedJob
 from shared.ledger.envelope import WakeUp
 from shared.ledger.ledger import Ledger, Transaction
-from shared.ledger.transitions import ClaimedJob
+from workers import cancellation
 
 if TYPE_CHECKING:
     from shared.clock import MarketClock
     from shared.gateway.client import GatewayClient
     from shared.hot.quotes import QuoteReader
     from workers.call_log import CallBuffer
+
+
+class JobCancelledError(TickworkError):
+    """A person asked to cancel the job while it ran."""
 
 
 @dataclass(slots=True)
@@ -79,8 +85,13 @@ class Context:
         """Commit together: SQL, the jobs that this one enqueues, and this one's end if the transaction finishes it.
 
         In a batch this is a savepoint, and the whole batch commits later. Raise JobOutcomeUnknownError when a commit
-        that finishes the job loses the database.
+        that finishes the job loses the database, and JobCancelledError when a person asked to cancel it; a critical job
+        is not kept from recording what it did at the venue.
         """
+        if self.is_finished:
+            raise RuntimeError(f"{self.job.name} {self.job.id} has ended: no transaction of it may follow")
+        if self.job.queue is not Queue.CRITICAL:
+            self.raise_if_cancelled()
         if self.within is None:
             transaction: Transaction | None = None
             try:
@@ -100,6 +111,11 @@ class Context:
         self.is_finished = transaction.has_finished_job
         self.follow_up, self.next_handoff = transaction.follow_up, transaction.handoff
 
+    def raise_if_cancelled(self) -> None:
+        """Raise JobCancelledError if a person asked to cancel this job; for jobs of many steps."""
+        if cancellation.is_requested() and transitions.is_cancelled(self.ledger.connection.open(), self.job):
+            raise JobCancelledError(transitions.CANCELLED)
+
     def lease_left(self) -> timedelta:
         """The time for which this process certainly still holds the job's lease; zero or less when it does not."""
         return transitions.lease_left(self.ledger.connection.open(), self.job)
@@ -107,4 +123,4 @@ class Context:
     def halt(self, error: HaltError) -> None:
         """Halt entries on the account that the error names, or on every account, until a person resumes them."""
         with self.ledger.engine.begin() as connection:
-            halts.halt(connection, f"{type(error).__name__}: {error}", error.account_id)
+            halts.halt(connection, transitions.clean_error(f"{type(error).__name__}: {error}") or "", error.account_id)

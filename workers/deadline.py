@@ -9,12 +9,14 @@ from datetime import timedelta
 from pathlib import Path
 from typing import IO
 
+from shared.ledger.worker import WorkerProcess
+
 _MOST_TRACEBACK = 8_000
 
 
-def traceback_file(folder: Path, worker: str) -> Path:
-    """Return the path to which the process called `worker` writes its last traceback."""
-    return folder / f"{worker.replace('/', '-')}.txt"
+def traceback_file(folder: Path, worker: WorkerProcess) -> Path:
+    """Return the path to which the process of a worker writes its last traceback."""
+    return folder / f"{worker.worker_id}-{worker.process_id}.txt"
 
 
 class Deadline:
@@ -23,7 +25,7 @@ class Deadline:
     Source: faulthandler.register with `chain`, which then calls the default handler of SIGALRM.
     """
 
-    def __init__(self, folder: Path, worker: str) -> None:
+    def __init__(self, folder: Path, worker: WorkerProcess) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._file: IO[str] = traceback_file(folder, worker).open("w", encoding="utf-8")
         faulthandler.enable(self._file)  # a crash in C code leaves its stack here too
@@ -50,7 +52,7 @@ class Deadline:
         os.unlink(self._file.name)  # noqa: PTH108  # the file object knows its name as text
 
 
-def crash_report(folder: Path, worker: str) -> str:
+def crash_report(folder: Path, worker: WorkerProcess) -> str:
     """Return the traceback of a lost process and delete its file; empty when it wrote none."""
     file = traceback_file(folder, worker)
     try:

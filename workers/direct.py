@@ -4,9 +4,7 @@ Exits and the watch of the rules go on while Redis refuses writes, the broker is
 """
 
 import logging
-import os
 import signal
-import socket
 import threading
 from datetime import timedelta
 from uuid import UUID
@@ -20,10 +18,12 @@ from shared.heartbeat import touch
 from shared.ledger import queues
 from shared.ledger.jobs import job_names_with
 from shared.ledger.jobs.upkeep import Canary
+from shared.ledger.worker import Worker
 from shared.log import set_up_logging
 from workers.app import import_tasks
 from workers.lease_renewer import LeaseRenewer
 from workers.runner import Runner
+from workers.task import TASKS
 from workers.wiring import open_runner
 
 log = logging.getLogger(__name__)
@@ -39,12 +39,12 @@ def run(settings: Settings, stopping: threading.Event) -> None:
     Raise JobOutcomeUnknownError when the database was lost during a job: the process must then end, and be restarted.
     """
     import_tasks()
-    worker = f"direct@{socket.gethostname()}.{os.getpid()}/{os.getpid()}"
+    worker = Worker.of_this_process("direct")
     renewer = LeaseRenewer(settings, worker, program="direct leases")
     renewer.start()
     engine = make_engine(settings.require_database(), program="direct", pool_size=1)
     try:
-        with open_runner(settings, worker, program="direct") as runner:
+        with open_runner(settings, worker.process(), program="direct") as runner:
             touch()
             while not stopping.wait(_POLL_S):
                 _run_due(runner, engine, stopping)
@@ -58,7 +58,7 @@ def _run_due(runner: Runner, engine: Engine, stopping: threading.Event) -> None:
     for name, job_id in _list_unclaimed(engine):
         if stopping.is_set():
             return
-        if name == Canary.job_name():
+        if name == Canary.job_name() or name not in TASKS:
             continue  # it shows whether the workers of its queue run, and must wait for them
         outcome = runner.run(job_id)
         if outcome.state != "duplicate" and name not in probes:

@@ -1,96 +1,120 @@
-"""Renews the leases of a worker's children from the parent process, and releases the jobs of a lost child."""
+"""Keeps a worker's heartbeat in Postgres from the parent process, and releases the jobs of a lost child."""
 
 import logging
 import os
 import signal
 import threading
 from collections.abc import Callable
+from contextlib import suppress
+from datetime import timedelta
 from pathlib import Path
-from uuid import UUID
 
 from sqlalchemy import Engine
 
 from shared.clock import monotonic
-from shared.db.engine import DATABASE_ERRORS, driver
-from shared.ledger import recovery, transitions
+from shared.db.engine import DATABASE_ERRORS, driver, limit_lock_wait
+from shared.ledger import recovery, worker_registry
+from shared.ledger.worker import Worker
+from shared.ledger.worker_registry import RunningJob
+from workers import cancellation
 from workers.deadline import crash_report
 
 log = logging.getLogger(__name__)
 
-RENEW_EVERY_S = 3.0
+BEAT_EVERY_S = 3.0
 CHECK_EVERY_S = 0.25
+CANCEL_GRACE = timedelta(seconds=5)  # for a job that is to be cancelled, before its process is ended
+LOCK_WAIT = timedelta(seconds=1)
 
 
 class LeaseKeeper(threading.Thread):
-    """The thread that renews leases, also of a child stuck in C code, and that notices at once when a child ends."""
+    """The thread that keeps the leases, also of a child stuck in C code, and that notices at once when a child ends."""
 
-    def __init__(self, engine: Engine, node: str, children: Callable[[], set[int]], tracebacks: Path) -> None:
+    def __init__(self, engine: Engine, worker: Worker, children: Callable[[], set[int]], tracebacks: Path) -> None:
         super().__init__(name="lease keeper", daemon=True)
         self._engine = engine
-        self._node = node
+        self._worker = worker
         self._children = children
         self._tracebacks = tracebacks
         self._stopping = threading.Event()
         self._lost: set[int] = set()  # ended, with jobs not released yet
 
+    def register(self) -> None:
+        """Write the worker's row; one of DATABASE_ERRORS means that it is written with the first heartbeat."""
+        with self._engine.begin() as connection:
+            worker_registry.beat(driver(connection), self._worker)
+
     def run(self) -> None:
-        """Renew leases until stopped; on an unexpected error end the worker, which must not claim without leases."""
+        """Keep leases until stopped; on an unexpected error end the worker, which must not claim without leases."""
         try:
             self._keep_leases()
         except Exception:
-            log.exception("leases are no longer renewed, this worker ends")
+            log.exception("leases are no longer kept, this worker ends")
             os.kill(os.getpid(), signal.SIGTERM)
 
     def _keep_leases(self) -> None:
-        """Check for lost children every CHECK_EVERY_S and renew the leases every RENEW_EVERY_S."""
+        """Check for lost children every CHECK_EVERY_S, and write the heartbeat every BEAT_EVERY_S."""
         alive: set[int] = set()
-        renewed_at = -RENEW_EVERY_S
+        beat_at = -BEAT_EVERY_S
         while not self._stopping.wait(CHECK_EVERY_S):
             seen = {pid for pid in self._children() if not _has_ended(pid)}
             self._lost |= alive - seen
             alive = seen
-            is_renewal_due = monotonic() - renewed_at >= RENEW_EVERY_S
-            if not self._lost and not is_renewal_due:
+            is_beat_due = monotonic() - beat_at >= BEAT_EVERY_S
+            if not self._lost and not is_beat_due:
                 continue
             try:
-                if is_renewal_due:  # first: a release may wait for a lock
-                    with self._engine.begin() as connection:
-                        recovery.renew(driver(connection), [self._worker_name(pid) for pid in alive])
-                        workers = recovery.workers_of(driver(connection), self._node)
-                    running = {int(worker.rpartition("/")[2]) for worker in workers}
-                    self._lost |= {pid for pid in running - alive if _has_ended(pid)}  # ended between checks
-                    renewed_at = monotonic()
+                if is_beat_due:  # first: a release may wait for a lock
+                    self._beat(alive)
+                    beat_at = monotonic()
                 self._release_lost()
             except DATABASE_ERRORS as error:
-                log.warning("leases of %s not renewed, retrying: %s", self._node, error)
+                log.warning("the heartbeat of %s is not written, retrying: %s", self._worker.name, error)
+
+    def _beat(self, alive: set[int]) -> None:
+        with self._engine.begin() as connection:
+            limit_lock_wait(connection, LOCK_WAIT)
+            worker_registry.beat(driver(connection), self._worker)
+        for job in self._list_running():
+            if job.process_id in alive:
+                _end_if_due(job)
+            elif _has_ended(job.process_id):  # between two checks
+                self._lost.add(job.process_id)
+
+    def _list_running(self) -> list[RunningJob]:
+        with self._engine.connect() as connection:
+            return worker_registry.list_running(driver(connection), self._worker)
+
+    def has_jobs(self) -> bool:
+        """Whether a job of this worker still runs, by the ledger; one of DATABASE_ERRORS means that it is not known."""
+        return bool(self._list_running())
 
     def _release_lost(self) -> None:
         for pid in sorted(self._lost):
-            report = crash_report(self._tracebacks, self._worker_name(pid))
-            reason = _describe_loss(pid, report)
+            process = self._worker.process(pid)
+            reason = _describe_loss(pid, crash_report(self._tracebacks, process))
             with self._engine.begin() as connection:
-                released_count = recovery.release_lost(driver(connection), self._worker_name(pid), reason)
+                released_count = recovery.release_lost(driver(connection), process, reason)
             if released_count:
                 log.warning("child %s was lost, %s job(s) of it released", pid, released_count)
             self._lost.discard(pid)
 
-    def end_unknown_job(self, job_id: str, reason: str) -> None:
-        """End as dead a job that this worker cannot run, so that the operator may requeue it; never raises."""
-        try:
-            with self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-                job = transitions.claim(driver(connection), UUID(job_id), self._node)
-                if job is not None:
-                    transitions.finish(driver(connection), job, "dead", error=reason)
-                    log.error("%s %s is dead: %s", job.name, job.id, reason)
-        except (*DATABASE_ERRORS, ValueError) as error:
-            log.warning("job %s was not ended, the relay sends it again: %s", job_id, error)
-
-    def _worker_name(self, pid: int) -> str:
-        return f"{self._node}/{pid}"
-
     def stop(self) -> None:
-        """End the thread; the leases then expire."""
+        """End the thread, and record the end of the worker; what runs then loses its lease."""
         self._stopping.set()
+        with suppress(*DATABASE_ERRORS), self._engine.begin() as connection:
+            limit_lock_wait(connection, LOCK_WAIT)
+            worker_registry.record_end(driver(connection), self._worker)
+
+
+def _end_if_due(job: RunningJob) -> None:
+    """End the process of a job that overran its deadline, or that a person cancelled; at first only ask the latter."""
+    if job.has_overrun or (job.cancelling_for is not None and job.cancelling_for > CANCEL_GRACE):
+        log.warning("%s %s is ended with its process %s", job.name, job.id, job.process_id)
+        with suppress(ProcessLookupError):
+            os.kill(job.process_id, signal.SIGKILL)
+    elif job.cancelling_for is not None:
+        cancellation.send(job.process_id)
 
 
 def _has_ended(pid: int) -> bool:

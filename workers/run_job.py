@@ -1,15 +1,14 @@
 """Runs one job to its end in a process of its own, without Celery or broker: `python -m workers.run_job JOB_ID`."""
 
-import os
-import socket
 import sys
 from uuid import UUID
 
 from shared.config import Settings, load_settings
+from shared.ledger.worker import Worker
 from shared.log import set_up_logging
 from workers.app import import_tasks
 from workers.lease_renewer import LeaseRenewer
-from workers.runner import Outcome
+from workers.recording import Outcome
 from workers.wiring import open_runner
 
 _LONGEST_PAUSE_S = 0.5
@@ -22,14 +21,14 @@ def run_to_end(settings: Settings, job_id: UUID) -> Outcome:
     that starts meanwhile does not run the job a second time.
     """
     import_tasks()
-    worker = f"one_shot@{socket.gethostname()}.{os.getpid()}/{os.getpid()}"
+    worker = Worker.of_this_process("one_shot")
     renewer = LeaseRenewer(settings, worker, program="one_shot leases")
     renewer.start()
     try:
-        with open_runner(settings, worker, program="one_shot") as runner:
+        with open_runner(settings, worker.process(), program="one_shot") as runner:
             while True:
                 outcome = runner.run(job_id)
-                if outcome.state not in {"rescheduled", "duplicate"}:
+                if outcome.state not in {"rescheduled", "unclaimed", "duplicate"}:
                     return outcome
                 seen = renewer.read_state(job_id)
                 if seen is None or seen[0] not in {"queued", "running"}:

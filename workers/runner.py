@@ -1,105 +1,153 @@
-"""Runs jobs, without Celery: claim, run, record, and continue with the follow-up job."""
+"""Runs jobs, without Celery: claim, run, record, and go on with the follow-up job and with the backlog."""
 
 import logging
-import traceback
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
-from random import Random
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import msgspec
 import psycopg
 from sqlalchemy import Connection
 
-from shared.clock import monotonic
-from shared.db.engine import DATABASE_ERRORS, driver, is_lock_timeout
-from shared.errors import HaltError, JobOutcomeUnknownError, LeaseLostError, PostponedError, RefusedError
+from shared.clock import machine_now, monotonic
+from shared.db.engine import driver
+from shared.errors import JobOutcomeUnknownError, LeaseLostError, PostponedError
 from shared.fleets import Queue
-from shared.ledger import queues, transitions
+from shared.ledger import transitions
+from shared.ledger.claims import Backlog, ClaimedJob
 from shared.ledger.connection import LedgerUnavailableError
 from shared.ledger.job import job_from_row
 from shared.ledger.ledger import Ledger
-from shared.ledger.transitions import ClaimedJob
+from shared.ledger.worker import WorkerProcess
 from workers.context import Context
 from workers.deadline import Deadline
+from workers.recording import Outcome, describe, record_failure, record_success, reschedule
 from workers.task import TASKS
 
 log = logging.getLogger(__name__)
 
-RETRY_BASE = timedelta(seconds=0.5)
-RETRY_CAP = timedelta(minutes=5)
-LOCK_RETRY_AFTER = timedelta(seconds=0.2)
 # A slot that works through a backlog stops after this long, so that a shutdown or another job name need not wait.
+DRAIN_FOR_S = 0.5
 BATCHES_FOR_S = 1.0
+UNKNOWN_FOR = timedelta(seconds=5)
+DUPLICATE = Outcome("duplicate")
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """The outcome of a wake-up: `duplicate`, `rescheduled`, or the final state of its last job."""
+class Run:
+    """One run of a job: its outcome, when it began, and how long it took."""
 
-    state: str
-    result: object = None
-    error: str | None = None
+    job: ClaimedJob
+    outcome: Outcome
+    began_at: datetime
+    seconds: float
 
 
 class Runner:
-    """Runs jobs for one worker process, called `worker` in their rows."""
+    """Runs jobs for one worker process; `on_run` is called after each run of a job alone or of a follow-up."""
 
     def __init__(
         self,
         ledger: Ledger,
         context_of: Callable[[ClaimedJob, Connection | None], Context],
-        worker: str,
+        worker: WorkerProcess,
         deadline: Deadline,
     ) -> None:
+        self.on_run: Callable[[Run], None] = lambda _: None
         self._ledger = ledger
         self._context_of = context_of
         self._worker = worker
         self._deadline = deadline
-        self._random = Random()  # noqa: S311  # spreads retries; guards no secret
 
     def run(self, job_id: UUID) -> Outcome:
         """Run the job if this worker can claim it, then every follow-up job; return the last one's outcome.
 
-        Raise JobOutcomeUnknownError when the database was lost: this process must then end.
+        Raise JobOutcomeUnknownError when an outcome could not be recorded: this process must then end.
         """
+        claimed = self._claim(f"job {job_id}", lambda: self._ledger.claim(job_id, self._worker))
+        return claimed if isinstance(claimed, Outcome) else self._run_chain(claimed, None)[0][-1]
+
+    def run_and_drain(self, job_id: UUID, backlog: Backlog) -> Outcome:
+        """As `run`, then run one job of the backlog after the other, for DRAIN_FOR_S at most.
+
+        The outcome is that of the first job: `duplicate` if another worker has claimed it.
+        """
+        ends_at = monotonic() + DRAIN_FOR_S
+        claimed = self._claim(f"job {job_id}", lambda: self._ledger.claim(job_id, self._worker))
+        if isinstance(claimed, Outcome):
+            first, following = claimed, None
+        else:
+            (first, *_), following = self._run_chain(claimed, backlog if monotonic() < ends_at else None)
+        while first.state != "unclaimed":
+            if following is None:
+                if monotonic() >= ends_at:
+                    self._ledger.wake_backlog(backlog)
+                    break
+                found = self._claim(f"a job of {backlog.queue}", lambda: self._ledger.claim_next(backlog, self._worker))
+                if isinstance(found, Outcome):
+                    break
+                following = found
+            _, following = self._run_chain(following, backlog if monotonic() < ends_at else None)
+        return first
+
+    def _claim(self, what: str, claim: Callable[[], ClaimedJob | None]) -> ClaimedJob | Outcome:
         try:
-            claimed = self._ledger.claim(job_id, self._worker)
+            return claim() or DUPLICATE
         except LedgerUnavailableError as error:
-            return Outcome("rescheduled", error=str(error))
+            return Outcome("unclaimed", error=str(error))
         except psycopg.errors.LockNotAvailable as error:
-            log.warning("job %s is not claimed now, the relay publishes it again: %s", job_id, error)
-            return Outcome("rescheduled", error=_describe(error))
+            log.warning("%s is not claimed now, the relay publishes it again: %s", what, error)
+            return Outcome("unclaimed", error=describe(error))
         except psycopg.Error as error:  # it may be claimed: our lease would then be renewed for ever
-            raise JobOutcomeUnknownError(f"it is not known whether job {job_id} was claimed: {error}") from error
-        if claimed is None:
-            self._record_duplicate(job_id)
-            return Outcome("duplicate")
-        return self._run_chain(claimed)
+            raise JobOutcomeUnknownError(f"it is not known whether {what} was claimed: {error}") from error
 
-    def _record_duplicate(self, job_id: UUID) -> None:
-        with suppress(psycopg.Error, LedgerUnavailableError):  # only a count
-            queues.record_duplicate(self._ledger.connection.open(), job_id)
-
-    def _run_chain(self, first: ClaimedJob, handoff: object = None) -> Outcome:
+    def _run_chain(
+        self, first: ClaimedJob, backlog: Backlog | None, handoff: object = None
+    ) -> tuple[list[Outcome], ClaimedJob | None]:
+        """Run a claimed job and its follow-up jobs; return their outcomes, and the job claimed with the last end."""
         claimed: ClaimedJob | None = first
-        outcome = Outcome("duplicate")
+        outcomes: list[Outcome] = []
+        following = None
         while claimed is not None:
             context = self._context_of(claimed, None)
             context.handoff = handoff
+            began_at, began = machine_now(), monotonic()
             with self._deadline.watch(claimed.deadline), _require_record(claimed):
-                outcome = self._run(claimed, context)
+                outcome, following = self._run(claimed, context, backlog)
+            outcomes.append(outcome)
             context.calls.flush(claimed.id)
+            self.on_run(Run(claimed, outcome, began_at, monotonic() - began))
             claimed, handoff = context.follow_up, context.next_handoff
         self._ledger.wake_next(first)
-        return outcome
+        return outcomes, following
+
+    def _run(self, job: ClaimedJob, context: Context, backlog: Backlog | None) -> tuple[Outcome, ClaimedJob | None]:
+        connection = self._ledger.connection
+        try:
+            result = self._call_task(job, context)
+        except JobOutcomeUnknownError:
+            raise
+        except Exception as error:  # every error of a task is recorded
+            if context.is_finished:
+                log.exception("%s %s failed after its end was recorded", job.name, job.id)
+                return Outcome("succeeded"), None
+            return record_failure(connection.open(), job, context, error), None
+        if context.is_finished:
+            return Outcome("succeeded", result), None
+        return record_success(connection.open(), job, result, backlog)
+
+    def _call_task(self, job: ClaimedJob, context: Context) -> object:
+        if job.name not in TASKS:
+            raise PostponedError(f"this worker does not know the job {job.name!r}: it is another version", UNKNOWN_FOR)
+        request = job_from_row(job.name, job.arguments)
+        return msgspec.to_builtins(TASKS[job.name].do(request, context))
 
     def run_batch(self, name: str, queue: Queue, most: int) -> dict[str, int]:
         """Run jobs of one name, up to `most` in a commit, while full batches are due; return a count by outcome.
 
-        Raise JobOutcomeUnknownError when the database was lost: this process must then end.
+        Raise JobOutcomeUnknownError when an outcome could not be recorded: this process must then end.
         """
         counts: dict[str, int] = {}
         began = monotonic()
@@ -125,27 +173,20 @@ class Runner:
                 with self._ledger.engine.begin() as connection:
                     outcomes = [self._run_in_batch(connection, job, contexts) for job in jobs]
                     _finish_all(connection, contexts, outcomes)
-            except (LeaseLostError, psycopg.DataError) as error:  # counted as attempts, so that each then runs alone
+            except (LeaseLostError, psycopg.DataError, UnicodeError) as error:  # as attempts, so that each runs alone
                 log.warning(
                     "a batch of %s %s jobs was rolled back, they run one by one: %s", len(jobs), jobs[0].name, error
                 )
-                return [
-                    self._reschedule(self._ledger.connection.open(), job, timedelta(0), error, is_counted=True).state
-                    for job in jobs
-                ]
+                raw = self._ledger.connection.open()
+                return [reschedule(raw, job, timedelta(0), error, is_counted=True).state for job in jobs]
         for context in contexts:
             self._ledger.publish(context.wake_ups)
             context.calls.flush(context.job.id)
             if context.follow_up is not None:
-                self._run_chain(context.follow_up, context.next_handoff)
+                self._run_chain(context.follow_up, None, context.next_handoff)
         return [outcome.state for outcome in outcomes]
 
-    def _run_in_batch(
-        self,
-        connection: Connection,
-        job: ClaimedJob,
-        contexts: list[Context],
-    ) -> Outcome:
+    def _run_in_batch(self, connection: Connection, job: ClaimedJob, contexts: list[Context]) -> Outcome:
         context = self._context_of(job, connection)
         contexts.append(context)
         try:
@@ -154,86 +195,11 @@ class Runner:
         except LeaseLostError:
             raise
         except Exception as error:  # noqa: BLE001  # every error of a task is recorded, as in _run
-            return self._record_failure(driver(connection), job, context, error)
+            return record_failure(driver(connection), job, context, error)
         return Outcome("succeeded", result)
 
-    def _call_task(self, job: ClaimedJob, context: Context) -> object:
-        request = job_from_row(job.name, job.arguments)
-        return msgspec.to_builtins(TASKS[job.name].do(request, context))
 
-    def _run(self, job: ClaimedJob, context: Context) -> Outcome:
-        connection = self._ledger.connection
-        try:
-            result = self._call_task(job, context)
-        except JobOutcomeUnknownError:
-            raise
-        except Exception as error:  # every error of a task is recorded
-            if context.is_finished:
-                log.exception("%s %s failed after its end was recorded", job.name, job.id)
-                return Outcome("succeeded")
-            return self._record_failure(connection.open(), job, context, error)
-        return (
-            Outcome("succeeded", result)
-            if context.is_finished
-            else self._finish(connection.open(), job, "succeeded", result)
-        )
-
-    def _record_failure(
-        self, connection: transitions.LedgerConnection, job: ClaimedJob, context: Context, error: Exception
-    ) -> Outcome:
-        if is_lock_timeout(error):  # it did nothing, and the relay ends a session that sits on the lock
-            error = PostponedError("another session holds a lock that this job needs", LOCK_RETRY_AFTER)
-        match error:
-            case LeaseLostError():
-                return Outcome("duplicate", error=str(error))
-            case PostponedError():
-                return self._reschedule(connection, job, error.retry_after, error, is_counted=False)
-            case HaltError():
-                context.halt(error)
-                log.error("%s %s failed: %s", job.name, job.id, _describe(error))
-                return self._finish(connection, job, "failed", error=_describe(error))
-            case RefusedError():
-                log.warning("%s %s failed: %s", job.name, job.id, _describe(error))
-                return self._finish(connection, job, "failed", error=_describe(error))
-        if job.attempt >= job.max_attempts:
-            log.error("%s %s is dead after %s attempts", job.name, job.id, job.attempt, exc_info=error)
-            return self._finish(connection, job, "dead", error=_format_traceback(error))
-        pause = compute_pause(job.attempt, base=RETRY_BASE, cap=RETRY_CAP, fraction=self._random.random())
-        return self._reschedule(connection, job, pause, error, is_counted=True)
-
-    def _finish(
-        self,
-        connection: transitions.LedgerConnection,
-        job: ClaimedJob,
-        state: str,
-        result: object = None,
-        error: str | None = None,
-    ) -> Outcome:
-        try:
-            is_ours = transitions.finish(connection, job, state, result=result, error=error)
-        except psycopg.DataError as rejection:  # Postgres cannot store the result, such as text with NUL
-            return self._finish(connection, job, "dead", error=f"the result cannot be stored: {rejection}")
-        return Outcome(state, result, error) if is_ours else Outcome("duplicate", error="the lease was lost")
-
-    def _reschedule(
-        self,
-        connection: transitions.LedgerConnection,
-        job: ClaimedJob,
-        pause: timedelta,
-        error: Exception,
-        *,
-        is_counted: bool,
-    ) -> Outcome:
-        message = _format_traceback(error) if is_counted else _describe(error)
-        is_ours = transitions.reschedule(connection, job, pause, is_counted=is_counted, error=message)
-        return (
-            Outcome("rescheduled", error=_describe(error))
-            if is_ours
-            else Outcome("duplicate", error="the lease was lost")
-        )
-
-
-def _finish_all(connection: Connection, contexts: Sequence[Context], outcomes: Sequence[Outcome]) -> None:
+def _finish_all(connection: Connection, contexts: list[Context], outcomes: list[Outcome]) -> None:
     done = [
         (context.job, outcome.result)
         for context, outcome in zip(contexts, outcomes, strict=True)
@@ -243,28 +209,15 @@ def _finish_all(connection: Connection, contexts: Sequence[Context], outcomes: S
         raise LeaseLostError(f"this worker lost the lease of some of {len(done)} jobs")
 
 
-def compute_pause(attempt: int, *, base: timedelta, cap: timedelta, fraction: float) -> timedelta:
-    """Return the pause after failed `attempt` (1 is the first): exponential with full jitter.
-
-    `fraction` is a random number in [0, 1): the pause is that part of min(cap, base * 2**(attempt - 1)).
-    Source: Marc Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015.
-    """
-    doublings = min(attempt - 1, 32)
-    return min(cap, base * (1 << doublings)) * fraction
-
-
 @contextmanager
 def _require_record(job: ClaimedJob) -> Iterator[None]:
-    """Turn the loss of the database into JobOutcomeUnknownError: the state of the job's row is then not known."""
+    """Turn whatever kept an outcome from being recorded into JobOutcomeUnknownError.
+
+    The process then ends, and its parent, or the end of the lease, releases the job as a counted attempt.
+    """
     try:
         yield
-    except (*DATABASE_ERRORS, LedgerUnavailableError) as error:
+    except JobOutcomeUnknownError:
+        raise
+    except Exception as error:
         raise JobOutcomeUnknownError(f"{job.name} {job.id} ended unrecorded: {error}") from error
-
-
-def _describe(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}"
-
-
-def _format_traceback(error: Exception) -> str:
-    return "".join(traceback.format_exception(error))

@@ -1,16 +1,16 @@
-"""Ends a worker that runs without progress: without its broker, or connected and not consuming."""
+"""Ends a worker that runs without progress of its own: without its broker, or connected and not consuming."""
 
 import logging
 import os
 import threading
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Protocol
 
-from sqlalchemy import Engine
-
-from shared.db.engine import DATABASE_ERRORS, driver
+from shared.clock import monotonic
+from shared.db.engine import DATABASE_ERRORS
 from shared.fleets import Fleet
-from shared.ledger import queues, recovery
+from shared.ledger.publisher import Publisher
 from workers.heartbeat import seconds_connected, seconds_without_broker
 
 log = logging.getLogger(__name__)
@@ -21,44 +21,69 @@ WITHOUT_BROKER_S = 5.0
 STUCK_AFTER = timedelta(seconds=15)
 
 
-class Watchdog(threading.Thread):
-    """The thread that checks the worker once a second; its supervisor restarts a worker that it ends."""
+class Activity(Protocol):
+    """What a worker does: how many wake-ups run now, and how many began since its start."""
 
-    def __init__(self, engine: Engine, fleet: Fleet, node: str, end: Callable[[], None]) -> None:
+    def running(self) -> int:
+        """Return how many run now, or are about to."""
+
+    def begun(self) -> int:
+        """Return how many it has taken since its start."""
+
+
+class Watchdog(threading.Thread):
+    """The thread that checks the worker once a second; its supervisor restarts a worker that it ends.
+
+    It asks only for the broker's queues and for the worker's own jobs: what relays and siblings do is no reason.
+    """
+
+    def __init__(
+        self,
+        publisher: Publisher,
+        fleet: Fleet,
+        activity: Activity,
+        has_jobs: Callable[[], bool],
+        end: Callable[[], None],
+    ) -> None:
         super().__init__(name="watchdog", daemon=True)
-        self._engine = engine
+        self._publisher = publisher
         self._fleet = fleet
-        self._node = node
+        self._activity = activity
+        self._has_jobs = has_jobs  # by the ledger: without its broker a worker does not learn that its jobs have ended
         self._end = end
         self._stopping = threading.Event()
+        self._begun = -1
+        self._idle_since = monotonic()  # since then wake-ups wait, a slot is free, and nothing has begun
 
     def run(self) -> None:
         """Check until stopped; after a database error the next check follows a second later."""
         while not self._stopping.wait(CHECK_EVERY_S):
             try:
-                reason = self._reason_to_end()
+                reason = self.find_reason_to_end()
             except DATABASE_ERRORS:
                 continue
-            if reason is not None:
-                log.error("%s ends, to be started again: %s", self._node, reason)
+            if reason is not None and not self._stopping.is_set():
+                log.error("this worker ends, to be started again: %s", reason)
                 self._end()
                 return
 
-    def _reason_to_end(self) -> str | None:
-        with self._engine.connect() as connection:
-            ledger_connection = driver(connection)
-            if seconds_without_broker() > WITHOUT_BROKER_S:
-                # Running jobs do not need the broker: the worker waits for them.
-                return (
-                    None
-                    if recovery.workers_of(ledger_connection, self._node)
-                    else f"without its broker for {WITHOUT_BROKER_S:.0f} s"
-                )
-            if timedelta(seconds=seconds_connected()) < STUCK_AFTER:
-                return None
-            if queues.is_stuck(ledger_connection, self._node, self._fleet.queues, self._fleet.slots, STUCK_AFTER):
-                return f"no job started for {STUCK_AFTER.total_seconds():.0f} s, though jobs are due and slots free"
-        return None
+    def find_reason_to_end(self) -> str | None:
+        """Return why this worker should end, or None; raise one of DATABASE_ERRORS if it cannot be known."""
+        if seconds_without_broker() > WITHOUT_BROKER_S:
+            # Running jobs do not need the broker: the worker waits for them.
+            return None if self._has_jobs() else f"without its broker for {WITHOUT_BROKER_S:.0f} s"
+        begun, is_full = self._activity.begun(), self._activity.running() >= self._fleet.slots
+        is_stuck = not is_full and begun == self._begun and seconds_connected() > 0 and self._has_waiting()
+        self._begun = begun
+        if not is_stuck:
+            self._idle_since = monotonic()
+            return None
+        if timedelta(seconds=monotonic() - self._idle_since) < STUCK_AFTER:
+            return None
+        return f"no job started for {STUCK_AFTER.total_seconds():.0f} s, though wake-ups wait and slots are free"
+
+    def _has_waiting(self) -> bool:
+        return any(self._publisher.waiting(queue) for queue in self._fleet.queues)
 
     def stop(self) -> None:
         """Stop the checks, because the worker ends by itself."""

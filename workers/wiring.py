@@ -19,9 +19,10 @@ from shared.hot.connection import CircuitBreaker, connect
 from shared.hot.logins import RedisTokenStore
 from shared.hot.quotes import QuoteReader
 from shared.hot.rate_limit import NoLimiter, RedisLimiter, windows_for
+from shared.ledger.claims import ClaimedJob
 from shared.ledger.ledger import Ledger
 from shared.ledger.publisher import open_publisher
-from shared.ledger.transitions import ClaimedJob
+from shared.ledger.worker import WorkerProcess
 from workers.call_log import CallBuffer
 from workers.context import Context
 from workers.deadline import Deadline
@@ -34,7 +35,7 @@ def tracebacks_folder(settings: Settings) -> Path:
 
 
 @contextmanager
-def open_runner(settings: Settings, worker: str, *, program: str) -> Iterator[Runner]:
+def open_runner(settings: Settings, worker: WorkerProcess, *, program: str) -> Iterator[Runner]:
     """Connect to Postgres, Redis and the broker, and open a runner that claims jobs as `worker`."""
     engine = make_engine(settings.require_database(), program=program, pool_size=2)
     ledger = Ledger(engine, open_publisher(settings.require_broker()))

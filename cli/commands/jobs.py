@@ -22,8 +22,8 @@ from shared.domain.counting import count_of
 from shared.errors import RefusedError, SettingsError
 from shared.fleets import Queue
 from shared.ledger import operations
+from shared.ledger.claims import LedgerConnection
 from shared.ledger.jobs import job_names_with
-from shared.ledger.transitions import LedgerConnection
 
 STATES = ("queued", "running", "succeeded", "failed", "dead", "cancelled", "expired")
 _COLUMNS = ("id", "name", "queue", "state", "attempt", "enqueued_at", "finished_at", "error")
@@ -36,7 +36,7 @@ _DETAILS = (
     "expires_at",
     "lease_until",
     "worker",
-    "fence",
+    "cancel_requested_at",
     "deadline",
     "requested_by",
 )
@@ -161,7 +161,10 @@ def discard(job_ids: tuple[str, ...], *, as_json: bool) -> None:
 @click.argument("job_ids", metavar="ID...", nargs=-1, type=_JobId(), required=True)
 @json_option
 def cancel(job_ids: tuple[str, ...], *, as_json: bool) -> None:
-    """Cancel queued jobs."""
+    """Cancel queued jobs, and running ones at their next step.
+
+    A running job that does not end within 5 s is ended with its process. What it did until then stays done.
+    """
     with _open_ledger() as connection:
         _apply_to_each(
             "cancelled", _resolve_ids(connection, job_ids), partial(operations.cancel, connection), as_json=as_json

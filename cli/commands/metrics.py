@@ -14,7 +14,7 @@ from shared.db.metrics import metrics
 from shared.fleets import Queue
 
 _API = ("endpoint", "count", "error_count", "error_rate", "p50_ms", "p95_ms", "max_ms")
-_CANARIES = ("queue", "queued", "republished_count", "duplicate_count", "canary_wait_ms", "canary_age_s")
+_CANARIES = ("queue", "queued", "republished_count", "canary_wait_ms", "canary_age_s")
 _STRATEGIES = ("strategy", "contract_id", "evaluation_count", "decision_count", "p50_ms", "newest_market_at")
 _STATES = ("queued", "running", "succeeded", "failed", "dead", "expired", "cancelled")
 

@@ -5,12 +5,12 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Select, or_, select, table, text
+from sqlalchemy import Connection, Select, case, func, or_, select, table, text
 from sqlalchemy import column as named
 from sqlalchemy.dialects.postgresql import distinct_on
 
 from shared.db.tables.accounts import account
-from shared.db.tables.ledger import job
+from shared.db.tables.ledger import job, worker
 from shared.db.tables.orders import fill, order_change, orders, position
 
 _BARS = table("bars", *map(named, ("contract", "timeframe", "start", "open", "high", "low", "close", "volume")))
@@ -50,7 +50,10 @@ def list_jobs(
 def list_related_jobs(connection: Connection, job_id: UUID) -> list[dict[str, Any]]:
     """Return the job and every other with its correlation id, oldest first; empty if there is no such job."""
     correlation = select(job.c.correlation_id).where(job.c.id == job_id).scalar_subquery()
-    return _fetch_all(connection, select(job).where(job.c.correlation_id == correlation).order_by(job.c.id))
+    name = func.concat(worker.c.fleet, "@", worker.c.host, ".", worker.c.process_id, "/", job.c.process_id)
+    statement = select(job, case((worker.c.id.is_not(None), name)).label("worker"))
+    statement = statement.outerjoin(worker, worker.c.id == job.c.worker_id)
+    return _fetch_all(connection, statement.where(job.c.correlation_id == correlation).order_by(job.c.id))
 
 
 def list_orders(connection: Connection, *, state: str | None, limit: int) -> list[dict[str, Any]]:

@@ -6,7 +6,7 @@ or neither is. After the commit a wake-up on the broker makes a worker claim the
 Wake-ups may be lost, late or repeated: the relay publishes one again until the job is claimed, and a claim is one
 UPDATE, which only one worker wins. An idempotency key makes a repeated request the same job.
 
-A claim gives the worker a lease, which the worker renews while it runs, and raises the job's `fence`, the fencing
+A claim gives the worker a lease, which lasts while its heartbeat is fresh, and writes a random `claim_id`, the fencing
 token. Every statement that ends or reschedules the job names the token: a worker that lost its lease cannot record a
 result.
 """

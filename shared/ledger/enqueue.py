@@ -33,16 +33,17 @@ _HAS_CAPACITY: LiteralString = """
 """
 _INSERT_ALONE: LiteralString = f"{_INSERT} WHERE {_HAS_CAPACITY}"
 # Ends the parent job and inserts the follow-up as already claimed by the same worker, ahead of the jobs that wait for
-# the same sequence_key. Writes neither unless the parent still has the worker's fence.
+# the same sequence_key. Writes neither unless the worker still has its claim of the parent.
 _CONTINUE_WITH: LiteralString = """
     WITH done AS (
         UPDATE job SET state = 'succeeded', finished_at = now(), lease_until = NULL, result = %(result)s::jsonb
-        WHERE id = %(parent_id)s AND fence = %(parent_fence)s AND state = 'running' RETURNING id)
+        WHERE id = %(parent_id)s AND claim_id = %(parent_claim)s AND state = 'running' RETURNING id)
     INSERT INTO job (id, name, queue, arguments, max_attempts, deadline, sequence_key, parent_id, sequence_id,
-                     correlation_id, state, fence, attempt, worker, started_at, lease_until)
+                     correlation_id, state, attempt, claim_id, worker_id, process_id, started_at, lease_until)
     SELECT %(id)s::uuid, %(name)s, %(queue)s, %(arguments)s::jsonb, %(max_attempts)s::integer, %(deadline)s::interval,
            %(sequence_key)s, %(parent_id)s::uuid, %(sequence_id)s::uuid, %(correlation_id)s::uuid,
-           'running', 1, 1, %(worker)s, now(), clock_timestamp() + %(lease)s::interval
+           'running', 1, %(claim_id)s::uuid, %(worker_id)s::uuid, %(process_id)s::integer, now(),
+           clock_timestamp() + %(lease)s::interval
     FROM done
 """
 _INSERT_WITH_KEY: LiteralString = f"""
@@ -118,20 +119,20 @@ class NewJob:
             "parent_id": self.parent_id,
             "sequence_id": self.sequence_id,
             "correlation_id": self.correlation_id,
-            "most": MAX_QUEUED.get(self.queue),
+            "most": None if self.request.is_probe else MAX_QUEUED.get(self.queue),
         }
         if self.key is None:
             return _INSERT_ALONE, values
         return _INSERT_WITH_KEY, values | {"key": self.key, "kept": KEY_RETENTION}
 
-    def continue_with(self, parent_fence: int, result: object, worker: str, lease: timedelta) -> Statement:
-        """Return the statement that ends the parent job and inserts this one as claimed by the same `worker`.
+    def continue_with(self, parent_claim: UUID, result: object) -> Statement:
+        """Return the statement that ends the parent job and inserts this one as claimed; it also needs claim_values.
 
         Append RETURNING to it. If it returns no row, the parent's lease was lost and nothing was written.
         """
         _, values = self.insert()
-        more = {"parent_fence": parent_fence, "result": None if result is None else Jsonb(result)}
-        return _CONTINUE_WITH, values | more | {"worker": worker, "lease": lease}
+        more = {"parent_claim": parent_claim, "result": None if result is None else Jsonb(result)}
+        return _CONTINUE_WITH, values | more
 
     def holder_of_key(self) -> Statement:
         """Return the statement that reads the job holding the key."""

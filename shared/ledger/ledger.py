@@ -12,13 +12,14 @@ from sqlalchemy import Connection, Engine
 from shared.db.engine import driver
 from shared.errors import LeaseLostError
 from shared.fleets import Queue
-from shared.ledger import queues, transitions
+from shared.ledger import claims, queues, transitions
+from shared.ledger.claims import Backlog, ClaimedJob
 from shared.ledger.connection import AutocommitConnection, LedgerUnavailableError
 from shared.ledger.enqueue import Enqueued, EnqueueOptions, new_job
 from shared.ledger.envelope import WakeUp
 from shared.ledger.job import Job
 from shared.ledger.publisher import Publisher
-from shared.ledger.transitions import ClaimedJob
+from shared.ledger.worker import WorkerProcess
 
 log = logging.getLogger(__name__)
 
@@ -123,7 +124,7 @@ class Ledger:
         if connection.execute(*job.insert()).rowcount == 0:
             return job.require_holder(connection.execute(*job.holder_of_key()).fetchall())
         if job.is_due_at_once:
-            self._publisher.publish([job.wake_up()])
+            self.publish([job.wake_up()])
         else:
             connection.execute(*job.notify_relay())
         return Enqueued(job.id, is_duplicate=False)
@@ -134,18 +135,35 @@ class Ledger:
         self.engine.dispose()
         self._publisher.close()
 
-    def claim(self, job_id: UUID, worker: str) -> ClaimedJob | None:
+    def claim(self, job_id: UUID, worker: WorkerProcess) -> ClaimedJob | None:
         """Claim the job if it is due and the next of its sequence, else return None."""
-        return transitions.claim(self.connection.open(), job_id, worker)
+        return claims.claim(self.connection.open(), job_id, worker)
 
-    def claim_batch(self, name: str, queue: Queue, worker: str, most: int) -> list[ClaimedJob]:
+    def claim_next(self, backlog: Backlog, worker: WorkerProcess) -> ClaimedJob | None:
+        """Claim the oldest due job of the backlog, or return None."""
+        return claims.claim_next(self.connection.open(), backlog, worker)
+
+    def claim_batch(self, name: str, queue: Queue, worker: WorkerProcess, most: int) -> list[ClaimedJob]:
         """Claim up to `most` due jobs of one name."""
-        return transitions.claim_batch(self.connection.open(), name, queue, worker, most)
+        return claims.claim_batch(self.connection.open(), name, queue, worker, most)
 
     def publish(self, wake_ups: Sequence[WakeUp]) -> None:
-        """Publish the wake-ups of jobs that are committed."""
+        """Publish the wake-ups of jobs that are committed.
+
+        A full queue takes no more, and need not: each wake-up that it holds makes a slot work through the backlog.
+        """
         if wake_ups:
             self._publisher.publish(wake_ups)
+
+    def wake_backlog(self, backlog: Backlog) -> None:
+        """Wake the queue if the backlog holds a due job; the relay does so if Postgres does not answer."""
+        try:
+            waiting = queues.peek_next(self.connection.open(), backlog)
+        except (LedgerUnavailableError, psycopg.Error) as error:
+            log.warning("cannot read the backlog of %s, the relay will wake it: %s", backlog.queue, error)
+            return
+        if waiting is not None:
+            self.publish([waiting])
 
     def wake_next(self, job: ClaimedJob) -> None:
         """Wake the queue of the job that waited for the end of `job`; the relay does so if Postgres does not answer."""
@@ -157,4 +175,4 @@ class Ledger:
             log.warning("cannot read the next job of %s, the relay will wake it: %s", job.sequence_key, error)
             return
         if waiting is not None:
-            self._publisher.publish([waiting])
+            self.publish([waiting])

@@ -1,13 +1,13 @@
 """Operations of a person on a job: requeue, discard, cancel; each is one statement, so that two people do it once."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import LiteralString
 from uuid import UUID
 
 from shared.errors import RefusedError
+from shared.ledger.claims import LedgerConnection
 from shared.ledger.jobs import job_names_with
-from shared.ledger.transitions import LedgerConnection
 
 _ENDED_BADLY = ("dead", "failed", "expired", "cancelled")
 _ID_DIGITS = 32
@@ -15,8 +15,9 @@ _ID_DIGITS = 32
 # The error stays until the job ends again. started_at is cleared: a duration must not include the days in between.
 _REQUEUE: LiteralString = """
     WITH changed AS (
-    UPDATE job SET state = 'queued', attempt = 0, fence = fence + 1, run_at = now(), started_at = NULL,
-           finished_at = NULL, result = NULL, lease_until = NULL, worker = NULL, published_at = NULL,
+    UPDATE job SET state = 'queued', attempt = 0, run_at = now(), started_at = NULL, finished_at = NULL, result = NULL,
+           lease_until = NULL, claim_id = NULL, worker_id = NULL, process_id = NULL, published_at = NULL,
+           cancel_requested_at = NULL,
            expires_at = CASE WHEN expires_at > now() THEN expires_at END
     WHERE id = %(id)s AND state = ANY(%(ended)s)
       AND (expires_at IS NULL OR expires_at > now() OR %(may_be_past_expiry)s AND NOT name = ANY(%(entries)s))
@@ -72,17 +73,20 @@ def discard(connection: LedgerConnection, job_id: UUID) -> None:
         raise _refusal(job_id, _read_job(connection, job_id), "only one that is dead or failed is discarded")
 
 
+_REQUEST_CANCEL: LiteralString = """
+    UPDATE job SET cancel_requested_at = coalesce(cancel_requested_at, now()) WHERE id = %(id)s AND state = 'running'
+"""
+
+
 def cancel(connection: LedgerConnection, job_id: UUID) -> None:
-    """Cancel a queued job; raise RefusedError for any other."""
-    if connection.execute(_CANCEL, {"id": job_id}).rowcount == 1:
-        return
-    found = _read_job(connection, job_id)
-    rule = "only one that is queued is cancelled"
-    if found.state == "running":
-        seconds = None if found.deadline is None else found.deadline.total_seconds()
-        limit = "" if seconds is None else f" {seconds:.0f} s after it began at the latest,"
-        rule += f"; this attempt ends by itself,{limit} and if it fails you can cancel the next one while it waits"
-    raise _refusal(job_id, found, rule)
+    """Cancel a queued job, or ask the worker of a running one to; raise RefusedError for a job that has ended.
+
+    A running job ends at its next step, or with its process some seconds later. What it did until then stays done.
+    """
+    for statement in (_CANCEL, _REQUEST_CANCEL):
+        if connection.execute(statement, {"id": job_id}).rowcount == 1:
+            return
+    raise _refusal(job_id, _read_job(connection, job_id), "only one that is queued or runs is cancelled")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,12 +97,11 @@ class _JobFacts:
     state: str
     expires_at: datetime | None
     is_late: bool
-    deadline: timedelta | None
 
 
 def _read_job(connection: LedgerConnection, job_id: UUID) -> _JobFacts:
     statement = """
-        SELECT name, state, expires_at, coalesce(expires_at <= now(), false), deadline FROM job WHERE id = %(id)s
+        SELECT name, state, expires_at, coalesce(expires_at <= now(), false) FROM job WHERE id = %(id)s
     """
     row = connection.execute(statement, {"id": job_id}).fetchone()
     if row is None:

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from shared.ledger.claims import LedgerConnection
 from shared.ledger.jobs.upkeep import ProbeReceiver
-from shared.ledger.transitions import LedgerConnection
 
 _READ = """
     SELECT DISTINCT ON (is_success) is_success, finished_at, duration_ms, error

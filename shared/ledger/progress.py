@@ -7,7 +7,9 @@ from typing import LiteralString
 from uuid import UUID
 
 from shared.db.tables.ledger import UNFINISHED
-from shared.ledger.transitions import DONE_BY, LedgerConnection
+from shared.fleets import LEASE
+from shared.ledger.claims import LedgerConnection
+from shared.ledger.transitions import DONE_BY
 
 _LEASE_GRACE = timedelta(seconds=1)
 
@@ -29,7 +31,9 @@ _READ: LiteralString = """
               AND NOT EXISTS (SELECT 1 FROM job other
                               WHERE other.sequence_key = job.sequence_key AND other.state = 'running')
             ORDER BY first.sequence_id LIMIT 1) AS to_start,
-           coalesce(job.state = 'running' AND job.lease_until < now() - %(grace)s::interval, false) AS is_lost
+           coalesce(job.state = 'running' AND job.lease_until < now() - %(grace)s::interval AND NOT EXISTS (
+               SELECT 1 FROM worker WHERE worker.id = job.worker_id AND seen_at > now() - %(silent_for)s::interval),
+               false) AS is_lost
     FROM mine JOIN job ON job.id = mine.id ORDER BY job.id
 """
 _FIND_LIVE_JOB = """
@@ -64,7 +68,12 @@ class JobProgress:
 
 def read_progress(connection: LedgerConnection, roots: Sequence[UUID], claim_timeout: timedelta) -> list[JobProgress]:
     """Return these jobs and all they caused, oldest first; a due job may stay unclaimed for `claim_timeout`."""
-    values = {"roots": list(roots), "claim_timeout": claim_timeout, "grace": _LEASE_GRACE}
+    values = {
+        "roots": list(roots),
+        "claim_timeout": claim_timeout,
+        "grace": _LEASE_GRACE,
+        "silent_for": LEASE + _LEASE_GRACE,
+    }
     return [JobProgress(*row) for row in connection.execute(_READ, values)]
 
 

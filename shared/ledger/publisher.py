@@ -18,6 +18,9 @@ class Publisher(Protocol):
     def capacity(self, queue: Queue) -> int:
         """Return how many more wake-ups `queue` may hold; 0 if the broker does not answer."""
 
+    def waiting(self, queue: Queue) -> int:
+        """Return how many wake-ups of `queue` no worker has taken; 0 if the broker does not answer."""
+
     def close(self) -> None:
         """Close the connections."""
 

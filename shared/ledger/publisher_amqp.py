@@ -86,6 +86,10 @@ class AmqpPublisher:
         """Return how many more wake-ups `queue` may hold; 0 if RabbitMQ does not answer."""
         return self._call(lambda broker: _count_capacity(broker, queue))
 
+    def waiting(self, queue: Queue) -> int:
+        """Return how many wake-ups of `queue` no worker has taken; 0 if RabbitMQ does not answer."""
+        return self._call(lambda broker: broker.count_waiting(queue))
+
     def close(self) -> None:
         """Close the connection."""
         with self._lock:

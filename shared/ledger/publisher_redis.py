@@ -47,11 +47,19 @@ class RedisPublisher:
 
     def capacity(self, queue: Queue) -> int:
         """Return how many more wake-ups `queue` may hold; 0 if Redis does not answer."""
+        length = self._length(queue)
+        return 0 if length is None else max(max_outstanding(queue) - length, 0)
+
+    def waiting(self, queue: Queue) -> int:
+        """Return how many wake-ups of `queue` no worker has taken; 0 if Redis does not answer."""
+        return self._length(queue) or 0
+
+    def _length(self, queue: Queue) -> int | None:
         try:
-            return max(max_outstanding(queue) - int(str(self._redis.llen(queue))), 0)
+            return int(str(self._redis.llen(queue)))
         except redis.RedisError as error:
             log.warning("cannot read the length of queue %s: %s", queue, error)
-            return 0
+            return None
 
     def close(self) -> None:
         """Close the connections."""

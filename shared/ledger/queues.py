@@ -2,18 +2,20 @@
 
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Any
+from typing import Any, LiteralString
 from uuid import UUID
 
 from shared.fleets import Queue
+from shared.ledger.claims import IS_NEXT_IN_SEQUENCE, MAY_BE_BATCHED, NEXT_DUE, Backlog, LedgerConnection
 from shared.ledger.envelope import WakeUp
-from shared.ledger.transitions import IS_DUE, IS_NEXT_IN_SEQUENCE, MAY_BE_BATCHED, LedgerConnection
 
+# Of several relays, one counts a queue: rows that another has locked are left to it.
 _COUNT = """
+    WITH mine AS MATERIALIZED (SELECT queue FROM queue_state ORDER BY queue FOR UPDATE SKIP LOCKED)
     UPDATE queue_state SET counted_at = now(), queued = coalesce(counted.queued, 0)
-    FROM queue_state old LEFT JOIN (SELECT queue, count(*) AS queued FROM job WHERE state = 'queued' GROUP BY queue)
-         AS counted ON counted.queue = old.queue
-    WHERE queue_state.queue = old.queue
+    FROM mine LEFT JOIN (SELECT queue, count(*) AS queued FROM job WHERE state = 'queued' GROUP BY queue)
+         AS counted ON counted.queue = mine.queue
+    WHERE queue_state.queue = mine.queue
 """
 
 
@@ -28,48 +30,19 @@ def record_republished(connection: LedgerConnection, queue: Queue, count: int) -
     connection.execute(statement, {"queue": queue.value, "count": count})
 
 
-# A worker must not wait for a lock to count.
-_RECORD_DUPLICATE = """
-    WITH brief AS MATERIALIZED (SELECT set_config('lock_timeout', '50ms', true))
-    UPDATE queue_state SET duplicate_count = duplicate_count + 1 FROM brief
-    WHERE queue = (SELECT queue FROM job WHERE id = %(job_id)s)
-"""
-
-
-def record_duplicate(connection: LedgerConnection, job_id: UUID) -> None:
-    """Count a wake-up for a job that another worker had claimed, or that had ended."""
-    connection.execute(_RECORD_DUPLICATE, {"job_id": job_id})
-
-
 _REQUEST_CANARIES = """
-    UPDATE queue_state SET canary_requested_at = now()
-    WHERE canary_requested_at IS NULL OR canary_requested_at < now() - %(every)s::interval
-    RETURNING queue
+    WITH mine AS MATERIALIZED (
+        SELECT queue FROM queue_state
+        WHERE canary_requested_at IS NULL OR canary_requested_at < now() - %(every)s::interval
+        ORDER BY queue FOR UPDATE SKIP LOCKED)
+    UPDATE queue_state SET canary_requested_at = now() FROM mine WHERE queue_state.queue = mine.queue
+    RETURNING mine.queue
 """
 
 
 def request_canaries(connection: LedgerConnection, every: timedelta) -> list[Queue]:
     """Return the queues whose next canary is due and record the request; of several relays only one gets each."""
     return [Queue(queue) for (queue,) in connection.execute(_REQUEST_CANARIES, {"every": every})]
-
-
-# Jobs have been due for a while, slots are free, and this node has begun nothing: it is connected but not consuming.
-_IS_STUCK = f"""
-    SELECT (SELECT count(*) FROM job WHERE state = 'running' AND starts_with(worker, %(node)s)) < %(slots)s
-       AND NOT EXISTS (SELECT 1 FROM job WHERE state = 'running' AND starts_with(worker, %(node)s)
-                       AND started_at > now() - %(idle_for)s::interval)
-       AND NOT EXISTS (SELECT 1 FROM job WHERE finished_at > now() - %(idle_for)s::interval
-                       AND starts_with(worker, %(node)s))
-       AND EXISTS (SELECT 1 FROM job WHERE state = 'queued' AND queue = ANY(%(queues)s) AND {IS_DUE}
-                   AND run_at < now() - %(idle_for)s::interval AND published_at IS NOT NULL AND {IS_NEXT_IN_SEQUENCE})
-"""  # noqa: S608  # no value enters the text
-
-
-def is_stuck(connection: LedgerConnection, node: str, queues: Sequence[Queue], slots: int, idle_for: timedelta) -> bool:
-    """Whether a node with free slots began nothing for `idle_for` although its queues held due jobs all the time."""
-    values = {"node": f"{node}/", "queues": [queue.value for queue in queues], "slots": slots, "idle_for": idle_for}
-    row = connection.execute(_IS_STUCK, values).fetchone()
-    return bool(row and row[0])
 
 
 _BACKLOG = f"""
@@ -109,6 +82,17 @@ def take_due(
     values = {"queue": queue.value, "limit": limit, "batched": list(batched)}
     found = connection.execute(_DUE, values).fetchall()
     return [_to_wake_up(row[:4]) for row in found], sum(row[4] for row in found)
+
+
+_PEEK: LiteralString = f"""
+    SELECT id, name, queue, deadline FROM job WHERE id = ({NEXT_DUE} ORDER BY run_at, id LIMIT 1)
+"""  # noqa: S608  # no value enters the text
+
+
+def peek_next(connection: LedgerConnection, backlog: Backlog) -> WakeUp | None:
+    """Return a wake-up for the oldest due job of the backlog, or None."""
+    row = connection.execute(_PEEK, backlog.values()).fetchone()
+    return None if row is None else _to_wake_up(row)
 
 
 _UNCLAIMED = f"""

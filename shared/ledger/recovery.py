@@ -1,70 +1,83 @@
-"""The SQL of leases and of jobs whose worker is lost: renew, release, reclaim, expire."""
+"""The SQL of jobs whose worker is lost: release, reclaim, expire.
 
-from collections.abc import Sequence
-
-from shared.ledger.transitions import LEASE, LedgerConnection, clean_error
-
-# A job whose row another session locks keeps no other from being renewed; it cannot be reclaimed meanwhile either.
-_RENEW = """
-    UPDATE job SET lease_until = now() + %(lease)s::interval
-    WHERE id IN (SELECT id FROM job WHERE state = 'running' AND worker = ANY(%(workers)s) FOR UPDATE SKIP LOCKED)
+A job that a person asked to cancel is not queued again.
 """
 
+from datetime import timedelta
+from typing import LiteralString
+from uuid import UUID
 
-def renew(connection: LedgerConnection, workers: Sequence[str]) -> int:
-    """Extend the leases of all jobs that these workers run; return how many."""
-    return connection.execute(_RENEW, {"lease": LEASE, "workers": list(workers)}).rowcount
-
-
-_WORKERS_OF = "SELECT DISTINCT worker FROM job WHERE state = 'running' AND starts_with(worker, %(node)s)"
-
-
-def workers_of(connection: LedgerConnection, node: str) -> list[str]:
-    """Return the worker processes of a node that run jobs. `node` is <fleet>@<host>.<pid>."""
-    return [worker for (worker,) in connection.execute(_WORKERS_OF, {"node": f"{node}/"})]
-
+from shared.fleets import LEASE
+from shared.ledger.claims import LedgerConnection
+from shared.ledger.transitions import CANCELLED, clean_error
+from shared.ledger.worker import WorkerProcess
 
 # An attempt that died with its process counts: a job that kills its worker must not do so for ever.
-_RELEASE_LOST = """
-    UPDATE job SET state = CASE WHEN attempt >= max_attempts THEN 'dead' ELSE 'queued' END,
-           finished_at = CASE WHEN attempt >= max_attempts THEN now() END,
-           run_at = now(), lease_until = NULL, worker = NULL, published_at = NULL, error = %(error)s
-    WHERE state = 'running' AND worker = %(worker)s
+_LOST: LiteralString = """
+    state = CASE WHEN cancel_requested_at IS NOT NULL THEN 'cancelled'
+                 WHEN attempt >= max_attempts THEN 'dead' ELSE 'queued' END,
+    finished_at = CASE WHEN cancel_requested_at IS NOT NULL OR attempt >= max_attempts THEN now() END,
+    run_at = now(), lease_until = NULL, published_at = NULL
 """
+_RELEASE_LOST: LiteralString = f"""
+    UPDATE job SET {_LOST}, worker_id = NULL, process_id = NULL,
+           error = CASE WHEN cancel_requested_at IS NULL THEN %(error)s ELSE %(cancelled)s || ': ' || %(error)s END
+    WHERE state = 'running' AND worker_id = %(worker_id)s AND process_id = %(process_id)s
+"""  # noqa: S608  # no value enters the text
 
 
-def release_lost(connection: LedgerConnection, worker: str, error: str) -> int:
-    """Queue the jobs of a lost worker again, or end them as dead if their attempts are used up; return how many."""
-    return connection.execute(_RELEASE_LOST, {"worker": worker, "error": clean_error(error)}).rowcount
+def release_lost(connection: LedgerConnection, worker: WorkerProcess, error: str) -> int:
+    """Queue the jobs of a lost process again, or end them as dead if their attempts are used up; return how many."""
+    values = {
+        "worker_id": worker.worker_id,
+        "process_id": worker.process_id,
+        "error": clean_error(error),
+        "cancelled": CANCELLED,
+    }
+    return connection.execute(_RELEASE_LOST, values).rowcount
 
 
 _RELEASE_ON_SHUTDOWN = """
-    UPDATE job SET state = 'queued', run_at = now(), lease_until = NULL, worker = NULL, published_at = NULL,
-           attempt = attempt - 1, error = 'released at shutdown'
-    WHERE state = 'running' AND starts_with(worker, %(node)s)
+    UPDATE job SET state = 'queued', run_at = now(), lease_until = NULL, worker_id = NULL, process_id = NULL,
+           published_at = NULL, attempt = attempt - 1, error = 'released at shutdown'
+    WHERE state = 'running' AND worker_id = %(worker_id)s
 """
 
 
-def release_on_shutdown(connection: LedgerConnection, node: str) -> int:
-    """Queue the jobs of a stopped node again without counting the attempt; return how many.
+def release_on_shutdown(connection: LedgerConnection, worker_id: UUID) -> int:
+    """Queue the jobs of a stopped worker again without counting the attempt; return how many.
 
-    The node's processes must have ended. `node` is <fleet>@<host>.<pid>.
+    The worker's processes must have ended.
     """
-    return connection.execute(_RELEASE_ON_SHUTDOWN, {"node": f"{node}/"}).rowcount
+    return connection.execute(_RELEASE_ON_SHUTDOWN, {"worker_id": worker_id}).rowcount
 
 
-_RECLAIM = """
-    UPDATE job SET state = CASE WHEN attempt >= max_attempts THEN 'dead' ELSE 'queued' END,
-           finished_at = CASE WHEN attempt >= max_attempts THEN now() END,
-           run_at = now(), lease_until = NULL, published_at = NULL,
-           error = 'lease expired: worker ' || coalesce(worker, '?') || ' stopped renewing it'
-    WHERE id IN (SELECT id FROM job WHERE state = 'running' AND lease_until < now() LIMIT 500 FOR UPDATE SKIP LOCKED)
-"""
+GRACE = timedelta(seconds=15)  # a lease ends this long after the job's deadline, however healthy its worker is
+_OVERRAN: LiteralString = "started_at + deadline + %(grace)s::interval < now()"
+# Worker rows are locked so that a worker whose heartbeat waits for a lock keeps its jobs as long as that is held.
+_RECLAIM: LiteralString = f"""
+    WITH silent AS MATERIALIZED (
+        SELECT id FROM worker
+        WHERE id IN (SELECT worker_id FROM job WHERE state = 'running') AND seen_at <= now() - %(lease)s::interval
+        ORDER BY id FOR UPDATE SKIP LOCKED)
+    UPDATE job SET {_LOST},
+           error = CASE WHEN {_OVERRAN} THEN 'lease ended: it overran its deadline, and its process did not end'
+                        ELSE 'lease expired: worker ' || coalesce(worker_id::text, '?') || ' went silent' END
+    WHERE id IN (
+        SELECT id FROM job
+        WHERE state = 'running'
+          AND ({_OVERRAN} OR lease_until < now()
+               AND (worker_id IN (SELECT id FROM silent) OR NOT EXISTS (SELECT 1 FROM worker WHERE id = worker_id)))
+        LIMIT 500 FOR UPDATE SKIP LOCKED)
+"""  # noqa: S608  # as above
 
 
 def reclaim_expired_leases(connection: LedgerConnection) -> int:
-    """Requeue jobs whose lease has expired, or end them as dead if their attempts are used up; return how many."""
-    return connection.execute(_RECLAIM).rowcount
+    """Requeue jobs whose lease has ended, or end them as dead if their attempts are used up; return how many.
+
+    A lease ends when the worker's heartbeat is older than LEASE, or GRACE after the job's deadline.
+    """
+    return connection.execute(_RECLAIM, {"lease": LEASE, "grace": GRACE}).rowcount
 
 
 _EXPIRE = """

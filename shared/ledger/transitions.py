@@ -1,122 +1,33 @@
-"""The SQL that moves a job from queued to its end: idempotent claims, leases and fencing tokens.
+"""The SQL that ends or reschedules a running job; each statement names the claim, so a lost lease changes nothing.
 
-A claim is one UPDATE of a queued row, so of many workers one wins it. It sets a lease and raises `fence`, the fencing
-token. A statement that ends or reschedules a job must carry it, so a worker that lost its lease changes nothing. Time
-is Postgres' now().
-
-The statements use psycopg directly: they are on every job's path, and a layer above costs more than the statement.
+A job that a person asked to cancel while it ran is not queued again. Time is Postgres' now(). The statements use
+psycopg directly, as those of claims do.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, LiteralString
+from typing import LiteralString
 from uuid import UUID
 
-from psycopg import Connection
 from psycopg.errors import UniqueViolation
 from psycopg.types.json import Jsonb
 
-from shared.fleets import Queue
+from shared.fleets import LEASE
+from shared.ledger.claims import (
+    CLAIMED,
+    CLAIMED_COLUMNS,
+    NEXT_DUE,
+    ORDER_AND_LOCK,
+    Backlog,
+    ClaimedJob,
+    LedgerConnection,
+    claim_values,
+    fetch_claim,
+    to_claimed_job,
+)
 from shared.ledger.enqueue import NewJob
 
-LedgerConnection = Connection[Any]  # of psycopg
-
-
-LEASE = timedelta(seconds=10)
-
-# An earlier job of the same sequence_key that is queued or running goes first.
-IS_NEXT_IN_SEQUENCE = """
-    (sequence_key IS NULL OR NOT EXISTS (
-        SELECT 1 FROM job earlier
-        WHERE earlier.sequence_key = job.sequence_key AND earlier.sequence_id < job.sequence_id
-          AND (earlier.state = 'running'
-               OR earlier.state = 'queued' AND (earlier.expires_at IS NULL OR earlier.expires_at > now()))))
-"""
-
-
-IS_DUE = "run_at <= now() AND (expires_at IS NULL OR expires_at > now())"
-MAY_BE_BATCHED = f"attempt = 0 AND sequence_key IS NULL AND {IS_DUE}"
-# In the order of ClaimedJob's fields.
-_CLAIMED_COLUMNS = """
-    job.id, name, queue, arguments, attempt, max_attempts, deadline, expires_at, sequence_key, sequence_id, fence,
-    worker, correlation_id, enqueued_at
-"""
-
-
-@dataclass(frozen=True, slots=True)
-class ClaimedJob:
-    """A job that its worker may run until the lease ends; `fence` is the fencing token."""
-
-    id: UUID
-    name: str
-    queue: Queue
-    arguments: dict[str, Any]
-    attempt: int
-    max_attempts: int
-    deadline: timedelta | None
-    expires_at: datetime | None
-    sequence_key: str | None
-    sequence_id: UUID
-    fence: int
-    worker: str
-    correlation_id: UUID
-    enqueued_at: datetime
-
-
-# A claim need not reach the disk before the job begins: the job's first commit flushes it too. If a crash of Postgres
-# undoes the claim, the job has committed nothing.
-_CLAIM = f"""
-    WITH lax AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true))
-    UPDATE job SET state = 'running', fence = fence + 1, attempt = attempt + 1, worker = %(worker)s,
-           started_at = now(), lease_until = now() + %(lease)s::interval
-    FROM lax
-    WHERE id = %(id)s AND state = 'queued' AND run_at <= now() AND (expires_at IS NULL OR expires_at > now())
-      AND {IS_NEXT_IN_SEQUENCE}
-    RETURNING {_CLAIMED_COLUMNS}
-"""  # noqa: S608  # no value enters the text
-
-
-def claim(connection: LedgerConnection, job_id: UUID, worker: str) -> ClaimedJob | None:
-    """Claim the job if it is due and the next of its sequence; None if not, or if it is claimed already or has ended.
-
-    `connection` is in autocommit mode.
-    """
-    try:
-        return _fetch_claim(connection, _CLAIM, {"id": job_id, "worker": worker, "lease": LEASE})
-    except UniqueViolation:  # uq_job_sequence_key_running: a sibling was claimed at the same moment
-        return None
-
-
-def _fetch_claim(
-    connection: LedgerConnection, statement: LiteralString, values: dict[str, object]
-) -> ClaimedJob | None:
-    row = connection.execute(statement, values).fetchone()
-    return None if row is None else _to_claimed_job(row)
-
-
-def _to_claimed_job(row: Sequence[Any]) -> ClaimedJob:
-    job_id, name, queue, *others = row
-    return ClaimedJob(job_id, name, Queue(queue), *others)
-
-
-# Only first attempts: a job that killed its process must not do so again in a batch with others.
-_CLAIM_BATCH = f"""
-    WITH lax AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true)),
-    taken AS MATERIALIZED (
-        SELECT id FROM job WHERE state = 'queued' AND queue = %(queue)s AND name = %(name)s AND {MAY_BE_BATCHED}
-        ORDER BY run_at, id LIMIT %(most)s FOR UPDATE SKIP LOCKED)
-    UPDATE job SET state = 'running', fence = fence + 1, attempt = attempt + 1, worker = %(worker)s,
-           started_at = now(), lease_until = now() + %(lease)s::interval
-    FROM lax, taken WHERE job.id = taken.id
-    RETURNING {_CLAIMED_COLUMNS}
-"""  # noqa: S608  # no value enters the text
-
-
-def claim_batch(connection: LedgerConnection, name: str, queue: Queue, worker: str, most: int) -> list[ClaimedJob]:
-    """Claim up to `most` due jobs of one name, oldest first. `connection` is in autocommit mode."""
-    values = {"name": name, "queue": queue.value, "worker": worker, "most": most, "lease": LEASE}
-    return sorted(map(_to_claimed_job, connection.execute(_CLAIM_BATCH, values)), key=lambda job: job.id)
+CANCELLED = "cancelled by a person while it ran"
 
 
 def continue_with(
@@ -126,37 +37,66 @@ def continue_with(
 
     None means that the lease was lost and nothing was written.
     """
-    statement, values = follow_up.continue_with(job.fence, result, job.worker, LEASE)
-    return _fetch_claim(connection, f"{statement} RETURNING {_CLAIMED_COLUMNS}", values)
+    statement, values = follow_up.continue_with(job.claim_id, result)
+    return fetch_claim(connection, f"{statement} RETURNING {CLAIMED_COLUMNS}", values | claim_values(job.worker))
 
 
-_FINISH = """
+_FINISH: LiteralString = """
     UPDATE job SET state = %(state)s, finished_at = now(), lease_until = NULL, result = %(result)s, error = %(error)s
-    WHERE id = %(id)s AND fence = %(fence)s AND state = 'running'
+    WHERE id = %(id)s AND claim_id = %(claim)s AND state = 'running'
 """
 
 
 def finish(
     connection: LedgerConnection, job: ClaimedJob, state: str, *, result: object = None, error: str | None = None
 ) -> bool:
-    """End the job as succeeded, failed or dead; False means that the lease was lost and nothing was written."""
-    done = connection.execute(
-        _FINISH,
-        {
-            "id": job.id,
-            "fence": job.fence,
-            "state": state,
-            "result": None if result is None else Jsonb(result),
-            "error": clean_error(error),
-        },
-    )
-    return done.rowcount == 1
+    """End the job as succeeded, failed, dead or cancelled; False means that the lease was lost, and nothing changes."""
+    return connection.execute(_FINISH, _values_of_end(job, state, result, error)).rowcount == 1
+
+
+# In the snapshot of the other parts the finished job still runs, so they leave it out by its id. `next` reads `done`,
+# so the job has ended before another of its sequence_key begins.
+_FINISH_AND_CLAIM: LiteralString = f"""
+    WITH done AS ({_FINISH} RETURNING id),
+    next AS MATERIALIZED (
+        {NEXT_DUE.replace("AND (earlier.state", "AND earlier.id <> %(id)s AND (earlier.state")}
+        AND (SELECT count(*) FROM done) = 1 {ORDER_AND_LOCK}),
+    claimed AS (UPDATE job SET {CLAIMED} FROM next WHERE job.id = next.id RETURNING {CLAIMED_COLUMNS})
+    SELECT (SELECT count(*) FROM done), claimed.* FROM (VALUES (1)) AS one LEFT JOIN claimed ON true
+"""  # noqa: S608  # no value enters the text
+
+
+def finish_and_claim(
+    connection: LedgerConnection, job: ClaimedJob, result: object, backlog: Backlog
+) -> tuple[bool, ClaimedJob | None]:
+    """End the job as succeeded and claim the next of the backlog, in one commit.
+
+    False means that the lease was lost, and nothing changes. `connection` is in autocommit mode.
+    """
+    values = _values_of_end(job, "succeeded", result, None) | claim_values(job.worker) | backlog.values()
+    try:
+        row = connection.execute(_FINISH_AND_CLAIM, values).fetchone()
+    except UniqueViolation:  # a sibling of the next job was claimed at the same moment
+        return finish(connection, job, "succeeded", result=result), None
+    if row is None or row[0] == 0:
+        return False, None
+    return True, None if row[1] is None else to_claimed_job(row[1:])
+
+
+def _values_of_end(job: ClaimedJob, state: str, result: object, error: str | None) -> dict[str, object]:
+    return {
+        "id": job.id,
+        "claim": job.claim_id,
+        "state": state,
+        "result": None if result is None else Jsonb(result),
+        "error": clean_error(error),
+    }
 
 
 _FINISH_BATCH = """
     UPDATE job SET state = 'succeeded', finished_at = clock_timestamp(), lease_until = NULL, result = done.result
-    FROM unnest(%(ids)s::uuid[], %(fences)s::bigint[], %(results)s::jsonb[]) AS done (id, fence, result)
-    WHERE job.id = done.id AND job.fence = done.fence AND job.state = 'running'
+    FROM unnest(%(ids)s::uuid[], %(claims)s::uuid[], %(results)s::jsonb[]) AS done (id, claim_id, result)
+    WHERE job.id = done.id AND job.claim_id = done.claim_id AND job.state = 'running'
 """
 
 
@@ -164,7 +104,7 @@ def finish_batch(connection: LedgerConnection, results: Sequence[tuple[ClaimedJo
     """End these jobs as succeeded; False means that the lease of some was lost, and the caller must roll back."""
     values = {
         "ids": [job.id for job, _ in results],
-        "fences": [job.fence for job, _ in results],
+        "claims": [job.claim_id for job, _ in results],
         "results": [None if result is None else Jsonb(result) for _, result in results],
     }
     return connection.execute(_FINISH_BATCH, values).rowcount == len(results)
@@ -173,11 +113,13 @@ def finish_batch(connection: LedgerConnection, results: Sequence[tuple[ClaimedJo
 # A job that could start only after its expiry ends now, with the error, instead of waiting to expire.
 _RESCHEDULE = """
     WITH reschedule AS (
-    UPDATE job SET state = CASE WHEN expires_at <= now() + %(delay)s::interval THEN 'expired' ELSE 'queued' END,
-           finished_at = CASE WHEN expires_at <= now() + %(delay)s::interval THEN now() END,
-           run_at = now() + %(delay)s::interval, lease_until = NULL, worker = NULL, published_at = NULL,
-           attempt = attempt - %(uncounted)s, error = %(error)s
-    WHERE id = %(id)s AND fence = %(fence)s AND state = 'running' RETURNING id)
+    UPDATE job SET state = CASE WHEN cancel_requested_at IS NOT NULL THEN 'cancelled'
+                                WHEN expires_at <= now() + %(delay)s::interval THEN 'expired' ELSE 'queued' END,
+           finished_at = CASE WHEN cancel_requested_at IS NOT NULL OR expires_at <= now() + %(delay)s::interval
+                              THEN now() END,
+           run_at = now() + %(delay)s::interval, lease_until = NULL, worker_id = NULL, process_id = NULL,
+           published_at = NULL, attempt = attempt - %(uncounted)s, error = %(error)s
+    WHERE id = %(id)s AND claim_id = %(claim)s AND state = 'running' RETURNING id)
     SELECT pg_notify('job_due', '') FROM reschedule
 """
 
@@ -193,7 +135,7 @@ def reschedule(
         _RESCHEDULE,
         {
             "id": job.id,
-            "fence": job.fence,
+            "claim": job.claim_id,
             "delay": delay,
             "uncounted": 0 if is_counted else 1,
             "error": clean_error(error),
@@ -244,17 +186,31 @@ def read_state(connection: LedgerConnection, job_id: UUID) -> tuple[str, datetim
 
 
 _LEASE_LEFT = """
-    SELECT lease_until - clock_timestamp() FROM job WHERE id = %(id)s AND fence = %(fence)s AND state = 'running'
+    SELECT greatest(lease_until, seen_at + %(lease)s::interval) - clock_timestamp()
+    FROM job LEFT JOIN worker ON worker.id = job.worker_id
+    WHERE job.id = %(id)s AND claim_id = %(claim)s AND state = 'running'
 """
 
 
 def lease_left(connection: LedgerConnection, job: ClaimedJob) -> timedelta:
     """Return the time left of the job's lease; zero or less if it has ended or was lost."""
-    row = connection.execute(_LEASE_LEFT, {"id": job.id, "fence": job.fence}).fetchone()
+    row = connection.execute(_LEASE_LEFT, {"id": job.id, "claim": job.claim_id, "lease": LEASE}).fetchone()
     left: timedelta = row[0] if row else timedelta(0)
     return left
 
 
 def clean_error(message: str | None) -> str | None:
-    """Return an error message that Postgres can store: NUL is escaped and the length limited."""
-    return None if message is None else message.replace("\x00", "\\0")[:20_000]
+    """Return an error message that Postgres can store: NUL and lone surrogates are escaped, the length is limited."""
+    if message is None:
+        return None
+    return message.replace("\x00", "\\0").encode("utf-8", "backslashreplace").decode()[:20_000]
+
+
+_IS_CANCELLED = """
+    SELECT 1 FROM job WHERE id = %(id)s AND claim_id = %(claim)s AND cancel_requested_at IS NOT NULL
+"""
+
+
+def is_cancelled(connection: LedgerConnection, job: ClaimedJob) -> bool:
+    """Whether a person asked to cancel this running job."""
+    return connection.execute(_IS_CANCELLED, {"id": job.id, "claim": job.claim_id}).fetchone() is not None

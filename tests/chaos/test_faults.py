@@ -24,7 +24,7 @@ OUT_OF_SEQUENCE = """
     WHERE earlier.sequence_id < later.sequence_id AND later.started_at < earlier.finished_at LIMIT 10
 """
 LEASED_BUT_NOT_RUNNING = (
-    "SELECT id, state, worker, lease_until FROM job WHERE state <> 'running' AND lease_until IS NOT NULL LIMIT 10"
+    "SELECT id, state, worker_id, lease_until FROM job WHERE state <> 'running' AND lease_until IS NOT NULL LIMIT 10"
 )
 RUNNING = "SELECT 1 FROM job WHERE state = 'running'"
 

@@ -119,7 +119,7 @@ class Killer(threading.Thread):
         while not self._done.wait(self._dice.uniform(*KILL_AFTER_S)):
             kind = self._dice.choice(("pool child", "pool child", "worker", "valkey", "feed"))
             pids = {one["name"]: one["pid"] for one in self._stack.written()["programs"] if one["pid"]}
-            name = kind if kind in {"valkey", "feed"} else self._dice.choice(("worker-critical", "worker-trading"))
+            name = kind if kind in {"valkey", "feed"} else self._dice.choice(("worker-critical", "worker-high"))
             with suppress(psutil.Error, OSError, KeyError, IndexError):  # there may be no such process at this moment
                 victim = psutil.Process(pids[name])
                 if kind == "pool child":

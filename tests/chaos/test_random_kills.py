@@ -24,7 +24,17 @@ STRIKE_AFTER_S = (0.5, 2.0) if IS_LONG else (0.2, 0.6)
 # On SIGTERM Postgres waits for its last client; `up` sends SIGINT.
 POSTGRES_SIGNALS = {signal.SIGKILL: signal.SIGKILL, signal.SIGTERM: signal.SIGINT}
 BROKER = "the broker"  # when it is a program of its own
-VICTIMS = ["receiver", "relay", "beat", "worker-critical", "worker-trading", "simulator", "valkey", "postgres"]
+VICTIMS = [
+    "receiver",
+    "relay",
+    "beat",
+    "worker-critical",
+    "worker-high",
+    "worker-normal",
+    "simulator",
+    "valkey",
+    "postgres",
+]
 
 
 def send(url: str, number: int) -> str:

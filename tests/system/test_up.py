@@ -149,8 +149,12 @@ def test_flower_shows_the_workers_and_refuses_commands(running: Stack) -> None:
     assert status is not None
     flower = status["urls"]["flower"]
     page = eventually(
-        "three fleets in Flower",
-        lambda: (text := requests.get(f"{flower}/workers?json=1", timeout=60).text) and "trading@" in text and text,
+        "every fleet in Flower",
+        lambda: (
+            (text := requests.get(f"{flower}/workers?json=1", timeout=60).text)
+            and all(f"{fleet.name}@" in text for fleet in FLEETS)
+            and text
+        ),
     )
 
     assert all(f"{fleet.name}@" in page for fleet in FLEETS)
@@ -193,7 +197,7 @@ def test_a_killed_program_is_restarted_and_work_continues(running: Stack, hook: 
 
 
 def test_a_job_that_outlasts_the_shutdown_is_released_uncounted(running: Stack) -> None:
-    claims = "SELECT attempt, fence FROM job WHERE name = 'upkeep.do_nothing' AND state = 'running'"
+    claims = "SELECT attempt, claim_id FROM job WHERE name = 'upkeep.do_nothing' AND state = 'running'"
     running.rows(
         "INSERT INTO job (id, name, queue, arguments, max_attempts, correlation_id, sequence_id) "
         "VALUES (gen_random_uuid(), "

@@ -9,10 +9,10 @@ from shared.db.orders.orders import OrderRow
 from shared.domain.market_data.contract import Contract
 from shared.domain.orders.order import OrderState, Role
 from shared.errors import AmbiguousOutcomeError, HaltError, RefusedError, RetryableError, SettingsError
+from shared.fleets import LEASE
 from shared.gateway.errors import NotSentError
 from shared.gateway.orders.order_request import OrderRequest
 from shared.gateway.rest.requester import TIMEOUT
-from shared.ledger.transitions import LEASE
 from workers.context import Context
 
 _MARGIN = timedelta(seconds=0.5)
@@ -60,7 +60,7 @@ def submit_order(ctx: Context, order: OrderRow) -> SubmitResult:
     ctx.gateway.ensure_token()  # a login may take long or fail, and must do so before anything is SUBMITTING
     with ctx.autocommit() as connection:
         found = orders.mark_submitting(
-            connection, order, ctx.job.id, ctx.job.fence, machine_now=machine_now(), market_now=ctx.market_now
+            connection, order, ctx.job.id, ctx.job.claim_id, machine_now=machine_now(), market_now=ctx.market_now
         )
     if found.obstacle == "moved":
         return SubmitResult(order.state, reason="another process moved it")

@@ -11,4 +11,4 @@ from workers.task import task
 def do_nothing(job: DoNothing, ctx: Context) -> dict[str, str]:
     """Return the note after the requested seconds; may run any number of times."""
     Event().wait(job.seconds)
-    return {"note": job.note, "worker": ctx.job.worker}
+    return {"note": job.note, "worker": str(ctx.job.worker)}

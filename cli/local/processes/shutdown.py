@@ -10,7 +10,7 @@ from cli.local.processes.supervisor import Child, Supervisor
 from shared.db.engine import DATABASE_ERRORS, driver, make_engine
 from shared.domain.counting import count_of
 from shared.fleets import FLEETS
-from shared.ledger import recovery
+from shared.ledger import recovery, worker_registry
 
 _WORKERS = {fleet.program: fleet.name for fleet in FLEETS} | {DIRECT_WORKER: "direct"}  # -> the name in its jobs
 _WORK = (("receiver",), ("beat", "relay", "flower"), tuple(_WORKERS))
@@ -32,7 +32,8 @@ def shut_down(supervisor: Supervisor, stack: StackConfig | None, show: Callable[
         engine = make_engine(stack.database_url, program="up", pool_size=1)
         try:
             with engine.begin() as connection:
-                count = recovery.release_on_shutdown(driver(connection), f"{worker}@{socket.gethostname()}.{pid}")
+                found = worker_registry.find_newest(driver(connection), worker, socket.gethostname(), pid)
+                count = 0 if found is None else recovery.release_on_shutdown(driver(connection), found)
             show(f"released {count_of(count, 'job')} of {child.program.name}")
         except DATABASE_ERRORS as error:
             show(f"the jobs of {child.program.name} are released when their leases expire: {error}")

@@ -119,7 +119,6 @@ def list_queue_states(connection: Connection) -> list[dict[str, Any]]:
         queue_state.c.queue,
         queue_state.c.queued,
         queue_state.c.republished_count,
-        queue_state.c.duplicate_count,
         func.round(func.extract("epoch", queue_state.c.canary_wait) * 1000, 1).label("canary_wait_ms"),
         func.round(func.extract("epoch", func.now() - queue_state.c.canary_done_at)).label("canary_age_s"),
     )

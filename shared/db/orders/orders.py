@@ -14,11 +14,12 @@ from shared.db.alerts import signals
 from shared.db.alerts.signals import NewSignal
 from shared.db.id_part import has_id_part
 from shared.db.market_data import contracts
-from shared.db.tables.ledger import job
+from shared.db.tables.ledger import job, worker
 from shared.db.tables.orders import orders
 from shared.domain.accounts.installation import make_tag
 from shared.domain.market_data.contract import Contract
 from shared.domain.orders.order import NEVER_SENT, OrderState, OrderType, Origin, Role, Side
+from shared.fleets import LEASE
 
 OPEN = [state.value for state in OrderState if not state.is_final]
 # Sent and never found at the venue; if it is found late, it is an order of ours again.
@@ -154,15 +155,23 @@ class Submission:
 
 
 def mark_submitting(
-    connection: Connection, order: OrderRow, job_id: UUID, fence: int, *, machine_now: datetime, market_now: datetime
+    connection: Connection,
+    order: OrderRow,
+    job_id: UUID,
+    claim_id: UUID,
+    *,
+    machine_now: datetime,
+    market_now: datetime,
 ) -> Submission:
     """Make a CREATED order SUBMITTING with the Postgres function of this name, in one round trip.
 
     An entry becomes DENIED if its account is halted, in shadow mode or being flattened; none can begin before this
     commits. Raise LookupError if the contract is unknown.
     """
-    lease = select(job.c.lease_until - func.clock_timestamp()).where(
-        job.c.id == job_id, job.c.fence == fence, job.c.state == "running"
+    lease = (
+        select(func.greatest(job.c.lease_until, worker.c.seen_at + LEASE) - func.clock_timestamp())
+        .select_from(job.outerjoin(worker, worker.c.id == job.c.worker_id))
+        .where(job.c.id == job_id, job.c.claim_id == claim_id, job.c.state == "running")
     )
     columns = [
         func.mark_submitting(order.id, machine_now, market_now).label("result"),

@@ -1,4 +1,4 @@
-"""The tables of the ledger: jobs, their keys, queues, the schedule and its slots."""
+"""The tables of the ledger: workers, jobs, their keys, queues, the schedule and its slots."""
 
 from sqlalchemy import (
     BigInteger,
@@ -21,6 +21,22 @@ from shared.db.tables.metadata import at_column, metadata
 
 UNFINISHED = ("queued", "running")  # the states of a job that has not ended
 
+# One row per start of a program that runs jobs. Its heartbeat keeps the leases of all its jobs.
+worker = Table(
+    "worker",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("fleet", Text, nullable=False),
+    Column("host", Text, nullable=False),
+    Column("process_id", Integer, nullable=False),
+    Column("version", Text, nullable=False),
+    at_column("started_at", nullable=False, now=True),
+    at_column("seen_at", nullable=False, now=True),
+    at_column("ended_at"),
+)
+
+Index("ix_worker_started_at", worker.c.started_at)
+
 job = Table(
     "job",
     metadata,
@@ -36,9 +52,11 @@ job = Table(
     at_column("expires_at"),
     Column("sequence_key", Text),
     Column("sequence_id", Uuid, nullable=False),  # position among the jobs of one sequence_key; a follow-up inherits it
-    at_column("lease_until"),
-    Column("fence", BigInteger, nullable=False, server_default="0"),
-    Column("worker", Text),
+    at_column("lease_until"),  # of the claim; the heartbeat of the worker makes the lease longer
+    Column("claim_id", Uuid),  # the fencing token: random, so that no crash of Postgres gives it out twice
+    Column("worker_id", Uuid),
+    Column("process_id", Integer),
+    at_column("cancel_requested_at"),
     at_column("enqueued_at", nullable=False, now=True),
     at_column("published_at"),
     at_column("started_at"),
@@ -58,7 +76,7 @@ Index("ix_job_due", job.c.queue, job.c.run_at, job.c.id, postgresql_where=text("
 
 Index("ix_job_expiring", job.c.expires_at, postgresql_where=text("state = 'queued' AND expires_at IS NOT NULL"))
 
-Index("ix_job_lease", job.c.lease_until, postgresql_where=text("state = 'running'"))
+Index("ix_job_running", job.c.worker_id, postgresql_where=text("state = 'running'"))
 
 Index(
     "ix_job_sequence_key",
@@ -97,7 +115,6 @@ queue_state = Table(
     Column("queued", Integer, nullable=False, server_default="0"),
     Column("counted_at", DateTime(timezone=True)),
     Column("republished_count", BigInteger, nullable=False, server_default="0"),
-    Column("duplicate_count", BigInteger, nullable=False, server_default="0"),
     Column("canary_requested_at", DateTime(timezone=True)),
     Column("canary_done_at", DateTime(timezone=True)),
     Column("canary_wait", Interval),

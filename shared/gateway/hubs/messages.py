@@ -1,6 +1,5 @@
 """The parser of hub events: sparse quotes, trades in arrays, entities wrapped or not."""
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from shared.gateway import wire
+from shared.gateway import json_text, wire
 
 
 class QuoteChange(msgspec.Struct, rename="camel", frozen=True):
@@ -72,7 +71,7 @@ def parse_trades(arguments: list[msgspec.Raw]) -> Iterator[Trade]:
 def parse_entities(arguments: list[msgspec.Raw]) -> Iterator[dict[str, Any]]:
     """Yield the entities of a user hub event: wrapped in {action, data} or not, one or an array of them."""
     for argument in arguments:
-        yield from _unwrap(json.loads(bytes(argument), parse_float=Decimal))
+        yield from _unwrap(json_text.parse(bytes(argument)))
 
 
 def _unwrap(found: object) -> Iterator[dict[str, Any]]:

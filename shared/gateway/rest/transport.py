@@ -1,11 +1,9 @@
 """One HTTP call to the venue, and the meaning of its failure: a read may be retried, a mutation never."""
 
-import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from decimal import Decimal
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Any, NoReturn
@@ -17,6 +15,7 @@ from urllib3.exceptions import MaxRetryError, NewConnectionError
 from shared.clock import machine_now, monotonic, time_until
 from shared.errors import AmbiguousOutcomeError, RateLimitedError, RefusedError, TickworkError, VenueDownError
 from shared.fleets import Queue
+from shared.gateway import json_text
 from shared.gateway.errors import NotSentError
 from shared.gateway.ports import Budget, Call, CallLog, Limiter
 from shared.gateway.rest.connections import KeepAliveAdapter
@@ -187,13 +186,9 @@ def describe_error(answer: Mapping[str, Any]) -> str:
 
 def _parse_json(content: bytes) -> object:
     try:
-        return json.loads(content, parse_float=Decimal, parse_constant=_reject_constant)
+        return json_text.parse(content)
     except ValueError:
         return None
-
-
-def _reject_constant(token: str) -> NoReturn:
-    raise ValueError(f"invalid number '{token}' in JSON")
 
 
 def _to_error(request: Request, failure: requests.RequestException) -> TickworkError:

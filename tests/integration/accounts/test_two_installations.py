@@ -18,6 +18,7 @@ from shared.ledger.jobs.risk import WatchAccounts
 from tests.fixtures.operator import RunCommand, worker_at
 from tests.fixtures.venue import MNQ
 from tests.fixtures.worker_env import WorkerEnv, open_worker_env
+from tests.fixtures.worker_processes import process
 from workers.wiring import open_runner
 
 OTHER = "0badcafe"
@@ -163,7 +164,7 @@ def test_an_order_of_our_own_rows_is_ours_whatever_its_tag_says(worker_env: Work
     worker_env.entry_alert()
     worker_env.run_due_jobs()
     worker_env.execute(f"UPDATE installation SET id = '{OTHER}'")
-    with open_runner(worker_env.settings, "test/2", program="test") as runner:
+    with open_runner(worker_env.settings, process("test/2"), program="test") as runner:
         reconcile(replace(worker_env, runner=runner))
 
     assert [(None,)] == worker_env.rows("SELECT other_installation FROM account")

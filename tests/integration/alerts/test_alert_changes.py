@@ -25,6 +25,7 @@ from tests.fixtures.alert_steps import (
 from tests.fixtures.receiver_process import ReceiverProcess
 from tests.fixtures.venue import MNQ
 from tests.fixtures.worker_env import WorkerEnv
+from tests.fixtures.worker_processes import process
 from workers.alerts.current_state import WAIT_FOR
 from workers.wiring import open_runner
 
@@ -233,7 +234,7 @@ def test_an_account_whose_live_orders_were_never_on_is_denied(worker_env: Worker
     worker_env.run_due_jobs()
     real = replace(worker_env.settings, venue=replace(worker_env.settings.venue, is_simulator=False))
     job_id = worker_env.critical_alert(action=action, stop_loss_ticks=100, trail_ticks=40)
-    with open_runner(real, "real/1", program="test") as runner:
+    with open_runner(real, process("real/1"), program="test") as runner:
         runner.run(job_id)
 
     assert "failed: RiskLimitError: live orders of account" in result_of(worker_env, job_id)

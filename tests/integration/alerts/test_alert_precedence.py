@@ -20,6 +20,7 @@ from tests.fixtures.alert_steps import (
     time_ago,
 )
 from tests.fixtures.worker_env import WorkerEnv
+from tests.fixtures.worker_processes import process
 from workers.orders import flatten as flatten_module
 from workers.orders import reduce_position as reduce_module
 from workers.wiring import open_runner
@@ -67,7 +68,7 @@ def run_during(worker_env: WorkerEnv, monkeypatch: pytest.MonkeyPatch) -> Callab
 
     def run(module: Any, function: str, job_id: UUID, other_id: UUID) -> None:
         real, met = getattr(module, function), list[UUID]()
-        with open_runner(worker_env.settings, "test/2", program="test") as other:
+        with open_runner(worker_env.settings, process("test/2"), program="test") as other:
 
             def call(*arguments: Any) -> Any:
                 if not met:

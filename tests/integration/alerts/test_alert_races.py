@@ -20,6 +20,7 @@ from tests.fixtures.alert_steps import (
 )
 from tests.fixtures.venue import MNQ
 from tests.fixtures.worker_env import WorkerEnv
+from tests.fixtures.worker_processes import process
 from workers.orders import venue_state
 from workers.orders.submit import submit_order
 from workers.wiring import open_runner
@@ -94,7 +95,7 @@ def test_two_partial_exits_in_two_workers_never_reverse(worker_env: WorkerEnv, m
     hold(worker_env, 3)
     first, second = worker_env.critical_alert(quantity=2), worker_env.critical_alert(quantity=2)
     met: list[UUID] = []
-    with open_runner(worker_env.settings, "test/2", program="test") as other:
+    with open_runner(worker_env.settings, process("test/2"), program="test") as other:
 
         def submit_after_the_other(*arguments: Any) -> Any:
             if not met:

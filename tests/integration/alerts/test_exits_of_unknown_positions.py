@@ -18,6 +18,7 @@ from tests.fixtures.alert_steps import (
 )
 from tests.fixtures.venue import MNQ
 from tests.fixtures.worker_env import WorkerEnv
+from tests.fixtures.worker_processes import process
 from workers.alerts.entry_checks import check_hook_settings
 from workers.alerts.outcome import request_cancels
 from workers.wiring import open_runner
@@ -154,7 +155,7 @@ def test_an_entry_that_is_decided_while_a_close_ends_is_not_made(
 ) -> None:
     hook_id = worker_env.add_hook()
     entry, close = worker_env.entry_alert(hook_id), worker_env.critical_alert(hook_id)
-    with open_runner(worker_env.settings, "test/2", program="test") as other:
+    with open_runner(worker_env.settings, process("test/2"), program="test") as other:
 
         def close_after_the_check(*arguments: Any) -> str | None:
             warning = check_hook_settings(*arguments)

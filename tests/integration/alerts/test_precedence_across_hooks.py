@@ -8,6 +8,7 @@ import pytest
 from shared.ids import new_id
 from tests.fixtures.alert_steps import hold, move_average, result_of, run_next, run_until, strategy_fields, time_ago
 from tests.fixtures.worker_env import WorkerEnv
+from tests.fixtures.worker_processes import process
 from workers.orders import flatten as flatten_module
 from workers.wiring import open_runner
 
@@ -62,7 +63,7 @@ def test_an_exit_in_part_that_meets_a_close_of_all_does_not_reverse(
     hook_id = worker_env.add_hook()
     part, whole = worker_env.critical_alert(hook_id, quantity=1), worker_env.critical_alert(hook_id)
     met: list[UUID] = []
-    with open_runner(worker_env.settings, "test/2", program="test") as other:
+    with open_runner(worker_env.settings, process("test/2"), program="test") as other:
 
         def begin_the_close_first() -> UUID:
             if not met:

@@ -55,7 +55,7 @@ class Terminal(io.StringIO):
 
 def create_job(job_ledger: LedgerEnv, state: str, more: str = "error = 'ValueError: broken'") -> UUID:
     ended = "now()" if state not in {"queued", "running"} else "NULL"
-    change = f"state = '{state}', attempt = 3, fence = 3, finished_at = {ended}, {more}"
+    change = f"state = '{state}', attempt = 3, finished_at = {ended}, {more}"
     return job_ledger.enqueue(DoNothing(note="of a test"), change, publish_on_commit=False)
 
 

@@ -17,8 +17,10 @@ from shared.ledger.job import Job
 from tests.fixtures.receiver_process import ReceiverProcess
 from tests.fixtures.runner_env import RunnerEnv
 from tests.fixtures.wire_tap import WireTap
+from tests.fixtures.worker_processes import process
 from tests.integration.cli.shell import Shell
-from workers.runner import Outcome, Runner
+from workers.recording import Outcome
+from workers.runner import Runner
 from workers.wiring import open_runner
 
 HOST = "alerts.example.com"
@@ -96,7 +98,7 @@ def open_reach(
     write_state(home, {"pid": 1, "programs": [], "urls": {"receiver": receiver.url}, "environment": environment})
     with (
         WireTap(receiver.url) as proxy,
-        open_runner(load_settings(environment), "low@here.1/1", program="test") as runner,
+        open_runner(load_settings(environment), process("low@here.1/1"), program="test") as runner,
     ):
         resolve_to(proxy.url, monkeypatch)
         yield Reach(shell, receiver, proxy, runner_env, runner)

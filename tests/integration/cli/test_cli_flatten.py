@@ -108,8 +108,8 @@ def test_flatten_reports_its_obstacle_and_stops_waiting_after_the_limit(
 
 def test_a_flatten_job_of_a_dead_worker_is_reclaimed(operator: RunCommand, worker_env: WorkerEnv) -> None:
     hold_two(worker_env)
-    lost = "state = 'running', worker = 'gone@here.1/2', lease_until = now() - interval '5 seconds'"
-    worker_env.execute(f"UPDATE job SET {lost}, attempt = 1, fence = 1 WHERE id = '{worker_env.flatten()}'")
+    lost = "state = 'running', process_id = 2, lease_until = now() - interval '5 seconds'"
+    worker_env.execute(f"UPDATE job SET {lost}, attempt = 1 WHERE id = '{worker_env.flatten()}'")
     result = operator("flatten", "--yes")
 
     assert 0 == result.status, result

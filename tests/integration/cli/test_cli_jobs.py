@@ -1,6 +1,8 @@
 """`tickwork jobs`, `jobs dead` and `jobs show`, on a real database."""
 
+from shared.ledger.worker_registry import beat
 from tests.fixtures.ledger_env import LedgerEnv
+from tests.fixtures.worker_processes import worker, worker_id
 from tests.integration.cli.jobs_command import (
     HEADLINE,
     TRACEBACK,
@@ -10,6 +12,8 @@ from tests.integration.cli.jobs_command import (
     create_similar_ids,
     read_state,
 )
+
+BY_WORKER = f"worker_id = '{worker_id('normal@here.1')}', process_id = 2"
 
 
 def test_dead_jobs_are_listed_and_requeued(job_ledger: LedgerEnv, jobs: Run) -> None:
@@ -54,9 +58,8 @@ def test_dead_jobs_are_filtered_by_name_and_limited(job_ledger: LedgerEnv, jobs:
 
 
 def test_show_prints_a_job_and_its_related_jobs(job_ledger: LedgerEnv, jobs: Run) -> None:
-    first = create_job(
-        job_ledger, "dead", f"error = '{TRACEBACK}', worker = 'trading@here.1/2', sequence_key = 'account:7'"
-    )
+    beat(job_ledger.ledger.connection.open(), worker("normal@here.1"))
+    first = create_job(job_ledger, "dead", f"error = '{TRACEBACK}', {BY_WORKER}, sequence_key = 'account:7'")
     story = f"correlation_id = '{first}', expires_at = '2031-02-03 04:05:06+00', result = '[1]'"
     second = create_job(job_ledger, "succeeded", story)
     shown = jobs("show", str(first))
@@ -72,17 +75,17 @@ def test_show_prints_a_job_and_its_related_jobs(job_ledger: LedgerEnv, jobs: Run
         "result       [1]",
         "sequence key account:7",
         "expires at   2031-02-03 04:05:06 UTC",
-        "worker       trading@here.1/2",
-        "fence        3",
+        "worker       normal@here.1/2",
     ):
         assert words in shown.out
 
 
 def test_show_prints_the_worker_and_the_lease_of_a_running_job(job_ledger: LedgerEnv, jobs: Run) -> None:
-    lease = "worker = 'trading@here.1/2', lease_until = '2031-02-03 04:05:06+00', deadline = '90 s'"
+    beat(job_ledger.ledger.connection.open(), worker("normal@here.1"))
+    lease = f"{BY_WORKER}, lease_until = '2031-02-03 04:05:06+00', deadline = '90 s'"
     shown = jobs("show", str(create_job(job_ledger, "running", lease))).out
 
-    for words in ("worker       trading@here.1/2", "lease until  2031-02-03 04:05:06 UTC", "deadline     0:01:30"):
+    for words in ("worker       normal@here.1/2", "lease until  2031-02-03 04:05:06 UTC", "deadline     0:01:30"):
         assert words in shown
 
 
@@ -91,10 +94,10 @@ def test_show_prints_whole_rows_as_json(job_ledger: LedgerEnv, jobs: Run) -> Non
     (row,) = jobs("show", str(job_id), "--json").json["jobs"]
 
     assert (str(job_id), "dead", 3, 3, TRACEBACK) == tuple(
-        row[name] for name in ("id", "state", "attempt", "fence", "error")
+        row[name] for name in ("id", "state", "attempt", "max_attempts", "error")
     )
     assert "of a test" == row["arguments"]["note"]
-    assert {*job_ledger.row(job_id), "requested_by"} == set(row)
+    assert {*job_ledger.row(job_id), "requested_by", "worker"} == set(row)
 
 
 def test_the_beginning_of_an_id_works_with_or_without_dashes_in_any_case(job_ledger: LedgerEnv, jobs: Run) -> None:

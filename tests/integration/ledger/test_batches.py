@@ -9,10 +9,11 @@ from sqlalchemy import text
 from scheduler.relay import BACKLOG_PER_SLOT
 from shared.db.engine import driver
 from shared.fleets import Queue, slots_of
-from shared.ledger import recovery, transitions
+from shared.ledger import claims, recovery
 from tests.fixtures.ledger_env import LedgerEnv
 from tests.fixtures.runner_env import WORKER, JobFunction, RunnerEnv, raise_error
 from tests.fixtures.trial.trials import Effect, Nothing
+from tests.fixtures.worker_processes import process
 from workers.context import Context
 
 NAME = "runner_env.drill"
@@ -141,11 +142,9 @@ def test_only_due_first_attempts_without_a_sequence_key_run_in_batches(runner_en
 
 def test_two_workers_share_a_backlog_and_run_no_job_twice(runner_env: RunnerEnv) -> None:
     jobs = enqueue(runner_env, *(make_effect(number) for number in range(40)))
-    other = runner_env.open_runner("trading@here.1/3")
+    other = runner_env.open_runner(process("trading@here.1/3"))
     with runner_env.ledger.engine.connect() as connection:
-        mine = transitions.claim_batch(
-            driver(connection), NAME, Queue.NORMAL, WORKER, 15
-        )  # not committed yet, so locked
+        mine = claims.claim_batch(driver(connection), NAME, Queue.NORMAL, WORKER, 15)  # not committed yet, so locked
         counts = other.run_batch(NAME, Queue.NORMAL, 100)
         connection.commit()
 

@@ -9,7 +9,6 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy import Engine, select, text, update
 
-from shared.clock import machine_now
 from shared.db.engine import driver, make_engine
 from shared.db.tables.ledger import job
 from shared.errors import LeaseLostError
@@ -20,8 +19,9 @@ from shared.ledger.jobs.upkeep import DeleteOldRows, DoNothing
 from shared.ledger.ledger import Ledger
 from shared.ledger.publisher import open_publisher
 from tests.fixtures.broker import Broker
+from tests.fixtures.worker_processes import process
 
-ME, OTHER = "trading@here.1/2", "trading@here.1/3"
+ME, OTHER = process("trading@here.1/2"), process("trading@here.1/3")
 
 
 @pytest.fixture
@@ -97,7 +97,9 @@ def test_only_one_of_many_concurrent_claims_wins(ledger: Ledger) -> None:
     job_id = enqueue(ledger)
     won: list[object] = []
 
-    threads = [threading.Thread(target=lambda n=n: won.append(ledger.claim(job_id, f"w/{n}"))) for n in range(10)]
+    threads = [
+        threading.Thread(target=lambda n=n: won.append(ledger.claim(job_id, process(f"w/{n}")))) for n in range(10)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -114,66 +116,6 @@ def test_a_job_that_is_not_due_or_has_expired_cannot_be_claimed(ledger: Ledger, 
     with engine.begin() as connection:
         assert 1 == recovery.expire(driver(connection))
     assert "expired" == state(engine, expired)
-
-
-def test_a_worker_with_an_old_fencing_token_cannot_record_a_result(ledger: Ledger, engine: Engine) -> None:
-    job_id = enqueue(ledger)
-    first = ledger.claim(job_id, ME)
-    assert first is not None
-    with engine.begin() as connection:
-        recovery.release_lost(driver(connection), ME, "lost")
-    second = ledger.claim(job_id, OTHER)
-    assert second is not None
-
-    with engine.begin() as connection:
-        assert not transitions.finish(driver(connection), first, "succeeded")
-        assert not transitions.reschedule(driver(connection), first, timedelta(0), is_counted=True, error="late")
-        assert transitions.finish(driver(connection), second, "succeeded")
-
-
-def test_an_expired_lease_is_reclaimed_and_the_attempt_counts(ledger: Ledger, engine: Engine) -> None:
-    job_id = enqueue(ledger)
-    ledger.claim(job_id, ME)
-    with engine.begin() as connection:
-        assert 0 == recovery.reclaim_expired_leases(driver(connection))
-        connection.execute(update(job).values(lease_until=text("now() - interval '1 second'")))
-        assert 1 == recovery.reclaim_expired_leases(driver(connection))
-
-    again = ledger.claim(job_id, OTHER)
-    assert again is not None
-    assert (2, 2) == (again.attempt, again.fence)
-
-
-def test_a_renewed_lease_is_not_reclaimed(ledger: Ledger, engine: Engine) -> None:
-    job_id = enqueue(ledger)
-    ledger.claim(job_id, ME)
-    with engine.begin() as connection:
-        connection.execute(update(job).values(lease_until=text("now() - interval '1 second'")))
-        assert 1 == recovery.renew(driver(connection), [ME])
-        assert 0 == recovery.reclaim_expired_leases(driver(connection))
-    assert "running" == state(engine, job_id)
-
-
-def test_a_job_that_keeps_killing_its_worker_ends_dead(ledger: Ledger, engine: Engine) -> None:
-    job_id = enqueue(ledger)
-    for _ in range(DoNothing.attempts):
-        assert ledger.claim(job_id, ME) is not None
-        with engine.begin() as connection:
-            recovery.release_lost(driver(connection), ME, "signal 9")
-
-    assert "dead" == state(engine, job_id)
-
-
-def test_a_job_released_at_shutdown_keeps_its_attempt(ledger: Ledger, engine: Engine) -> None:
-    job_id = enqueue(ledger)
-    ledger.claim(job_id, ME)
-    with engine.begin() as connection:
-        assert 0 == recovery.release_on_shutdown(driver(connection), "trading@here.11")
-        assert 1 == recovery.release_on_shutdown(driver(connection), "trading@here.1")
-
-    again = ledger.claim(job_id, OTHER)
-    assert again is not None
-    assert 1 == again.attempt
 
 
 def test_jobs_of_one_sequence_key_run_one_at_a_time_in_order(ledger: Ledger, engine: Engine) -> None:
@@ -273,20 +215,6 @@ def test_a_dead_broker_costs_no_job(engine: Engine, dead_broker: str) -> None:
     ledger = Ledger(engine, open_publisher(dead_broker))
 
     assert "queued" == state(engine, enqueue(ledger))
-
-
-def test_a_lost_lease_has_no_time_left(ledger: Ledger, engine: Engine) -> None:
-    claimed = ledger.claim(enqueue(ledger), ME)
-    assert claimed is not None
-    with engine.connect() as connection:
-        until = connection.execute(select(job.c.lease_until)).scalar_one()
-        asked_at, left, answered_at = machine_now(), transitions.lease_left(driver(connection), claimed), machine_now()
-        assert until - answered_at <= left <= until - asked_at
-        assert left <= transitions.LEASE
-    with engine.begin() as connection:
-        recovery.release_lost(driver(connection), ME, "lost")
-    with engine.connect() as connection:
-        assert timedelta(0) == transitions.lease_left(driver(connection), claimed)
 
 
 def test_an_unknown_job_cannot_be_claimed(ledger: Ledger) -> None:

@@ -2,16 +2,13 @@
 
 import subprocess
 import sys
-from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 
-from shared.db.engine import driver
 from shared.errors import QueueFullError
 from shared.fleets import MAX_QUEUED, Queue
-from shared.ledger import queues
 from shared.ledger.envelope import WakeUp
 from shared.ledger.jobs.upkeep import DoNothing
 from shared.ledger.publisher import open_publisher
@@ -65,30 +62,6 @@ def test_the_relay_counts_queued_jobs_and_republished_wake_ups(ledger_env: Ledge
         return ledger_env.rows("SELECT queued, republished_count FROM queue_state WHERE queue = 'low'")[0]
 
     until(lambda: state()["queued"] >= 3 and state()["republished_count"] >= 3, 60, "three jobs, published again")
-
-
-def is_stuck(ledger_env: LedgerEnv) -> bool:
-    with ledger_env.ledger.engine.connect() as connection:
-        return queues.is_stuck(driver(connection), "low@here.1", (Queue.LOW,), 2, timedelta(seconds=15))
-
-
-def test_a_node_is_stuck_when_jobs_wait_slots_are_free_and_nothing_begins(ledger_env: LedgerEnv) -> None:
-    old = "published_at = now(), run_at = now() - interval '20 seconds'"
-    waiting = ledger_env.enqueue(DoNothing(), old, queue=Queue.LOW, publish_on_commit=False)
-    assert is_stuck(ledger_env)
-
-    ledger_env.execute(f"UPDATE job SET run_at = now() WHERE id = '{waiting}'")
-    assert not is_stuck(ledger_env)  # the job has waited only for a moment
-    ledger_env.execute(f"UPDATE job SET {old}")
-    started = ledger_env.enqueue(DoNothing(), queue=Queue.LOW, publish_on_commit=False)
-    ledger_env.ledger.claim(started, "low@here.1/7")
-    assert not is_stuck(ledger_env)  # a job began
-    ledger_env.execute(f"UPDATE job SET started_at = now() - interval '20 seconds' WHERE id = '{started}'")
-    assert is_stuck(ledger_env)
-    second = ledger_env.enqueue(DoNothing(), queue=Queue.LOW, publish_on_commit=False)
-    ledger_env.ledger.claim(second, "low@here.1/8")
-    ledger_env.execute("UPDATE job SET started_at = now() - interval '20 seconds' WHERE state = 'running'")
-    assert not is_stuck(ledger_env)  # long jobs take every slot
 
 
 SHORT_TIMEOUTS = {"workers.watchdog:WITHOUT_BROKER_S": 1, "workers.watchdog:CHECK_EVERY_S": 0.2}

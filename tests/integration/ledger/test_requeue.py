@@ -7,12 +7,13 @@ import pytest
 
 from shared.db.engine import driver
 from shared.errors import RefusedError
-from shared.ledger import operations, recovery, transitions
+from shared.ledger import claims, operations, recovery, transitions
 from shared.ledger.jobs import job_names_with
 from shared.ledger.jobs.upkeep import DoNothing
 from tests.fixtures.ledger_env import LedgerEnv
+from tests.fixtures.worker_processes import process
 
-ME, OTHER = "trading@here.1/2", "trading@here.1/3"
+ME, OTHER = process("trading@here.1/2"), process("trading@here.1/3")
 ENDED_BADLY = ["dead", "failed", "expired", "cancelled"]
 ENTRIES = job_names_with("is_entry")
 LATE = "expires_at = now() - interval '1 minute'"
@@ -27,7 +28,7 @@ def ledger_env(shared_ledger_env: LedgerEnv) -> LedgerEnv:
 
 def insert_job(ledger_env: LedgerEnv, state: str, more: str = "error = 'ValueError: broken'") -> UUID:
     ended = "" if state in {"queued", "running"} or "finished_at" in more else "finished_at = now(), "
-    change = f"state = '{state}', attempt = 3, fence = 3, {ended}{more}"
+    change = f"state = '{state}', attempt = 3, {ended}{more}"
     return ledger_env.enqueue(DoNothing(), change, publish_on_commit=False)
 
 
@@ -36,7 +37,7 @@ def requeue(ledger_env: LedgerEnv, job_id: UUID, *, may_be_past_expiry: bool = F
         operations.requeue(driver(connection), job_id, may_be_past_expiry=may_be_past_expiry)
 
 
-def end_job(ledger_env: LedgerEnv, job: transitions.ClaimedJob | None, state: str) -> bool:
+def end_job(ledger_env: LedgerEnv, job: claims.ClaimedJob | None, state: str) -> bool:
     assert job is not None
     with ledger_env.ledger.engine.begin() as connection:
         return transitions.finish(driver(connection), job, state, error="ValueError: broken")
@@ -50,14 +51,21 @@ def insert_sequence(ledger_env: LedgerEnv) -> tuple[UUID, UUID]:
 
 
 @pytest.mark.parametrize("state", ENDED_BADLY)
-def test_a_requeued_job_has_all_its_attempts_and_a_new_fence(ledger_env: LedgerEnv, state: str) -> None:
+def test_a_requeued_job_has_all_its_attempts_and_no_claim(ledger_env: LedgerEnv, state: str) -> None:
     last = dict.fromkeys(("started_at", "finished_at", "lease_until", "published_at"), "now()")
-    last |= {"worker": "'trading@here.1/2'", "result": "'1'", "error": "'ValueError: broken'"}
+    last |= {
+        "process_id": "2",
+        "claim_id": "gen_random_uuid()",
+        "worker_id": "gen_random_uuid()",
+        "result": "'1'",
+        "error": "'ValueError: broken'",
+    }
     job_id = insert_job(ledger_env, state, ", ".join(f"{name} = {value}" for name, value in last.items()))
     requeue(ledger_env, job_id)
 
     row = ledger_env.row(job_id)
-    assert ("queued", 0, 4) == (row["state"], row["attempt"], row["fence"])
+    assert ("queued", 0) == (row["state"], row["attempt"])
+    assert [None] * 3 == [row[name] for name in ("claim_id", "worker_id", "process_id")]
     assert ["error"] == [name for name in last if row[name] is not None]
     assert "ValueError: broken" == row["error"]  # until it ends again
 
@@ -143,7 +151,7 @@ def test_a_worker_with_an_older_claim_writes_nothing_after_a_requeue(ledger_env:
     assert not end_job(ledger_env, lost, "succeeded")
     again = ledger_env.ledger.claim(job_id, OTHER)
     assert again is not None
-    assert (lost.fence + 2, 1) == (again.fence, again.attempt)
+    assert 1 == again.attempt
     assert not end_job(ledger_env, lost, "succeeded")
     with ledger_env.ledger.engine.begin() as connection:
         raw = driver(connection)

@@ -1,40 +1,52 @@
-"""The ledger beside rows that another session locks: leases are renewed, and counts keep no worker waiting."""
+"""The ledger beside rows that another session locks: a lock takes no lease from a worker that is alive."""
+
+from collections.abc import Iterator
 
 import psycopg
 import pytest
-from sqlalchemy import text
 
-from shared.db.engine import LOCK_TIMEOUT_S, driver
-from shared.ledger import queues, recovery
+from shared.db.engine import driver
+from shared.ledger import recovery
 from shared.ledger.jobs.upkeep import DoNothing
+from shared.ledger.worker_registry import beat
 from tests.fixtures.ledger_env import LedgerEnv
+from tests.fixtures.worker_processes import process, worker
 
-WORKER = "normal@here.1/2"
+WORKER = process("normal@here.1/2")
 
 
-def test_a_locked_job_keeps_no_other_lease_from_being_renewed(ledger_env: LedgerEnv) -> None:
-    locked, other = (ledger_env.enqueue(DoNothing()) for _ in range(2))
-    for job_id in (locked, other):
-        assert ledger_env.ledger.claim(job_id, WORKER) is not None
+@pytest.fixture
+def session(ledger_env: LedgerEnv) -> Iterator[psycopg.Connection]:
+    """A person's open transaction."""
+    with psycopg.connect(ledger_env.database_url) as connection:
+        yield connection
+
+
+def reclaim(ledger_env: LedgerEnv) -> int:
+    with ledger_env.ledger.engine.begin() as connection:
+        return recovery.reclaim_expired_leases(driver(connection))
+
+
+def test_a_locked_job_is_not_reclaimed(ledger_env: LedgerEnv, session: psycopg.Connection) -> None:
+    locked = ledger_env.enqueue(DoNothing())
+    assert ledger_env.ledger.claim(locked, WORKER) is not None
     ledger_env.execute("UPDATE job SET lease_until = now()")
-    with psycopg.connect(ledger_env.database_url) as session:
-        session.execute("SELECT 1 FROM job WHERE id = %s FOR UPDATE", [locked])
-        with ledger_env.ledger.engine.begin() as connection:
-            assert 1 == recovery.renew(driver(connection), [WORKER])
-        with ledger_env.ledger.engine.begin() as connection:
-            assert 0 == recovery.reclaim_expired_leases(driver(connection))
-    assert ["running", "running"] == [ledger_env.row(one)["state"] for one in (locked, other)]
+    session.execute("SELECT 1 FROM job WHERE id = %s FOR UPDATE", [locked])
+
+    assert 0 == reclaim(ledger_env)
+    session.rollback()
+    assert 1 == reclaim(ledger_env)
 
 
-def test_a_duplicate_is_not_counted_at_the_cost_of_a_wait(ledger_env: LedgerEnv) -> None:
-    job_id, connection = ledger_env.enqueue(DoNothing()), ledger_env.ledger.connection.open()
-    connection.execute(f"SET statement_timeout = '{LOCK_TIMEOUT_S / 2}s'")
-    with psycopg.connect(ledger_env.database_url) as session:
-        session.execute("UPDATE queue_state SET queued = queued")
-        with pytest.raises(psycopg.errors.LockNotAvailable):
-            queues.record_duplicate(connection, job_id)
+def test_a_worker_whose_heartbeat_waits_for_a_lock_keeps_its_jobs(
+    ledger_env: LedgerEnv, session: psycopg.Connection
+) -> None:
+    beat(ledger_env.ledger.connection.open(), worker("normal@here.1"))
+    assert ledger_env.ledger.claim(ledger_env.enqueue(DoNothing()), WORKER) is not None
+    ledger_env.execute("UPDATE job SET lease_until = now()")
+    ledger_env.execute("UPDATE worker SET seen_at = now() - interval '1 minute'")
+    session.execute("SELECT 1 FROM worker FOR UPDATE")
 
-    queues.record_duplicate(connection, job_id)
-    with ledger_env.ledger.engine.begin() as other:
-        count = text("SELECT duplicate_count FROM queue_state WHERE queue = :queue")
-        assert 1 == other.execute(count, {"queue": DoNothing.queue}).scalar_one()
+    assert 0 == reclaim(ledger_env)
+    session.rollback()
+    assert 1 == reclaim(ledger_env)

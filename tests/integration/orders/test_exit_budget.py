@@ -14,6 +14,7 @@ from shared.ledger.jobs.orders import ReducePosition
 from tests.fixtures.processes import until
 from tests.fixtures.venue import MNQ
 from tests.fixtures.worker_env import WorkerEnv
+from tests.fixtures.worker_processes import process
 from tests.integration.orders.test_order_changes import request_change
 from workers.runner import Runner
 from workers.wiring import open_runner
@@ -27,7 +28,7 @@ def limited(worker_env: WorkerEnv) -> Iterator[Runner]:
     """A worker that keeps the request limits, of an account that holds two contracts with their bracket."""
     worker_env.entry_alert(quantity=2)
     worker_env.run_due_jobs()
-    with open_runner(replace(worker_env.settings, limits=True), "limited/1", program="test") as runner:
+    with open_runner(replace(worker_env.settings, limits=True), process("limited/1"), program="test") as runner:
         yield runner
 
 

@@ -11,6 +11,7 @@ from shared.ledger.jobs.risk import WatchAccounts
 from tests.fixtures.entries import GUARDED
 from tests.fixtures.venue import MNQ
 from tests.fixtures.worker_env import WorkerEnv
+from tests.fixtures.worker_processes import process
 from workers.wiring import open_runner
 
 PLACE = "/api/Order/place"
@@ -163,7 +164,7 @@ def test_an_account_whose_live_orders_were_never_on_is_left_alone(worker_env: Wo
     worker_env.venue.trade()
     placed = len(worker_env.venue.requests(PLACE))
     real = replace(worker_env.settings, venue=replace(worker_env.settings.venue, is_simulator=False))
-    with open_runner(real, "real/1", program="test") as runner:
+    with open_runner(real, process("real/1"), program="test") as runner:
         runner.run(worker_env.enqueue(ReconcileAccounts()))
         for name in ("orders.reconcile_account", "orders.guard_position"):
             for (job_id,) in worker_env.rows("SELECT id FROM job WHERE name = %s AND state = 'queued'", name):

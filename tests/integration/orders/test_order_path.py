@@ -8,6 +8,7 @@ from shared.ledger.jobs.orders import PlaceOrder, ReconcileAccounts
 from tests.fixtures.entries import ENTRY, PLACE, age_in_doubt_order, tags_at_venue
 from tests.fixtures.venue import MNQ
 from tests.fixtures.worker_env import WorkerEnv
+from tests.fixtures.worker_processes import process
 from workers.wiring import AccountSwitch
 
 
@@ -162,7 +163,7 @@ def test_an_order_that_the_venue_rejects_is_rejected_with_its_reason(worker_env:
 
 def test_an_order_waits_while_the_venue_is_down(worker_env: WorkerEnv) -> None:
     job = worker_env.entry_alert()
-    claimed = worker_env.ledger.claim(job, "test/1")
+    claimed = worker_env.ledger.claim(job, process("test/1"))
     assert claimed is not None
     worker_env.venue.kill()
     worker_env.execute("UPDATE job SET state = 'queued', lease_until = NULL")

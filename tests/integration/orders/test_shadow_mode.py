@@ -17,6 +17,7 @@ from tests.fixtures.approvals import type_entry
 from tests.fixtures.operator import RunCommand
 from tests.fixtures.venue import MNQ
 from tests.fixtures.worker_env import WorkerEnv
+from tests.fixtures.worker_processes import process
 from workers.wiring import AccountSwitch, open_runner
 
 PLACE = "/api/Order/place"
@@ -50,7 +51,7 @@ def test_at_the_real_venue_shadow_mode_sends_nothing_either(shadow_env: WorkerEn
     """The simulator plays the real venue; its gateway would send nothing for the account, and is not asked."""
     job_id = shadow_env.entry_alert()
     real = replace(shadow_env.settings, venue=replace(shadow_env.settings.venue, is_simulator=False))
-    with open_runner(real, "real/1", program="test") as runner:
+    with open_runner(real, process("real/1"), program="test") as runner:
         runner.run(job_id)
 
     assert ["SHADOW"] == states(shadow_env)

@@ -18,6 +18,7 @@ from tests.fixtures.entries import ENTRY, age_in_doubt_order, tags_at_venue
 from tests.fixtures.processes import until
 from tests.fixtures.program_env import make_program_env
 from tests.fixtures.worker_env import WorkerEnv
+from tests.fixtures.worker_processes import process
 from workers.orders import submit
 from workers.wiring import open_runner
 
@@ -50,7 +51,7 @@ def test_an_order_of_a_process_killed_before_the_call_is_searched_for_before_it_
     assert [OrderState.SUBMITTING] == [row[0] for row in worker_env.rows(ENTRY)]
     assert [] == tags_at_venue(worker_env)
     ((place,),) = worker_env.rows("SELECT id FROM job WHERE name = 'orders.place_order' AND state = 'running'")
-    assert 1 == recovery.release_lost(worker_env.ledger.connection.open(), "dying/1", "its process is gone")
+    assert 1 == recovery.release_lost(worker_env.ledger.connection.open(), process("dying/1"), "its process is gone")
     worker_env.runner.run(place)
 
     assert [] == tags_at_venue(worker_env)
@@ -91,7 +92,7 @@ def test_an_entry_expires_at_the_last_entry_of_the_day_even_if_its_alert_lasts_l
         "RETURNING machine_origin_at"
     )
     handled = worker_env.entry_alert()
-    with open_runner(worker_env.settings, "late/1", program="test") as late:
+    with open_runner(worker_env.settings, process("late/1"), program="test") as late:
         late.run(handled)
 
     assert [(market_began_at + timedelta(minutes=8),)] == worker_env.rows(

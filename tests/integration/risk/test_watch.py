@@ -11,6 +11,7 @@ from tests.fixtures.processes import until
 from tests.fixtures.venue import MNQ
 from tests.fixtures.watched_position import entry_price, watch_at
 from tests.fixtures.worker_env import WorkerEnv
+from tests.fixtures.worker_processes import process
 from workers.wiring import open_runner
 
 EVENTS = "SELECT kind, message FROM account_event ORDER BY id"
@@ -115,7 +116,7 @@ def test_everything_is_flat_by_ten_past_three(long_two: WorkerEnv) -> None:
         "UPDATE market_clock SET machine_origin_at = now(), market_origin_at = '2026-03-10 20:09:31+00', speed = 1"
     )
     long_two.write_quote(bid=entry_price(long_two))
-    with open_runner(long_two.settings, "late/1", program="test") as late:
+    with open_runner(long_two.settings, process("late/1"), program="test") as late:
         late.run(long_two.enqueue(WatchAccounts()))
     long_two.run_due_jobs()
 

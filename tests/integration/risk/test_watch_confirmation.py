@@ -11,6 +11,7 @@ from shared.ledger.jobs.risk import WatchAccounts
 from tests.fixtures.venue import MNQ
 from tests.fixtures.watched_position import entry_price, watch_at, watch_once_at
 from tests.fixtures.worker_env import WorkerEnv
+from tests.fixtures.worker_processes import process
 from workers.risk.confirmation import UNPRICED_RUNS
 from workers.wiring import open_runner
 
@@ -95,7 +96,7 @@ def test_an_order_in_a_closed_market_hides_no_loss_in_an_open_one(long_two: Work
            SELECT gen_random_uuid(), account_id, 'CON.F.US.ZCE.K26', 'ENTRY', origin, 'WORKING', 'BUY', 'LIMIT', 1, 400,
                   correlation_id, 'corn', 0 FROM orders WHERE role = 'ENTRY'"""
     )
-    with open_runner(long_two.settings, "late/1", program="test") as late:
+    with open_runner(long_two.settings, process("late/1"), program="test") as late:
         for _ in range(2):
             long_two.write_quote(bid=entry - 510)
             late.run(long_two.enqueue(WatchAccounts()))

@@ -10,6 +10,7 @@ from tests.fixtures.processes import until
 from tests.fixtures.venue import MNQ
 from tests.fixtures.watched_position import entry_price, watch_at, watch_once_at
 from tests.fixtures.worker_env import WorkerEnv
+from tests.fixtures.worker_processes import process
 from workers.risk.confirmation import SETTLING_RUNS
 from workers.wiring import open_runner
 
@@ -162,7 +163,7 @@ def test_a_position_in_a_closed_market_hides_no_loss_in_an_open_one_and_is_left(
         f"""INSERT INTO position (account_id, contract_id, direction, quantity, average_price, opened_market_at)
             SELECT id, '{ZC}', 'LONG', 1, 400, now() FROM account"""
     )
-    with open_runner(long_two.settings, "late/1", program="test") as late:
+    with open_runner(long_two.settings, process("late/1"), program="test") as late:
         for _ in range(2):
             long_two.write_quote(bid=entry - 510)
             late.run(long_two.enqueue(WatchAccounts()))

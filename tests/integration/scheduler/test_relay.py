@@ -11,14 +11,16 @@ from sqlalchemy import text
 from scheduler.relay import POLL_S
 from shared.db.engine import driver
 from shared.fleets import max_outstanding
+from shared.ledger.claims import ClaimedJob
 from shared.ledger.jobs.upkeep import DoNothing
-from shared.ledger.recovery import renew
-from shared.ledger.transitions import ClaimedJob, finish
+from shared.ledger.transitions import finish
+from shared.ledger.worker_registry import beat
 from tests.fixtures.ledger_env import LedgerEnv, StartedProgram, without_database
 from tests.fixtures.processes import until
+from tests.fixtures.worker_processes import process, worker
 
 QUEUE = DoNothing.queue
-SILENT = "normal@elsewhere.1/2"  # a worker that claims a job and then stops
+SILENT = process("normal@elsewhere.1/2")  # a worker that claims a job and then stops
 
 
 @pytest.fixture(scope="module")
@@ -125,15 +127,16 @@ def test_a_job_not_started_in_time_expires_and_is_not_published(ledger_env: Ledg
 def test_an_expired_lease_is_reclaimed_and_published_and_a_renewed_one_is_not(ledger_env: LedgerEnv) -> None:
     expiring, renewed = (ledger_env.enqueue(DoNothing(), sequence_key=key) for key in ("account:1", "account:2"))
     claim(ledger_env, expiring)
-    claimed = ledger_env.ledger.claim(renewed, "normal@elsewhere.3/4")
+    claimed = ledger_env.ledger.claim(renewed, process("normal@elsewhere.3/4"))
 
     def renew_lease() -> bool:
         with ledger_env.ledger.engine.begin() as connection:
-            return 1 == renew(driver(connection), ["normal@elsewhere.3/4"])
+            beat(driver(connection), worker("normal@elsewhere.3"))
+        return True
 
     with ledger_env.ledger.engine.begin() as connection:  # the relay sees both leases expired, or this one renewed
         connection.execute(text("UPDATE job SET lease_until = now() - interval '1 second'"))
-        assert 1 == renew(driver(connection), ["normal@elsewhere.3/4"])
+        beat(driver(connection), worker("normal@elsewhere.3"))
     take_wake_ups(ledger_env)
     until(
         lambda: renew_lease() and expiring in take_wake_ups(ledger_env),
@@ -143,7 +146,7 @@ def test_an_expired_lease_is_reclaimed_and_published_and_a_renewed_one_is_not(le
 
     row = ledger_env.row(expiring)
     assert ("queued", 1, None) == (row["state"], row["attempt"], row["lease_until"])
-    assert f"lease expired: worker {SILENT} stopped renewing it" == row["error"]
+    assert f"lease expired: worker {SILENT.worker_id} went silent" == row["error"]
     assert claimed is not None
     with ledger_env.ledger.engine.begin() as connection:
         assert finish(driver(connection), claimed, "succeeded")
@@ -156,7 +159,7 @@ def test_a_lease_that_expires_on_the_last_attempt_leaves_a_dead_job_that_names_t
     claim(ledger_env, job_id)
     ledger_env.execute("UPDATE job SET lease_until = now()")
 
-    assert SILENT in ledger_env.wait_for("dead", job_id)[0]["error"]
+    assert str(SILENT.worker_id) in ledger_env.wait_for("dead", job_id)[0]["error"]
 
 
 def test_a_queue_never_exceeds_its_capacity_and_all_its_jobs_are_published(ledger_env: LedgerEnv) -> None:
@@ -211,7 +214,7 @@ def test_a_relay_exits_with_status_zero_on_sigterm(ledger_env: LedgerEnv) -> Non
 def wait_for_lock(url: str, program: str, job_id: UUID) -> None:
     """Change a row that another session has locked."""
     with psycopg.connect(url, application_name=program) as connection:
-        connection.execute("UPDATE job SET worker = 'changed' WHERE id = %s", [job_id])
+        connection.execute("UPDATE job SET error = 'changed' WHERE id = %s", [job_id])
 
 
 @pytest.mark.parametrize("holder", ["psql", "tickwork worker-critical"], ids=["a person", "a frozen program"])
@@ -233,7 +236,7 @@ def test_a_session_that_sits_in_a_transaction_is_ended_once_a_program_waits_for_
         with pytest.raises(psycopg.OperationalError):
             sits.execute("SELECT 1")
         blocks_nothing.execute("SELECT 1")
-    assert f"session {pid} ({holder}, user" in relay.log.read_text()
+    until(lambda: f"session {pid} ({holder}, user" in relay.log.read_text(), 60, "its message")
 
 
 def test_a_session_that_keeps_only_a_person_waiting_is_left(ledger_env: LedgerEnv) -> None:

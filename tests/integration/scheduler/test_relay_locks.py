@@ -7,6 +7,7 @@ from shared.ledger.jobs.upkeep import DoNothing
 from tests.fixtures.held_locks import running_statement
 from tests.fixtures.ledger_env import LedgerEnv, StartedProgram
 from tests.fixtures.processes import until
+from tests.fixtures.worker_processes import process
 
 LOCKS = ["LOCK TABLE job", "UPDATE queue_state SET queued = queued"]
 
@@ -43,7 +44,7 @@ def test_a_lock_on_the_counts_of_queues_keeps_no_job_from_being_published_or_rec
     ledger_env: LedgerEnv, relay: StartedProgram
 ) -> None:
     lost = ledger_env.enqueue(DoNothing())
-    assert ledger_env.ledger.claim(lost, "normal@elsewhere.1/2") is not None
+    assert ledger_env.ledger.claim(lost, process("normal@elsewhere.1/2")) is not None
     with running_statement(ledger_env.database_url, LOCKS[1]):
         ledger_env.broker.forget()
         waiting = {lost, ledger_env.enqueue(DoNothing(), publish_on_commit=False)}

@@ -15,7 +15,7 @@ def test_a_job_whose_claim_meets_a_lock_stays_queued_and_the_process_goes_on(
     job_id = runner_env.enqueue(lambda _: "done")
     with psycopg.connect(runner_env.database_url) as session:
         session.execute(LOCK)
-        assert "rescheduled" == runner_env.runner.run(job_id).state
+        assert "unclaimed" == runner_env.runner.run(job_id).state
         session.rollback()
 
     assert ("queued", 0) == (runner_env.row(job_id)["state"], runner_env.row(job_id)["attempt"])

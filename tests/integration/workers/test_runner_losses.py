@@ -3,7 +3,7 @@
 import threading
 from contextlib import ExitStack, suppress
 from datetime import timedelta
-from typing import NoReturn
+from typing import Any, NoReturn
 from uuid import uuid4
 
 import pytest
@@ -17,18 +17,25 @@ from shared.errors import (
     VenueDownError,
 )
 from shared.ledger.jobs.upkeep import DoNothing
+from shared.ledger.worker import WorkerProcess
 from tests.fixtures.ledger_env import without_database
 from tests.fixtures.processes import until
 from tests.fixtures.runner_env import WORKER, RunnerEnv, raise_error
 from tests.fixtures.wire_tap import WireTap
+from tests.fixtures.worker_processes import process
 from workers.context import Context
-from workers.runner import Outcome, Runner
+from workers.recording import Outcome
+from workers.runner import Runner
+
+
+def process_of(row: dict[str, Any]) -> WorkerProcess:
+    return WorkerProcess(row["worker_id"], row["process_id"])
 
 
 def test_many_wake_ups_for_one_job_run_it_once(runner_env: RunnerEnv) -> None:
-    started: list[str] = []
+    started: list[WorkerProcess] = []
     job_id = runner_env.enqueue(lambda ctx: started.append(ctx.job.worker))
-    runners = [runner_env.open_runner(f"trading@here.1/{number}") for number in range(10, 16)]
+    runners = [runner_env.open_runner(process(f"trading@here.1/{number}")) for number in range(10, 16)]
     start_together = threading.Barrier(len(runners))
     states: list[str] = []
 
@@ -69,19 +76,19 @@ def test_a_worker_without_a_lease_cannot_record_an_error(runner_env: RunnerEnv, 
 
 
 def test_a_worker_that_lost_its_lease_does_not_change_the_next_workers_result(runner_env: RunnerEnv) -> None:
-    other = runner_env.open_runner("trading@here.9/9")
+    other = runner_env.open_runner(process("trading@here.9/9"))
 
-    def act(ctx: Context) -> str:
+    def act(ctx: Context) -> int:
         if ctx.job.worker == WORKER:
             runner_env.release(ctx.job)
             assert "succeeded" == other.run(ctx.job.id).state
-        return ctx.job.worker
+        return ctx.job.worker.process_id
 
     job_id = runner_env.enqueue(act)
 
     assert "duplicate" == runner_env.run(job_id).state
     row = runner_env.row(job_id)
-    assert ("succeeded", "trading@here.9/9", 2, 2) == (row["state"], row["result"], row["fence"], row["attempt"])
+    assert ("succeeded", 9, 2) == (row["state"], row["result"], row["attempt"])
 
 
 def test_a_worker_without_a_lease_rolls_back_its_whole_transaction(runner_env: RunnerEnv) -> None:
@@ -131,7 +138,7 @@ def test_a_follow_up_job_runs_at_once_and_the_wake_up_returns_its_outcome(runner
         (row["state"], row["result"]) for row in (before, after)
     ]
     assert (before["id"], before["correlation_id"], before["sequence_id"], WORKER) == (
-        after["parent_id"], after["correlation_id"], after["sequence_id"], after["worker"]
+        after["parent_id"], after["correlation_id"], after["sequence_id"], process_of(after)
     )  # fmt: skip
     assert [{"balance": 1}] == runner_env.rows("SELECT balance FROM account")
 
@@ -186,13 +193,13 @@ def test_a_job_whose_end_cannot_be_recorded_stays_claimed(runner_env: RunnerEnv)
         with pytest.raises(JobOutcomeUnknownError, match="ended unrecorded"):
             runner_env.runner.run(job_id)
 
-    assert ("running", WORKER) == (runner_env.row(job_id)["state"], runner_env.row(job_id)["worker"])
+    assert ("running", WORKER.process_id) == (runner_env.row(job_id)["state"], runner_env.row(job_id)["process_id"])
 
 
 def test_a_job_that_cannot_be_claimed_stays_queued(runner_env: RunnerEnv) -> None:
     job_id = runner_env.enqueue(lambda _: None)
     with without_database(runner_env.database_url):
-        assert "rescheduled" == runner_env.runner.run(job_id).state
+        assert "unclaimed" == runner_env.runner.run(job_id).state
 
     assert ("queued", 0) == (runner_env.row(job_id)["state"], runner_env.row(job_id)["attempt"])
     assert "succeeded" == runner_env.run(job_id).state
@@ -201,7 +208,7 @@ def test_a_job_that_cannot_be_claimed_stays_queued(runner_env: RunnerEnv) -> Non
 def test_a_claim_without_an_answer_raises_job_outcome_unknown(runner_env: RunnerEnv) -> None:
     job_id = runner_env.enqueue(lambda _: None)
     with WireTap(runner_env.database_url) as wire:
-        runner = runner_env.open_runner("trading@here.1/3", wire.url)
+        runner = runner_env.open_runner(process("trading@here.1/3"), wire.url)
         runner.run(uuid4())  # connects
         wire.block_after(job_id.bytes)
 
@@ -213,7 +220,7 @@ def test_a_claim_without_an_answer_raises_job_outcome_unknown(runner_env: Runner
         with pytest.raises(JobOutcomeUnknownError, match="not known"):
             runner.run(job_id)
 
-    assert ("running", "trading@here.1/3") == (runner_env.row(job_id)["state"], runner_env.row(job_id)["worker"])
+    assert ("running", 3) == (runner_env.row(job_id)["state"], runner_env.row(job_id)["process_id"])
 
 
 def test_a_follow_up_in_an_outage_raises_job_outcome_unknown(runner_env: RunnerEnv) -> None:
@@ -233,7 +240,7 @@ def test_a_follow_up_in_an_outage_raises_job_outcome_unknown(runner_env: RunnerE
 def test_a_follow_up_whose_commit_has_no_answer_is_not_left_claimed(runner_env: RunnerEnv) -> None:
     second = runner_env.drill(lambda _: "second")
     with WireTap(runner_env.database_url) as wire:
-        runner = runner_env.open_runner("trading@here.1/3", wire.url)
+        runner = runner_env.open_runner(process("trading@here.1/3"), wire.url)
 
         def first(ctx: Context) -> None:
             with ctx.transaction() as tx:

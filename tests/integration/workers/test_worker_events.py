@@ -53,6 +53,17 @@ def test_events_that_still_wait_for_their_batch_are_sent_at_a_shutdown(ledger_en
     assert set() == expected_events(*jobs) - read_events(listening)
 
 
+def test_flower_gets_the_events_of_jobs_that_a_slot_drains(ledger_env: LedgerEnv) -> None:
+    listening = listen(ledger_env)
+    worker = start(ledger_env, *WORKER)
+    jobs = [ledger_env.enqueue(DoNothing()) for _ in range(100)]
+    ledger_env.wait_for("succeeded", *jobs)
+    worker.terminate()
+    assert 0 == worker.process.wait(60)
+
+    assert set() == expected_events(*jobs) - read_events(listening)
+
+
 def start(ledger_env: LedgerEnv, *program: str) -> StartedProgram:
     worker = ledger_env.start(*program)
     worker.wait_until_running()

@@ -10,7 +10,9 @@ from uuid import UUID
 import psutil
 import pytest
 
+from shared.db.engine import driver
 from shared.fleets import Queue
+from shared.ledger import operations
 from shared.ledger.envelope import WakeUp
 from shared.ledger.jobs.upkeep import DoNothing
 from tests.fixtures.ledger_env import LedgerEnv, StartedProgram, without_database
@@ -64,14 +66,19 @@ def held(ledger_env: LedgerEnv, tmp_path: Path) -> Iterator[Held]:
 
 
 def wait_for_renewal(ledger_env: LedgerEnv, job_id: UUID) -> dict[str, Any]:
-    """Return the job's row once the parent of its process has renewed its lease."""
+    """Return the job's row once its worker has written a heartbeat since the claim."""
     (claimed,) = ledger_env.wait_for("running", job_id)
-    until(lambda: ledger_env.row(job_id)["lease_until"] > claimed["lease_until"], 60, "a renewed lease")
-    return ledger_env.row(job_id)
+    beats = (
+        f"SELECT 1 FROM worker JOIN job ON worker.id = worker_id WHERE job.id = '{job_id}' AND seen_at > job.started_at"
+    )
+    until(lambda: bool(ledger_env.rows(beats)), 60, "a heartbeat")
+    return claimed
 
 
-def pid_of(worker: str) -> int:
-    return int(worker.rsplit("/", 1)[-1])
+def worker_pid(ledger_env: LedgerEnv, row: dict[str, Any]) -> int:
+    """Return the process id of the worker that runs or ran a job; 0 if none does."""
+    found = ledger_env.rows(f"SELECT process_id FROM worker WHERE id = '{row['worker_id'] or UUID(int=0)}'")
+    return int(found[0]["process_id"]) if found else 0
 
 
 def occupy_workers(ledger_env: LedgerEnv, workers: list[StartedProgram], file: Path) -> list[UUID]:
@@ -79,10 +86,10 @@ def occupy_workers(ledger_env: LedgerEnv, workers: list[StartedProgram], file: P
     job_ids: list[UUID] = []
 
     def has_each_worker_a_job() -> bool:
-        names = [ledger_env.row(job_id)["worker"] or "" for job_id in job_ids]
+        busy = {worker_pid(ledger_env, ledger_env.row(job_id)) for job_id in job_ids}
         if len(job_ids) < len(workers) * SLOTS:
             job_ids.append(ledger_env.enqueue(Hold(file=str(file)), queue=Queue.NORMAL))
-        return all(any(f".{worker.pid}/" in name for name in names) for worker in workers)
+        return all(worker.pid in busy for worker in workers)
 
     until(has_each_worker_a_job, 60, "a job at each worker")
     return [row["id"] for row in ledger_env.wait_for("running", *job_ids)]
@@ -100,11 +107,11 @@ def test_a_job_of_a_killed_process_is_released_and_runs_again(ledger_env: Ledger
     job_id = ledger_env.enqueue(LONG, queue=Queue.NORMAL)
     before = wait_for_renewal(ledger_env, job_id)
     ledger_env.execute(f"UPDATE job SET {AT_ONCE} WHERE id = '{job_id}'")
-    os.kill(pid_of(before["worker"]), signal.SIGKILL)
+    os.kill(before["process_id"], signal.SIGKILL)
 
     (after,) = ledger_env.wait_for("succeeded", job_id)
-    assert (2, 2) == (after["attempt"], after["fence"])
-    assert before["worker"] != after["worker"]
+    assert 2 == after["attempt"]
+    assert before["process_id"] != after["process_id"]
     assert after["started_at"] < before["lease_until"]  # the release did not wait for the lease
 
 
@@ -113,7 +120,7 @@ def test_a_job_that_loses_its_process_at_the_last_attempt_ends_dead_and_names_th
     ledger_env: LedgerEnv,
 ) -> None:
     job_id = ledger_env.enqueue(LONG, "max_attempts = 1", queue=Queue.NORMAL)
-    process = pid_of(wait_for_renewal(ledger_env, job_id)["worker"])
+    process = wait_for_renewal(ledger_env, job_id)["process_id"]
     os.kill(process, signal.SIGKILL)
 
     (row,) = ledger_env.wait_for("dead", job_id)
@@ -156,7 +163,7 @@ def test_many_wake_ups_for_one_job_start_it_once(ledger_env: LedgerEnv) -> None:
     until(lambda: ledger_env.broker.waiting(FLEET) == 0, 60, "an empty queue")
     ledger_env.wait_for("succeeded", ledger_env.enqueue(DoNothing(note="after them all")))
     assert row == ledger_env.row(job_id)
-    assert (1, 1) == (row["attempt"], row["fence"])
+    assert 1 == row["attempt"]
 
 
 @pytest.mark.usefixtures("worker")
@@ -167,7 +174,7 @@ def test_a_broker_that_loses_every_message_loses_no_job_and_runs_none_twice(ledg
     ledger_env.broker.forget()
     file.unlink()
 
-    assert {(1, 1)} == {(row["attempt"], row["fence"]) for row in ledger_env.wait_for("succeeded", *running, *waiting)}
+    assert {1} == {row["attempt"] for row in ledger_env.wait_for("succeeded", *running, *waiting)}
 
 
 def test_an_invalid_message_stops_no_worker(ledger_env: LedgerEnv, worker: StartedProgram) -> None:
@@ -182,7 +189,7 @@ def test_an_invalid_message_stops_no_worker(ledger_env: LedgerEnv, worker: Start
 def test_jobs_survive_an_outage_of_postgres_while_they_run(ledger_env: LedgerEnv, held: Held) -> None:
     ask, file = held
     job_ids = ask()
-    children = [pid_of(ledger_env.row(job_id)["worker"]) for job_id in job_ids]
+    children = [ledger_env.row(job_id)["process_id"] for job_id in job_ids]
     with without_database(ledger_env.database_url):
         file.unlink()
         until(lambda: all(map(is_gone, children)), 60, "the end of the processes that could not record their jobs")
@@ -203,7 +210,7 @@ def test_a_worker_that_shuts_down_finishes_its_running_jobs_and_leaves_the_rest(
     file.unlink()
     assert 0 == worker.process.wait(60)
     ended = ledger_env.wait_for("succeeded", *(row["id"] for row in started))
-    assert [(row["worker"], 1) for row in started] == [(row["worker"], row["attempt"]) for row in ended]
+    assert [(row["process_id"], 1) for row in started] == [(row["process_id"], row["attempt"]) for row in ended]
     other.stop()
 
 
@@ -219,11 +226,11 @@ def test_another_worker_runs_the_jobs_of_a_killed_and_a_frozen_one_and_late_resu
     frozen.freeze()
     killed.kill()
     other = start_worker(ledger_env)
-    ledger_env.execute(f"UPDATE job SET {AT_ONCE}, lease_until = now() + interval '1 second' WHERE state = 'running'")
+    ledger_env.execute(f"UPDATE job SET {AT_ONCE} WHERE state = 'running'")
 
     rows = ledger_env.wait_for("succeeded", *job_ids)
-    assert {(2, 2)} == {(row["attempt"], row["fence"]) for row in rows}
-    assert all(f".{other.pid}/" in row["worker"] for row in rows)
+    assert {2} == {row["attempt"] for row in rows}
+    assert all(worker_pid(ledger_env, row) == other.pid for row in rows)
     assert all(is_gone(process.pid) for process in family)  # no child outlives its parent
     frozen.resume()
     other.stop()
@@ -234,17 +241,32 @@ def test_another_worker_runs_the_jobs_of_a_killed_and_a_frozen_one_and_late_resu
 
 
 @pytest.mark.usefixtures("worker")
-@pytest.mark.parametrize(
-    ("change", "expected_error"),
-    [
-        ('arguments = \'{"seconds": "soon"}\'', "Expected `int`"),
-        ("name = 'unknown.job'", "unknown.job"),  # last, because other tests see it while it is queued
-    ],
-)
-def test_a_job_that_no_worker_can_parse_ends_dead_with_the_reason(
-    ledger_env: LedgerEnv, change: str, expected_error: str
-) -> None:
-    job_id = ledger_env.enqueue(DoNothing(), change, publish_on_commit=False)
+def test_a_job_whose_arguments_no_worker_can_parse_ends_dead_with_the_reason(ledger_env: LedgerEnv) -> None:
+    job_id = ledger_env.enqueue(DoNothing(), 'arguments = \'{"seconds": "soon"}\'', publish_on_commit=False)
 
-    (row,) = ledger_env.wait_for("dead", job_id)
-    assert expected_error in row["error"]
+    assert "Expected `int`" in ledger_env.wait_for("dead", job_id)[0]["error"]
+
+
+def test_a_job_of_a_name_that_no_worker_knows_yet_waits_for_one_that_does(
+    ledger_env: LedgerEnv, worker: StartedProgram
+) -> None:
+    job_id = ledger_env.enqueue(DoNothing(), "name = 'newer.job'", publish_on_commit=False)
+    until(lambda: "waits for a worker that knows its name 'newer.job'" in worker.log.read_text(), 60, "the message")
+    ledger_env.wait_for("succeeded", ledger_env.enqueue(DoNothing(note="after it")))
+    assert ("queued", 0) == (ledger_env.row(job_id)["state"], ledger_env.row(job_id)["attempt"])
+
+    ledger_env.execute(f"UPDATE job SET name = 'upkeep.do_nothing' WHERE id = '{job_id}'")  # a worker of that version
+    ledger_env.wait_for("succeeded", job_id)
+
+
+@pytest.mark.usefixtures("worker")
+def test_cancelling_a_running_job_ends_it_and_its_process_if_need_be(ledger_env: LedgerEnv) -> None:
+    job_id = ledger_env.enqueue(LONG, queue=Queue.NORMAL)
+    (row,) = ledger_env.wait_for("running", job_id)
+    with ledger_env.ledger.engine.begin() as connection:
+        operations.cancel(driver(connection), job_id)
+
+    (ended,) = ledger_env.wait_for("cancelled", job_id)
+    assert ended["error"].startswith("cancelled by a person while it ran")
+    assert is_gone(row["process_id"])
+    ledger_env.wait_for("succeeded", ledger_env.enqueue(DoNothing(note="after it")))

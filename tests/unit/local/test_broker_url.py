@@ -71,9 +71,9 @@ def test_amqp_and_amqps_are_rabbitmq(url: str) -> None:
 
 
 def test_a_rabbitmq_worker_has_quorum_queues_and_no_redis_options() -> None:
-    conf = make_app(settings(BROKER_URL=RABBIT), fleet_named("trading")).conf
+    conf = make_app(settings(BROKER_URL=RABBIT), fleet_named("bulk")).conf
 
-    assert [("high", "quorum"), ("normal", "quorum")] == [
+    assert [("low", "quorum"), ("background", "quorum")] == [
         (queue.name, queue.queue_arguments["x-queue-type"]) for queue in conf.task_queues
     ]
     assert {"client_properties"} == set(conf.broker_transport_options)

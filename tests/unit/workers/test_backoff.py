@@ -5,7 +5,7 @@ from datetime import timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workers.runner import compute_pause
+from workers.recording import compute_pause
 
 BASE, CAP = timedelta(seconds=0.5), timedelta(minutes=5)
 

@@ -1,4 +1,18 @@
--- The tables of the ledger: jobs, their keys, queues, the schedule and its slots.
+-- The tables of the ledger: workers, jobs, their keys, queues, the schedule and its slots.
+
+CREATE TABLE worker (
+    id uuid NOT NULL,
+    fleet text NOT NULL,
+    host text NOT NULL,
+    process_id integer NOT NULL,
+    version text NOT NULL,
+    started_at timestamptz DEFAULT now() NOT NULL,
+    seen_at timestamptz DEFAULT now() NOT NULL,
+    ended_at timestamptz,
+    CONSTRAINT pk_worker PRIMARY KEY (id)
+) WITH (fillfactor = 50);
+
+CREATE INDEX ix_worker_started_at ON worker (started_at);
 
 CREATE TABLE job (
     id uuid NOT NULL,
@@ -14,8 +28,10 @@ CREATE TABLE job (
     sequence_key text,
     sequence_id uuid NOT NULL,
     lease_until timestamptz,
-    fence bigint DEFAULT 0 NOT NULL,
-    worker text,
+    claim_id uuid,
+    worker_id uuid,
+    process_id integer,
+    cancel_requested_at timestamptz,
     enqueued_at timestamptz DEFAULT now() NOT NULL,
     published_at timestamptz,
     started_at timestamptz,
@@ -37,7 +53,7 @@ CREATE INDEX ix_job_expiring ON job (expires_at) WHERE state = 'queued' AND expi
 
 CREATE INDEX ix_job_finished ON job (finished_at) WHERE finished_at IS NOT NULL;
 
-CREATE INDEX ix_job_lease ON job (lease_until) WHERE state = 'running';
+CREATE INDEX ix_job_running ON job (worker_id) WHERE state = 'running';
 
 CREATE INDEX ix_job_sequence_key ON job (sequence_key, sequence_id) WHERE sequence_key IS NOT NULL AND state IN ('queued','running');
 
@@ -57,7 +73,6 @@ CREATE TABLE queue_state (
     queued integer DEFAULT 0 NOT NULL,
     counted_at timestamptz,
     republished_count bigint DEFAULT 0 NOT NULL,
-    duplicate_count bigint DEFAULT 0 NOT NULL,
     canary_requested_at timestamptz,
     canary_done_at timestamptz,
     canary_wait interval,

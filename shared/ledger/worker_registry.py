@@ -1,0 +1,83 @@
+"""The SQL of workers: the heartbeat, on which all leases of a worker depend, and the jobs that it runs."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID
+
+from shared.ledger.claims import LedgerConnection
+from shared.ledger.worker import Worker
+
+OVERRUN_AFTER = timedelta(seconds=5)  # beyond a job's deadline: then its process did not end itself
+
+# Also registers: at the start, and again if a person has deleted the row.
+_BEAT = """
+    INSERT INTO worker (id, fleet, host, process_id, version)
+    VALUES (%(id)s, %(fleet)s, %(host)s, %(process_id)s, %(version)s)
+    ON CONFLICT (id) DO UPDATE SET seen_at = now()
+"""
+_RUNNING = """
+    SELECT process_id, id, name, now() - cancel_requested_at AS cancelling_for,
+           coalesce(started_at + deadline + %(overrun_after)s::interval < now(), false) AS has_overrun
+    FROM job WHERE worker_id = %(id)s AND state = 'running'
+"""
+_END = "UPDATE worker SET ended_at = now() WHERE id = %(id)s"
+_FIND = """
+    SELECT id FROM worker WHERE fleet = %(fleet)s AND host = %(host)s AND process_id = %(process_id)s
+    ORDER BY started_at DESC LIMIT 1
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class RunningJob:
+    """A job that a worker runs; `cancelling_for` is the time since a person asked to cancel it, or None."""
+
+    process_id: int
+    id: UUID
+    name: str
+    cancelling_for: timedelta | None
+    has_overrun: bool
+
+
+def beat(connection: LedgerConnection, worker: Worker) -> None:
+    """Record that the worker is alive, which keeps the leases of all jobs that it runs."""
+    values = {
+        "id": worker.id,
+        "fleet": worker.fleet,
+        "host": worker.host,
+        "process_id": worker.process_id,
+        "version": worker.version,
+    }
+    connection.execute(_BEAT, values)
+
+
+def list_running(connection: LedgerConnection, worker: Worker) -> list[RunningJob]:
+    """Return the jobs that the worker and its children run."""
+    values = {"id": worker.id, "overrun_after": OVERRUN_AFTER}
+    return [RunningJob(*row) for row in connection.execute(_RUNNING, values)]
+
+
+def record_end(connection: LedgerConnection, worker: Worker) -> None:
+    """Record that the worker has ended in order."""
+    connection.execute(_END, {"id": worker.id})
+
+
+def find_newest(connection: LedgerConnection, fleet: str, host: str, process_id: int) -> UUID | None:
+    """Return the id of the worker that started last with this process id, for a supervisor that knows only that."""
+    row = connection.execute(_FIND, {"fleet": fleet, "host": host, "process_id": process_id}).fetchone()
+    return None if row is None else row[0]
+
+
+_LIST = """
+    SELECT fleet, host, process_id, version, started_at, seen_at, ended_at,
+           (SELECT count(*) FROM job WHERE job.worker_id = worker.id AND job.state = 'running') AS running
+    FROM worker WHERE ended_at IS NULL AND seen_at > now() - %(within)s::interval
+    ORDER BY fleet, host, process_id
+"""
+
+
+def list_alive(connection: LedgerConnection, within: timedelta) -> Sequence[dict[str, object]]:
+    """Return the workers whose heartbeat is younger than `within`, with how many jobs each runs."""
+    cursor = connection.execute(_LIST, {"within": within})
+    names = [column.name for column in cursor.description or ()]
+    return [dict(zip(names, row, strict=True)) for row in cursor]

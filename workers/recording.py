@@ -1,0 +1,115 @@
+"""Records how a job's run ended: one of the final states, or queued again after a pause."""
+
+import logging
+import traceback
+from dataclasses import dataclass
+from datetime import timedelta
+from random import Random
+
+import psycopg
+
+from shared.db.engine import is_lock_timeout
+from shared.errors import HaltError, LeaseLostError, PostponedError, RefusedError
+from shared.ledger import transitions
+from shared.ledger.claims import Backlog, ClaimedJob, LedgerConnection
+from workers.context import Context, JobCancelledError
+
+log = logging.getLogger(__name__)
+
+RETRY_BASE = timedelta(seconds=0.5)
+RETRY_CAP = timedelta(minutes=5)
+LOCK_RETRY_AFTER = timedelta(seconds=0.2)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The outcome of a run: `rescheduled`, `duplicate` (another has the job), `unclaimed`, or the job's final state."""
+
+    state: str
+    result: object = None
+    error: str | None = None
+
+
+LOST = Outcome("duplicate", error="the lease was lost")
+_random = Random()  # noqa: S311  # spreads retries; guards no secret
+
+
+def record_success(
+    connection: LedgerConnection, job: ClaimedJob, result: object, backlog: Backlog | None
+) -> tuple[Outcome, ClaimedJob | None]:
+    """End the job as succeeded, and claim the next of the backlog with it.
+
+    A result that Postgres cannot store, such as text with NUL, makes the job dead.
+    """
+    try:
+        if backlog is None:
+            is_ours, following = transitions.finish(connection, job, "succeeded", result=result), None
+        else:
+            is_ours, following = transitions.finish_and_claim(connection, job, result, backlog)
+    except (psycopg.DataError, UnicodeError, TypeError, ValueError, RecursionError) as rejection:
+        return finish(connection, job, "dead", f"the result cannot be stored: {rejection}"), None
+    return (Outcome("succeeded", result), following) if is_ours else (LOST, None)
+
+
+def record_failure(connection: LedgerConnection, job: ClaimedJob, context: Context, error: Exception) -> Outcome:
+    """End the job, or queue it again, as the kind of its error asks."""
+    if is_lock_timeout(error):  # it did nothing, and the relay ends a session that sits on the lock
+        error = PostponedError("another session holds a lock that this job needs", LOCK_RETRY_AFTER)
+    match error:
+        case LeaseLostError():
+            return Outcome("duplicate", error=str(error))
+        case JobCancelledError():
+            return finish(connection, job, "cancelled", transitions.CANCELLED)
+        case PostponedError():
+            return reschedule(connection, job, error.retry_after, error, is_counted=False)
+        case HaltError() | RefusedError():
+            if isinstance(error, HaltError):
+                context.halt(error)
+            log.log(_level_of(error), "%s %s failed: %s", job.name, job.id, describe(error))
+            return finish(connection, job, "failed", describe(error))
+    return _record_crash(connection, job, error)
+
+
+def _level_of(error: Exception) -> int:
+    return logging.ERROR if isinstance(error, HaltError) else logging.WARNING
+
+
+def _record_crash(connection: LedgerConnection, job: ClaimedJob, error: Exception) -> Outcome:
+    if job.attempt >= job.max_attempts:
+        log.error("%s %s is dead after %s attempts", job.name, job.id, job.attempt, exc_info=error)
+        return finish(connection, job, "dead", _format_traceback(error))
+    pause = compute_pause(job.attempt, base=RETRY_BASE, cap=RETRY_CAP, fraction=_random.random())
+    return reschedule(connection, job, pause, error, is_counted=True)
+
+
+def finish(connection: LedgerConnection, job: ClaimedJob, state: str, error: str) -> Outcome:
+    """End the job in a state that is no success."""
+    return Outcome(state, error=error) if transitions.finish(connection, job, state, error=error) else LOST
+
+
+def reschedule(
+    connection: LedgerConnection, job: ClaimedJob, pause: timedelta, error: Exception, *, is_counted: bool
+) -> Outcome:
+    """Queue the job again after a pause; the attempt counts or not."""
+    message = _format_traceback(error) if is_counted else describe(error)
+    is_ours = transitions.reschedule(connection, job, pause, is_counted=is_counted, error=message)
+    return Outcome("rescheduled", error=describe(error)) if is_ours else LOST
+
+
+def compute_pause(attempt: int, *, base: timedelta, cap: timedelta, fraction: float) -> timedelta:
+    """Return the pause after failed `attempt` (1 is the first): exponential with full jitter.
+
+    `fraction` is a random number in [0, 1): the pause is that part of min(cap, base * 2**(attempt - 1)).
+    Source: Marc Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015.
+    """
+    doublings = min(attempt - 1, 32)
+    return min(cap, base * (1 << doublings)) * fraction
+
+
+def describe(error: Exception) -> str:
+    """Return an error as one line: its type and message."""
+    return f"{type(error).__name__}: {error}"
+
+
+def _format_traceback(error: Exception) -> str:
+    return "".join(traceback.format_exception(error))
