@@ -10,6 +10,10 @@ from shared.db.engine import DATABASE_ERRORS, is_dead
 from shared.errors import RetryableError
 
 
+# A plan of one of these statements costs twice as much as its run, and would be made anew for each job.
+_ONE_PLAN = "SET plan_cache_mode = force_generic_plan"
+
+
 class LedgerUnavailableError(RetryableError):
     """Postgres could not be reached; no statement was sent."""
 
@@ -43,6 +47,7 @@ class AutocommitConnection:
         connection: psycopg.Connection[Any] = pooled.driver_connection  # type: ignore[assignment]  # typed as Any | None
         pooled.detach()
         connection.autocommit = True
+        connection.execute(_ONE_PLAN)
         return connection
 
     def close(self) -> None:
