@@ -114,7 +114,8 @@ def claim(connection: LedgerConnection, job_id: UUID, worker: WorkerProcess) -> 
 
 NEXT_DUE: LiteralString = f"""
     SELECT id FROM job
-    WHERE state = 'queued' AND queue = %(queue)s AND name = ANY(%(names)s::text[]) AND {IS_DUE} AND {IS_NEXT_IN_SEQUENCE}
+    WHERE state = 'queued' AND queue = %(queue)s AND name = ANY(%(names)s::text[])
+      AND {IS_DUE} AND {IS_NEXT_IN_SEQUENCE}
       AND NOT EXISTS (SELECT 1 FROM job above
                       WHERE above.state = 'queued' AND above.queue = ANY(%(higher)s::text[]) AND above.run_at <= now())
 """  # noqa: S608  # no value enters the text

@@ -9,7 +9,6 @@ from sqlalchemy import Engine
 from shared.db.engine import DATABASE_ERRORS, is_dead
 from shared.errors import RetryableError
 
-
 # A plan of one of these statements costs twice as much as its run, and would be made anew for each job.
 _ONE_PLAN = "SET plan_cache_mode = force_generic_plan"
 
