@@ -18,13 +18,14 @@ from shared.ledger.worker import WorkerProcess
 
 LedgerConnection = Connection[Any]  # of psycopg
 
-# An earlier job of the same sequence_key that is queued or running goes first.
+# Of one sequence_key no other job runs, perhaps a later one that was committed first, and no earlier one is queued.
 IS_NEXT_IN_SEQUENCE = """
-    (sequence_key IS NULL OR NOT EXISTS (
-        SELECT 1 FROM job earlier
-        WHERE earlier.sequence_key = job.sequence_key AND earlier.sequence_id < job.sequence_id
-          AND (earlier.state = 'running'
-               OR earlier.state = 'queued' AND (earlier.expires_at IS NULL OR earlier.expires_at > now()))))
+    (sequence_key IS NULL
+     OR NOT EXISTS (SELECT 1 FROM job other
+                    WHERE other.sequence_key = job.sequence_key AND other.state = 'running' AND other.id <> job.id)
+        AND NOT EXISTS (SELECT 1 FROM job earlier
+                        WHERE earlier.sequence_key = job.sequence_key AND earlier.sequence_id < job.sequence_id
+                          AND earlier.state = 'queued' AND (earlier.expires_at IS NULL OR earlier.expires_at > now())))
 """
 IS_DUE = "run_at <= now() AND (expires_at IS NULL OR expires_at > now())"
 MAY_BE_BATCHED = f"attempt = 0 AND sequence_key IS NULL AND {IS_DUE}"

@@ -59,7 +59,7 @@ def finish(
 _FINISH_AND_CLAIM: LiteralString = f"""
     WITH done AS ({_FINISH} RETURNING id),
     next AS MATERIALIZED (
-        {NEXT_DUE.replace("AND (earlier.state", "AND earlier.id <> %(id)s AND (earlier.state")}
+        {NEXT_DUE.replace("other.id <> job.id", "other.id <> %(id)s")}
         AND (SELECT count(*) FROM done) = 1 {ORDER_AND_LOCK}),
     claimed AS (UPDATE job SET {CLAIMED} FROM next WHERE job.id = next.id RETURNING {CLAIMED_COLUMNS})
     SELECT (SELECT count(*) FROM done), claimed.* FROM (VALUES (1)) AS one LEFT JOIN claimed ON true

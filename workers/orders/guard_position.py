@@ -20,7 +20,7 @@ from shared.ledger.jobs.orders import Flatten, GuardPosition
 from workers.context import Context
 from workers.orders import venue_state
 from workers.orders.guard_changes import find_refused_wait, request_change
-from workers.orders.protection_state import ProtectionState, load_state
+from workers.orders.protection_state import ProtectionState, load_state, record_protection
 from workers.orders.protective_stop import find_stop_price
 from workers.orders.resolve_in_doubt_order import OVERLAP
 from workers.orders.submit import submit_order
@@ -49,7 +49,7 @@ def guard_position(job: GuardPosition, ctx: Context) -> dict[str, str | int]:
             return {"skipped": skipped}
         state = load_state(tx.connection, job.account_id, job.contract_id)
         if state.plan.is_covered:
-            _record_protection(tx.connection, job, state)
+            record_protection(tx.connection, job.account_id, state)
         if state.plan.is_empty:
             return _build_result(state)
         newest, unguarded = fills.find_unguarded_times(tx.connection, job.account_id, job.contract_id)
@@ -110,17 +110,6 @@ def _find_reason_to_skip(connection: Connection, ctx: Context, job: GuardPositio
     return "a flatten request is open" if is_flattened else None
 
 
-def _record_protection(connection: Connection, job: GuardPosition, state: ProtectionState) -> None:
-    how = "flat"
-    if state.quantity:
-        stops = [row for row in state.open_orders if row.role is Role.STOP_LOSS and row.state is OrderState.WORKING]
-        if any(row.origin is Origin.PROTECTOR for row in stops):
-            how = "a stop of the protector"
-        else:
-            how = "the bracket's stop" if stops else "an external stop"
-    fills.record_guarded(connection, job.account_id, job.contract_id, how)
-
-
 def _refresh_state(ctx: Context, job: GuardPosition, waited: timedelta) -> ProtectionState:
     view = venue_state.fetch_current(ctx, job.account_id)
     with ctx.autocommit() as connection:
@@ -137,7 +126,7 @@ def _refresh_state(ctx: Context, job: GuardPosition, waited: timedelta) -> Prote
             held = _find_at_venue(view, job.contract_id)
             state = replace(state, quantity=at_venue, position=held)  # the venue is right; reconcile finds the reason
         if state.quantity == at_venue and state.plan.is_covered:
-            _record_protection(tx.connection, job, state)
+            record_protection(tx.connection, job.account_id, state)
     if state.quantity != at_venue:
         raise PostponedError(
             f"{job.contract_id}: the venue holds {at_venue}, our fills make {by_fills}", _find_pause(waited)

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from shared.db.market_data import contracts
-from shared.db.orders import orders, positions
+from shared.db.orders import fills, orders, positions
 from shared.db.orders.orders import OrderRow
 from shared.db.orders.positions import PositionRow
 from shared.domain.market_data.contract import Contract
-from shared.domain.orders.order import OrderState, Role
+from shared.domain.orders.order import OrderState, Origin, Role
 from shared.domain.orders.protection import ClosingOrder, ProtectionPlan, plan_protection
 
 _UNCONFIRMED = {OrderState.CREATED, OrderState.SUBMITTING, OrderState.IN_DOUBT}
@@ -48,6 +48,18 @@ def load_state(connection: Connection, account_id: int, contract_id: str) -> Pro
         held[0] if held else None,
         orders.list_open_in_contract(connection, account_id, contract_id),
     )
+
+
+def record_protection(connection: Connection, account_id: int, state: ProtectionState) -> None:
+    """Record by what the fills of a covered position are guarded."""
+    how = "flat"
+    if state.quantity:
+        stops = [row for row in state.open_orders if row.role is Role.STOP_LOSS and row.state is OrderState.WORKING]
+        if any(row.origin is Origin.PROTECTOR for row in stops):
+            how = "a stop of the protector"
+        else:
+            how = "the bracket's stop" if stops else "an external stop"
+    fills.record_guarded(connection, account_id, state.contract.id, how)
 
 
 def _to_closing_order(row: OrderRow, contract: Contract) -> ClosingOrder:

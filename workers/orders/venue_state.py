@@ -21,6 +21,7 @@ from shared.ids import new_id
 from shared.ledger.jobs.orders import GuardPosition, guard_key
 from shared.ledger.ledger import Transaction
 from workers.context import Context
+from workers.orders.protection_state import load_state, record_protection
 
 log = logging.getLogger(__name__)
 
@@ -241,7 +242,7 @@ def _to_report(order: VenueOrder) -> ReportedOrder:
 
 
 def apply_fills(tx: Transaction, account_id: int, shown: Sequence[VenueFill]) -> None:
-    """Record these fills with the orders that they filled, add up the positions, and enqueue their guards."""
+    """Record these fills with the orders that they filled, add up the positions, and have them guarded."""
     if not shown:
         return
     connection = tx.connection
@@ -269,8 +270,22 @@ def apply_fills(tx: Transaction, account_id: int, shown: Sequence[VenueFill]) ->
     for contract_id in sorted({contract_id for _, contract_id in moved}):
         positions.recompute(connection, account_id, contracts.require(connection, contract_id))
     void = {fill.id for fill in kept if fill.is_voided}
+    guarded = {contract_id for _, contract_id in moved if _prove_protection(connection, account_id, contract_id)}
     for fill_id, contract_id in moved:
+        if contract_id in guarded:
+            continue
         _enqueue_guard(tx, account_id, contract_id, f"fill:{fill_id}{':void' if fill_id in void else ''}")
+
+
+def _prove_protection(connection: Connection, account_id: int, contract_id: str) -> bool:
+    """Record that working orders cover the position, if they do; return whether nothing is left to do for a guard.
+
+    The venue reports a bracket's legs with the fill of its entry, so mostly no guard job is needed.
+    """
+    state = load_state(connection, account_id, contract_id)
+    if state.plan.is_covered:
+        record_protection(connection, account_id, state)
+    return state.plan.is_empty
 
 
 def known_contracts(connection: Connection, account_id: int, touched: set[str]) -> set[str]:

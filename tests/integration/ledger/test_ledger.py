@@ -13,7 +13,9 @@ from shared.db.engine import driver, make_engine
 from shared.db.tables.ledger import job
 from shared.errors import LeaseLostError
 from shared.fleets import Queue, max_outstanding
+from shared.ids import new_id
 from shared.ledger import queues, recovery, transitions
+from shared.ledger.claims import Backlog
 from shared.ledger.enqueue import EnqueueOptions
 from shared.ledger.jobs.upkeep import DeleteOldRows, DoNothing
 from shared.ledger.ledger import Ledger
@@ -128,6 +130,21 @@ def test_jobs_of_one_sequence_key_run_one_at_a_time_in_order(ledger: Ledger, eng
     with engine.begin() as connection:
         transitions.finish(driver(connection), claimed, "succeeded")
     assert ledger.claim(second, OTHER) is not None
+
+
+def test_a_job_waits_for_a_later_one_of_its_sequence_that_began_before_it_was_committed(ledger: Ledger) -> None:
+    first_id = new_id()
+    later = enqueue(ledger, sequence_key="account:1")
+    claimed = ledger.claim(later, ME)
+    first = enqueue(ledger, id=first_id, sequence_key="account:1")
+    backlog = Backlog(DoNothing.queue, (DoNothing.job_name(),))
+
+    assert ledger.claim_next(backlog, OTHER) is None
+    assert claimed is not None
+    assert transitions.finish(ledger.connection.open(), claimed, "succeeded")
+    found = ledger.claim_next(backlog, OTHER)
+    assert found is not None
+    assert first == found.id
 
 
 def test_a_rescheduled_job_keeps_its_position_in_the_sequence(ledger: Ledger, engine: Engine) -> None:
