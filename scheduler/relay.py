@@ -65,20 +65,23 @@ class Relay:
         now = monotonic()
         if now - self._answered_at > LEASE.total_seconds() / 2:
             self._reclaim_from = now + GRACE_AFTER_PAUSE_S
-        with self._part("jobs expire later") as connection:
-            recovery.expire(driver(connection))
-        if now >= self._reclaim_from:
+        work = queues.Work(has_expired=True, has_old_leases=True, due=frozenset(Queue), next_due_in=None)
+        with suppress_lock_timeout("the next job is found by polling"):
+            work = queues.find_work(self._ledger.connection.open())
+            self._answered_at = monotonic()
+        if work.has_expired:
+            with self._part("jobs expire later") as connection:
+                recovery.expire(driver(connection))
+        if work.has_old_leases and now >= self._reclaim_from:
             self._reclaim()
-        waits = [self._publish(queue) for queue in Queue]
+        waits = [self._publish(queue) for queue in Queue if queue in work.due]
         if now >= self._check_queues_from:
             self._check_queues_from = now + QUEUES_EVERY_S
             self._check_queues()
             self._record_republished()
-        with self._part("the next job is found by polling") as connection:
-            next_due_in = queues.next_due_in(driver(connection))
-            if next_due_in is not None:
-                waits.append(max(next_due_in.total_seconds(), 0.005))
-        return min(*waits, POLL_S)
+        if work.next_due_in is not None:
+            waits.append(max(work.next_due_in.total_seconds(), 0.005))
+        return min([*waits, POLL_S])
 
     @contextmanager
     def _part(self, consequence: str) -> Iterator[Connection]:

@@ -1,6 +1,7 @@
 """The SQL of whole queues: due jobs, the backlog, and whether workers serve it."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, LiteralString
 from uuid import UUID
@@ -112,19 +113,32 @@ def list_unclaimed(
 
 
 # Queue by queue, in the order of the index, so that the due backlog is not scanned.
-_NEXT_DUE_IN = """
-    SELECT min(next.run_at) - clock_timestamp()
-    FROM unnest(%(queues)s::text[]) AS one (queue),
-    LATERAL (SELECT run_at FROM job WHERE state = 'queued' AND queue = one.queue AND run_at > now()
-             ORDER BY run_at LIMIT 1) AS next
+_FIND_WORK = """
+    SELECT EXISTS (SELECT 1 FROM job WHERE state = 'queued' AND expires_at <= now()),
+           EXISTS (SELECT 1 FROM job WHERE state = 'running' AND lease_until < now()),
+           array_agg(one.queue) FILTER (WHERE EXISTS (
+               SELECT 1 FROM job WHERE state = 'queued' AND queue = one.queue AND run_at <= now())),
+           min((SELECT run_at FROM job WHERE state = 'queued' AND queue = one.queue AND run_at > now()
+                ORDER BY run_at LIMIT 1)) - clock_timestamp()
+    FROM unnest(%(queues)s::text[]) AS one (queue)
 """
 
 
-def next_due_in(connection: LedgerConnection) -> timedelta | None:
-    """Return the time until the next queued job becomes due, or None if none will."""
-    row = connection.execute(_NEXT_DUE_IN, {"queues": [queue.value for queue in Queue]}).fetchone()
-    wait: timedelta | None = row[0] if row else None
-    return wait
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What a relay may have to do: expired jobs, leases that may have ended, due jobs, and when the next is due."""
+
+    has_expired: bool
+    has_old_leases: bool
+    due: frozenset[Queue]
+    next_due_in: timedelta | None
+
+
+def find_work(connection: LedgerConnection) -> Work:
+    """Return what a relay may have to do, in one statement: most of the time that is nothing."""
+    row = connection.execute(_FIND_WORK, {"queues": [queue.value for queue in Queue]}).fetchone()
+    has_expired, has_old_leases, due, next_due_in = row or (False, False, None, None)
+    return Work(has_expired, has_old_leases, frozenset(map(Queue, due or [])), next_due_in)
 
 
 _NEXT_IN_SEQUENCE = """
