@@ -30,6 +30,7 @@ CREATE TABLE orders (
     created_at timestamptz DEFAULT now() NOT NULL,
     submitted_at timestamptz,
     submitted_market_at timestamptz,
+    in_doubt_at timestamptz,
     changed_market_at timestamptz,
     updated_at timestamptz DEFAULT now() NOT NULL,
     CONSTRAINT pk_orders PRIMARY KEY (id),
@@ -243,8 +244,8 @@ CREATE FUNCTION only_reduces(it orders) RETURNS boolean LANGUAGE sql AS $$
     AND state IN ('CREATED', 'SUBMITTING', 'IN_DOUBT', 'WORKING')
 $$;
 
--- The checks before an order is sent, in one round trip: it becomes SUBMITTING, or DENIED with the obstacle. Each
--- statement sees the rows as they are after the lock.
+-- The checks before an order is sent, in one round trip: it becomes SUBMITTING, or with the obstacle DENIED. One that
+-- was in doubt before may be at the venue and becomes EXPIRED. Each statement sees the rows as they are after the lock.
 CREATE FUNCTION mark_submitting(wanted uuid, machine_now timestamptz, market_now timestamptz) RETURNS text
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -270,7 +271,8 @@ BEGIN
             obstacle := 'the account is being flattened';
         END IF;
         IF obstacle IS NOT NULL THEN
-            UPDATE orders SET state = 'DENIED', reason = obstacle, updated_at = now()
+            UPDATE orders SET state = CASE WHEN in_doubt_at IS NULL THEN 'DENIED' ELSE 'EXPIRED' END,
+                   reason = obstacle, updated_at = now()
             WHERE id = wanted AND state = 'CREATED';
             RETURN obstacle;
         END IF;
