@@ -11,6 +11,7 @@ from sqlalchemy import (
     Connection,
     Select,
     Uuid,
+    and_,
     bindparam,
     exists,
     func,
@@ -41,6 +42,7 @@ class StoredAlert:
     denial: str | None  # the reason why it was denied for the account in question, if it was
     left_to_open: int | None = None  # of an entry there, after the close of what it reverses was requested
     is_copied: bool = False  # its hook has followers
+    is_unfollowed: bool = False  # the account in question has followed the hook, and does so no longer
 
     @property
     def risk(self) -> Decimal | None:
@@ -59,6 +61,8 @@ def _build_to_handle() -> Select[Any]:
     ratio = select(hook_follower.c.ratio).where(
         hook_follower.c.hook_id == hook.c.id, hook_follower.c.account_id == account_id
     )
+    is_follower = and_(hook_follower.c.hook_id == hook.c.id, hook_follower.c.unfollowed_at.is_(None))
+    has_left = and_(hook_follower.c.account_id == account_id, hook_follower.c.unfollowed_at.is_not(None))
     return (
         select(
             alert.c.id,
@@ -75,7 +79,8 @@ def _build_to_handle() -> Select[Any]:
             func.coalesce(ratio.scalar_subquery(), 1).label("ratio"),
             denial.scalar_subquery().label("denial"),
             left_to_open.scalar_subquery().label("left_to_open"),
-            exists().where(hook_follower.c.hook_id == hook.c.id).label("is_copied"),
+            exists().where(is_follower).label("is_copied"),
+            exists().where(hook_follower.c.hook_id == hook.c.id, has_left).label("is_unfollowed"),
         )
         .join(hook, hook.c.id == alert.c.hook_id)
         .where(alert.c.id == bindparam("alert", type_=Uuid))

@@ -24,6 +24,7 @@ CREATE TABLE hook_follower (
     hook_id uuid NOT NULL,
     account_id bigint NOT NULL,
     ratio numeric DEFAULT 1 NOT NULL,
+    unfollowed_at timestamptz,
     CONSTRAINT pk_hook_follower PRIMARY KEY (hook_id, account_id),
     CONSTRAINT ck_hook_follower_ratio CHECK (ratio > 0 AND ratio <= 100),
     CONSTRAINT fk_hook_follower_hook_id FOREIGN KEY (hook_id) REFERENCES hook (id),
