@@ -100,18 +100,6 @@ Index(
     postgresql_where=text("verdict = 'accepted'"),
 )
 
-# Market entries that reversed a position: it is closed first, and this is what is left to open.
-alert_reversal = Table(
-    "alert_reversal",
-    metadata,
-    Column("alert_id", Uuid, ForeignKey("alert.id"), primary_key=True),
-    Column("account_id", BigInteger, ForeignKey("account.id"), primary_key=True),
-    Column("contract_id", Text, nullable=False),
-    Column("quantity_closing", Integer, nullable=False),
-    Column("quantity_left", Integer, nullable=False),
-    at_column("requested_at", nullable=False, now=True),
-)
-
 signal = Table(
     "signal",
     metadata,

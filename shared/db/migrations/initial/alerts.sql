@@ -99,19 +99,6 @@ CREATE INDEX ix_alert_hook_id_received_at ON alert (hook_id, received_at);
 
 CREATE INDEX ix_alert_hook_id_root_id ON alert (hook_id, root, id) WHERE verdict = 'accepted';
 
-CREATE TABLE alert_reversal (
-    alert_id uuid NOT NULL,
-    account_id bigint NOT NULL,
-    contract_id text NOT NULL,
-    quantity_closing integer NOT NULL,
-    quantity_left integer NOT NULL,
-    requested_at timestamptz DEFAULT now() NOT NULL,
-    CONSTRAINT pk_alert_reversal PRIMARY KEY (alert_id, account_id),
-    CONSTRAINT ck_alert_reversal_quantity_left CHECK (quantity_left >= 0),
-    CONSTRAINT fk_alert_reversal_alert_id FOREIGN KEY (alert_id) REFERENCES alert (id),
-    CONSTRAINT fk_alert_reversal_account_id FOREIGN KEY (account_id) REFERENCES account (id)
-);
-
 CREATE TABLE signal (
     id uuid NOT NULL,
     origin text NOT NULL,

@@ -80,6 +80,18 @@ CREATE TABLE order_change (
 
 CREATE INDEX ix_order_change_order_id ON order_change (order_id);
 
+CREATE TABLE entry_reversal (
+    request_id uuid NOT NULL,
+    account_id bigint NOT NULL,
+    contract_id text NOT NULL,
+    quantity_closing integer NOT NULL,
+    quantity_opening integer NOT NULL,
+    requested_at timestamptz DEFAULT now() NOT NULL,
+    CONSTRAINT pk_entry_reversal PRIMARY KEY (request_id, account_id),
+    CONSTRAINT ck_entry_reversal_quantity_opening CHECK (quantity_opening >= 0),
+    CONSTRAINT fk_entry_reversal_account_id FOREIGN KEY (account_id) REFERENCES account (id)
+);
+
 CREATE TABLE entry_approval (
     id uuid NOT NULL,
     account_id bigint NOT NULL,
@@ -110,12 +122,13 @@ CREATE TABLE entry_approval (
     decided_at timestamptz,
     decided_by text,
     decision_reason text,
+    outcome text,
     order_id uuid,
     CONSTRAINT pk_entry_approval PRIMARY KEY (id),
     CONSTRAINT ck_entry_approval_quantity CHECK (quantity > 0),
-    CONSTRAINT ck_entry_approval_state CHECK (state IN ('WAITING','APPROVED','REJECTED','LAPSED')),
+    CONSTRAINT ck_entry_approval_state CHECK (state IN ('WAITING','APPROVED','ORDERED','DENIED','EXPIRED','REJECTED','LAPSED')),
     CONSTRAINT ck_entry_approval_decided_at CHECK ((state = 'WAITING') = (decided_at IS NULL)),
-    CONSTRAINT ck_entry_approval_order_id CHECK (order_id IS NULL OR state = 'APPROVED'),
+    CONSTRAINT ck_entry_approval_order_id CHECK (CASE WHEN order_id IS NULL THEN state <> 'ORDERED' ELSE state IN ('ORDERED','DENIED') END),
     CONSTRAINT fk_entry_approval_account_id FOREIGN KEY (account_id) REFERENCES account (id),
     CONSTRAINT fk_entry_approval_contract_id FOREIGN KEY (contract_id) REFERENCES contract (id),
     CONSTRAINT fk_entry_approval_alert_id FOREIGN KEY (alert_id) REFERENCES alert (id),
