@@ -31,7 +31,7 @@ from shared.db.orders import root_state
 from shared.db.orders.root_state import RootState, side_of
 from shared.db.risk import entry_check
 from shared.domain.alerts.alert import Alert, AlertAction
-from shared.domain.alerts.copy_ratio import SAME, describe_empty_copy, describe_ratio, plan_reversal, scale_alert
+from shared.domain.alerts.copy_ratio import SAME, describe_empty_copy, describe_ratio, scale_alert
 from shared.domain.alerts.entry_terms import build_entry_terms
 from shared.domain.alerts.hook_settings import HookSettings
 from shared.domain.counting import count_of
@@ -39,6 +39,7 @@ from shared.domain.market_data.calendar import calendar_of
 from shared.domain.market_data.contract import ROOTS, Contract
 from shared.domain.orders.order import Side
 from shared.domain.orders.position import show_position
+from shared.domain.orders.reversal import plan_reversal
 from shared.domain.risk.personal_limits import describe_reduce_only
 from shared.domain.risk.preconditions import check_session
 from shared.errors import MarketClosedError, PostponedError, RefusedError, RiskLimitError
@@ -130,7 +131,10 @@ def _decide_entry(trial: AlertTrial) -> tuple[AlertOutlook, str]:
         quantity = size_copy(stored, alert, trial.contract.id, state)
         if alert.quantity is not None and not quantity:
             raise RefusedError(describe_empty_copy(alert.quantity, stored.ratio))
-        reversal = plan_reversal(alert, state.quantity(trial.contract.id), stored.ratio)
+        held = state.quantity(trial.contract.id)
+        is_by_risk = alert.quantity is None and held * Side(alert.action).sign < 0
+        exact = _size_by_risk(trial, account, trial.contract) if is_by_risk else (alert.quantity or 0) * stored.ratio
+        reversal = plan_reversal(Side(alert.action), alert.type, exact, held)
         if reversal is None:
             return _enter(trial, account, trial.contract, state, quantity=quantity)
         return _reverse(trial, account, trial.contract, state, reversal.opening)
@@ -147,7 +151,24 @@ def _reverse(
     closes = f"closes {contract.id}"
     if not opening:
         return AlertOutlook.TRADES, closes
+    trial = replace(trial, alert=replace(trial.alert, quantity=opening))
     return _enter(trial, account, contract, state, quantity=opening, before=[closes])
+
+
+def _size_by_risk(trial: AlertTrial, account: AccountRow, contract: Contract) -> int:
+    market, risk = market_clock.read(trial.connection), trial.stored.risk
+    if market is None or risk is None:
+        return 0
+    return entry_check.size_by_risk(
+        trial.connection,
+        account,
+        contract,
+        build_entry_terms(trial.alert, 0),
+        risk,
+        settings=trial.settings,
+        clock=market.clock,
+        exit_prices=lambda held: exit_price_from(read_fresh_quotes(trial.settings, held)),
+    )
 
 
 def _find_read_only_reason(trial: AlertTrial, account: AccountRow) -> str | None:
@@ -173,10 +194,9 @@ def _trade_to_position(
     trial: AlertTrial, account: AccountRow, contract: Contract, state: RootState
 ) -> tuple[AlertOutlook, str]:
     _deny_if(_find_read_only_reason(trial, account))
-    target_position, symbol = trial.alert.target_position or 0, trial.alert.symbol
+    target_position = trial.alert.target_position or 0
     held = state.quantity(contract.id)
-    to_close = [one for one in state.contract_ids if one != contract.id and symbol.names(one)]
-    to_close += [contract.id] if held * Side(trial.alert.action).sign < 0 else []
+    to_close = reversals.list_closed_before_target(trial.alert, state, contract.id)
     left = {one: quantity for one, quantity in state.positions.items() if one not in to_close}
     state = replace(state, positions=left, orders=[row for row in state.orders if row.contract_id not in to_close])
     surplus = state.surplus_entries(contract.id, target_position)

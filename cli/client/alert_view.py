@@ -129,7 +129,7 @@ def read_accounts(connection: Connection, outcome: AlertOutcome) -> list[dict[st
         {
             "account_id": account_id,
             "account": names.get(account_id),
-            "copy_ratio_now": ratios.get(account_id, SAME),
+            "copy_ratio_now": ratios.get(account_id, SAME if account_id == record.account_id else None),
             "job": jobs.get(account_id),
             "signal": signals.get(account_id),
             "orders": (own := _of_account(orders, account_id)),

@@ -170,7 +170,7 @@ def _print_alert(outcome: AlertOutcome, reading: AlertReading) -> None:
 
 def _print_account(account: dict[str, Any]) -> None:
     ratio = account["copy_ratio_now"]
-    now = "" if ratio == SAME else f", copy ratio now {ratio:f}"
+    now = "" if ratio in {None, SAME} else f", copy ratio now {ratio:f}"
     click.echo(f"\nAccount {account['account_id']} ({account['account']}){now}")
     signal, job = account["signal"], account["job"]
     if signal is not None:

@@ -16,10 +16,9 @@ from cli.console.params import ApprovalIdType, json_option
 from shared.db.accounts.audit import Actor, record_act
 from shared.db.orders import entry_approvals
 from shared.db.orders.entry_approvals import EntryApproval
-from shared.domain.market_data.contract import root_of_contract
 from shared.domain.orders.approval import ApprovalState
 from shared.errors import RefusedError
-from shared.ledger.jobs.orders import EnterApproved, entries_key
+from shared.ledger.jobs.orders import EnterApproved, LapseApproval
 
 _COLUMNS = ("id", "asked_at", "expires_at", "account", "side", "quantity", "contract_id", "type", "price", "stop",
             "target", "source", "state", "reason")  # fmt: skip
@@ -58,10 +57,10 @@ def approve(digits: str, wait_s: float, *, as_json: bool) -> None:
             job_id = tx.enqueue(
                 EnterApproved(approval_id=row.id, account_id=row.account_id, alert_id=row.alert_id),
                 key=f"approval:{row.id}",
-                sequence_key=entries_key(row.account_id, root_of_contract(row.contract_id)),
                 expires_after=client.settings.entry_ttl,
                 correlation_id=row.correlation_id,
             ).job_id
+            tx.enqueue(LapseApproval(approval_id=row.id), run_after=client.settings.entry_ttl)
         outcomes = client.wait([job_id], wait_s, quiet=as_json)
         if outcomes.get(job_id).state != "succeeded":
             outcomes.require_success()
@@ -123,7 +122,8 @@ def _find(connection: Connection, digits: str) -> EntryApproval:
 def _describe_end(row: EntryApproval) -> str:
     if row.state in {ApprovalState.WAITING, ApprovalState.LAPSED}:
         return f"lapsed at {row.expires_at:%Y-%m-%d %H:%M:%S} UTC"
-    return f"was {row.state.lower()} by {row.decided_by} at {row.decided_at:%Y-%m-%d %H:%M:%S} UTC"
+    decision = ApprovalState.REJECTED if row.state is ApprovalState.REJECTED else ApprovalState.APPROVED
+    return f"was {decision.lower()} by {row.decided_by} at {row.decided_at:%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _to_row(row: dict[str, Any]) -> dict[str, Any]:
@@ -135,7 +135,7 @@ def _to_row(row: dict[str, Any]) -> dict[str, Any]:
         "stop": _to_level(row["stop_loss_ticks"], row["stop_loss"]) or "default",
         "target": _to_level(row["take_profit_ticks"], row["take_profit"]),
         "source": row["strategy"] or f"hook {row['hook']}",
-        "reason": row["decision_reason"] or row["reason"],
+        "reason": row["outcome"] or row["decision_reason"] or row["reason"],
     }
 
 

@@ -1,4 +1,4 @@
-"""`tickwork hooks show|set|rotate|pause|resume|remove`: what one webhook does, and how that is changed."""
+"""`tickwork hooks show|set|unfollow|rotate|pause|resume|remove`: what one webhook does, and how that is changed."""
 
 import secrets
 from datetime import timedelta
@@ -18,6 +18,7 @@ from cli.client.hook_store import (
     require_sender_url,
     require_visible_senders,
 )
+from cli.client.lookup import match_account
 from cli.client.stack import begin, connect
 from cli.console.output import print_fields, print_json
 from cli.console.params import json_option
@@ -25,7 +26,9 @@ from shared.clock import machine_now
 from shared.db.accounts import accounts
 from shared.db.alerts import hook_secrets, hooks
 from shared.db.alerts.hooks import hash_token
+from shared.db.orders import positions
 from shared.domain.alerts.hook_settings import encode_settings
+from shared.domain.orders.position import show_position
 
 
 @click.command("show")
@@ -97,6 +100,38 @@ def change(name: str, follower_words: tuple[str, ...], *, as_json: bool, **optio
         print_fields(
             {"name": name, "followers": describe_followers(followers) or "none", **describe_settings(settings)}
         )
+
+
+@click.command("unfollow")
+@click.argument("name")
+@click.argument("account_word", metavar="ACCOUNT")
+@json_option
+def unfollow(name: str, account_word: str, *, as_json: bool) -> None:
+    """Let a follower account trade no later alert of a webhook, its exits neither; what the account holds stays."""
+    with begin() as connection:
+        hook = require_changeable_hook(connection, name)
+        account = match_account(accounts.list_all(connection), account_word)
+        followed = hooks.list_followers(connection).get(hook.id, {})
+        if connection.execute(hooks.build_unfollow(hook.id, account.id)).one_or_none() is None:
+            raise click.ClickException(
+                f"account {account.id} does not follow hook {name}: expected one of "
+                f"{describe_followers(followed) or 'its followers, and it has none'}"
+            )
+        connection.execute(hooks.build_settings_change(hook.id, hook.settings))  # receivers read the followers again
+        followers = hooks.list_followers(connection).get(hook.id, {})
+        before, after = (
+            {"copy_ratios": {str(id_): str(ratio) for id_, ratio in copies.items()}} for copies in (followed, followers)
+        )
+        record_hook_act(connection, "hook_unfollow", name, account.id, before=before, after=after)
+        held = positions.list_of_account(connection, account.id)
+    if as_json:
+        print_json({"name": name, "copy_ratios": followers})
+        return
+    others = describe_followers(followers) or "none"
+    click.echo(f"Account {account.id} follows hook {name} no longer; other followers: {others}.")
+    if held:
+        told = ", ".join(f"{show_position(one.quantity)} {one.contract_id}" for one in held)
+        click.echo(f"It holds {told}, which no alert of the hook closes from now on.")
 
 
 @click.command("rotate")

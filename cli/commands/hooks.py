@@ -164,6 +164,7 @@ def _example_root(settings: HookSettings, tracked: Collection[str]) -> str:
 for changing in (
     hook_changes.show,
     hook_changes.change,
+    hook_changes.unfollow,
     hook_changes.rotate,
     hook_changes.pause,
     hook_changes.resume,

@@ -236,7 +236,8 @@ def _print_preview(result: dict[str, Any], *, as_json: bool) -> None:
             print_table("Order to send", rows, ("field", "value"), empty="")
             click.echo(result.get("note") or "Every pre-trade check passes.")
         else:
-            click.echo("The pre-trade checks would deny it:")
+            first = f"It closes {result['closes_first']} first. " if result.get("closes_first") else ""
+            click.echo(f"{first}The pre-trade checks would deny {'the rest' if first else 'it'}:")
             violations = [f"{rule['rule']}: {rule['message']}" for rule in result.get("rules") or []]
             click.echo("\n".join(f"  {line}" for line in violations or [str(denied)]))
     if denied:

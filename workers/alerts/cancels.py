@@ -6,9 +6,10 @@ from shared.db.orders.root_state import is_resting
 from shared.domain.counting import count_of
 from shared.domain.orders.order import ChangeKind, Role
 from shared.errors import PostponedError, RiskLimitError
-from workers.alerts.current_state import RETRY_AFTER, read_root_state
-from workers.alerts.outcome import AccountAlert, lock_and_find_denial, record_outcome, request_cancels
+from workers.alerts.outcome import AccountAlert, record_outcome, request_cancels
 from workers.context import Context
+from workers.orders.current_state import RETRY_AFTER, read_root_state
+from workers.orders.exit_permission import lock_and_find_denial
 
 
 def cancel_entries(ctx: Context, account_alert: AccountAlert) -> dict[str, str]:

@@ -21,9 +21,9 @@ from shared.domain.market_data.contract import Contract
 from shared.domain.orders.order import Origin, Side
 from shared.errors import PostponedError, RefusedError
 from shared.ids import new_id
-from workers.alerts.current_state import has_waited, require_certain
 from workers.alerts.outcome import AccountAlert
 from workers.context import Context
+from workers.orders.current_state import has_waited, require_certain
 
 _RETRY_AFTER = timedelta(seconds=0.05)
 
@@ -116,15 +116,20 @@ def check_hook_settings(ctx: Context, account_alert: AccountAlert, contract: Con
 
 
 def require_agreement(ctx: Context, account_alert: AccountAlert, contract: Contract, state: RootState) -> None:
-    """Raise RefusedError, after recording it, if chart and account disagree and the hook enters only if they agree."""
-    if account_alert.stored.settings.is_agreement_required:
-        deny_if(ctx, account_alert, contract, describe_disagreement(account_alert.alert, contract.id, state))
+    """Raise RefusedError, after recording it, if chart and account disagree and the hook enters only if they agree.
+
+    Raise PostponedError while that depends on a position that is not certain.
+    """
+    alert = account_alert.alert
+    if account_alert.stored.settings.is_agreement_required and alert.prev_direction is not None:
+        require_certain(state, [contract.id])
+        deny_if(ctx, account_alert, contract, describe_disagreement(alert, contract.id, state))
 
 
 def _has_closed_first(ctx: Context, account_alert: AccountAlert, contract: Contract) -> bool:
     """Whether the alert explains why nothing is held: it has closed the other side itself."""
     if account_alert.alert.target_position is None:
-        return account_alert.stored.left_to_open is not None
+        return account_alert.stored.reversal is not None
     with ctx.autocommit() as connection:
         closed = flatten_requests.list_contracts_requested_by(
             connection, account_alert.account_id, ctx.job.correlation_id, account_alert.stored.received_at

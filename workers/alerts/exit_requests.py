@@ -12,12 +12,11 @@ from shared.ledger.jobs.orders import Flatten, ReducePosition
 from shared.ledger.ledger import Transaction
 from workers.alerts.outcome import (
     AccountAlert,
-    lock_and_find_denial,
-    lock_and_require_may_exit,
     record_outcome,
     request_cancels,
 )
 from workers.context import Context
+from workers.orders.exit_permission import lock_and_find_denial, lock_and_require_may_exit
 
 CLOSES_ALL = "a close covers the whole position of the contract"
 

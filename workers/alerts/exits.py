@@ -17,22 +17,22 @@ from shared.domain.orders.poll_pace import poll_pause
 from shared.domain.orders.position import show_position
 from shared.errors import PostponedError, RefusedError, RiskLimitError
 from shared.ledger.jobs.orders import ReducePosition
-from workers.alerts.current_state import (
+from workers.alerts.exit_requests import CLOSES_ALL, cancel_first, close, close_first, reduce, request_closes
+from workers.alerts.outcome import (
+    AccountAlert,
+    record_nothing_to_do,
+    record_outcome,
+    request_cancels,
+)
+from workers.context import Context
+from workers.orders.current_state import (
     RETRY_AFTER,
     has_waited,
     read_at_venue,
     read_root_state,
     require_certain,
 )
-from workers.alerts.exit_requests import CLOSES_ALL, cancel_first, close, close_first, reduce, request_closes
-from workers.alerts.outcome import (
-    AccountAlert,
-    lock_and_find_denial,
-    record_nothing_to_do,
-    record_outcome,
-    request_cancels,
-)
-from workers.context import Context
+from workers.orders.exit_permission import lock_and_find_denial
 
 _CLOSES_NOTHING = "nothing to do, unless the venue knows more: nothing is held, and no order rests"
 

@@ -1,12 +1,14 @@
 """Acts on a stored alert for one account: an entry, an exit, a cancel or a stop change, with its signal."""
 
 from datetime import datetime, timedelta
+from decimal import Decimal
 from functools import partial
 
-from shared.db.alerts import alerts, precedence
+from shared.db.alerts import alerts, precedence, reversals
 from shared.db.alerts.alerts import StoredAlert
 from shared.db.alerts.entry_denials import describe_inactive, describe_stale
 from shared.db.market_data import contracts
+from shared.db.orders.reversals import RecordedReversal
 from shared.db.orders.root_state import RootState, side_of
 from shared.domain.alerts.alert import AlertAction
 from shared.domain.alerts.entry_terms import build_entry_terms
@@ -15,24 +17,25 @@ from shared.domain.orders.order import Origin, Side
 from shared.errors import PostponedError, RefusedError, RiskLimitError
 from shared.ledger.jobs.alerts import HandleAlert
 from workers.alerts.cancels import cancel_entries
-from workers.alerts.current_state import RETRY_AFTER, find_read_only_reason, read_root_state, require_certain
 from workers.alerts.entry_checks import (
     await_copies,
     check_hook_settings,
     deny_if,
     find_later_close,
+    require_agreement,
     require_copy,
     require_current,
 )
 from workers.alerts.exit_requests import cancel_first, close_first
 from workers.alerts.exits import exit_position, exit_to_position, skip_exit
 from workers.alerts.outcome import AccountAlert, read_for_account, record_nothing_to_do
-from workers.alerts.plain_reversals import close_reversed_first
 from workers.alerts.reversals import close_reversed_positions
 from workers.alerts.stop_changes import STOP_ACTIONS, change_stops
 from workers.context import Context
+from workers.orders.current_state import RETRY_AFTER, find_read_only_reason, read_root_state, require_certain
 from workers.orders.entry import require_open_session, submit_entry
 from workers.orders.entry_request import EntryRequest
+from workers.orders.reversal import SidedRequest, close_reversed_first, measure_quantity
 from workers.task import task
 
 _LATEST_RESEND = timedelta(seconds=30)  # TradingView sends an alert again for 20 s at most
@@ -93,15 +96,36 @@ def trade_alert(ctx: Context, stored: StoredAlert, account_id: int) -> dict[str,
 def _trade_size(ctx: Context, account_alert: AccountAlert, contract: Contract, state: RootState) -> dict[str, str]:
     """Enter the size that the sender wants, after the close of what a market order of it reverses."""
     quantity = require_copy(ctx, account_alert, contract, state)
-    quantity = close_reversed_first(ctx, account_alert, contract, state, quantity)
-    if account_alert.stored.left_to_open == 0:
+    reversal = _close_reversed_first(ctx, account_alert, contract, state)
+    if reversal is not None and reversal.opening == 0:
         return record_nothing_to_do(ctx, account_alert, contract.id, "its copy ratio leaves nothing beyond the close")
     warning = check_hook_settings(ctx, account_alert, contract, state)
     against = -state.quantity(contract.id) * Side(account_alert.alert.action).sign
     opens = quantity > max(0, against) or account_alert.alert.quantity is None
     if account_alert.stored.is_copied and opens:
         await_copies(ctx, account_alert)
-    return _enter(ctx, account_alert, contract, quantity=quantity, reason=warning)
+    return _enter(ctx, account_alert, contract, quantity=quantity, reason=warning, reversal=reversal)
+
+
+def _close_reversed_first(
+    ctx: Context, account_alert: AccountAlert, contract: Contract, state: RootState
+) -> RecordedReversal | None:
+    """Close what the entry reverses, as `close_reversed_first`, unless chart and account disagree; record a denial."""
+    stored, alert = account_alert.stored, account_alert.alert
+    side, account_id = Side(alert.action), account_alert.account_id
+    if stored.reversal is None:
+        require_agreement(ctx, account_alert, contract, state)
+    try:
+        if alert.quantity is None:
+            terms = build_entry_terms(alert, 0)
+            quantity = Decimal(measure_quantity(ctx, account_id, contract, terms, risk=stored.risk, state=state))
+        else:
+            quantity = alert.quantity * stored.ratio
+        request = SidedRequest(stored.id, account_id, contract, side, alert.type, quantity, Origin.ALERT)
+        return close_reversed_first(ctx, request, state, stored.reversal)
+    except RefusedError as error:
+        deny_if(ctx, account_alert, contract, str(error))
+        raise
 
 
 def _may_be_late(stored: StoredAlert) -> bool:
@@ -122,9 +146,7 @@ def _trade_to_position(
     deny_if(ctx, account_alert, contract, find_read_only_reason(ctx, account_alert.account_id))
     require_certain(state, [contract.id])
     held = state.quantity(contract.id)
-    others = [each for each in state.contract_ids if each != contract.id and account_alert.alert.symbol.names(each)]
-    is_reversed = held * Side(account_alert.alert.action).sign < 0
-    if to_close := [*others, *([contract.id] if is_reversed else [])]:
+    if to_close := reversals.list_closed_before_target(account_alert.alert, state, contract.id):
         close_first(ctx, to_close, account_alert.account_id)
         raise PostponedError(f"closing {', '.join(to_close)} before the entry", RETRY_AFTER)
     if surplus := state.surplus_entries(contract.id, target_position):
@@ -145,6 +167,7 @@ def _enter(
     *,
     quantity: int,
     reason: str | None = None,
+    reversal: RecordedReversal | None = None,
 ) -> dict[str, str]:
     alert, stored = account_alert.alert, account_alert.stored
     require_open_session(ctx, contract)
@@ -160,6 +183,8 @@ def _enter(
         risk=stored.risk if alert.quantity is None else None,
         target_position=alert.target_position,
     )
+    if reversal is not None:
+        request = request.open_rest(reversal)
     return submit_entry(ctx, request)
 
 

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from shared.db.accounts import accounts
 from shared.db.alerts import signals
 from shared.db.alerts.alerts import StoredAlert
 from shared.db.alerts.signals import NewSignal
@@ -11,14 +10,12 @@ from shared.db.orders import changes
 from shared.db.orders.orders import OrderRow
 from shared.domain.alerts.alert import Alert, AlertAction
 from shared.domain.alerts.copy_ratio import describe_ratio, scale_alert
-from shared.domain.alerts.hook_rules import apply_settings
-from shared.domain.alerts.parse import parse_alert
 from shared.domain.orders.order import ChangeKind, Origin
-from shared.errors import RiskLimitError
 from shared.ids import new_id
 from shared.ledger.jobs.orders import ChangeOrder
 from shared.ledger.ledger import Transaction
 from workers.context import Context
+from workers.orders.exit_permission import lock_and_find_denial
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +34,7 @@ class AccountAlert:
 
 def read_for_account(stored: StoredAlert, account_id: int) -> AccountAlert:
     """Return a stored alert as an account trades it, by the settings of the hook and the copy ratio of the account."""
-    alert = apply_settings(parse_alert(stored.body, stored.dialect), stored.settings)
-    return AccountAlert(stored, account_id, scale_alert(alert, stored.ratio))
+    return AccountAlert(stored, account_id, scale_alert(stored.read_traded(), stored.ratio))
 
 
 def record_nothing_to_do(
@@ -85,18 +81,6 @@ def record_outcome(
         ),
     )
     return {"signal_id": str(signal_id)}, denial
-
-
-def lock_and_require_may_exit(tx: Transaction, ctx: Context, account_id: int) -> None:
-    """Lock the account; raise RiskLimitError if its live orders were never on."""
-    if denial := lock_and_find_denial(tx, ctx, account_id):
-        raise RiskLimitError(denial)
-
-
-def lock_and_find_denial(tx: Transaction, ctx: Context, account_id: int) -> str | None:
-    """Lock the account; return why nothing of it may be changed, or None."""
-    account = accounts.lock(tx.connection, account_id)
-    return None if account is not None and ctx.may_act_for(account) else accounts.NEVER_LIVE.format(account_id)
 
 
 def request_cancels(tx: Transaction, ctx: Context, entries: Sequence[OrderRow], reason: str) -> None:

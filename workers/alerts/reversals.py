@@ -1,10 +1,10 @@
 """Closes what a target position reverses, whatever becomes of its entry."""
 
 from shared.db.alerts import reversals
-from workers.alerts.current_state import find_read_only_reason, has_waited, read_root_state, require_certain
 from workers.alerts.exit_requests import close_first
 from workers.alerts.outcome import AccountAlert
 from workers.context import Context
+from workers.orders.current_state import find_read_only_reason, has_waited, read_root_state, require_certain
 
 
 def close_reversed_positions(ctx: Context, account_alert: AccountAlert) -> list[str]:

@@ -14,10 +14,11 @@ from shared.errors import PostponedError, RefusedError, RiskLimitError
 from shared.hot.quotes import exit_price_from
 from shared.ledger.jobs.orders import ChangeOrder
 from shared.ledger.ledger import Transaction
-from workers.alerts.current_state import RETRY_AFTER, WAIT_FOR, has_waited, read_root_state, require_certain
-from workers.alerts.outcome import AccountAlert, lock_and_find_denial, record_nothing_to_do, record_outcome
+from workers.alerts.outcome import AccountAlert, record_nothing_to_do, record_outcome
 from workers.alerts.wider_stop import require_may_widen
 from workers.context import Context
+from workers.orders.current_state import RETRY_AFTER, WAIT_FOR, has_waited, read_root_state, require_certain
+from workers.orders.exit_permission import lock_and_find_denial
 
 # Of one group the alert that was sent, or without a time received, later wins, in whatever order they run.
 _MOVES = (AlertAction.MOVE_STOP, AlertAction.BREAKEVEN)

@@ -1,6 +1,6 @@
 """Lets an entry of an alert or a strategy wait for a person, as a row, once it has passed the pre-trade checks."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 
 from sqlalchemy import Connection
@@ -9,10 +9,10 @@ from shared.db.accounts.accounts import AccountRow
 from shared.db.orders import entry_approvals, root_state
 from shared.db.orders.entry_approvals import EntryApproval
 from shared.domain.market_data.contract import ROOTS
-from shared.domain.orders.order import OrderType, Origin, direction_of
+from shared.domain.orders.order import Origin
 from shared.domain.risk.preconditions import EntryTerms
 from shared.errors import PostponedError
-from shared.ledger.jobs.orders import LapseApproval, ReducePosition
+from shared.ledger.jobs.orders import LapseApproval
 from shared.ledger.ledger import Transaction
 from workers.context import Context
 from workers.orders.entry_request import EntryRequest
@@ -22,17 +22,14 @@ _RETRY_AFTER = timedelta(seconds=0.1)
 
 @dataclass(frozen=True, slots=True)
 class AwaitedApproval:
-    """An entry that waits for a person, and how much of the position against it is closed at once."""
+    """An entry that waits for a person."""
 
     approval: EntryApproval
-    closing: int
 
     @property
     def result(self) -> dict[str, str]:
         """The result of the job that asked for the entry."""
-        row = self.approval
-        closes = {"closes": f"{self.closing} of {row.contract_id}"} if self.closing else {}
-        return {"approval_id": str(row.id), "waits_for_approval": self.text} | closes
+        return {"approval_id": str(self.approval.id), "waits_for_approval": self.text}
 
     @property
     def text(self) -> str:
@@ -49,8 +46,8 @@ def ask_if_required(
 ) -> AwaitedApproval | None:
     """Record that an entry waits for a person, if its account requires that; None if it is made now.
 
-    Only entries of alerts and strategies wait, and none that makes a position smaller. Of a market order that would
-    reverse a position the closing part is requested now. Raise PostponedError while the position is not certain.
+    Only entries of alerts and strategies wait, and none that makes a position smaller. Raise PostponedError while the
+    position is not certain.
     `entry` has passed the checks and has its final quantity; the caller has locked the account.
     """
     if not account.is_approval_required or request.origin is Origin.MANUAL or request.approval is not None:
@@ -58,21 +55,10 @@ def ask_if_required(
     against = _measure_against(tx.connection, request, entry)
     if entry.quantity <= against:
         return None
-    closing = against if entry.type is OrderType.MARKET and not account.is_shadow else 0
-    approval = _create(tx, ctx, request, replace(entry, quantity=entry.quantity - closing))
-    if closing:
-        tx.enqueue(
-            ReducePosition(
-                account_id=account.id,
-                contract_id=request.contract.id,
-                quantity=closing,
-                direction=direction_of(-entry.side.sign),
-                origin=request.origin,
-            )
-        )
+    approval = _create(tx, ctx, request, entry)
     # No child of this job: who waits for the end of what the alert has caused does not wait for a person.
     tx.enqueue(LapseApproval(approval_id=approval.id), run_after=ctx.settings.approval_ttl, parent_id=None)
-    return AwaitedApproval(approval, closing)
+    return AwaitedApproval(approval)
 
 
 def _measure_against(connection: Connection, request: EntryRequest, entry: EntryTerms) -> int:

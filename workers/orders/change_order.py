@@ -53,17 +53,18 @@ def change_order(job: ChangeOrder, ctx: Context) -> dict[str, str | None]:
 
 def _advance_change(ctx: Context, change: ChangeRow, order: OrderRow) -> ChangeRow:
     if order.state is OrderState.CREATED and change.kind is ChangeKind.CANCEL:
+        target, told = OrderState.CANCELLED, "the order was never sent"
+        if order.in_doubt_at is not None:
+            target, told = OrderState.EXPIRED, "the order is not sent again; it was in doubt, so the venue may have it"
         with ctx.ledger.engine.begin() as connection:
-            if orders.change_state(
-                connection, order.id, [OrderState.CREATED], OrderState.CANCELLED, reason="cancelled"
-            ):
-                changes.change_state(connection, change.id, ChangeState.DONE, "the order was never sent")
+            if orders.change_state(connection, order.id, [OrderState.CREATED], target, reason="cancelled"):
+                changes.change_state(connection, change.id, ChangeState.DONE, told)
         return _reload_change(ctx, change)
     if order.state.is_final:
         is_done = change.kind is ChangeKind.CANCEL and order.state is OrderState.CANCELLED
         with ctx.ledger.engine.begin() as connection:
-            target = ChangeState.DONE if is_done else ChangeState.TOO_LATE
-            changes.change_state(connection, change.id, target, f"the order is {order.state}")
+            state = ChangeState.DONE if is_done else ChangeState.TOO_LATE
+            changes.change_state(connection, change.id, state, f"the order is {order.state}")
         return _reload_change(ctx, change)
     if order.venue_order_id is None or order.state in NOT_CONFIRMED or find_resend_wait(change) > timedelta(0):
         return change

@@ -6,12 +6,14 @@ from functools import partial
 
 from sqlalchemy import Connection
 
-from shared.db.alerts import alerts, precedence, reversals
+from shared.db.alerts import alerts, precedence
 from shared.db.alerts.alerts import StoredAlert
 from shared.db.alerts.entry_denials import describe_idle_hook, find_cooldown
+from shared.db.alerts.reversals import list_closed_before_target
 from shared.db.market_data import contracts
-from shared.db.orders import entry_approvals, flatten_requests, root_state
+from shared.db.orders import entry_approvals, flatten_requests, reversals, root_state
 from shared.db.orders.entry_approvals import EntryApproval
+from shared.db.orders.reversals import RecordedReversal
 from shared.db.orders.root_state import RootState, side_of
 from shared.db.strategies import strategy_accounts
 from shared.domain.market_data.contract import root_of_contract
@@ -21,8 +23,10 @@ from shared.domain.orders.position import show_position
 from shared.errors import PostponedError, RefusedError
 from shared.ledger.jobs.orders import EnterApproved
 from workers.context import Context
+from workers.orders.current_state import read_root_state
 from workers.orders.entry import is_flat, require_open_session, submit_entry
 from workers.orders.entry_request import EntryRequest
+from workers.orders.reversal import SidedRequest, close_reversed_first, measure_quantity
 from workers.task import task
 
 _RETRY_AFTER = timedelta(seconds=0.1)
@@ -38,14 +42,23 @@ def enter_approved(job: EnterApproved, ctx: Context) -> dict[str, str]:
     """
     with ctx.autocommit() as connection:
         row = entry_approvals.get(connection, job.approval_id)
+        if row is not None and row.order_id is not None:
+            return {"nothing_to_do": f"order {row.order_id} was made of it", "order_id": str(row.order_id)}
         if row is None or row.state is not ApprovalState.APPROVED:
             raise RefusedError(f"approval {job.approval_id} is {'unknown' if row is None else row.state}")
-        if row.order_id is not None:
-            return {"nothing_to_do": f"order {row.order_id} was made of it", "order_id": str(row.order_id)}
+    try:
+        return _enter(ctx, row)
+    except RefusedError as error:
+        with ctx.transaction() as tx:  # unless its denied order says so already
+            entry_approvals.end_without_order(tx.connection, row, ApprovalState.DENIED, str(error), ctx.market_now)
+        raise
+
+
+def _enter(ctx: Context, row: EntryApproval) -> dict[str, str]:
+    with ctx.autocommit() as connection:
         contract = contracts.require(connection, row.contract_id)
         stored = None if row.alert_id is None else alerts.read_alert(connection, row.alert_id, row.account_id)
         quantity = _find_quantity(connection, row)
-    require_open_session(ctx, contract)
     request = EntryRequest(
         row.account_id,
         contract,
@@ -60,7 +73,31 @@ def enter_approved(job: EnterApproved, ctx: Context) -> dict[str, str]:
         find_obstacle=partial(_find_obstacle, row=row, stored=stored, quantity=quantity),
         approval=row,
     )
+    reversal = _close_reversed_first(ctx, row, stored, request)
+    if reversal is not None:
+        request = request.open_rest(reversal)
+    require_open_session(ctx, contract)
     return submit_entry(ctx, request)
+
+
+def _close_reversed_first(
+    ctx: Context, row: EntryApproval, stored: StoredAlert | None, request: EntryRequest
+) -> RecordedReversal | None:
+    """Close what an alert's entry reverses by now, as `close_reversed_first`, unless something later leaves no place.
+
+    A strategy enters only while the account is flat, and a target position is not entered against what is held by now.
+    """
+    if stored is None or row.target_position is not None:
+        return None
+    with ctx.autocommit() as connection:
+        if next(_list_later_requests(connection, row, stored), None) is not None:
+            return None
+    state = read_root_state(ctx, row.account_id, root_of_contract(row.contract_id))
+    quantity = measure_quantity(ctx, row.account_id, request.contract, request.entry, risk=row.risk, state=state)
+    sided = SidedRequest(
+        stored.id, row.account_id, request.contract, row.side, row.type, min(quantity, row.quantity), row.origin
+    )
+    return close_reversed_first(ctx, sided, state, stored.reversal)
 
 
 def _find_quantity(connection: Connection, row: EntryApproval) -> int:
@@ -90,7 +127,7 @@ def _list_obstacles(
     if state.is_uncertain(row.contract_id):
         raise PostponedError(f"an order in {row.contract_id} is not confirmed", _RETRY_AFTER)
     if row.target_position is not None:
-        yield from _list_target_obstacles(row, row.target_position, state)
+        yield from _list_target_obstacles(row, stored, row.target_position, state)
         if _find_quantity(connection, row) != quantity:
             raise PostponedError(f"the position in {row.contract_id} has just changed", _RETRY_AFTER)
     yield from _list_source_obstacles(connection, row, stored, state)
@@ -101,8 +138,6 @@ def _list_source_obstacles(
 ) -> Iterator[str]:
     """Yield why the hook or the strategy that the entry is of enters nothing now."""
     if stored is not None:
-        if stored.left_to_open is not None and state.quantity(row.contract_id) * row.side.sign < 0:
-            yield f"{row.contract_id} is held against it by now"
         if (idle := describe_idle_hook(stored, row.side, row.contract_id, state)) is not None:
             yield idle
         if (cooldown := find_cooldown(connection, stored, row.account_id, row.contract_id)) is not None:
@@ -125,18 +160,20 @@ def _list_later_requests(connection: Connection, row: EntryApproval, stored: Sto
     if was_closed:
         yield flatten_requests.describe_later_close(contract_id)
     if reversals.was_reversed_since(connection, account_id, contract_id, row.alert_id, row.requested_at):
-        yield f"an alert that reversed {contract_id} was received after this entry"
+        yield f"an entry that reversed {contract_id} was requested after this one"
     root = root_of_contract(contract_id).name
     kinds = ["CLOSE", "TARGET", *(["CANCEL"] if row.type is not OrderType.MARKET else [])]
     if precedence.has_later_alert(connection, account_id, root, kinds, since=row.requested_at, stored=stored):
         yield f"an alert that closes, cancels or sets the position in {root} was received after this entry"
 
 
-def _list_target_obstacles(row: EntryApproval, target_position: int, state: RootState) -> Iterator[str]:
+def _list_target_obstacles(
+    row: EntryApproval, stored: StoredAlert | None, target_position: int, state: RootState
+) -> Iterator[str]:
     """Yield why a target position is not entered any more: it is reached, or something must be closed before."""
     held, wanted = state.quantity(row.contract_id), show_position(target_position)
-    others = [one for one in state.positions if one != row.contract_id]
-    if held * target_position < 0 or others or state.surplus_entries(row.contract_id, target_position):
+    to_close = [] if stored is None else list_closed_before_target(stored.read_traded(), state, row.contract_id)
+    if to_close or state.surplus_entries(row.contract_id, target_position):
         yield f"what is held or rests has changed since {wanted} was requested: send the alert again"
     elif state.planned_quantity(row.contract_id, side_of(target_position)) >= abs(target_position):
         yield f"nothing is lacking: {show_position(held)} is held, {wanted} is wanted"

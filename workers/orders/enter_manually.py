@@ -1,21 +1,27 @@
 """Checks an entry that a person typed, and submits it unless it is a dry run."""
 
 import re
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 from shared.db.accounts import accounts
 from shared.db.market_data import contracts
+from shared.db.orders import reversals
 from shared.db.risk.entry_check import describe_finding
-from shared.domain.market_data.contract import Contract
+from shared.domain.market_data.contract import ROOTS, Contract
 from shared.domain.market_data.symbol import parse_symbol
 from shared.domain.orders.order import Origin
+from shared.domain.orders.reversal import Reversal, plan_reversal
+from shared.domain.risk.personal_limits import describe_reduce_only
 from shared.domain.risk.preconditions import EntryTerms
-from shared.errors import RefusedError
+from shared.errors import RefusedError, RiskLimitError
 from shared.ledger.jobs.orders import EnterManually
 from workers.context import Context
+from workers.orders.current_state import read_root_state
 from workers.orders.entry import check_entry, require_open_session, submit_entry
 from workers.orders.entry_request import EntryRequest
+from workers.orders.reversal import SidedRequest, close_reversed_first, measure_quantity
 from workers.task import task
 
 _PRICES = ("limit_price", "stop_price", "trail_price", "stop_loss", "take_profit")
@@ -27,22 +33,41 @@ def enter_manually(job: EnterManually, ctx: Context) -> dict[str, Any]:
     """Record signal, order and the end of this job in one commit, then place the order; a second run does nothing."""
     contract = _find_contract(ctx, job.symbol)
     request = _build_request(job, ctx, contract)
+    state = read_root_state(ctx, request.account_id, ROOTS[contract.root])
+    quantity = measure_quantity(ctx, request.account_id, contract, request.entry, risk=request.risk, state=state)
+    side, type_ = request.entry.side, request.entry.type
     if job.is_dry_run:
-        return _preview(ctx, request)
+        reversal = plan_reversal(side, type_, quantity, state.quantity(contract.id))
+        return _preview(ctx, request, reversal)
+    sided = SidedRequest(ctx.job.id, request.account_id, contract, side, type_, quantity, request.origin)
+    with ctx.autocommit() as connection:
+        recorded = reversals.find(connection, sided.id, sided.account_id)
+    closed = close_reversed_first(ctx, sided, state, recorded)
+    if closed is not None:
+        request = request.open_rest(closed)
     require_open_session(ctx, contract)
     return submit_entry(ctx, request)
 
 
-def _preview(ctx: Context, request: EntryRequest) -> dict[str, Any]:
-    """Return the order that would be sent and the rules that the entry violates; nothing is written."""
+def _preview(ctx: Context, request: EntryRequest, reversal: Reversal | None) -> dict[str, Any]:
+    """Return the order that would be sent and the rules that the entry violates; nothing is written.
+
+    Of an entry that reverses a position it is the rest, and the rules that only the close can satisfy are not asked.
+    """
+    if reversal is not None:
+        request = replace(request, entry=replace(request.entry, quantity=reversal.opening), risk=None)
     with ctx.autocommit() as connection:
         account = accounts.get(connection, request.account_id)
         if account is None:
             raise RefusedError(f"unknown account {request.account_id}: accounts.snapshot_accounts has not seen it")
         check = check_entry(connection, ctx, request, account)
+    if reversal is not None:
+        reduce_only = None if account.reduce_only is None else RiskLimitError(describe_reduce_only(account.reduce_only))
+        check = replace(check, denial=reduce_only if check.findings else check.denial or reduce_only, findings=[])
     entry, bracket = check.entry, check.bracket
     return {
         "dry_run": "nothing was sent",
+        "closes_first": 0 if reversal is None else reversal.closing,
         "would_send": None
         if check.denial is not None
         else {
@@ -59,7 +84,7 @@ def _preview(ctx: Context, request: EntryRequest) -> dict[str, Any]:
             "take_profit_ticks": bracket.take_profit_ticks if bracket else None,
             "loss_at_stop": bracket.stop_loss_ticks * request.contract.tick_value * entry.quantity if bracket else None,
         },
-        "note": check.note,
+        "note": check.note if reversal is None else f"It closes {reversal.closing} first; then the rules are asked.",
         "denied": None if check.denial is None else str(check.denial),
         "rules": [{"rule": finding.rule, "message": describe_finding(finding)} for finding in check.findings],
     }

@@ -1,7 +1,7 @@
 """Turns an entry request into an order: pre-trade checks, signal and order in one transaction, the account locked."""
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from uuid import UUID
 
@@ -20,7 +20,7 @@ from shared.domain.market_data.contract import ROOTS, Contract
 from shared.domain.market_data.product_family import family_of
 from shared.domain.orders.order import NEVER_SENT, Direction, OrderState, Role
 from shared.domain.risk.preconditions import check_session
-from shared.errors import RefusedError, RiskLimitError
+from shared.errors import PostponedError, RefusedError, RiskLimitError
 from shared.hot.quotes import exit_price_from
 from shared.ids import new_id
 from shared.ledger.jobs.orders import PlaceOrder
@@ -30,6 +30,7 @@ from workers.orders.approval import AwaitedApproval, ask_if_required
 from workers.orders.entry_request import EntryRequest
 from workers.orders.submit import PreparedOrder
 
+_RETRY_AFTER = timedelta(seconds=0.1)
 _SHADOW = "shadow mode: it passed every check and would have been sent"
 
 
@@ -37,7 +38,7 @@ _SHADOW = "shadow mode: it passed every check and would have been sent"
 class RecordedEntry:
     """The order recorded for a request, and the error with which the risk rules denied it, if they did.
 
-    `note` says why it is smaller than requested.
+    `note` says why it is smaller than requested, or what was closed before it.
     """
 
     order: OrderRow
@@ -91,8 +92,9 @@ def record_entry(
 
     So is one in shadow mode, as SHADOW. One that must be approved first is recorded as an approval, without signal and
     order. With `is_sent_next` the order is SUBMITTING: no halt can come before this commits, and a flatten waits 0.5 s
-    for it. Raise PostponedError, with nothing written, while a fact is missing that may still arrive, and RefusedError
-    for an account that we do not know, or an approved entry that was recorded before.
+    for it. Raise PostponedError, with nothing written, while a fact is missing that may still arrive, or for a market
+    order that would reverse what is held by now, and RefusedError for an account that we do not know, or an approved
+    entry that has ended.
     """
     account = accounts.lock_to_enter(tx.connection, request.account_id, family_of(request.contract.root))
     if account is None:
@@ -102,14 +104,18 @@ def record_entry(
     obstacle = find_obstacle(tx.connection)
     if obstacle is not None:
         check = replace(check, denial=RiskLimitError(obstacle))
-    entry, bracket = check.entry, check.bracket
+    elif check.is_reversing:
+        raise PostponedError(f"what is held of {request.contract.id} has changed: it is closed first", _RETRY_AFTER)
+    if check.denial is not None and request.closed_note is not None:
+        check = replace(check, denial=RiskLimitError(f"{request.closed_note}, nothing is opened: {check.denial}"))
+    entry, bracket, note = check.entry, check.bracket, request.closed_note or check.note
     denial = None if check.denial is None else str(check.denial)
     if denial is None:
         awaited = ask_if_required(tx, ctx, request, account, entry)
         if awaited is not None:
             return awaited
     order_id, signal_id = new_id(), new_id()
-    state, reason = _choose_state(request, account, denial, check.note, is_sent_next=is_sent_next)
+    state, reason = _choose_state(request, account, denial, note, is_sent_next=is_sent_next)
     signal = NewSignal(
         id=signal_id,
         origin=request.origin,
@@ -152,9 +158,11 @@ def record_entry(
         along=signal,
         **extra,
     )
-    if request.approval is not None and not entry_approvals.record_order(tx.connection, request.approval.id, order_id):
-        raise RefusedError(f"approval {request.approval.id} has its order already")
-    return RecordedEntry(order, signal_id, check.denial, check.note)
+    if request.approval is not None and not entry_approvals.record_order(
+        tx.connection, request.approval.id, order_id, denial=denial
+    ):
+        raise RefusedError(f"approval {request.approval.id} has ended already")
+    return RecordedEntry(order, signal_id, check.denial, note)
 
 
 def _choose_state(

@@ -11,6 +11,7 @@ from sqlalchemy import (
     Connection,
     Select,
     Uuid,
+    and_,
     bindparam,
     exists,
     func,
@@ -18,8 +19,13 @@ from sqlalchemy import (
     select,
 )
 
-from shared.db.tables.alerts import alert, alert_reversal, hook, hook_follower, signal
+from shared.db.orders.reversals import RecordedReversal
+from shared.db.tables.alerts import alert, hook, hook_follower, signal
+from shared.db.tables.orders import entry_reversal
+from shared.domain.alerts.alert import Alert
+from shared.domain.alerts.hook_rules import apply_settings
 from shared.domain.alerts.hook_settings import HookSettings, decode_settings
+from shared.domain.alerts.parse import parse_alert
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +45,13 @@ class StoredAlert:
     account_id: int  # the hook's
     ratio: Decimal  # of the sizes of the account in question to those of the hook
     denial: str | None  # the reason why it was denied for the account in question, if it was
-    left_to_open: int | None = None  # of an entry there, after the close of what it reverses was requested
+    reversal: RecordedReversal | None = None  # what its entry reverses there, once the close of that was requested
     is_copied: bool = False  # its hook has followers
+    is_unfollowed: bool = False  # the account in question has followed the hook, and does so no longer
+
+    def read_traded(self) -> Alert:
+        """Return the alert as its hook trades it."""
+        return apply_settings(parse_alert(self.body, self.dialect), self.settings)
 
     @property
     def risk(self) -> Decimal | None:
@@ -53,12 +64,12 @@ def _build_to_handle() -> Select[Any]:
     denial = select(signal.c.reason).where(
         signal.c.alert_id == alert.c.id, signal.c.account_id == account_id, signal.c.verdict == "denied"
     )
-    left_to_open = select(alert_reversal.c.quantity_left).where(
-        alert_reversal.c.alert_id == alert.c.id, alert_reversal.c.account_id == account_id
-    )
+    is_reversal = and_(entry_reversal.c.request_id == alert.c.id, entry_reversal.c.account_id == account_id)
     ratio = select(hook_follower.c.ratio).where(
         hook_follower.c.hook_id == hook.c.id, hook_follower.c.account_id == account_id
     )
+    is_follower = and_(hook_follower.c.hook_id == hook.c.id, hook_follower.c.unfollowed_at.is_(None))
+    has_left = and_(hook_follower.c.account_id == account_id, hook_follower.c.unfollowed_at.is_not(None))
     return (
         select(
             alert.c.id,
@@ -74,10 +85,14 @@ def _build_to_handle() -> Select[Any]:
             hook.c.account_id,
             func.coalesce(ratio.scalar_subquery(), 1).label("ratio"),
             denial.scalar_subquery().label("denial"),
-            left_to_open.scalar_subquery().label("left_to_open"),
-            exists().where(hook_follower.c.hook_id == hook.c.id).label("is_copied"),
+            entry_reversal.c.quantity_closing,
+            entry_reversal.c.quantity_opening,
+            entry_reversal.c.requested_at,
+            exists().where(is_follower).label("is_copied"),
+            exists().where(hook_follower.c.hook_id == hook.c.id, has_left).label("is_unfollowed"),
         )
         .join(hook, hook.c.id == alert.c.hook_id)
+        .outerjoin(entry_reversal, is_reversal)
         .where(alert.c.id == bindparam("alert", type_=Uuid))
     )
 
@@ -94,4 +109,8 @@ def read_alert(connection: Connection, alert_id: UUID, account_id: int | None = 
     if row is None:
         return None
     values = row._asdict()
-    return StoredAlert(**values | {"settings": decode_settings(values["settings"])})
+    reversal = [values.pop(name) for name in ("quantity_closing", "quantity_opening", "requested_at")]
+    return StoredAlert(
+        **values | {"settings": decode_settings(values["settings"])},
+        reversal=None if reversal[0] is None else RecordedReversal(*reversal),
+    )

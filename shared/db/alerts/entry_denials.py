@@ -51,9 +51,14 @@ def find_late(connection: Connection, stored: StoredAlert, alert: Alert) -> str 
 
 
 def describe_idle_hook(stored: StoredAlert, side: Side, contract_id: str, state: RootState) -> str | None:
-    """Return why the hook enters nothing now, None if it does: it is paused or removed, or adds to no position."""
+    """Return why the hook enters nothing now, None if it does.
+
+    It is paused or removed, or adds to no position, or the account follows it no longer.
+    """
     if stored.is_hook_inactive:
         return f"hook {stored.hook_name} is paused or removed, and enters nothing"
+    if stored.is_unfollowed:
+        return f"the account follows hook {stored.hook_name} no longer, and enters nothing of it"
     if not stored.settings.has_pyramiding and (planned := state.planned_quantity(contract_id, side)):
         held = show_position(planned * side.sign)
         return f"{held} is held or about to be, and hook {stored.hook_name} adds to no position"

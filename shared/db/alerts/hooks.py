@@ -47,7 +47,7 @@ def hook_of(row: Row[Any]) -> Hook:
 
 _FOLLOWERS = (
     select(hook_follower.c.account_id)
-    .where(hook_follower.c.hook_id == hook.c.id)
+    .where(hook_follower.c.hook_id == hook.c.id, hook_follower.c.unfollowed_at.is_(None))
     .order_by(hook_follower.c.account_id)
     .scalar_subquery()
 )
@@ -126,13 +126,24 @@ def set_followers(connection: Connection, hook_id: UUID, ratios: Mapping[int, De
     """Add follower accounts, which trade the alerts of the hook too, each with its copy ratio; or change the ratio."""
     for account_id, ratio in ratios.items():
         statement = insert(hook_follower).values(hook_id=hook_id, account_id=account_id, ratio=ratio)
-        changed = {"ratio": statement.excluded.ratio}
+        changed = {"ratio": statement.excluded.ratio, "unfollowed_at": null()}
         connection.execute(statement.on_conflict_do_update(index_elements=["hook_id", "account_id"], set_=changed))
+
+
+def build_unfollow(hook_id: UUID, account_id: int) -> ReturningUpdate[int]:
+    """Return the update that ends the following of an account; it returns no row if the account does not follow."""
+    statement = update(hook_follower).where(
+        hook_follower.c.hook_id == hook_id,
+        hook_follower.c.account_id == account_id,
+        hook_follower.c.unfollowed_at.is_(None),
+    )
+    return statement.values(unfollowed_at=func.now()).returning(hook_follower.c.account_id)
 
 
 def list_followers(connection: Connection) -> dict[UUID, dict[int, Decimal]]:
     """Return the follower accounts of every hook that has some, each with its copy ratio."""
     found: dict[UUID, dict[int, Decimal]] = {}
-    for row in connection.execute(select(hook_follower).order_by(hook_follower.c.hook_id, hook_follower.c.account_id)):
+    statement = select(hook_follower).where(hook_follower.c.unfollowed_at.is_(None))
+    for row in connection.execute(statement.order_by(hook_follower.c.hook_id, hook_follower.c.account_id)):
         found.setdefault(row.hook_id, {})[row.account_id] = row.ratio
     return found

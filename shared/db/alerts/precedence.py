@@ -119,7 +119,9 @@ def has_later_alert(
     sent before it.
     """
     follows = select(hook_follower.c.account_id).where(
-        hook_follower.c.hook_id == hook.c.id, hook_follower.c.account_id == account_id
+        hook_follower.c.hook_id == hook.c.id,
+        hook_follower.c.account_id == account_id,
+        func.coalesce(hook_follower.c.unfollowed_at > alert.c.received_at, True),
     )
     is_later = [alert.c.received_at > since]
     if stored is not None:

@@ -3,20 +3,17 @@
 The worker asks it of an alert that was received, and `tickwork alerts mock` of a message that was not sent.
 """
 
-from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection
 
 from shared.db.alerts import precedence
 from shared.db.alerts.alerts import StoredAlert
 from shared.db.alerts.entry_denials import came_too_late
 from shared.db.orders import flatten_requests
 from shared.db.orders.root_state import RootState, side_of
-from shared.db.tables.alerts import alert_reversal
 from shared.domain.alerts.alert import Alert
-from shared.domain.alerts.copy_ratio import Reversal
 from shared.domain.orders.order import OrderType, Side
 
 
@@ -42,32 +39,15 @@ def list_closed_before_entry(alert: Alert, state: RootState, ratio: Decimal) -> 
     return [one for one in held if 0 < -state.quantity(one) * sign <= quantity]
 
 
-def record(connection: Connection, alert_id: UUID, account_id: int, contract_id: str, reversal: Reversal) -> None:
-    """Record what an alert closes on an account, and how many contracts it is to open after that."""
-    values = {"alert_id": alert_id, "account_id": account_id, "contract_id": contract_id}
-    quantities = {"quantity_closing": reversal.closing, "quantity_left": reversal.opening}
-    connection.execute(insert(alert_reversal).values(**values, **quantities))
+def list_closed_before_target(alert: Alert, state: RootState, contract_id: str) -> list[str]:
+    """Return the contracts that are closed before the entry of a target position in the active contract.
 
-
-def find_closing(connection: Connection, alert_id: UUID, account_id: int) -> tuple[int, datetime]:
-    """Return how many contracts a recorded reversal closes, and when that was requested."""
-    statement = select(alert_reversal.c.quantity_closing, alert_reversal.c.requested_at).where(
-        alert_reversal.c.alert_id == alert_id, alert_reversal.c.account_id == account_id
-    )
-    row = connection.execute(statement).one()
-    return row.quantity_closing, row.requested_at
-
-
-def was_reversed_since(
-    connection: Connection, account_id: int, contract_id: str, after: UUID | None, since: datetime
-) -> bool:
-    """Whether an alert received after the alert `after`, or since an instant, has reversed a position in a contract."""
-    statement = select(alert_reversal.c.alert_id).where(
-        alert_reversal.c.account_id == account_id,
-        alert_reversal.c.contract_id == contract_id,
-        alert_reversal.c.requested_at > since if after is None else alert_reversal.c.alert_id > after,
-    )
-    return connection.execute(statement.limit(1)).first() is not None
+    Those are the other months that the symbol means, with a position or an order, and the active contract itself if it
+    is held against the entry.
+    """
+    others = [one for one in state.contract_ids if one != contract_id and alert.symbol.names(one)]
+    is_reversed = state.quantity(contract_id) * Side(alert.action).sign < 0
+    return [*others, *([contract_id] if is_reversed else [])]
 
 
 def list_reversed(

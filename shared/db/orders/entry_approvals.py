@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, func, select, update
+from sqlalchemy import Connection, Row, and_, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from shared.db.alerts import signals
@@ -15,6 +15,7 @@ from shared.db.alerts.signals import NewSignal
 from shared.db.id_part import has_id_part
 from shared.db.tables.accounts import account
 from shared.db.tables.alerts import alert, hook
+from shared.db.tables.ledger import IS_UNFINISHED, job
 from shared.db.tables.orders import entry_approval
 from shared.domain.orders.approval import ApprovalState
 from shared.domain.orders.order import OrderType, Origin, Side
@@ -55,6 +56,7 @@ class EntryApproval:
     decided_at: datetime | None
     decided_by: str | None
     decision_reason: str | None
+    outcome: str | None
     order_id: UUID | None
 
     def entry_of(self, quantity: int) -> EntryTerms:
@@ -128,18 +130,43 @@ def decide(
     return connection.execute(statement.values(**values)).rowcount == 1
 
 
-def record_order(connection: Connection, approval_id: UUID, order_id: UUID) -> bool:
-    """Record the order of an approved entry; False if it has one, or was not approved."""
-    statement = update(entry_approval).where(
-        entry_approval.c.id == approval_id,
-        entry_approval.c.state == ApprovalState.APPROVED.value,
-        entry_approval.c.order_id.is_(None),
+def record_order(connection: Connection, approval_id: UUID, order_id: UUID, denial: str | None) -> bool:
+    """End an approved entry as ORDERED, or DENIED if its order was; False if it has ended, or was not approved."""
+    state = ApprovalState.ORDERED if denial is None else ApprovalState.DENIED
+    return _end_approved(connection, approval_id, state, order_id=order_id, outcome=denial)
+
+
+def end_without_order(
+    connection: Connection, row: EntryApproval, state: ApprovalState, reason: str, decided_market_at: datetime
+) -> bool:
+    """End an approved entry of which no order was made, with its denied signal; False if it has ended already."""
+    is_ended = _end_approved(connection, row.id, state, outcome=reason)
+    if is_ended:
+        record_denial(connection, row, reason, decided_market_at)
+    return is_ended
+
+
+def find_last_attempt(connection: Connection, row: EntryApproval) -> tuple[bool, str | None]:
+    """Return whether a job still makes the approved entry, and the error of the last one that did or tried."""
+    has_time = or_(job.c.state == "running", job.c.expires_at.is_(None), job.c.expires_at > func.now())
+    statement = select(and_(IS_UNFINISHED, has_time), job.c.error).where(
+        job.c.correlation_id == row.correlation_id,
+        job.c.name == "orders.enter_approved",
+        job.c.arguments["approval_id"].astext == str(row.id),
     )
-    return connection.execute(statement.values(order_id=order_id)).rowcount == 1
+    found = connection.execute(statement.order_by(job.c.id.desc()).limit(1)).one_or_none()
+    return (False, None) if found is None else (found[0], found[1])
+
+
+def _end_approved(connection: Connection, approval_id: UUID, state: ApprovalState, **values: object) -> bool:
+    statement = update(entry_approval).where(
+        entry_approval.c.id == approval_id, entry_approval.c.state == ApprovalState.APPROVED.value
+    )
+    return connection.execute(statement.values(state=state.value, **values)).rowcount == 1
 
 
 def record_denial(connection: Connection, row: EntryApproval, reason: str, decided_market_at: datetime) -> None:
-    """Record the signal of an entry that was not approved."""
+    """Record the signal of an entry that was not approved, or not made after that."""
     signals.add(
         connection,
         NewSignal(

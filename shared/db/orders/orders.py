@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ARRAY, Connection, Row, Text, and_, any_, bindparam, func, or_, select, update
+from sqlalchemy import ARRAY, Connection, Row, Text, and_, any_, bindparam, case, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from shared.db.alerts import signals
@@ -22,10 +22,10 @@ from shared.domain.orders.order import NEVER_SENT, OrderState, OrderType, Origin
 from shared.fleets import LEASE
 
 OPEN = [state.value for state in OrderState if not state.is_final]
-# Sent and never found at the venue; if it is found late, it is an order of ours again.
+# Perhaps sent, and never found at the venue; if it is found late, it is an order of ours again.
 IS_GIVEN_UP = and_(
     orders.c.state == OrderState.EXPIRED.value,
-    orders.c.submitted_at.is_not(None),
+    orders.c.in_doubt_at.is_not(None),
     orders.c.venue_order_id.is_(None),
 )
 
@@ -61,6 +61,7 @@ class OrderRow:
     created_at: datetime
     submitted_at: datetime | None
     submitted_market_at: datetime | None
+    in_doubt_at: datetime | None  # since when it may be at the venue, whatever state it has by now
 
 
 _COLUMNS = [orders.c[name] for name in OrderRow.__dataclass_fields__]
@@ -165,8 +166,8 @@ def mark_submitting(
 ) -> Submission:
     """Make a CREATED order SUBMITTING with the Postgres function of this name, in one round trip.
 
-    An entry becomes DENIED if its account is halted, in shadow mode or being flattened; none can begin before this
-    commits. Raise LookupError if the contract is unknown.
+    An entry becomes DENIED if its account is halted, in shadow mode or being flattened, EXPIRED if it was in doubt
+    before; none can begin before this commits. Raise LookupError if the contract is unknown.
     """
     lease = (
         select(func.greatest(job.c.lease_until, worker.c.seen_at + LEASE) - func.clock_timestamp())
@@ -190,6 +191,8 @@ def change_state(
     `sources` must be states from which `target` can be reached: see TRANSITIONS.
     """
     assert all(source.may_become(target) or source is target for source in sources)  # noqa: S101  # a mistake of the caller
+    if target is OrderState.IN_DOUBT:
+        values |= {"in_doubt_at": func.coalesce(orders.c.in_doubt_at, func.now())}
     statement = update(orders).where(orders.c.id == order_id, orders.c.state.in_([state.value for state in sources]))
     done = connection.execute(statement.values(state=target.value, updated_at=func.now(), **values))
     return done.rowcount == 1
@@ -248,7 +251,7 @@ def find_newest_stop_of_ours(
 
 
 def list_given_up_since(connection: Connection, account_id: int, since: datetime) -> list[OrderRow]:
-    """Return the orders created since `since` that were sent, never found at the venue and given up, oldest first."""
+    """Return the orders since `since` that were perhaps sent, never found at the venue and given up, oldest first."""
     statement = select(*_COLUMNS).where(orders.c.account_id == account_id, orders.c.created_at >= since, IS_GIVEN_UP)
     return [_row(row) for row in connection.execute(statement.order_by(orders.c.id))]
 
@@ -256,13 +259,17 @@ def list_given_up_since(connection: Connection, account_id: int, since: datetime
 def cancel_created(
     connection: Connection, account_id: int, contract_id: str | None, reason: str, role: Role | None = None
 ) -> int:
-    """Cancel the account's orders that were never sent, of one contract and role or of all; return how many."""
+    """End the account's orders that are not to be sent, of one contract and role or of all; return how many.
+
+    One that was never sent becomes CANCELLED, one that was in doubt EXPIRED: it may be at the venue.
+    """
     statement = update(orders).where(orders.c.account_id == account_id, orders.c.state == OrderState.CREATED.value)
     if contract_id is not None:
         statement = statement.where(orders.c.contract_id == contract_id)
     if role is not None:
         statement = statement.where(orders.c.role == role.value)
-    values = {"state": OrderState.CANCELLED.value, "reason": reason, "updated_at": func.now()}
+    was_in_doubt = (orders.c.in_doubt_at.is_not(None), OrderState.EXPIRED.value)
+    values = {"state": case(was_in_doubt, else_=OrderState.CANCELLED.value), "reason": reason, "updated_at": func.now()}
     return connection.execute(statement.values(**values)).rowcount
 
 

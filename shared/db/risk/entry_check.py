@@ -15,12 +15,14 @@ from shared.db.risk import risk_snapshots
 from shared.db.risk.risk_snapshots import ExitPrice, ExitPrices, RiskSnapshot
 from shared.domain.market_data.calendar import calendar_of
 from shared.domain.market_data.contract import ROOTS, Contract
+from shared.domain.orders.order import Side
+from shared.domain.orders.reversal import plan_reversal
 from shared.domain.risk.account_risk import AccountRisk
 from shared.domain.risk.account_rules import quantity_for
 from shared.domain.risk.entry_rules import SizedEntry, check_entry_rules, only_reduces, reducible_quantity
 from shared.domain.risk.findings import Finding, chicago_time
 from shared.domain.risk.personal_limits import describe_reduce_only
-from shared.domain.risk.preconditions import Bracket, EntryFacts, EntryTerms, check_preconditions
+from shared.domain.risk.preconditions import Bracket, EntryFacts, EntryTerms, check_preconditions, measure_stop
 from shared.errors import PostponedError, RiskLimitError
 
 _RETRY_AFTER = timedelta(seconds=0.5)
@@ -31,14 +33,20 @@ _PASSING = {"price", "unprotected"}  # a quote comes, and a guard places the sto
 class EntryCheck:
     """The result of the pre-trade checks: the entry with its final quantity, its bracket, and each violated rule.
 
-    `note` says why the quantity is smaller than the requested one.
+    `note` says why the quantity is smaller than the requested one; `held` is the position in the contract.
     """
 
     entry: EntryTerms
     bracket: Bracket | None
     findings: list[Finding]
     denial: RiskLimitError | None
+    held: int
     note: str | None = None
+
+    @property
+    def is_reversing(self) -> bool:
+        """Whether the entry is a market order beyond a position against it, which is to be closed first."""
+        return plan_reversal(self.entry.side, self.entry.type, self.entry.quantity, self.held) is not None
 
 
 def check(
@@ -58,27 +66,17 @@ def check(
     Of an entry beyond the position of a reduce-only account only the closing part is left.
     `exit_prices` is called once, with every contract that matters.
     """
-    known: list[ExitPrice] = []
-
-    def read_exit_prices(held: set[str]) -> ExitPrice:
-        known.append(exit_prices(held | {contract.id}))
-        return known[0]
-
-    snapshot = risk_snapshots.read(
-        connection, [account], clock, read_exit_prices, max_quantity=settings.max_quantity
-    ).get(account.id)
-    # The price at which the opposite position closes is that at which this one opens.
-    facts = _gather_facts(
-        account, contract, snapshot, known[0](contract.id, -entry.side.sign), settings, market_now=clock.now()
+    snapshot, facts = _read_facts(
+        connection, account, contract, entry.side, settings=settings, clock=clock, exit_prices=exit_prices
     )
+    held = 0 if snapshot is None else snapshot.risk.quantity_of(contract.id)
     try:
         bracket = check_preconditions(entry, facts)
     except RiskLimitError as error:
-        return EntryCheck(entry, None, [], error)
+        return EntryCheck(entry, None, [], error, held)
     assert snapshot is not None  # noqa: S101  # an account without a stage was denied
     if risk is not None:
-        costs = snapshot.book.costs_of(contract.root, 1)
-        entry = replace(entry, quantity=quantity_for(risk, bracket.stop_loss_ticks, contract.tick_value, costs))
+        entry = replace(entry, quantity=_size(risk, bracket.stop_loss_ticks, contract, snapshot))
     entry, note = _cut_to_reduce(entry, contract, snapshot.risk)
     sized = SizedEntry(contract, entry.side, entry.quantity, bracket.stop_loss_ticks)
     _require_certain_if_reducing(connection, account, sized, snapshot.risk)
@@ -95,7 +93,57 @@ def check(
     if findings and all(finding.rule in _PASSING for finding in findings):
         raise PostponedError("; ".join(finding.message for finding in findings), _RETRY_AFTER)
     denial = RiskLimitError("; ".join(map(describe_finding, findings))) if findings else None
-    return EntryCheck(entry, bracket, findings, denial, note)
+    return EntryCheck(entry, bracket, findings, denial, held, note)
+
+
+def size_by_risk(
+    connection: Connection,
+    account: AccountRow,
+    contract: Contract,
+    entry: EntryTerms,
+    risk: Decimal,
+    *,
+    settings: Settings,
+    clock: MarketClock,
+    exit_prices: ExitPrices,
+) -> int:
+    """Return the contracts whose loss at the stop `risk` dollars cover, rounded down, whatever the rules say of them.
+
+    0 for an account of an unknown stage. Raise RiskLimitError without a valid stop, PostponedError without the quote
+    that it is measured from.
+    """
+    snapshot, facts = _read_facts(
+        connection, account, contract, entry.side, settings=settings, clock=clock, exit_prices=exit_prices
+    )
+    return 0 if snapshot is None else _size(risk, measure_stop(entry, facts), contract, snapshot)
+
+
+def _size(risk: Decimal, stop_ticks: int, contract: Contract, snapshot: RiskSnapshot) -> int:
+    return quantity_for(risk, stop_ticks, contract.tick_value, snapshot.book.costs_of(contract.root, 1))
+
+
+def _read_facts(
+    connection: Connection,
+    account: AccountRow,
+    contract: Contract,
+    side: Side,
+    *,
+    settings: Settings,
+    clock: MarketClock,
+    exit_prices: ExitPrices,
+) -> tuple[RiskSnapshot | None, EntryFacts]:
+    known: list[ExitPrice] = []
+
+    def read_exit_prices(held: set[str]) -> ExitPrice:
+        known.append(exit_prices(held | {contract.id}))
+        return known[0]
+
+    snapshot = risk_snapshots.read(
+        connection, [account], clock, read_exit_prices, max_quantity=settings.max_quantity
+    ).get(account.id)
+    # The price at which the opposite position closes is that at which this one opens.
+    price = known[0](contract.id, -side.sign)
+    return snapshot, _gather_facts(account, contract, snapshot, price, settings, market_now=clock.now())
 
 
 def _require_certain_if_reducing(

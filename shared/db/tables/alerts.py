@@ -34,13 +34,14 @@ hook = Table(
     CheckConstraint("(previous_token_hash IS NULL) = (previous_token_until IS NULL)", name="previous_token"),
 )
 
-# The follower accounts, which trade the alerts of a hook too.
+# The follower accounts, which trade the alerts of a hook too; the ratio of one that has left holds for those before.
 hook_follower = Table(
     "hook_follower",
     metadata,
     Column("hook_id", Uuid, ForeignKey("hook.id"), primary_key=True),
     Column("account_id", BigInteger, ForeignKey("account.id"), primary_key=True),
     Column("ratio", Numeric, nullable=False, server_default="1"),  # of its sizes to those of the hook
+    at_column("unfollowed_at"),
     CheckConstraint("ratio > 0 AND ratio <= 100", name="ratio"),
 )
 
@@ -97,18 +98,6 @@ Index(
     alert.c.root,
     alert.c.id,
     postgresql_where=text("verdict = 'accepted'"),
-)
-
-# Market entries that reversed a position: it is closed first, and this is what is left to open.
-alert_reversal = Table(
-    "alert_reversal",
-    metadata,
-    Column("alert_id", Uuid, ForeignKey("alert.id"), primary_key=True),
-    Column("account_id", BigInteger, ForeignKey("account.id"), primary_key=True),
-    Column("contract_id", Text, nullable=False),
-    Column("quantity_closing", Integer, nullable=False),
-    Column("quantity_left", Integer, nullable=False),
-    at_column("requested_at", nullable=False, now=True),
 )
 
 signal = Table(

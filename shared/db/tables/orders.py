@@ -55,6 +55,7 @@ orders = Table(
     at_column("created_at", nullable=False, now=True),
     at_column("submitted_at"),  # of the last call to the venue
     at_column("submitted_market_at"),
+    at_column("in_doubt_at"),  # of the first call without a clear answer: from then on it may be at the venue
     at_column("changed_market_at"),  # by the venue's timestamp, which a fill need not move
     at_column("updated_at", nullable=False, now=True),
     UniqueConstraint("account_id", "client_order_id"),
@@ -105,7 +106,19 @@ order_change = Table(
 )
 Index("ix_order_change_order_id", order_change.c.order_id)
 
-# A request to be flat; open until the venue confirms flat.
+# What a market entry closes before it opens the rest; `request_id` is its alert, or the job of an entry without one.
+entry_reversal = Table(
+    "entry_reversal",
+    metadata,
+    Column("request_id", Uuid, primary_key=True),
+    Column("account_id", BigInteger, ForeignKey("account.id"), primary_key=True),
+    Column("contract_id", Text, nullable=False),
+    Column("quantity_closing", Integer, nullable=False),
+    Column("quantity_opening", Integer, nullable=False),
+    at_column("requested_at", nullable=False, now=True),
+    CheckConstraint("quantity_opening >= 0", name="quantity_opening"),
+)
+
 # An entry of an alert or a strategy that waits for a person; requested_at is when its job was enqueued.
 entry_approval = Table(
     "entry_approval",
@@ -139,11 +152,14 @@ entry_approval = Table(
     at_column("decided_at"),
     Column("decided_by", Text),
     Column("decision_reason", Text),
+    Column("outcome", Text),  # why an approved entry was not made
     Column("order_id", Uuid, ForeignKey("orders.id")),  # once it was approved and recorded, also if it was denied then
     CheckConstraint("quantity > 0", name="quantity"),
-    CheckConstraint("state IN ('WAITING','APPROVED','REJECTED','LAPSED')", name="state"),
+    CheckConstraint("state IN ('WAITING','APPROVED','ORDERED','DENIED','EXPIRED','REJECTED','LAPSED')", name="state"),
     CheckConstraint("(state = 'WAITING') = (decided_at IS NULL)", name="decided_at"),
-    CheckConstraint("order_id IS NULL OR state = 'APPROVED'", name="order_id"),
+    CheckConstraint(
+        "CASE WHEN order_id IS NULL THEN state <> 'ORDERED' ELSE state IN ('ORDERED','DENIED') END", name="order_id"
+    ),
 )
 Index("ix_entry_approval_waiting", entry_approval.c.account_id, postgresql_where=text("state = 'WAITING'"))
 Index(
@@ -154,6 +170,7 @@ Index(
     postgresql_where=text("alert_id IS NOT NULL"),
 )
 
+# A request to be flat; open until the venue confirms flat.
 flatten_request = Table(
     "flatten_request",
     metadata,

@@ -3,12 +3,10 @@
 import re
 from dataclasses import replace
 from decimal import ROUND_CEILING, Decimal
-from typing import NamedTuple
 
 from shared.domain.alerts.alert import Alert
 from shared.domain.alerts.fields import MAX_CONTRACTS
 from shared.domain.counting import count_of
-from shared.domain.orders.order import OrderType, Side
 from shared.errors import RefusedError
 
 SAME = Decimal(1)
@@ -53,24 +51,6 @@ def scale_entry(quantity: int, ratio: Decimal, against: int) -> int:
     """
     exact = quantity * ratio
     return max(int(exact), min(_round_up(exact), against))
-
-
-class Reversal(NamedTuple):
-    """The contracts that a market entry closes of the position against it, and those that it then opens."""
-
-    closing: int
-    opening: int
-
-
-def plan_reversal(alert: Alert, held: int, ratio: Decimal) -> Reversal | None:
-    """Return what a market entry without a target position closes before it opens; None if it is beyond no position.
-
-    `held` is negative when short. The entry of a copy may close all and leave less than one contract to open.
-    """
-    if not alert.action.is_entry or alert.target_position is not None or alert.type is not OrderType.MARKET:
-        return None
-    against, exact = -held * Side(alert.action).sign, (alert.quantity or 0) * ratio
-    return Reversal(against, int(exact) - against) if 0 < against < exact else None
 
 
 def may_round(quantity: int, ratio: Decimal) -> bool:

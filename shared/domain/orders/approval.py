@@ -6,10 +6,14 @@ from enum import StrEnum
 class ApprovalState(StrEnum):
     """The state of an approval. WAITING ends once: by a person, or as LAPSED if it is not decided in time.
 
-    APPROVED says that a person approved it: the rules are asked again, and its order says what became of it.
+    An APPROVED entry is checked again. It ends as ORDERED, and its order says what became of that, as DENIED, or as
+    EXPIRED if it could not be made in time.
     """
 
     WAITING = "WAITING"
     APPROVED = "APPROVED"
+    ORDERED = "ORDERED"
+    DENIED = "DENIED"
+    EXPIRED = "EXPIRED"
     REJECTED = "REJECTED"
     LAPSED = "LAPSED"

@@ -92,14 +92,7 @@ def check_preconditions(entry: EntryTerms, facts: EntryFacts) -> Bracket:
     Raise RiskLimitError if the entry must never be sent, PostponedError while a fact is missing that may still come.
     """
     _check_account(facts)
-    stop_ticks = entry.stop_loss_ticks
-    if stop_ticks is None and entry.stop_loss is None:
-        stop_ticks = facts.default_stop_ticks
-        if stop_ticks is None:
-            raise RiskLimitError(
-                "the entry has no stop: send stop_loss_ticks or stop_loss, or set a default with "
-                f"`tickwork accounts default-stop {facts.account_id} TICKS`"
-            )
+    _find_stop_ticks(entry, facts)
     reference = _check_own_price(entry, facts.contract)
     if not facts.is_reconciled:
         raise PostponedError(
@@ -109,22 +102,49 @@ def check_preconditions(entry: EntryTerms, facts: EntryFacts) -> Bracket:
         raise PostponedError(f"account {facts.account_name} has an order in doubt", _RETRY_AFTER)
     if facts.is_being_flattened:
         raise PostponedError(f"{facts.contract.id} is being flattened", _RETRY_AFTER)
-    if facts.price is None:
-        raise PostponedError(f"no fresh quote of {facts.contract.id}, so no entry is sent yet", _RETRY_AFTER)
-    basis = facts.price if reference is None else reference
-    stop = _measure_distance(
-        "stop_loss", stop_ticks, entry.stop_loss, basis=basis, sign=-entry.side.sign, contract=facts.contract
-    )
+    price = _require_price(facts)
+    stop = measure_stop(entry, facts)
     target = _measure_distance(
         "take_profit",
         entry.take_profit_ticks,
         entry.take_profit,
-        basis=basis,
+        basis=price if reference is None else reference,
         sign=entry.side.sign,
         contract=facts.contract,
     )
-    assert stop is not None  # noqa: S101  # one of the two was given, see above
     return Bracket(stop, target)
+
+
+def measure_stop(entry: EntryTerms, facts: EntryFacts) -> int:
+    """Return the stop of an entry in ticks: as given, or from its own price, or from the price by the quote.
+
+    Raise RiskLimitError without a valid one, PostponedError without the quote that it is measured from.
+    """
+    ticks, own_price = _find_stop_ticks(entry, facts), _check_own_price(entry, facts.contract)
+    basis = own_price or (_require_price(facts) if ticks is None else Decimal(0))
+    stop = _measure_distance(
+        "stop_loss", ticks, entry.stop_loss, basis=basis, sign=-entry.side.sign, contract=facts.contract
+    )
+    assert stop is not None  # noqa: S101  # `_find_stop_ticks` has required one
+    return stop
+
+
+def _find_stop_ticks(entry: EntryTerms, facts: EntryFacts) -> int | None:
+    """Return the stop in ticks, by default that of the account; None if it is given as a price."""
+    if entry.stop_loss_ticks is not None or entry.stop_loss is not None:
+        return entry.stop_loss_ticks
+    if facts.default_stop_ticks is None:
+        raise RiskLimitError(
+            "the entry has no stop: send stop_loss_ticks or stop_loss, or set a default with "
+            f"`tickwork accounts default-stop {facts.account_id} TICKS`"
+        )
+    return facts.default_stop_ticks
+
+
+def _require_price(facts: EntryFacts) -> Decimal:
+    if facts.price is None:
+        raise PostponedError(f"no fresh quote of {facts.contract.id}, so no entry is sent yet", _RETRY_AFTER)
+    return facts.price
 
 
 def _check_account(facts: EntryFacts) -> None:

@@ -26,7 +26,7 @@ from tests.fixtures.receiver_process import ReceiverProcess
 from tests.fixtures.venue import MNQ
 from tests.fixtures.worker_env import WorkerEnv
 from tests.fixtures.worker_processes import process
-from workers.alerts.current_state import WAIT_FOR
+from workers.orders.current_state import WAIT_FOR
 from workers.wiring import open_runner
 
 pytest_plugins = ("tests.fixtures.receiver",)

@@ -164,3 +164,20 @@ def test_a_copied_exit_by_a_plain_order_waits_for_no_other_account(worker_env: W
 
     assert "succeeded" == worker_env.job(job_id)[0]
     run_until_held(worker_env, 0, 0)
+
+
+def test_alerts_received_before_an_account_left_close_there_by_its_ratio_and_enter_nothing(
+    worker_env: WorkerEnv,
+) -> None:
+    hook_id = add_hook(worker_env, "0.5")
+    worker_env.entry_alert(hook_id, quantity=4)
+    run_until_held(worker_env, 4, 2)
+    worker_env.critical_alert(hook_id, quantity=2)
+    worker_env.entry_alert(hook_id, quantity=2)
+    with worker_env.ledger.engine.begin() as connection:
+        connection.execute(hooks.build_unfollow(hook_id, read_follower(worker_env)))
+    worker_env.critical_alert(hook_id)
+    run_until_held(worker_env, 0, 1)
+
+    assert ("BUY", "denied") == last_copy(worker_env)[::2]
+    assert "the account follows hook" in last_copy(worker_env)[3]

@@ -6,9 +6,12 @@ from typing import Any
 import pytest
 
 from shared.db.alerts import hooks
+from shared.domain.alerts.hook_settings import HookSettings, SizeMode
 from shared.domain.orders.order import Side
 from shared.ledger.jobs.orders import EnterManually
 from tests.fixtures.alert_steps import ENTRIES, hold, last_signal, result_of, run_next, run_until, stop_quantities
+from tests.fixtures.operator import RunCommand
+from tests.fixtures.venue import MNQ
 from tests.fixtures.worker_env import WorkerEnv
 
 IN_AN_HOUR = "UPDATE job SET run_at = now() + interval '1 hour' WHERE id = '{}'"
@@ -40,7 +43,7 @@ def test_an_entry_that_only_reduces_stays_one_order(worker_env: WorkerEnv, quant
     run_until(worker_env, left)
 
     assert [] == worker_env.rows(EXITS)
-    assert [] == worker_env.rows("SELECT 1 FROM alert_reversal")
+    assert [] == worker_env.rows("SELECT 1 FROM entry_reversal")
 
 
 def test_a_reversal_at_the_most_contracts_of_an_order_closes_and_opens_them(worker_env: WorkerEnv) -> None:
@@ -66,6 +69,25 @@ def test_the_closing_part_passes_where_the_opening_part_is_denied(
 
     assert told in result_of(worker_env, job_id)
     assert "denied" == last_signal(worker_env)[1]
+
+
+@pytest.mark.parametrize("is_halted", [False, True])
+def test_an_entry_sized_by_risk_closes_what_it_reverses_too(
+    worker_env: WorkerEnv, operator: RunCommand, *, is_halted: bool
+) -> None:
+    """At 400 ticks 450 dollars are two contracts."""
+    hold(worker_env, 1)
+    hook_id = worker_env.add_hook(HookSettings(size=SizeMode.RISK, size_value=Decimal(450)))
+    if is_halted:
+        worker_env.execute("UPDATE account SET halted_at = now(), halt_reason = 'a test'")
+    worker_env.execute(f"UPDATE hook SET name = 'risky' WHERE id = '{hook_id}'")
+    body = '{"action": "sell", "symbol": "MNQ", "quantity": 1, "stop_loss_ticks": 400}'
+    (told,) = operator("alerts", "mock", "--hook", "risky", "--json", body).json["accounts"]
+    assert f"closes {MNQ}, then {'the entry is denied' if is_halted else 'SELL 1'}" in told["detail"]
+    worker_env.entry_alert(hook_id, action="sell")
+    run_until(worker_env, 0 if is_halted else -1)
+
+    assert [("SELL", 1, "FILLED")] == worker_env.rows(EXITS)
 
 
 def test_the_setting_of_a_hook_denies_the_opening_part_alone(worker_env: WorkerEnv) -> None:
@@ -104,7 +126,7 @@ def test_what_is_left_to_open_is_decided_once(worker_env: WorkerEnv) -> None:
         worker_env.execute(f"UPDATE job SET run_at = now() WHERE id = '{job_id}' AND state = 'queued'")
     run_until(worker_env, -2)
 
-    assert [(2,)] == worker_env.rows("SELECT quantity_left FROM alert_reversal")
+    assert [(2,)] == worker_env.rows("SELECT quantity_opening FROM entry_reversal")
     assert 1 == len(worker_env.rows("SELECT 1 FROM job WHERE name = 'orders.reduce_position'"))
 
 
@@ -135,7 +157,7 @@ def test_a_position_that_cannot_be_closed_keeps_the_rest_from_being_opened(worke
     job_id = worker_env.entry_alert(action="sell", quantity=3)
     run_next(worker_env, job_id)
     worker_env.run_due_jobs()
-    worker_env.execute("UPDATE alert_reversal SET requested_at = now() - interval '16 s'")
+    worker_env.execute("UPDATE entry_reversal SET requested_at = now() - interval '16 s'")
     run_next(worker_env, job_id)
 
     assert "could not be closed in time" in result_of(worker_env, job_id)

@@ -22,7 +22,7 @@ from tests.fixtures.alert_steps import (
 )
 from tests.fixtures.venue import MNQ
 from tests.fixtures.worker_env import WorkerEnv
-from workers.alerts.current_state import WAIT_FOR
+from workers.orders.current_state import WAIT_FOR
 
 
 def test_without_a_fresh_quote_a_move_waits_and_is_then_refused(worker_env: WorkerEnv) -> None:

@@ -47,6 +47,38 @@ def test_a_ratio_is_given_shown_and_changed(operator: RunCommand, worker_env: Wo
     assert f"followers {follower} last alert" in operator("hooks", "show", "copied").words
 
 
+def test_a_follower_is_taken_from_its_hook_and_may_follow_again(operator: RunCommand, worker_env: WorkerEnv) -> None:
+    follower = read_follower(worker_env)
+    operator("hooks", "add", "copied", "--account", "20001", "--follower", f"{follower}:0.5")
+    ended = operator("hooks", "unfollow", "copied", str(follower))
+
+    assert f"Account {follower} follows hook copied no longer; other followers: none." == ended.words, ended
+    assert {} == operator("hooks", "show", "copied", "--json").json["copy_ratios"]
+    act = operator("accounts", "audit", str(follower), "--json").json["acts"][0]
+    ratios = {str(follower): "0.5"}
+    assert ("hook_unfollow", {"copy_ratios": ratios}, {"hook": "copied", "copy_ratios": {}}) == (
+        act["act"], act["before"], act["after"],
+    )  # fmt: skip
+    again = operator("hooks", "unfollow", "copied", str(follower))
+    assert (1, True) == (again.status, f"account {follower} does not follow hook copied" in again.error), again
+    assert f"{follower} x2" in operator("hooks", "set", "copied", "--follower", f"{follower}:2").words
+
+
+def test_what_a_former_follower_holds_is_named(operator: RunCommand, worker_env: WorkerEnv) -> None:
+    follower, hook_id = read_follower(worker_env), worker_env.add_hook()
+    with worker_env.ledger.engine.begin() as connection:
+        hooks.set_followers(connection, hook_id, {follower: Decimal(1)})
+    worker_env.entry_alert(hook_id)
+    worker_env.run_due_jobs()
+
+    told = operator("hooks", "unfollow", f"hook {hook_id}", str(follower)).words
+    assert "It holds +1 CON.F.US.MNQ.H26, which no alert of the hook closes from now on." in told
+    ((alert_id,),) = worker_env.rows("SELECT id FROM alert")
+    accounts = operator("alerts", "show", str(alert_id), "--json").json["accounts"]
+    assert ["1", None] == [one["copy_ratio_now"] for one in accounts]
+    assert 0 == operator("alerts", "show", str(alert_id)).status
+
+
 @pytest.mark.parametrize("ratio", ["0", "-1", "abc", "101", ""])
 def test_an_invalid_ratio_is_an_error_that_names_it_and_adds_nothing(
     operator: RunCommand, worker_env: WorkerEnv, ratio: str

@@ -31,7 +31,7 @@ def test_an_entry_waits_without_a_job_and_is_made_once_it_is_approved(
 
     assert (0, True) == (result.status, f"BUY 2 {MNQ} MARKET: FILLED" in result.out), result
     assert [("BUY", 2, "FILLED")] == worker_env.rows(ENTRIES)
-    assert ("APPROVED", True) == state_of(worker_env, approval_id)
+    assert ("ORDERED", True) == state_of(worker_env, approval_id)
     assert 2 == worker_env.venue.position(MNQ)
 
 
@@ -112,7 +112,7 @@ def test_an_approval_that_was_decided_does_not_lapse(worker_env: WorkerEnv, oper
     worker_env.execute(LAPSED)
     worker_env.run(LapseApproval(approval_id=approval_id))
 
-    assert ("APPROVED", True) == state_of(worker_env, approval_id)
+    assert ("ORDERED", True) == state_of(worker_env, approval_id)
 
 
 def test_an_entry_approved_twice_and_run_three_times_is_one_order(worker_env: WorkerEnv, operator: RunCommand) -> None:

@@ -53,7 +53,7 @@ def test_a_rule_that_forbids_the_entry_when_it_is_approved_denies_it(
     assert (1, True) == (result.status, reason in result.error), result
     assert [("BUY", 1, "DENIED")] == worker_env.rows(ENTRIES)
     assert ("BUY", "denied") == last_signal(worker_env)[:2]
-    assert ("APPROVED", True) == state_of(worker_env, approval_id)
+    assert ("DENIED", True) == state_of(worker_env, approval_id)
     assert 0 == worker_env.venue.position(MNQ)
 
 
@@ -233,7 +233,7 @@ def test_an_entry_that_a_later_reversal_has_overtaken_is_not_made(operator: RunC
     assert 0 == worker_env.venue.position(MNQ)
     approve(worker_env, operator, approval_id)
 
-    assert ("APPROVED", True) == state_of(worker_env, approval_id), "as a denied order"
+    assert ("DENIED", True) == state_of(worker_env, approval_id), "as a denied order"
     assert 0 == worker_env.venue.position(MNQ)
     approve(worker_env, operator, reversal)
     assert -1 == worker_env.venue.position(MNQ)

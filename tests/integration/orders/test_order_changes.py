@@ -232,8 +232,8 @@ def test_an_order_given_up_and_found_late_gets_its_state_from_the_venue(worker_e
     worker_env.entry_alert()
     worker_env.run_due_jobs()
     worker_env.execute(
-        "UPDATE orders SET state = 'EXPIRED', venue_order_id = NULL, filled_quantity = 0, changed_market_at = NULL "
-        "WHERE role = 'ENTRY'"
+        "UPDATE orders SET state = 'EXPIRED', in_doubt_at = now(), venue_order_id = NULL, filled_quantity = 0,"
+        " changed_market_at = NULL WHERE role = 'ENTRY'"
     )
     worker_env.run(ReconcileAccounts())
 

@@ -117,7 +117,7 @@ def test_an_entry_that_could_not_be_sent_at_once_is_not_sent_once_the_rules_forb
     worker_env.venue.faults(path=PLACE, kind="lose_before")
     worker_env.runner.run(worker_env.entry_alert())
     worker_env.execute("UPDATE job SET state = 'dead', error = 'a test' WHERE state <> 'succeeded'")
-    unsent = "state = 'CREATED', submitted_at = NULL, created_at = created_at - interval '6 seconds'"
+    unsent = "state = 'CREATED', in_doubt_at = NULL, created_at = created_at - interval '6 seconds'"
     worker_env.execute(f"UPDATE orders SET {unsent} WHERE role = 'ENTRY'")
     ((order_id,),) = worker_env.rows("SELECT id FROM orders WHERE role = 'ENTRY'")
     worker_env.enqueue(PlaceOrder(order_id=order_id))

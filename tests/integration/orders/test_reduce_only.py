@@ -15,6 +15,7 @@ from tests.fixtures.venue import MNQ
 from tests.fixtures.worker_env import WorkerEnv
 
 PASSES = "reduce-only: CPI; only an entry that makes a position smaller passes"
+CLOSED_FIRST = f"2 of {MNQ} closed first, nothing is opened: {PASSES}"
 LAST_ENTRY = "SELECT id, state, reason FROM orders WHERE role = 'ENTRY' ORDER BY id DESC LIMIT 1"
 
 
@@ -73,20 +74,31 @@ def test_of_an_order_beyond_the_position_the_closing_part_passes_and_the_rest_is
     job_id = worker_env.entry_alert(action=side_of(-way).lower(), quantity=3)
     run_until(worker_env, 0)
 
-    assert (side_of(-way), "denied", PASSES) == last_signal(worker_env)
-    assert PASSES in result_of(worker_env, job_id)
+    assert (side_of(-way), "denied", CLOSED_FIRST) == last_signal(worker_env)
+    assert CLOSED_FIRST in result_of(worker_env, job_id)
     assert [("FILLED",)] == worker_env.rows("SELECT state FROM orders WHERE role = 'EXIT'")
 
 
 @pytest.mark.parametrize("way", [1, -1])
-def test_of_an_order_by_hand_beyond_the_position_the_closing_part_is_sent(worker_env: WorkerEnv, way: int) -> None:
+def test_of_an_order_by_hand_beyond_the_position_the_closing_part_passes_too(worker_env: WorkerEnv, way: int) -> None:
     hold(worker_env, 2 * way)
     make_reduce_only(worker_env)
-    state, result, error = enter(worker_env, -way, 3)
+    state, _, error = enter(worker_env, -way, 3)
+
+    assert ("failed", True) == (state, CLOSED_FIRST in (error or "")), error
+    assert [("FILLED",)] == worker_env.rows("SELECT state FROM orders WHERE role = 'EXIT'")
+    assert 0 == worker_env.venue.position(MNQ)
+
+
+def test_of_a_limit_order_by_hand_beyond_the_position_the_closing_part_is_sent(worker_env: WorkerEnv) -> None:
+    hold(worker_env, 2)
+    make_reduce_only(worker_env)
+    price = str(average(worker_env) + 100)
+    state, result, error = enter(worker_env, -1, 3, type=OrderType.LIMIT, limit_price=price)
 
     note = f"only 2 of 3 is entered, which closes; the rest is denied: {PASSES}"
     assert ("succeeded", note) == (state, result["note"]), error
-    assert 0 == worker_env.venue.position(MNQ)
+    assert ("SELL", "LIMIT", 2, "WORKING") == worker_env.rows(ENTRIES)[-1]
 
 
 def test_a_target_position_on_the_other_side_closes_and_enters_nothing(worker_env: WorkerEnv) -> None:

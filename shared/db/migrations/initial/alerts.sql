@@ -24,6 +24,7 @@ CREATE TABLE hook_follower (
     hook_id uuid NOT NULL,
     account_id bigint NOT NULL,
     ratio numeric DEFAULT 1 NOT NULL,
+    unfollowed_at timestamptz,
     CONSTRAINT pk_hook_follower PRIMARY KEY (hook_id, account_id),
     CONSTRAINT ck_hook_follower_ratio CHECK (ratio > 0 AND ratio <= 100),
     CONSTRAINT fk_hook_follower_hook_id FOREIGN KEY (hook_id) REFERENCES hook (id),
@@ -97,19 +98,6 @@ CREATE TABLE alert (
 CREATE INDEX ix_alert_hook_id_received_at ON alert (hook_id, received_at);
 
 CREATE INDEX ix_alert_hook_id_root_id ON alert (hook_id, root, id) WHERE verdict = 'accepted';
-
-CREATE TABLE alert_reversal (
-    alert_id uuid NOT NULL,
-    account_id bigint NOT NULL,
-    contract_id text NOT NULL,
-    quantity_closing integer NOT NULL,
-    quantity_left integer NOT NULL,
-    requested_at timestamptz DEFAULT now() NOT NULL,
-    CONSTRAINT pk_alert_reversal PRIMARY KEY (alert_id, account_id),
-    CONSTRAINT ck_alert_reversal_quantity_left CHECK (quantity_left >= 0),
-    CONSTRAINT fk_alert_reversal_alert_id FOREIGN KEY (alert_id) REFERENCES alert (id),
-    CONSTRAINT fk_alert_reversal_account_id FOREIGN KEY (account_id) REFERENCES account (id)
-);
 
 CREATE TABLE signal (
     id uuid NOT NULL,

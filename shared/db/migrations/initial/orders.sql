@@ -30,6 +30,7 @@ CREATE TABLE orders (
     created_at timestamptz DEFAULT now() NOT NULL,
     submitted_at timestamptz,
     submitted_market_at timestamptz,
+    in_doubt_at timestamptz,
     changed_market_at timestamptz,
     updated_at timestamptz DEFAULT now() NOT NULL,
     CONSTRAINT pk_orders PRIMARY KEY (id),
@@ -79,6 +80,18 @@ CREATE TABLE order_change (
 
 CREATE INDEX ix_order_change_order_id ON order_change (order_id);
 
+CREATE TABLE entry_reversal (
+    request_id uuid NOT NULL,
+    account_id bigint NOT NULL,
+    contract_id text NOT NULL,
+    quantity_closing integer NOT NULL,
+    quantity_opening integer NOT NULL,
+    requested_at timestamptz DEFAULT now() NOT NULL,
+    CONSTRAINT pk_entry_reversal PRIMARY KEY (request_id, account_id),
+    CONSTRAINT ck_entry_reversal_quantity_opening CHECK (quantity_opening >= 0),
+    CONSTRAINT fk_entry_reversal_account_id FOREIGN KEY (account_id) REFERENCES account (id)
+);
+
 CREATE TABLE entry_approval (
     id uuid NOT NULL,
     account_id bigint NOT NULL,
@@ -109,12 +122,13 @@ CREATE TABLE entry_approval (
     decided_at timestamptz,
     decided_by text,
     decision_reason text,
+    outcome text,
     order_id uuid,
     CONSTRAINT pk_entry_approval PRIMARY KEY (id),
     CONSTRAINT ck_entry_approval_quantity CHECK (quantity > 0),
-    CONSTRAINT ck_entry_approval_state CHECK (state IN ('WAITING','APPROVED','REJECTED','LAPSED')),
+    CONSTRAINT ck_entry_approval_state CHECK (state IN ('WAITING','APPROVED','ORDERED','DENIED','EXPIRED','REJECTED','LAPSED')),
     CONSTRAINT ck_entry_approval_decided_at CHECK ((state = 'WAITING') = (decided_at IS NULL)),
-    CONSTRAINT ck_entry_approval_order_id CHECK (order_id IS NULL OR state = 'APPROVED'),
+    CONSTRAINT ck_entry_approval_order_id CHECK (CASE WHEN order_id IS NULL THEN state <> 'ORDERED' ELSE state IN ('ORDERED','DENIED') END),
     CONSTRAINT fk_entry_approval_account_id FOREIGN KEY (account_id) REFERENCES account (id),
     CONSTRAINT fk_entry_approval_contract_id FOREIGN KEY (contract_id) REFERENCES contract (id),
     CONSTRAINT fk_entry_approval_alert_id FOREIGN KEY (alert_id) REFERENCES alert (id),
@@ -243,8 +257,8 @@ CREATE FUNCTION only_reduces(it orders) RETURNS boolean LANGUAGE sql AS $$
     AND state IN ('CREATED', 'SUBMITTING', 'IN_DOUBT', 'WORKING')
 $$;
 
--- The checks before an order is sent, in one round trip: it becomes SUBMITTING, or DENIED with the obstacle. Each
--- statement sees the rows as they are after the lock.
+-- The checks before an order is sent, in one round trip: it becomes SUBMITTING, or with the obstacle DENIED. One that
+-- was in doubt before may be at the venue and becomes EXPIRED. Each statement sees the rows as they are after the lock.
 CREATE FUNCTION mark_submitting(wanted uuid, machine_now timestamptz, market_now timestamptz) RETURNS text
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -270,7 +284,8 @@ BEGIN
             obstacle := 'the account is being flattened';
         END IF;
         IF obstacle IS NOT NULL THEN
-            UPDATE orders SET state = 'DENIED', reason = obstacle, updated_at = now()
+            UPDATE orders SET state = CASE WHEN in_doubt_at IS NULL THEN 'DENIED' ELSE 'EXPIRED' END,
+                   reason = obstacle, updated_at = now()
             WHERE id = wanted AND state = 'CREATED';
             RETURN obstacle;
         END IF;

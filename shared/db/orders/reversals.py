@@ -1,0 +1,51 @@
+"""Reversals: what a market entry closes before it opens the rest, recorded once for the request that wants it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import Connection, insert, select
+
+from shared.db.tables.orders import entry_reversal
+from shared.domain.orders.reversal import Reversal
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedReversal:
+    """The contracts that were requested to be closed, when that was, and those that are to be opened after it."""
+
+    closing: int
+    opening: int
+    requested_at: datetime
+
+
+def record(connection: Connection, request_id: UUID, account_id: int, contract_id: str, reversal: Reversal) -> None:
+    """Record what a request closes on an account, and how many contracts it is to open after that.
+
+    `request_id` is the id of the alert, or of the job of an entry that no alert requested.
+    """
+    values = {"request_id": request_id, "account_id": account_id, "contract_id": contract_id}
+    quantities = {"quantity_closing": reversal.closing, "quantity_opening": reversal.opening}
+    connection.execute(insert(entry_reversal).values(**values, **quantities))
+
+
+def find(connection: Connection, request_id: UUID, account_id: int) -> RecordedReversal | None:
+    """Return the reversal that is recorded for a request, None without one."""
+    columns = (entry_reversal.c.quantity_closing, entry_reversal.c.quantity_opening, entry_reversal.c.requested_at)
+    statement = select(*columns).where(
+        entry_reversal.c.request_id == request_id, entry_reversal.c.account_id == account_id
+    )
+    row = connection.execute(statement).one_or_none()
+    return None if row is None else RecordedReversal(*row)
+
+
+def was_reversed_since(
+    connection: Connection, account_id: int, contract_id: str, after: UUID | None, since: datetime
+) -> bool:
+    """Whether an entry requested after the alert `after`, or since an instant, has reversed a position there."""
+    statement = select(entry_reversal.c.request_id).where(
+        entry_reversal.c.account_id == account_id,
+        entry_reversal.c.contract_id == contract_id,
+        entry_reversal.c.requested_at > since if after is None else entry_reversal.c.request_id > after,
+    )
+    return connection.execute(statement.limit(1)).first() is not None

@@ -1,0 +1,131 @@
+"""Closes what a market entry reverses before what is left of it is opened, whether an alert or a person asks for it."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+from uuid import UUID
+
+from shared.clock import machine_now
+from shared.db.accounts import accounts
+from shared.db.alerts import precedence
+from shared.db.orders import orders, reversals
+from shared.db.orders.reversals import RecordedReversal
+from shared.db.orders.root_state import RootState
+from shared.db.risk import entry_check
+from shared.domain.market_data.contract import Contract
+from shared.domain.orders.order import OrderType, Origin, Side, direction_of
+from shared.domain.orders.reversal import plan_reversal
+from shared.domain.risk.preconditions import EntryTerms
+from shared.errors import PostponedError, RefusedError
+from shared.hot.quotes import exit_price_from
+from shared.ledger.jobs.orders import ReducePosition
+from workers.context import Context
+from workers.orders.current_state import RETRY_AFTER, WAIT_FOR, find_read_only_reason, require_certain
+from workers.orders.exit_permission import lock_and_require_may_exit
+
+_CLOSE_AGAIN_AFTER = timedelta(seconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class SidedRequest:
+    """An entry without a target position that may be beyond the position against it.
+
+    `id` is that of the alert, or of the job of an entry that no alert requested. The quantity of a copy need not be a
+    whole number.
+    """
+
+    id: UUID
+    account_id: int
+    contract: Contract
+    side: Side
+    type: OrderType
+    quantity: Decimal | int
+    origin: Origin
+
+    def build_close(self, quantity: int) -> ReducePosition:
+        """Return the request to close so many contracts against the entry."""
+        return ReducePosition(
+            account_id=self.account_id,
+            contract_id=self.contract.id,
+            quantity=quantity,
+            direction=direction_of(-self.side.sign),
+            origin=self.origin,
+        )
+
+
+def measure_quantity(
+    ctx: Context, account_id: int, contract: Contract, entry: EntryTerms, *, risk: Decimal | None, state: RootState
+) -> int:
+    """Return the contracts of an entry; those of one by risk only if it is against what is held, else 0.
+
+    Raise PostponedError and RiskLimitError as its sizing does.
+    """
+    if risk is None:
+        return entry.quantity
+    if state.quantity(contract.id) * entry.side.sign >= 0:
+        return 0
+    with ctx.autocommit() as connection:
+        account = accounts.get(connection, account_id)
+        if account is None:
+            return 0
+        return entry_check.size_by_risk(
+            connection,
+            account,
+            contract,
+            entry,
+            risk,
+            settings=ctx.settings,
+            clock=ctx.clock,
+            exit_prices=lambda held: exit_price_from(ctx.quotes.read(held)),
+        )
+
+
+def close_reversed_first(
+    ctx: Context, request: SidedRequest, state: RootState, recorded: RecordedReversal | None
+) -> RecordedReversal | None:
+    """Return the reversal once what it closes is closed, None for an entry that reverses nothing.
+
+    `recorded` is what is known of it from an earlier run. The close is an exit: no rule of entries denies it, and what
+    it leaves to open is decided with it, once; of a copy that may be nothing. Raise PostponedError until nothing is
+    held against the entry, RefusedError if that takes 15 s or if something is held again, at once if another
+    installation trades the account, and RiskLimitError for one whose live orders were never on.
+    """
+    if recorded is not None:
+        _require_closed(ctx, request, state, recorded)
+        return recorded
+    contract_id = request.contract.id
+    reversal = plan_reversal(request.side, request.type, request.quantity, state.quantity(contract_id))
+    if reversal is None:
+        return None
+    if (read_only := find_read_only_reason(ctx, request.account_id)) is not None:
+        raise RefusedError(read_only)
+    require_certain(state, [contract_id])
+    with ctx.transaction() as tx:
+        lock_and_require_may_exit(tx, ctx, request.account_id)
+        reversals.record(tx.connection, request.id, request.account_id, contract_id, reversal)
+        tx.enqueue(request.build_close(reversal.closing), key=f"reversal:{request.id}:{request.account_id}:first")
+    raise PostponedError(f"closing {reversal.closing} of {contract_id} before the entry", RETRY_AFTER)
+
+
+def _require_closed(ctx: Context, request: SidedRequest, state: RootState, recorded: RecordedReversal) -> None:
+    """Raise PostponedError while the position is not closed; request that again, as its exit may have been rejected.
+
+    What is held after the close was made by something else later, and nothing is opened against that.
+    """
+    contract_id, account_id = request.contract.id, request.account_id
+    require_certain(state, [contract_id])
+    with ctx.autocommit() as connection:
+        if precedence.has_open_reduction(connection, account_id, contract_id):
+            raise PostponedError(f"closing {recorded.closing} of {contract_id} before the entry", RETRY_AFTER)
+        exited = orders.count_exited(connection, account_id, contract_id, ctx.job.correlation_id)
+    if state.quantity(contract_id) * request.side.sign >= 0:
+        return
+    if exited >= recorded.closing:
+        raise RefusedError(f"{contract_id} is held against it again, and was closed once")
+    if machine_now() - recorded.requested_at >= WAIT_FOR:
+        raise RefusedError(f"{contract_id} could not be closed in time, so it opens nothing")
+    with ctx.transaction() as tx:
+        lock_and_require_may_exit(tx, ctx, account_id)
+        close = request.build_close(recorded.closing - exited)
+        tx.enqueue(close, key=f"reversal:{request.id}:{account_id}:{machine_now():%H%M%S}")
+    raise PostponedError(f"{contract_id} is not closed yet, so it is closed again", _CLOSE_AGAIN_AFTER)
