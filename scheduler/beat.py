@@ -23,6 +23,7 @@ from shared.domain.market_data.calendar import assumed_calendar_of
 from shared.domain.market_data.contract import ROOTS
 from shared.errors import QueueFullError, SettingsError
 from shared.heartbeat import touch
+from shared.ledger import start
 from shared.ledger.job import Job, job_from_row, job_type
 from shared.ledger.ledger import Ledger, Transaction
 from shared.ledger.publisher import open_publisher
@@ -42,6 +43,7 @@ class Beat:
     def __init__(self, ledger: Ledger, clock: MarketClock) -> None:
         self._ledger = ledger
         self._clock = clock
+        self._has_begun = False
 
     def seed(self) -> None:
         """Add the timetable's entries that the table does not have."""
@@ -58,6 +60,19 @@ class Beat:
         ]
         with self._ledger.engine.begin() as connection:
             schedules.seed(connection, rows)
+
+    def begin(self) -> None:
+        """Begin a run of the installation, once, as each has a beat; the next tick tries again if accounts are locked.
+
+        Docker starts the containers of a computer that was restarted without the command that prepares them.
+        """
+        if self._has_begun:
+            return
+        with suppress_lock_timeout("the accounts are compared with the venue at the next tick"):
+            with self._ledger.transaction() as tx:
+                limit_lock_wait(tx.connection, LOCK_WAIT)
+                start.begin(tx)
+            self._has_begun = True
 
     def tick(self) -> float:
         """Enqueue the jobs of due slots; return the seconds until the next tick."""
@@ -150,6 +165,7 @@ class LedgerScheduler(Scheduler):
     def tick(self, *_: Any, **__: Any) -> float:  # noqa: ANN401  # Celery's signature
         """Run one tick; return the seconds to sleep."""
         try:
+            self._beat.begin()
             wait = self._beat.tick()
             touch()
         except DATABASE_ERRORS as error:

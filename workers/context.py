@@ -42,7 +42,6 @@ class Context:
     settings: Settings
     ledger: Ledger
     clock: MarketClock
-    installation: str  # the id of this one, in the tags of its orders
     gateway: GatewayClient
     quotes: QuoteReader
     calls: CallBuffer

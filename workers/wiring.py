@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Engine
 
 from shared.clock import MarketClock
 from shared.config import Settings
-from shared.db.accounts import accounts, installations
+from shared.db.accounts import accounts
 from shared.db.engine import autocommit, make_engine
 from shared.db.market_data import market_clock
 from shared.errors import SettingsError
@@ -43,14 +43,13 @@ def open_runner(settings: Settings, worker: WorkerProcess, *, program: str) -> I
     random = Random()  # noqa: S311  # spreads retries; guards no secret
     deadline = Deadline(tracebacks_folder(settings), worker)
     with open_gateway(settings, calls, AccountSwitch(engine)) as gateway, open_quotes(settings) as quotes:
-        clock, installation = _read_market_clock(ledger), _read_installation(ledger)
+        clock = _read_market_clock(ledger)
 
         def context_of(job: ClaimedJob, within: Connection | None) -> Context:
             return Context(
                 settings,
                 ledger,
                 clock,
-                installation,
                 gateway.for_queue(job.queue),
                 quotes,
                 calls,
@@ -108,11 +107,6 @@ class AccountSwitch:
         if account is None:
             return False
         return account.live_orders or (not is_entry and account.live_since_at is not None)
-
-
-def _read_installation(ledger: Ledger) -> str:
-    with ledger.engine.connect() as connection:
-        return installations.read_own(connection)
 
 
 def _read_market_clock(ledger: Ledger) -> MarketClock:

@@ -38,9 +38,10 @@ class AlertOutcome:
 
     @property
     def order_states(self) -> list[str]:
-        """The states of its orders, and FLAT or FLATTENING for each contract that is closed."""
-        closing = ["FLATTENING" if row["flat_at"] is None else "FLAT" for row in self.flatten_requests]
-        return [row["state"] for row in self.trades] + closing
+        """The states of its orders, and FLAT, FLATTENING or NOT FLATTENED for each contract that is closed."""
+        dropped = ["NOT FLATTENED" for row in self.flatten_requests if row["dropped_at"]]
+        closing = ["FLAT" if row["flat_at"] else "FLATTENING" for row in self.flatten_requests if not row["dropped_at"]]
+        return [row["state"] for row in self.trades] + closing + dropped
 
     @property
     def reason(self) -> str | None:

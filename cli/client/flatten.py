@@ -64,8 +64,9 @@ def warn_read_only(connection: Connection, chosen: Sequence[AccountRow]) -> None
     market_now = require_market(connection).clock.now()
     for one in chosen:
         if (other := find_other(one, market_now)) is not None:
+            whose = "a copy of this installation" if other.has_our_id else f"installation {other.id} of Tickwork"
             click.echo(
-                f"Warning: installation {other.id} of Tickwork trades {one.name} ({one.id}) too: two closes at once "
+                f"Warning: {whose} trades {one.name} ({one.id}) too: two closes at once "
                 "can reverse a position, so check it at the venue.",
                 err=True,
             )
@@ -143,7 +144,7 @@ def _request_flatten(tx: Transaction, account: AccountRow, contract_id: str | No
     told = {"contract": contract_id or "everything"}
     record_act(tx.connection, current_actor(), "flatten", account.id, before={}, after=told, reason=reason)
     open_request = flatten_requests.find_open(tx.connection, account.id, contract_id)
-    if open_request is not None:
+    if open_request is not None and flatten_requests.join(tx.connection, open_request.id, Origin.MANUAL):
         request_id, correlation_id = open_request.id, new_id()
         job_id = find_live_job(driver(tx.connection), Flatten.job_name(), "flatten_request_id", request_id)
         if job_id is not None:

@@ -13,6 +13,8 @@ from cli.client.risk_view import require_market
 from cli.client.stack import begin, connect, load_stack_settings
 from cli.console.output import print_json, print_table
 from cli.console.params import json_option, reason_option, yes_option
+from cli.local.home.folder import Home
+from cli.local.home.installation import choose_id, rename_installation
 from shared.config import Settings
 from shared.db.accounts import accounts, audit
 from shared.db.accounts.accounts import AccountRow
@@ -149,25 +151,34 @@ def take_over_account(account: str, *, reason: str | None, yes: bool, as_json: b
 
     Two installations on one account would both guard and close its positions, so the one that sees an order of the
     other within 24 h only reads. A later order of the other makes it read-only again.
+
+    After a copy or a restored backup of home or database, the other one has the same id. Then this one gets a new id.
     """
     with connect() as connection:
         found = resolve_account(connection, account)
         market_now = require_market(connection).clock.now()
         other = find_other(found, market_now)
     if other is not None and not yes:
+        whose = f"A copy of this installation ({other.id})" if other.has_our_id else f"Installation {other.id}"
         confirm(
-            f"Installation {other.id} placed an order on account {found.id} ({found.name}) at "
+            f"{whose} placed an order on account {found.id} ({found.name}) at "
             f"{other.ordered_market_at:%Y-%m-%d %H:%M:%S} UTC of market time. Is it stopped for good?",
             "take the account over",
             as_json=as_json,
         )
     with begin() as connection:
         row = accounts.lock(connection, found.id) or found
-        gone = take_over(connection, row, current_actor(), market_now, other, reason=reason)
+        chosen = choose_id()
+        gone = take_over(connection, row, current_actor(), market_now, other, reason=reason, new_id=chosen)
+        if gone.has_our_id:
+            rename_installation(Home(load_stack_settings().home), gone.id, chosen)
+    new_id = chosen if gone.has_our_id else None
     if as_json:
-        print_json({"id": row.id, "name": row.name, "other_installation": gone.id, "is_read_only": False})
+        told = {"id": row.id, "name": row.name, "other_installation": gone.id, "is_read_only": False}
+        print_json(told | {"new_installation": new_id})
     else:
-        click.echo(f"Account {row.id} ({row.name}) is traded by this installation from now on.")
+        renamed = "" if new_id is None else f" Its id is {new_id} now."
+        click.echo(f"Account {row.id} ({row.name}) is traded by this installation from now on.{renamed}")
 
 
 def _require_no_breach(connection: Connection, settings: Settings, row: AccountRow) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from datetime import timedelta
 from urllib.parse import unquote, urlsplit
 
 import click
@@ -11,11 +12,14 @@ from cli.local.home.folder import Home
 from cli.local.servers.binaries import find_postgres_folder
 from shared.clock import live_clock
 from shared.config import environment
-from shared.db.engine import make_engine
+from shared.db.accounts import accounts
+from shared.db.engine import limit_lock_wait, make_engine, suppress_lock_timeout
 from shared.db.market_data import market_clock
 from shared.db.market_data.market_clock import MarketRow
 from shared.db.migrate import upgrade
 from shared.log import mask_secrets
+
+_LOCK_WAIT = timedelta(seconds=0.5)
 
 
 @click.group(name="db")
@@ -31,14 +35,18 @@ def command() -> None:
     help="Market of a database that has none yet, on this computer's clock.",
 )
 def upgrade_schema(name: str | None) -> None:
-    """Upgrade the schema of the database. `up` does so at its start."""
+    """Upgrade the schema of the database, as each start does. Entries then wait for the next reconcile."""
     url = load_stack_settings().require_database()
     upgrade(url)
     click.echo(f"The schema is up to date: {mask_secrets(url)}")
-    if name is None:
-        return
     engine = make_engine(url, program="db upgrade", pool_size=1)
     try:
+        # A start with Compose begins with this command, and its beat does the same.
+        with suppress_lock_timeout("beat requires the reconcile of this start"), engine.begin() as connection:
+            limit_lock_wait(connection, _LOCK_WAIT)
+            accounts.require_reconciliation(connection)
+        if name is None:
+            return
         with engine.begin() as connection:
             known = market_clock.read(connection)
             if known is None:

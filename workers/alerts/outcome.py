@@ -86,13 +86,14 @@ def record_outcome(
 def request_cancels(tx: Transaction, ctx: Context, entries: Sequence[OrderRow], reason: str) -> None:
     """Request a cancel of each entry unless one is open; the caller has locked the account."""
     for order in entries:
-        if not changes.has_open(tx.connection, order.id, ChangeKind.CANCEL):
-            change = changes.create(
-                tx.connection,
-                order.id,
-                ChangeKind.CANCEL,
-                origin=Origin.ALERT,
-                reason=reason,
-                correlation_id=ctx.job.correlation_id,
-            )
+        is_open = changes.has_open(tx.connection, order.id, ChangeKind.CANCEL)
+        change = changes.create(
+            tx.connection,
+            order.id,
+            ChangeKind.CANCEL,
+            origin=Origin.ALERT,
+            reason=reason,
+            correlation_id=ctx.job.correlation_id,
+        )
+        if not is_open:
             tx.enqueue(ChangeOrder(change_id=change.id))

@@ -1,16 +1,14 @@
 """Applies the execution reports of one account: orders, fills and the balance that the user hub reported."""
 
 import logging
-from collections.abc import Sequence
 
 from shared.db.accounts import account_reports
-from shared.db.engine import UNFIT_ERRORS, suppress_lock_timeout
+from shared.db.engine import UNFIT_ERRORS
 from shared.errors import RefusedError
 from shared.gateway import wire
-from shared.gateway.wire import VenueOrder
 from shared.ledger.jobs.orders import ApplyExecutionReports
 from workers.context import Context
-from workers.orders import other_installation, venue_state
+from workers.orders import venue_state, venue_view
 from workers.task import task
 
 log = logging.getLogger(__name__)
@@ -56,12 +54,9 @@ def _apply_reports(job: ApplyExecutionReports, ctx: Context) -> dict[str, int]:
                 is_simulated=account.is_simulated,
                 reported_at=job.reported_at,
             )
-    orders: Sequence[VenueOrder] = shown
-    with suppress_lock_timeout(f"orders of another installation on account {job.account_id} are noticed later"):
-        orders = other_installation.set_apart(ctx, job.account_id, shown)
-    result = {"orders": len(orders), "fills": len(fills), "accounts": len(job.accounts)}
+    view = venue_view.notice(ctx, job.account_id, shown, fills, must_record=False)
+    result = {"orders": len(view.applicable_orders), "fills": len(fills), "accounts": len(job.accounts)}
     with ctx.transaction() as tx:
-        venue_state.apply_orders(tx, job.account_id, orders)
-        venue_state.apply_fills(tx, job.account_id, fills)
+        venue_state.apply(tx, view)
         tx.finish(result)
     return result

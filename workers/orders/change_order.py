@@ -7,13 +7,14 @@ from shared.db.market_data import contracts
 from shared.db.orders import changes, orders
 from shared.db.orders.changes import ChangeRow
 from shared.db.orders.orders import OrderRow
-from shared.domain.orders.order import NOT_CONFIRMED, ChangeKind, ChangeState, OrderState
+from shared.domain.orders.order import NOT_CONFIRMED, ChangeKind, ChangeState, OrderState, Origin
 from shared.domain.orders.poll_pace import FIRST_POLL, poll_pause, resend_pause
 from shared.errors import AmbiguousOutcomeError, PostponedError, RefusedError, RetryableError
 from shared.gateway.orders.order_request import OrderChange
 from shared.ledger.jobs.orders import ChangeOrder
 from workers.context import Context
-from workers.orders import venue_state
+from workers.orders import venue_state, venue_view
+from workers.orders.other_installation import find_obstacle
 from workers.orders.submit import require_lease
 from workers.task import task
 
@@ -66,9 +67,25 @@ def _advance_change(ctx: Context, change: ChangeRow, order: OrderRow) -> ChangeR
             state = ChangeState.DONE if is_done else ChangeState.TOO_LATE
             changes.change_state(connection, change.id, state, f"the order is {order.state}")
         return _reload_change(ctx, change)
+    if _is_dropped(ctx, change, order):
+        return _reload_change(ctx, change)
     if order.venue_order_id is None or order.state in NOT_CONFIRMED or find_resend_wait(change) > timedelta(0):
         return change
     return send_change(ctx, change, order)
+
+
+def _is_dropped(ctx: Context, change: ChangeRow, order: OrderRow) -> bool:
+    """Whether a change of our own guard or watch is not sent, as another installation trades the account; end it.
+
+    One that is at the venue already is only followed.
+    """
+    if change.origin is not Origin.PROTECTOR:
+        return False
+    with ctx.ledger.engine.begin() as connection:
+        obstacle = find_obstacle(connection, ctx, order.account_id, change.origin)
+        if obstacle is not None and change.state is ChangeState.CREATED:
+            changes.drop(connection, change.id, f"not sent: {obstacle}")
+    return obstacle is not None
 
 
 def find_resend_wait(change: ChangeRow) -> timedelta:
@@ -125,10 +142,9 @@ def send_change(ctx: Context, change: ChangeRow, order: OrderRow) -> ChangeRow:
 def _refresh_order(ctx: Context, order: OrderRow) -> OrderRow:
     if order.venue_order_id is None:
         return order
-    found = ctx.gateway.order(order.account_id, order.venue_order_id)
+    view = venue_view.fetch_order(ctx, order.account_id, order.venue_order_id)
     with ctx.transaction() as tx:
-        if found is not None:
-            venue_state.apply_orders(tx, order.account_id, [found])
+        venue_state.apply(tx, view)
         return orders.get(tx.connection, order.id) or order
 
 

@@ -12,7 +12,7 @@ from shared.domain.market_data.contract import Root, root_of_contract
 from shared.domain.orders.order import Direction
 from shared.errors import PostponedError
 from workers.context import Context
-from workers.orders import venue_state
+from workers.orders import venue_state, venue_view
 
 WAIT_FOR = timedelta(seconds=15)  # for a fact that may still come, while something is held
 RETRY_AFTER = timedelta(seconds=0.1)
@@ -29,7 +29,7 @@ def read_at_venue(ctx: Context, account_id: int, state: RootState, root: Root) -
 
     Raise PostponedError while the venue does not answer.
     """
-    found = venue_state.fetch_positions(ctx, account_id)
+    found = venue_view.fetch_positions(ctx, account_id)
     held = {
         one.contract_id: one.quantity * one.direction.sign
         for one in found

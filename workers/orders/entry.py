@@ -153,7 +153,6 @@ def record_entry(
         trail_ticks=entry.trail_ticks,
         expires_at=_entry_expiry(ctx, request),
         correlation_id=ctx.job.correlation_id,
-        installation=ctx.installation,
         state=state,
         along=signal,
         **extra,

@@ -7,14 +7,15 @@ from shared.db.accounts import accounts
 from shared.db.engine import DATABASE_ERRORS, limit_lock_wait, suppress_lock_timeout
 from shared.db.orders import fills, flatten_requests, orders
 from shared.db.orders.flatten_requests import FlattenRequestRow
-from shared.domain.orders.order import NOT_CONFIRMED, OPEN_AT_VENUE
+from shared.domain.orders.order import NOT_CONFIRMED, OPEN_AT_VENUE, Origin
 from shared.errors import HaltError, PostponedError, RateLimitedError, RefusedError, RetryableError
 from shared.ledger.jobs.orders import Flatten
 from workers.context import Context
-from workers.orders import venue_state
+from workers.orders import venue_state, venue_view
 from workers.orders.flatten_sweep import LOCK_WAIT, Sweep, sweep
+from workers.orders.other_installation import find_obstacle
 from workers.orders.resolve_in_doubt_order import OVERLAP
-from workers.orders.venue_state import RETRY_WHEN_REFUSED, RETRY_WHEN_UNREACHABLE
+from workers.orders.venue_view import RETRY_WHEN_REFUSED, RETRY_WHEN_UNREACHABLE
 from workers.task import task
 
 SWEEPS_PER_RUN = 3
@@ -31,18 +32,18 @@ def flatten(job: Flatten, ctx: Context) -> dict[str, str]:
 
     Positions are closed first, while their stops still protect them; then orders are cancelled. The job ends when the
     venue confirms flat. While the venue does not answer it is rescheduled, and the row of its request keeps the
-    progress. Of several requests for one thing, one acts and ends the others with itself.
+    progress. Of several requests for one thing, one acts and ends the others with itself. A request of our own guard or
+    watch ends without acting once another installation trades the account.
     """
     with ctx.autocommit() as connection:
         request = flatten_requests.get(connection, job.flatten_request_id)
         if request is None:
             raise RefusedError(f"flatten request {job.flatten_request_id} does not exist")
-        if request.flat_at is not None:
+        if request.flat_at is not None or request.dropped_at is not None:
             return {"venue_status": request.progress or "flat"}
         leader = flatten_requests.find_leader(connection, request, JOIN_WITHIN)
     if leader is not None:
         raise _postpone(ctx, request, f"joined flatten request {leader}", _JOINED_WAIT)
-    _cancel_unsent(ctx, request)
     try:
         found = _sweep_until_flat(ctx, request)
     except RetryableError as error:
@@ -60,18 +61,35 @@ def flatten(job: Flatten, ctx: Context) -> dict[str, str]:
 
 
 def _sweep_until_flat(ctx: Context, request: FlattenRequestRow) -> dict[str, str] | Sweep:
-    """Sweep while that sends something; return the job's result once the venue confirms flat, else the last sweep."""
+    """Sweep while that sends something; return the job's result once the request has ended, else the last sweep."""
     done = Sweep()
-    for _ in range(SWEEPS_PER_RUN):
+    for number in range(SWEEPS_PER_RUN):
+        with ctx.autocommit() as connection:
+            obstacle = find_obstacle(connection, ctx, request.account_id, Origin(request.origin))
+        if obstacle is not None:
+            return _drop(ctx, request, obstacle)
+        if number == 0:
+            _cancel_unsent(ctx, request)
         with ctx.autocommit() as connection:
             began_at = flatten_requests.begin_sweep(connection, request.id)
         done = sweep(ctx, request)
+        if done.obstacle is not None:
+            return _drop(ctx, request, done.obstacle)
         ended = _finish_if_flat(ctx, request, began_at) if done.is_flat else None
         if ended is not None:
             return ended
         if not done.sent_count:
             break
     return done
+
+
+def _drop(ctx: Context, request: FlattenRequestRow, reason: str) -> dict[str, str]:
+    """End a request of our own guard or watch without acting; raise PostponedError if a person has joined it."""
+    with ctx.transaction() as tx:
+        is_dropped = flatten_requests.drop(tx.connection, request.id, reason)
+    if not is_dropped:
+        raise PostponedError(f"flatten request {request.id} is a person's by now", _JOINED_WAIT)
+    return {"not_flattened": reason}
 
 
 def _cancel_unsent(ctx: Context, request: FlattenRequestRow) -> None:
@@ -87,7 +105,9 @@ def _cancel_unsent(ctx: Context, request: FlattenRequestRow) -> None:
 def _finish_if_flat(ctx: Context, request: FlattenRequestRow, began_at: datetime) -> dict[str, str] | None:
     """End the request as flat; None if a complete read shows an order or a position that came between two calls."""
     status = "flat: no position, no working order"
-    view = venue_state.fetch_complete(ctx, request.account_id, ctx.clock.to_market(request.requested_at) - OVERLAP)
+    view = venue_view.fetch_complete(
+        ctx, request.account_id, ctx.clock.to_market(request.requested_at) - OVERLAP, must_record=False
+    )
     if any(request.covers(one.contract_id) for one in view.positions) or any(
         request.covers(one.contract_id) and (one.state is None or one.state in OPEN_AT_VENUE) for one in view.orders
     ):

@@ -1,7 +1,7 @@
 """One round of a flatten: closes positions and cancels orders at the venue, then records them."""
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import partial
 
@@ -14,12 +14,13 @@ from shared.db.orders.orders import OrderRow
 from shared.domain.counting import count_of
 from shared.domain.orders.order import NOT_CONFIRMED, ChangeKind, Origin, Side, closing_side_of, direction_of
 from shared.errors import AmbiguousOutcomeError, HaltError, RefusedError, RetryableError
-from shared.gateway.wire import VenueOrder, VenuePosition
+from shared.gateway.wire import VenuePosition
 from workers.context import Context
-from workers.orders import venue_state
+from workers.orders import venue_state, venue_view
 from workers.orders.change_order import find_resend_wait, send_change
 from workers.orders.open_orders import Held, OpenOrder, is_exit_on_its_way, list_by_rows, list_by_venue
 from workers.orders.submit import require_lease
+from workers.orders.venue_view import VenueView
 
 LOCK_WAIT = timedelta(seconds=0.5)  # what an exit waits for the rows of others before it acts without them
 _EXIT_ENDS_WITHIN = timedelta(seconds=2)  # the call of an exit of ours: then it is listed, or it never arrived
@@ -36,6 +37,7 @@ class Sweep:
     in_flight_count: int = 0
     sent_count: int = 0
     problems: list[str] = field(default_factory=list)
+    obstacle: str | None = None  # why the request is not acted on any more
 
     @property
     def is_flat(self) -> bool:
@@ -75,12 +77,16 @@ def sweep(ctx: Context, request: FlattenRequestRow) -> Sweep:
             done.not_closed.append(contract_id)
     listed_at = monotonic()
     try:
-        working = [one for one in ctx.gateway.orders_working(request.account_id) if request.covers(one.contract_id)]
+        view = venue_view.fetch_working(ctx, request.account_id)
     except (RetryableError, RefusedError) as error:
         failure, open_orders = failure or error, list_by_rows(ours, held)
         _close_again(ctx, request, ours, open_orders, done, listed_at=None)
     else:
-        _apply(ctx, request, working)
+        if view.other is not None and request.origin == Origin.PROTECTOR:
+            done.obstacle = view.other.describe(request.account_id)
+            return done
+        working = [one for one in view.orders if request.covers(one.contract_id)]
+        _apply(ctx, request, replace(view, orders=working))
         ours = _list_ours(ctx, request)
         open_orders = list_by_venue(working, ours, held)
         _close_again(ctx, request, ours, open_orders, done, listed_at=listed_at)
@@ -171,12 +177,12 @@ def _record(ctx: Context, record: Callable[..., None], request: FlattenRequestRo
         record(connection, request.account_id, contract_id)
 
 
-def _apply(ctx: Context, request: FlattenRequestRow, working: list[VenueOrder]) -> None:
+def _apply(ctx: Context, request: FlattenRequestRow, view: VenueView) -> None:
     """Update our rows, so that a cancel of an external order is recorded too, unless another session locks them."""
     consequence = f"orders of account {request.account_id} are cancelled before they are recorded"
     with suppress_lock_timeout(consequence), ctx.transaction() as tx:
         limit_lock_wait(tx.connection, LOCK_WAIT)
-        venue_state.apply_orders(tx, request.account_id, working)
+        venue_state.apply(tx, view)
 
 
 def _cancel_all(

@@ -18,12 +18,13 @@ from shared.errors import PostponedError, RetryableError
 from shared.ids import new_id
 from shared.ledger.jobs.orders import Flatten, GuardPosition
 from workers.context import Context
-from workers.orders import venue_state
+from workers.orders import venue_state, venue_view
 from workers.orders.guard_changes import find_refused_wait, request_change
 from workers.orders.protection_state import ProtectionState, load_state, record_protection
 from workers.orders.protective_stop import find_stop_price
 from workers.orders.resolve_in_doubt_order import OVERLAP
 from workers.orders.submit import submit_order
+from workers.orders.venue_view import VenueView, quantity_at_venue
 from workers.task import task
 
 # The venue's events report the stop within milliseconds of its fill: a request before that would be too early.
@@ -59,7 +60,10 @@ def guard_position(job: GuardPosition, ctx: Context) -> dict[str, str | int]:
     since = unguarded or ctx.job.enqueued_at
     waited = now - since
     try:
-        state = _refresh_state(ctx, job, waited)
+        found = _refresh_state(ctx, job, waited)
+        if isinstance(found, str):
+            return {"skipped": found}
+        state = found
         if state.plan.is_empty:
             return _build_result(state)
         if state.plan.missing and _has_stop_failed(ctx, job, state, since):
@@ -110,15 +114,19 @@ def _find_reason_to_skip(connection: Connection, ctx: Context, job: GuardPositio
     return "a flatten request is open" if is_flattened else None
 
 
-def _refresh_state(ctx: Context, job: GuardPosition, waited: timedelta) -> ProtectionState:
-    view = venue_state.fetch_current(ctx, job.account_id)
+def _refresh_state(ctx: Context, job: GuardPosition, waited: timedelta) -> ProtectionState | str:
+    """Apply what the venue shows; return the state, or why the guard may not act by what it shows."""
+    view = venue_view.fetch_current(ctx, job.account_id)
     with ctx.autocommit() as connection:
         known = positions.quantity_of(connection, job.account_id, job.contract_id)
-    if venue_state.quantity_at_venue(view, job.contract_id) != known:  # a fill that was not reported to us
-        view = venue_state.fetch_complete(ctx, job.account_id, ctx.market_now - OVERLAP)
-    at_venue = venue_state.quantity_at_venue(view, job.contract_id)
+    if quantity_at_venue(view, job.contract_id) != known:  # a fill that was not reported to us
+        view = venue_view.fetch_complete(ctx, job.account_id, ctx.market_now - OVERLAP)
+    at_venue = quantity_at_venue(view, job.contract_id)
     with ctx.transaction() as tx:
         venue_state.apply(tx, view)
+        skipped = _find_reason_to_skip(tx.connection, ctx, job)
+        if skipped is not None:
+            return skipped
         shown = frozenset(order.id for order in view.orders)
         state = replace(load_state(tx.connection, job.account_id, job.contract_id), shown=shown)
         by_fills = state.quantity
@@ -134,7 +142,7 @@ def _refresh_state(ctx: Context, job: GuardPosition, waited: timedelta) -> Prote
     return state
 
 
-def _find_at_venue(view: venue_state.VenueView, contract_id: str) -> PositionRow | None:
+def _find_at_venue(view: VenueView, contract_id: str) -> PositionRow | None:
     for one in view.positions:
         if one.contract_id == contract_id and one.direction is not None:
             quantity = one.quantity * one.direction.sign
@@ -219,7 +227,6 @@ def _create_stop(ctx: Context, job: GuardPosition, state: ProtectionState, missi
             side=Side.SELL if state.quantity > 0 else Side.BUY,
             quantity=missing,
             correlation_id=ctx.job.correlation_id,
-            installation=ctx.installation,
             type_=OrderType.STOP,
             stop_price=price,
         )

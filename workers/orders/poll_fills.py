@@ -1,5 +1,6 @@
 """Polls the venue for the fills and bracket legs of an order that it accepted."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 from shared.clock import machine_now
@@ -10,7 +11,7 @@ from shared.domain.orders.poll_pace import poll_pause
 from shared.errors import PostponedError, RefusedError
 from shared.ledger.jobs.orders import PollFills
 from workers.context import Context
-from workers.orders import venue_state
+from workers.orders import venue_state, venue_view
 from workers.orders.resolve_in_doubt_order import OVERLAP
 from workers.task import task
 
@@ -37,17 +38,17 @@ def poll_fills(job: PollFills, ctx: Context) -> dict[str, str | int | None]:
     # At first a short search, which stays quick on a busy account; a longer one in case the two clocks disagree.
     overlap = NARROW_OVERLAP if age < timedelta(seconds=1) else OVERLAP
     since = (order.submitted_market_at or ctx.market_now) - overlap
-    seen = ctx.gateway.orders_since(order.account_id, since)
+    listed = venue_view.fetch_orders_since(ctx, order.account_id, since)
+    seen = listed.orders
     entry = next((one for one in seen if one.id == order.venue_order_id), None)
     is_waited_for = order.type is OrderType.MARKET and age < LEFT_TO_RECONCILE_AFTER
     if (entry is None or entry.state is None or not entry.state.is_final) and is_waited_for:
         raise PostponedError(f"order {order.id} is not filled yet", poll_pause(age))
-    view = venue_state.VenueView(
-        order.account_id,
-        [one for one in seen if order.venue_order_id in {one.id, one.parent_order_id}],
-        [fill for fill in ctx.gateway.fills_since(order.account_id, since) if fill.order_id == order.venue_order_id],
-        [],
-    )
+    own_fills = [
+        fill for fill in ctx.gateway.fills_since(order.account_id, since) if fill.order_id == order.venue_order_id
+    ]
+    own_orders = [one for one in seen if order.venue_order_id in {one.id, one.parent_order_id}]
+    view = replace(listed, orders=own_orders, fills=own_fills)
     with ctx.transaction() as tx:
         venue_state.apply(tx, view)
         found = orders.get(tx.connection, order.id)

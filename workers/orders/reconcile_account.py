@@ -1,7 +1,7 @@
 """Compares one account with the venue and repairs our rows; a lasting position mismatch halts the account."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
@@ -11,6 +11,7 @@ from shared.db.accounts import accounts, halts
 from shared.db.accounts.accounts import AccountRow
 from shared.db.market_data import contracts
 from shared.db.orders import changes, fills, orders, positions
+from shared.domain.accounts.installation import ACTIVE_FOR
 from shared.domain.market_data.calendar import trading_day_at, trading_day_begins
 from shared.domain.orders.order import OrderState, Role
 from shared.errors import PositionMismatchError, PostponedError, RefusedError
@@ -26,9 +27,10 @@ from shared.ledger.jobs.orders import (
 )
 from shared.ledger.ledger import Transaction
 from workers.context import Context
-from workers.orders import other_installation, venue_state
+from workers.orders import venue_state, venue_view
 from workers.orders.protection_state import load_state
 from workers.orders.resolve_in_doubt_order import OVERLAP
+from workers.orders.venue_view import VenueView, quantity_at_venue
 from workers.task import task
 
 # No request of ours can still be in flight after this: the HTTP timeout and the lease have both run out.
@@ -65,14 +67,14 @@ def reconcile_account(job: ReconcileAccount, ctx: Context) -> dict[str, int | li
         raise RefusedError(f"unknown account {job.account_id}: accounts.snapshot_accounts has not seen it")
     since = _search_start(ctx, account)
     if account.reconciled_at is None:
-        other_installation.find_at_start(ctx, account.id)
+        # Orders of another installation, which the search from the last fill may not reach.
+        venue_view.fetch_orders_since(ctx, account.id, ctx.market_now - ACTIVE_FOR)
     mismatches: list[_Mismatch] = []
     for attempt in range(_ATTEMPTS):
         # A fill may come between two answers: only a lasting difference counts. The last attempt reads a whole day.
-        view = venue_state.fetch_complete(
+        view = venue_view.fetch_complete(
             ctx, account.id, since if attempt < _ATTEMPTS - 1 else ctx.market_now - MAX_LOOKBACK
         )
-        view = replace(view, orders=other_installation.set_apart(ctx, account.id, view.orders))
         # Applying may take long, and no entry must wait for it: the account is locked only for the comparison.
         with ctx.transaction() as tx:
             venue_state.apply(tx, view)
@@ -101,7 +103,7 @@ def _has_just_moved(connection: Connection, ctx: Context, account: AccountRow, m
 
 
 def _finish(
-    tx: Transaction, ctx: Context, account: AccountRow, view: venue_state.VenueView, mismatches: Sequence[_Mismatch]
+    tx: Transaction, ctx: Context, account: AccountRow, view: VenueView, mismatches: Sequence[_Mismatch]
 ) -> dict[str, int | list[str]]:
     result: dict[str, int | list[str]] = {"orders": len(view.orders), "fills": len(view.fills)}
     if mismatches:
@@ -119,20 +121,20 @@ def _finish(
     return result
 
 
-def _find_mismatches(connection: Connection, view: venue_state.VenueView) -> list[_Mismatch]:
+def _find_mismatches(connection: Connection, view: VenueView) -> list[_Mismatch]:
     readable = [one for one in view.positions if one.direction is not None]
     unreadable = {one.contract_id for one in view.positions} - {one.contract_id for one in readable}
     known = venue_state.known_contracts(connection, view.account_id, {one.contract_id for one in readable})
     by_fills = {row.contract_id: row.quantity for row in positions.list_of_account(connection, view.account_id)}
     found = []
     for contract_id in sorted((known | set(by_fills)) - unreadable):
-        at_venue = venue_state.quantity_at_venue(view, contract_id)
+        at_venue = quantity_at_venue(view, contract_id)
         if at_venue != by_fills.get(contract_id, 0):
             found.append(_Mismatch(contract_id, by_fills.get(contract_id, 0), at_venue))
     return found
 
 
-def halt_on_unknown_product(connection: Connection, account: AccountRow, view: venue_state.VenueView) -> None:
+def halt_on_unknown_product(connection: Connection, account: AccountRow, view: VenueView) -> None:
     """Halt the account while it holds a product that is in no table of ours: no rule counts it, no guard closes it."""
     held = {one.contract_id for one in view.positions}
     unknown = sorted(held - venue_state.known_contracts(connection, account.id, held))
@@ -142,7 +144,7 @@ def halt_on_unknown_product(connection: Connection, account: AccountRow, view: v
 
 
 def _adopt_venue_position(
-    connection: Connection, account_id: int, view: venue_state.VenueView, mismatches: Sequence[_Mismatch]
+    connection: Connection, account_id: int, view: VenueView, mismatches: Sequence[_Mismatch]
 ) -> None:
     """Set our positions to the venue's, which is right even if our fills differ: exits and stops depend on it."""
     shown = {one.contract_id: one for one in view.positions}

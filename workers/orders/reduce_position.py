@@ -15,8 +15,9 @@ from shared.gateway.wire import VenuePosition
 from shared.ids import new_id
 from shared.ledger.jobs.orders import PlaceOrder, ReducePosition
 from workers.context import Context
-from workers.orders import venue_state
+from workers.orders import venue_view
 from workers.orders.exit_retry import MeasuredExit
+from workers.orders.other_installation import find_obstacle
 from workers.task import task
 
 _RETRY_AFTER = timedelta(seconds=0.2)
@@ -65,10 +66,13 @@ def reduce_position(job: ReducePosition, ctx: Context) -> dict[str, str | int]:
     has moved since the position was read.
     """
     with ctx.autocommit() as connection:
+        obstacle = find_obstacle(connection, ctx, job.account_id, job.origin)
+        if obstacle is not None:
+            return {"nothing_to_do": obstacle}
         _require_no_other_exit(connection, job)
         version = orders.version_of(connection, job.account_id, job.contract_id)
     read_at, read_monotonic_s = machine_now(), monotonic()
-    found = venue_state.fetch_positions(ctx, job.account_id)
+    found = venue_view.fetch_positions(ctx, job.account_id)
     held = [one for one in found if one.contract_id == job.contract_id]
     if not held or held[0].direction not in {Direction.LONG, Direction.SHORT}:
         raise RefusedError(f"account {job.account_id} holds nothing of {job.contract_id}: nothing to close")
@@ -88,6 +92,9 @@ def reduce_position(job: ReducePosition, ctx: Context) -> dict[str, str | int]:
     with ctx.transaction() as tx:
         contracts.require(tx.connection, job.contract_id)
         accounts.lock(tx.connection, job.account_id)
+        obstacle = find_obstacle(tx.connection, ctx, job.account_id, job.origin)
+        if obstacle is not None:
+            return {"nothing_to_do": obstacle}
         _require_no_other_exit(tx.connection, job)
         if orders.version_of(tx.connection, job.account_id, job.contract_id) != version:
             raise PostponedError(f"an order of {job.contract_id} moved while the position was read", _RETRY_AFTER)
@@ -101,7 +108,6 @@ def reduce_position(job: ReducePosition, ctx: Context) -> dict[str, str | int]:
             side=side,
             quantity=quantity,
             correlation_id=ctx.job.correlation_id,
-            installation=ctx.installation,
             target_position=job.target_position,
         )
         result["order_id"] = str(order_id)

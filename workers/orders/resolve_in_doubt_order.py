@@ -10,7 +10,7 @@ from shared.errors import PostponedError, RefusedError
 from shared.gateway.wire import VenueOrder
 from shared.ledger.jobs.orders import PlaceOrder, PollFills, ResolveInDoubtOrder
 from workers.context import Context
-from workers.orders import resend, venue_state
+from workers.orders import resend, venue_state, venue_view
 from workers.orders.exit_retry import request_exit_again
 from workers.task import task
 
@@ -38,7 +38,7 @@ def resolve_in_doubt_order(job: ResolveInDoubtOrder, ctx: Context) -> dict[str, 
         return {"order": order.state}
     now = machine_now()
     submitted_at = order.submitted_at or now
-    view = venue_state.fetch(ctx.gateway, order.account_id, (order.submitted_market_at or ctx.market_now) - OVERLAP)
+    view = venue_view.fetch(ctx, order.account_id, (order.submitted_market_at or ctx.market_now) - OVERLAP)
     age = now - submitted_at
     found = view.with_tag(order.client_order_id)
     # A rejected one may be the second arrival of a request whose first was accepted and is not listed yet.

@@ -1,9 +1,8 @@
-"""Fetches an account's orders, fills and positions from the venue and applies them to our rows; the venue is right."""
+"""Applies an account's orders, fills and positions, as the venue reports them, to our rows; the venue is right."""
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
-from datetime import datetime, timedelta
+from dataclasses import asdict, replace
 
 from sqlalchemy import Connection
 
@@ -14,106 +13,22 @@ from shared.db.orders.orders import OrderRow
 from shared.db.orders.venue_orders import ReportedOrder, StoredOrder
 from shared.domain.market_data.contract import Contract, root_of_contract
 from shared.domain.orders.order import OrderState, OrderType, Origin, Role, Side
-from shared.errors import HaltError, PostponedError, RateLimitedError, RefusedError, RetryableError
-from shared.gateway.client import GatewayClient
-from shared.gateway.wire import VenueFill, VenueOrder, VenuePosition
+from shared.gateway.wire import VenueFill, VenueOrder
 from shared.ids import new_id
 from shared.ledger.jobs.orders import GuardPosition, guard_key
 from shared.ledger.ledger import Transaction
-from workers.context import Context
 from workers.orders.protection_state import load_state, record_protection
+from workers.orders.venue_view import VenueView
 
 log = logging.getLogger(__name__)
-
-RETRY_WHEN_UNREACHABLE = timedelta(seconds=0.5)
-RETRY_WHEN_REFUSED = timedelta(seconds=2)
-MAX_VANISHED = 20  # requested one by one; the rest at the next fetch
 
 _LEGS = {"-SL": Role.STOP_LOSS, "-TP": Role.TAKE_PROFIT}
 _ENDED_UNFILLED = {OrderState.CANCELLED, OrderState.EXPIRED, OrderState.REJECTED}
 
 
-@dataclass(frozen=True, slots=True)
-class VenueView:
-    """One account's orders, fills and positions at the venue at one time."""
-
-    account_id: int
-    orders: Sequence[VenueOrder]
-    fills: Sequence[VenueFill]
-    positions: Sequence[VenuePosition]
-
-    def with_tag(self, tag: str | None) -> VenueOrder | None:
-        """Return the order with `tag`, or None, which within the first seconds does not prove that there is none.
-
-        Of several orders, return the one that was not rejected: the venue accepts a tag once.
-        """
-        found = [order for order in self.orders if tag is not None and order.tag == tag]
-        return min(found, key=lambda order: order.state is OrderState.REJECTED, default=None)
-
-
-def fetch(gateway: GatewayClient, account_id: int, since_market_at: datetime) -> VenueView:
-    """Request the account's working orders and positions, and its orders and fills since `since_market_at`."""
-    seen = {order.id: order for order in gateway.orders_since(account_id, since_market_at)}
-    seen |= {order.id: order for order in gateway.orders_working(account_id)}
-    return VenueView(
-        account_id, list(seen.values()), gateway.fills_since(account_id, since_market_at), gateway.positions(account_id)
-    )
-
-
-def fetch_complete(ctx: Context, account_id: int, since_market_at: datetime) -> VenueView:
-    """As `fetch`, and also request each order that is open in our rows and that the venue did not list."""
-    return _add_vanished(ctx, fetch(ctx.gateway, account_id, since_market_at))
-
-
-def fetch_current(ctx: Context, account_id: int) -> VenueView:
-    """Fetch working orders, positions, and our open orders that no longer work: as little as a guard needs."""
-    view = VenueView(account_id, ctx.gateway.orders_working(account_id), [], ctx.gateway.positions(account_id))
-    return _add_vanished(ctx, view)
-
-
-def _add_vanished(ctx: Context, view: VenueView) -> VenueView:
-    shown = {order.id for order in view.orders}
-    with ctx.autocommit() as connection:
-        ours = orders.list_open(connection, view.account_id)
-    vanished = [row.venue_order_id for row in ours if row.venue_order_id and row.venue_order_id not in shown]
-    found = [ctx.gateway.order(view.account_id, order_id) for order_id in vanished[:MAX_VANISHED]]
-    return replace(view, orders=[*view.orders, *(order for order in found if order is not None)])
-
-
-def fetch_positions(ctx: Context, account_id: int) -> list[VenuePosition]:
-    """Return the positions at the venue, for an exit; raise PostponedError while it does not say them.
-
-    The read is one of the requests that are kept for exits. An exit does not wait for longer the longer the venue is
-    away, and no refusal ends it: it may come from a proxy.
-    """
-    wait = RETRY_WHEN_REFUSED
-    try:
-        return ctx.gateway.positions(account_id, is_exit=True)
-    except RateLimitedError as error:
-        problem: Exception = error
-        wait = error.retry_after
-    except RetryableError as error:
-        problem, wait = error, RETRY_WHEN_UNREACHABLE
-    except HaltError as error:
-        ctx.halt(error)
-        problem = error
-    except RefusedError as error:
-        problem = error
-    raise PostponedError(f"the venue could not be asked what is held: {problem}", wait) from None
-
-
-def quantity_at_venue(view: VenueView, contract_id: str) -> int:
-    """Return the position in a contract at the venue, above zero when long."""
-    return sum(
-        one.quantity * one.direction.sign
-        for one in view.positions
-        if one.contract_id == contract_id and one.direction is not None
-    )
-
-
 def apply(tx: Transaction, view: VenueView) -> None:
     """Bring our rows in line with the venue: match orders by tag or venue id, adopt external ones, add up fills."""
-    apply_orders(tx, view.account_id, view.orders)
+    apply_orders(tx, view.account_id, view.applicable_orders)
     apply_fills(tx, view.account_id, view.fills)
 
 
@@ -270,14 +185,14 @@ def apply_fills(tx: Transaction, account_id: int, shown: Sequence[VenueFill]) ->
     for contract_id in sorted({contract_id for _, contract_id in moved}):
         positions.recompute(connection, account_id, contracts.require(connection, contract_id))
     void = {fill.id for fill in kept if fill.is_voided}
-    guarded = {contract_id for _, contract_id in moved if _prove_protection(connection, account_id, contract_id)}
+    guarded = {contract_id for _, contract_id in moved if _record_if_covered(connection, account_id, contract_id)}
     for fill_id, contract_id in moved:
         if contract_id in guarded:
             continue
         _enqueue_guard(tx, account_id, contract_id, f"fill:{fill_id}{':void' if fill_id in void else ''}")
 
 
-def _prove_protection(connection: Connection, account_id: int, contract_id: str) -> bool:
+def _record_if_covered(connection: Connection, account_id: int, contract_id: str) -> bool:
     """Record that working orders cover the position, if they do; return whether nothing is left to do for a guard.
 
     The venue reports a bracket's legs with the fill of its entry, so mostly no guard job is needed.

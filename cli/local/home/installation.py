@@ -36,8 +36,25 @@ def load_installation(home: Home, computer: str | None = None) -> str:
     return known if there == here or not here else _choose_id(file, here)
 
 
+def choose_id() -> str:
+    """Return an id that no other installation has."""
+    return secrets.token_hex(4)
+
+
+def rename_installation(home: Home, replaced: str, chosen: str) -> None:
+    """Give a home that has the id `replaced` the id `chosen`; a home with another one, or with none, stays as it is."""
+    file = home.root / "installation.json"
+    try:
+        stored = json.loads(file.read_text())
+        is_it = stored["id"] == replaced
+    except (FileNotFoundError, ValueError, TypeError, LookupError):
+        return
+    if is_it:
+        write_private(file, json.dumps(stored | {"id": chosen}))
+
+
 def _choose_id(file: Path, computer: str) -> str:
-    chosen = secrets.token_hex(4)
+    chosen = choose_id()
     write_private(file, json.dumps({"id": chosen, "computer": computer}))
     return chosen
 

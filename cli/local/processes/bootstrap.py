@@ -1,14 +1,14 @@
 """The first rows and jobs of a starting stack: its market, and requests for contracts, accounts and a reconcile."""
 
-from shared.db.accounts import accounts, installations
+from shared.db.accounts import installations
 from shared.db.engine import make_engine
 from shared.db.market_data import market_clock
 from shared.db.market_data.market_clock import MarketRow
 from shared.ledger.jobs.accounts import SnapshotAccounts
 from shared.ledger.jobs.market_data import RefreshContracts
-from shared.ledger.jobs.orders import ReconcileAccounts
 from shared.ledger.ledger import Ledger
 from shared.ledger.publisher import open_publisher
+from shared.ledger.start import begin
 
 
 def read_market(database_url: str) -> MarketRow | None:
@@ -28,8 +28,8 @@ def bootstrap(database_url: str, broker_url: str, row: MarketRow, installation: 
         with ledger.transaction() as tx:
             market_clock.write(tx.connection, row)
             installations.write_own(tx.connection, installation)
-            accounts.require_reconciliation(tx.connection)
-            for request in (SnapshotAccounts(), RefreshContracts(), ReconcileAccounts()):
+            for request in (SnapshotAccounts(), RefreshContracts()):
                 tx.enqueue(request)
+            begin(tx)
     finally:
         ledger.close()

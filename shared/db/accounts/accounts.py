@@ -10,16 +10,17 @@ from sqlalchemy import ColumnElement, Connection, Row, Text, bindparam, func, se
 from sqlalchemy.dialects.postgresql import insert
 
 from shared.db.accounts.audit import Actor, record_act
-from shared.db.tables.accounts import account, account_event
+from shared.db.tables.accounts import account, account_event, installation
 from shared.domain.accounts.trading_state import TradingState
 from shared.ids import new_id
 
 
 @dataclass(frozen=True, slots=True)
 class AccountRow:
-    """A row of the table `account`; `rule_changes` are a person's changes to its rules.
+    """A row of the table `account`, and the id of this installation.
 
-    `preset` is the one that a person chose; without one, `first_preset` counts.
+    `rule_changes` are a person's changes to its rules. `preset` is the one that a person chose; without one,
+    `first_preset` counts.
     """
 
     id: int
@@ -62,6 +63,7 @@ class AccountRow:
     other_installation: str | None
     other_ordered_market_at: datetime | None
     other_gone_market_at: datetime | None
+    own_installation: str
 
     @property
     def state(self) -> TradingState:
@@ -99,7 +101,8 @@ class AccountRow:
 NEVER_LIVE = (
     "live orders of account {0} were never on: run `tickwork accounts live {0} on` to let them reach the real venue"
 )
-COLUMNS = [account.c[name] for name in AccountRow.__dataclass_fields__]
+_OWN_INSTALLATION = select(installation.c.id).scalar_subquery().label("own_installation")
+COLUMNS = [account.c.get(name, _OWN_INSTALLATION) for name in AccountRow.__dataclass_fields__]
 # Built once: they are on the path of an entry.
 _GET = select(*COLUMNS).where(account.c.id == bindparam("account"))
 _LOCK = _GET.with_for_update(key_share=True)

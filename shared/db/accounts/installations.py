@@ -1,5 +1,6 @@
 """This installation's id, and the other installation that was seen to trade an account."""
 
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Connection, func, or_, select, update
@@ -13,23 +14,40 @@ from shared.domain.accounts.installation import OtherInstallation
 from shared.errors import RefusedError
 
 
-def read_own(connection: Connection) -> str:
-    """Return the id of this installation: that of the home whose `up` started last, else the database's own."""
-    found: str = connection.execute(select(installation.c.id)).scalar_one()
-    return found
+@dataclass(frozen=True, slots=True)
+class OwnInstallation:
+    """This installation: its id, and since when this database has every order that it places."""
+
+    id: str
+    began_at: datetime
+
+
+def read_own(connection: Connection) -> OwnInstallation:
+    """Return this installation; its id is that of the home whose `up` started last, else the database's own."""
+    return OwnInstallation(*connection.execute(select(installation.c.id, installation.c.began_at)).one())
 
 
 def write_own(connection: Connection, installation_id: str) -> None:
-    """Store the id of this installation; only `up` may do so, before any program starts."""
+    """Store the id of this installation: by `up`, before any program starts, or by a person who takes over.
+
+    Orders of this id from before it was stored may be in another database of the same home.
+    """
     statement = insert(installation).values(is_only=True, id=installation_id)
-    connection.execute(statement.on_conflict_do_update(index_elements=["is_only"], set_={"id": installation_id}))
+    connection.execute(
+        statement.on_conflict_do_update(
+            index_elements=["is_only"],
+            set_={"id": installation_id, "began_at": func.now()},
+            where=installation.c.id != installation_id,
+        )
+    )
 
 
 def find_other(row: AccountRow, market_now: datetime) -> OtherInstallation | None:
     """Return the other installation because of which this one only reads the account, or None."""
     if row.other_installation is None or row.other_ordered_market_at is None:
         return None
-    other = OtherInstallation(row.other_installation, row.other_ordered_market_at)
+    has_our_id = row.other_installation == row.own_installation
+    other = OtherInstallation(row.other_installation, row.other_ordered_market_at, has_our_id)
     return other if other.is_active(market_now, row.other_gone_market_at) else None
 
 
@@ -63,11 +81,13 @@ def take_over(
     gone: OtherInstallation | None,
     *,
     reason: str | None,
+    new_id: str,
 ) -> OtherInstallation:
     """Act on the account again, as a person says that the installation `gone` is: `before` is the locked row.
 
     A later order of the other one makes it read-only again. Raise RefusedError if no other installation is seen, or if
-    it has placed another order than the person was asked about.
+    it has placed another order than the person was asked about. `new_id` replaces the id of this installation, if the
+    other one has it too.
     """
     other = find_other(before, market_now)
     if other is not None and other != gone:
@@ -79,5 +99,9 @@ def take_over(
         )
     gone_at = max(market_now, other.ordered_market_at)  # the venue's clock may be ahead of ours
     accounts.change_by_hand(connection, before, actor, "take_over", reason=reason, other_gone_market_at=gone_at)
-    accounts.record_event(connection, before.id, "taken_over", f"installation {other.id} is gone, by hand")
+    told = f"installation {other.id} is gone, by hand"
+    if other.has_our_id:
+        write_own(connection, new_id)
+        told = f"{told}; this one is {new_id} from now on"
+    accounts.record_event(connection, before.id, "taken_over", told)
     return other

@@ -144,7 +144,8 @@ def list_closing_orders(connection: Connection, request: dict[str, Any]) -> list
     """
     statement = select(orders, account.c.name.label("account_name"))
     statement = statement.join(account, account.c.id == orders.c.account_id).order_by(orders.c.id)
-    until = func.now() if request["flat_at"] is None else request["flat_at"]
+    ended_at = request["flat_at"] or request["dropped_at"]
+    until = func.now() if ended_at is None else ended_at
     return _fetch_all(
         connection,
         statement.where(

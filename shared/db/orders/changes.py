@@ -34,6 +34,7 @@ class ChangeRow:
     id: UUID
     order_id: UUID
     kind: ChangeKind
+    origin: Origin
     quantity: int | None
     limit_price: Decimal | None
     stop_price: Decimal | None
@@ -44,12 +45,13 @@ class ChangeRow:
     submitted_at: datetime | None
 
 
+_ENUMS = {"kind": ChangeKind, "origin": Origin, "state": ChangeState}
 _COLUMNS = [order_change.c[name] for name in ChangeRow.__dataclass_fields__]
 
 
 def _row(row: Row[tuple[object, ...]]) -> ChangeRow:
     values: dict[str, Any] = dict(row._mapping)  # noqa: SLF001  # SQLAlchemy's documented name
-    return ChangeRow(**values | {"kind": ChangeKind(values["kind"]), "state": ChangeState(values["state"])})
+    return ChangeRow(**values | {name: enum(values[name]) for name, enum in _ENUMS.items()})
 
 
 def create(
@@ -64,9 +66,17 @@ def create(
     limit_price: Decimal | None = None,
     stop_price: Decimal | None = None,
 ) -> ChangeRow:
-    """Insert a change and return it; a second cancel of an order returns the open one."""
+    """Insert a change and return it; a second cancel of an order returns the open one.
+
+    One of the protector that another origin joins is no longer the protector's, who may drop his own.
+    """
     if kind is ChangeKind.CANCEL and (open_cancel := find_open(connection, order_id, kind)) is not None:
-        return open_cancel
+        if open_cancel.origin is not Origin.PROTECTOR or origin is Origin.PROTECTOR:
+            return open_cancel
+        joins = update(order_change).where(order_change.c.id == open_cancel.id, order_change.c.state.in_(_OPEN))
+        joined = connection.execute(joins.values(origin=origin).returning(*_COLUMNS)).one_or_none()
+        if joined is not None:
+            return _row(joined)
     row = connection.execute(
         insert(order_change)
         .values(
@@ -154,6 +164,16 @@ def change_state(connection: Connection, change_id: UUID, target: ChangeState, o
         values["settled_at"] = func.now()
     statement = update(order_change).where(order_change.c.id == change_id, order_change.c.state.in_(_OPEN))
     connection.execute(statement.values(**values))
+
+
+def drop(connection: Connection, change_id: UUID, outcome: str) -> None:
+    """End a change of the protector that was not sent, as it may not act any more."""
+    statement = update(order_change).where(
+        order_change.c.id == change_id,
+        order_change.c.origin == Origin.PROTECTOR.value,
+        order_change.c.state == ChangeState.CREATED.value,
+    )
+    connection.execute(statement.values(state=ChangeState.TOO_LATE.value, outcome=outcome, settled_at=func.now()))
 
 
 def _build_settle() -> Update:

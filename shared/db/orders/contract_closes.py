@@ -71,6 +71,7 @@ def find_cause(
     is_open = select(flatten_request.c.id).where(
         flatten_request.c.account_id == account_id,
         flatten_request.c.flat_at.is_(None),
+        flatten_request.c.dropped_at.is_(None),
         flatten_request.c.correlation_id == claimed.correlation_id,
     )
     is_found = select(orders.c.id).where(

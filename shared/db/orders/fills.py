@@ -161,6 +161,14 @@ def find_unguarded_times(
     return newest, oldest
 
 
+def list_unknown_orders(connection: Connection, account_id: int) -> list[int]:
+    """Return the venue's ids of orders that are in none of our rows and have fills without that proof, oldest first."""
+    statement = select(fill.c.venue_order_id).where(
+        fill.c.account_id == account_id, fill.c.guarded_at.is_(None), fill.c.order_id.is_(None)
+    )
+    return list(connection.execute(statement.distinct().order_by(fill.c.venue_order_id)).scalars())
+
+
 def list_unguarded(connection: Connection, longer_than: timedelta) -> list[tuple[int, str]]:
     """Return account and contract of fills that have waited for that proof for longer than `longer_than`."""
     statement = select(fill.c.account_id, fill.c.contract_id).where(

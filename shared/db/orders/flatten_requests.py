@@ -1,11 +1,11 @@
-"""Flatten requests: open until the venue confirms flat; while one is open no entry is submitted there."""
+"""Flatten requests: open until the venue confirms flat, or dropped; while one is open no entry is submitted there."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import Connection, DateTime, Text, and_, cast, func, literal, or_, select, update
+from sqlalchemy import Connection, DateTime, Text, and_, case, cast, func, literal, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from shared.db.alerts.alerts import StoredAlert
@@ -31,12 +31,14 @@ class FlattenRequestRow:
     requested_at: datetime
     swept_at: datetime | None
     flat_at: datetime | None
+    dropped_at: datetime | None
 
     def covers(self, contract_id: str) -> bool:
         """Whether the request includes this contract."""
         return self.contract_id in {None, contract_id}
 
 
+_IS_OPEN = and_(flatten_request.c.flat_at.is_(None), flatten_request.c.dropped_at.is_(None))
 _COLUMNS = [flatten_request.c[name] for name in FlattenRequestRow.__dataclass_fields__]
 
 
@@ -123,9 +125,7 @@ def was_closed_since(
 def find_open(connection: Connection, account_id: int, contract_id: str | None = None) -> FlattenRequestRow | None:
     """Return the oldest open request that covers the contract (or, for None, the whole account), or None."""
     covers = or_(flatten_request.c.contract_id.is_(None), flatten_request.c.contract_id == contract_id)
-    statement = select(*_COLUMNS).where(
-        flatten_request.c.account_id == account_id, flatten_request.c.flat_at.is_(None), covers
-    )
+    statement = select(*_COLUMNS).where(flatten_request.c.account_id == account_id, _IS_OPEN, covers)
     row = connection.execute(statement.order_by(flatten_request.c.id).limit(1)).one_or_none()
     return None if row is None else FlattenRequestRow(*row)
 
@@ -159,7 +159,7 @@ def list_orphaned(connection: Connection, longer_than: timedelta) -> list[Flatte
     is_for_it = job.c.arguments["flatten_request_id"].astext == cast(flatten_request.c.id, Text)
     live_job = select(job.c.id).where(job.c.name == "orders.flatten", IS_UNFINISHED, is_for_it)
     statement = select(*_COLUMNS).where(
-        flatten_request.c.flat_at.is_(None),
+        _IS_OPEN,
         flatten_request.c.requested_at < func.now() - longer_than,
         ~live_job.exists(),
     )
@@ -180,13 +180,33 @@ def record_progress(connection: Connection, flatten_request_id: UUID, progress: 
     connection.execute(statement.values(progress=progress))
 
 
+def join(connection: Connection, flatten_request_id: UUID, origin: Origin) -> bool:
+    """Make an open request one of `origin` too, so that it is not dropped; False if it has ended."""
+    statement = update(flatten_request).where(flatten_request.c.id == flatten_request_id, _IS_OPEN)
+    is_protector = flatten_request.c.origin == Origin.PROTECTOR.value
+    return (
+        connection.execute(
+            statement.values(origin=case((is_protector, origin.value), else_=flatten_request.c.origin))
+        ).rowcount
+        == 1
+    )
+
+
+def drop(connection: Connection, flatten_request_id: UUID, reason: str) -> bool:
+    """End an open request of the protector without its being flat; False if another origin has joined it."""
+    is_protector = flatten_request.c.origin == Origin.PROTECTOR.value
+    statement = update(flatten_request).where(flatten_request.c.id == flatten_request_id, is_protector, _IS_OPEN)
+    done = connection.execute(statement.values(dropped_at=func.now(), progress=f"not flattened: {reason}"))
+    return done.rowcount == 1
+
+
 def find_leader(connection: Connection, request: FlattenRequestRow, within: timedelta) -> UUID | None:
     """Return the oldest open request that includes all of this one and began a sweep `within` this time, or None."""
     is_same = flatten_request.c.contract_id == request.contract_id  # never true for None
     includes = or_(flatten_request.c.contract_id.is_(None), is_same)
     statement = select(flatten_request.c.id).where(
         flatten_request.c.account_id == request.account_id,
-        flatten_request.c.flat_at.is_(None),
+        _IS_OPEN,
         flatten_request.c.id < request.id,
         flatten_request.c.swept_at > func.now() - within,
         includes,
@@ -205,7 +225,7 @@ def finish(connection: Connection, request: FlattenRequestRow, venue_report: str
     )
     statement = update(flatten_request).where(
         flatten_request.c.account_id == request.account_id,
-        flatten_request.c.flat_at.is_(None),
+        _IS_OPEN,
         or_(flatten_request.c.id == request.id, is_included),
     )
     connection.execute(statement.values(flat_at=func.now(), progress=venue_report))

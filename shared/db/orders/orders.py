@@ -14,6 +14,7 @@ from shared.db.alerts import signals
 from shared.db.alerts.signals import NewSignal
 from shared.db.id_part import has_id_part
 from shared.db.market_data import contracts
+from shared.db.tables.accounts import installation
 from shared.db.tables.ledger import job, worker
 from shared.db.tables.orders import orders
 from shared.domain.accounts.installation import make_tag
@@ -72,9 +73,11 @@ _OPEN_OF_ACCOUNT = _OF_ACCOUNT.where(orders.c.state.in_(OPEN)).order_by(orders.c
 _OPEN_IN_CONTRACT = _OPEN_OF_ACCOUNT.where(orders.c.contract_id == bindparam("contract"))
 _OF_TAGS = _OF_ACCOUNT.where(orders.c.client_order_id == any_(bindparam("tags", type_=ARRAY(Text))))
 _NEW = tuple(column.name for column in orders.c if column.server_default is None)
+# The tag names the installation as it is now: a person who takes an account over from a copy gives this one a new id.
+_TAG = func.format(bindparam("new_client_order_id", type_=Text), select(installation.c.id).scalar_subquery())
 _CREATE = (
     insert(orders)
-    .values({name: bindparam(f"new_{name}", type_=orders.c[name].type) for name in _NEW})
+    .values({name: bindparam(f"new_{name}", type_=orders.c[name].type) for name in _NEW} | {"client_order_id": _TAG})
     .returning(*_COLUMNS)
 )
 _CREATE_WITH_SIGNAL = _CREATE.add_cte(signals.ADD.cte("along"))
@@ -97,7 +100,6 @@ def create(
     side: Side,
     quantity: int,
     correlation_id: UUID,
-    installation: str,
     type_: OrderType = OrderType.MARKET,
     state: OrderState = OrderState.CREATED,
     along: NewSignal | None = None,
@@ -112,7 +114,7 @@ def create(
         "id": order_id,
         "account_id": account_id,
         "contract_id": contract_id,
-        "client_order_id": None if state in NEVER_SENT else make_tag(installation, order_id, role),
+        "client_order_id": None if state in NEVER_SENT else make_tag("%s", order_id, role),  # _TAG
         "origin": origin,
         "role": role,
         "side": side,
@@ -166,8 +168,8 @@ def mark_submitting(
 ) -> Submission:
     """Make a CREATED order SUBMITTING with the Postgres function of this name, in one round trip.
 
-    An entry becomes DENIED if its account is halted, in shadow mode or being flattened, EXPIRED if it was in doubt
-    before; none can begin before this commits. Raise LookupError if the contract is unknown.
+    An entry becomes DENIED if its account is halted, in shadow mode, only read or being flattened, EXPIRED if it was in
+    doubt before; none can begin before this commits. Raise LookupError if the contract is unknown.
     """
     lease = (
         select(func.greatest(job.c.lease_until, worker.c.seen_at + LEASE) - func.clock_timestamp())

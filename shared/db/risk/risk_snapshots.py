@@ -66,7 +66,7 @@ _FACTS = text("""
     SELECT 'in_doubt', account_id, contract_id, 1, NULL, NULL, NULL, NULL FROM orders WHERE state = 'IN_DOUBT'
     UNION ALL
     SELECT 'flatten_request', account_id, coalesce(contract_id, ''), 1, NULL, NULL, reason, requested_at
-    FROM flatten_request WHERE flat_at IS NULL
+    FROM flatten_request WHERE flat_at IS NULL AND dropped_at IS NULL
     UNION ALL
     SELECT 'day', account_id, '', 0, closing_balance - opening_balance - moved, NULL, trading_day::text, NULL
     FROM account_day WHERE account_id = ANY(:accounts)

@@ -80,6 +80,7 @@ installation = Table(  # of Tickwork: this one, named in the tags of its orders
     metadata,
     Column("is_only", Boolean, primary_key=True, server_default=text("true")),
     Column("id", Text, nullable=False),
+    at_column("began_at", nullable=False, now=True),  # since then every order with this id is in this database
     CheckConstraint("is_only", name="one_row"),
 )
 

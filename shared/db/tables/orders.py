@@ -185,8 +185,13 @@ flatten_request = Table(
     at_column("requested_at", nullable=False, now=True),
     at_column("swept_at"),  # when its last sweep began
     at_column("flat_at"),
+    at_column("dropped_at"),  # by the protector, because another installation trades the account by now
 )
-Index("ix_flatten_request_open", flatten_request.c.account_id, postgresql_where=text("flat_at IS NULL"))
+Index(
+    "ix_flatten_request_open",
+    flatten_request.c.account_id,
+    postgresql_where=text("flat_at IS NULL AND dropped_at IS NULL"),
+)
 
 # No foreign keys: a lock that another session holds on the account must not stop a close.
 contract_close = Table(

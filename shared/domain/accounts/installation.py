@@ -28,10 +28,14 @@ def installation_of(tag: str | None) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class OtherInstallation:
-    """An installation that is not this one, and when the newest order of it was created at the venue."""
+    """An installation that is not this one, and when the newest order of it was created at the venue.
+
+    One that `has_our_id` is a copy of this one; or this one is of a backup that is older than the order.
+    """
 
     id: str
     ordered_market_at: datetime
+    has_our_id: bool = False
 
     def is_active(self, market_now: datetime, gone_market_at: datetime | None) -> bool:
         """Whether it may still trade: by a recent order, later than the time at which a person said that it is gone."""
@@ -41,6 +45,13 @@ class OtherInstallation:
     def describe(self, account_id: int) -> str:
         """Return why this installation only reads the account, and what to do."""
         at = f"{self.ordered_market_at:%Y-%m-%d %H:%M:%S} UTC"
+        if self.has_our_id:
+            return (
+                f"an order placed on it at {at} of market time bears the id of this installation ({self.id}) and is "
+                "not in its database: home or database was copied, or restored from a backup. So this one only reads: "
+                "no entry, no guard, no flattening of its own. Stop the other copy if there is one, check positions "
+                f"and orders at the venue, then `tickwork accounts take-over {account_id}`"
+            )
         return (
             f"another installation of Tickwork ({self.id}) placed an order on it at {at} of market time, so this one "
             "only reads: no entry, no guard, no flattening of its own. Stop one of the two; if the other is gone, "

@@ -125,7 +125,8 @@ class ChangeKind(StrEnum):
 class ChangeState(StrEnum):
     """The state of a change.
 
-    TOO_LATE: the order ended another way first, as when a fill wins against a cancel. REJECTED: by the venue, or given
+    TOO_LATE: the order ended another way first, as when a fill wins against a cancel; or it was not sent, because
+    another installation trades the account by now. REJECTED: by the venue, or given
     up because the venue did not confirm it in time (15 s; a cancel 10 min), so that only the order says what happened.
     """
 

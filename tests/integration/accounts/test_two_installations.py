@@ -5,6 +5,7 @@ from datetime import timedelta
 from uuid import uuid4
 
 import pytest
+from sqlalchemy import text
 
 from shared.db.accounts import accounts, installations
 from shared.db.accounts.audit import PROGRAM
@@ -180,6 +181,7 @@ def test_a_new_database_is_locked_out_by_the_orders_of_another_installation_and_
     ((own,),) = worker_env.rows("SELECT id FROM installation")
     engine = make_engine(database_url, program="test", pool_size=1)
     with engine.begin() as connection:
+        connection.execute(text("UPDATE installation SET id = '0badbeef'"))  # as a new database has one of its own
         installations.write_own(connection, own if is_same else OTHER)
     engine.dispose()
     settings = worker_env.settings
@@ -204,7 +206,7 @@ def test_a_take_over_that_a_newer_order_has_overtaken_is_refused(read_only: Work
         now = read_only.venue.clock.now()
         asked_about = OtherInstallation(OTHER, now - timedelta(minutes=10))
         with pytest.raises(RefusedError, match="has just placed another order"):
-            take_over(connection, row, PROGRAM, now, asked_about, reason=None)
+            take_over(connection, row, PROGRAM, now, asked_about, reason=None, new_id=OTHER)
 
 
 def test_an_entry_against_the_position_closes_nothing_while_another_installation_trades_it(

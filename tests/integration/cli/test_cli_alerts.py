@@ -244,7 +244,7 @@ def test_a_list_reads_few_more_alerts_than_it_returns(worker_env: WorkerEnv) -> 
 
 def test_every_read_of_an_outcome_has_an_index(worker_env: WorkerEnv) -> None:
     ids = [new_id()]
-    request = {"account_id": 1, "contract_id": None, "requested_at": machine_now(), "flat_at": None}
+    request = {"account_id": 1, "contract_id": None, "requested_at": machine_now(), "flat_at": None, "dropped_at": None}
     with worker_env.ledger.engine.begin() as connection:
         connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
         before = connection.exec_driver_sql(SCANS).all()

@@ -55,5 +55,5 @@ def test_each_start_stores_the_id_of_its_home_in_its_database(database_url: str,
         bootstrap(database_url, redis_url, MarketRow("test", "live", live_clock()), chosen)
         engine = make_engine(database_url, program="test", pool_size=1)
         with engine.connect() as connection:
-            assert chosen == installations.read_own(connection)
+            assert chosen == installations.read_own(connection).id
         engine.dispose()

@@ -11,7 +11,8 @@ from shared.ledger.jobs.orders import ReconcileAccounts
 from tests.fixtures.venue import MNQ
 from tests.fixtures.worker_env import WorkerEnv
 from workers.orders.reconcile_account import halt_on_unknown_product
-from workers.orders.venue_state import VenueView, apply
+from workers.orders.venue_state import apply
+from workers.orders.venue_view import VenueView
 
 
 def test_an_order_placed_elsewhere_is_adopted_as_external(worker_env: WorkerEnv) -> None:

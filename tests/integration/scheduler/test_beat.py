@@ -82,6 +82,29 @@ def test_the_first_beat_seeds_the_schedule_and_enqueues_each_entry_once(ledger_e
     assert 0 == beat.stop()
 
 
+def test_each_start_of_a_beat_lets_entries_wait_for_a_reconcile(ledger_env: LedgerEnv) -> None:
+    """Docker starts a beat again with the computer, and not the command that prepares the database."""
+    ledger_env.execute("INSERT INTO account (id, name, balance, can_trade) VALUES (20001, 'PRACTICE', 1, true)")
+    for count in (1, 2):
+        ledger_env.execute("UPDATE account SET reconciled_at = now()")
+        beat = ledger_env.start("scheduler", "beat")
+        until(lambda: [] != ledger_env.rows("SELECT 1 FROM account WHERE reconciled_at IS NULL"), 60, "the start")
+        beat.stop()
+        jobs = ledger_env.rows("SELECT 1 FROM job WHERE name = 'orders.reconcile_accounts'")
+        assert count <= len(jobs)
+
+
+def test_a_beat_runs_its_schedule_while_another_session_locks_the_accounts(ledger_env: LedgerEnv) -> None:
+    ledger_env.execute("INSERT INTO account (id, name, balance, can_trade) VALUES (20001, 'PRACTICE', 1, true)")
+    ledger_env.execute("UPDATE account SET reconciled_at = now()")
+    schedule(ledger_env, "drill", "1 second")
+    with running_statement(ledger_env.database_url, "SELECT 1 FROM account FOR UPDATE"):
+        ledger_env.start("scheduler", "beat")
+        wait_for_slots(ledger_env, "drill", 2)
+        assert [] == ledger_env.rows("SELECT 1 FROM account WHERE reconciled_at IS NULL")
+    until(lambda: [] != ledger_env.rows("SELECT 1 FROM account WHERE reconciled_at IS NULL"), 60, "the start")
+
+
 def test_two_beats_run_one_schedule_and_either_goes_on_alone(ledger_env: LedgerEnv) -> None:
     schedule(ledger_env, "drill", "1 second")
     first, second = ledger_env.start("scheduler", "beat"), ledger_env.start("scheduler", "beat")

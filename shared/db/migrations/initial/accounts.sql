@@ -50,6 +50,7 @@ CREATE TABLE account (
 CREATE TABLE installation (
     is_only boolean DEFAULT true NOT NULL,
     id text NOT NULL,
+    began_at timestamptz DEFAULT now() NOT NULL,
     CONSTRAINT pk_installation PRIMARY KEY (is_only),
     CONSTRAINT ck_installation_one_row CHECK (is_only)
 );

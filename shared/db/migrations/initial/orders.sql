@@ -151,12 +151,13 @@ CREATE TABLE flatten_request (
     requested_at timestamptz DEFAULT now() NOT NULL,
     swept_at timestamptz,
     flat_at timestamptz,
+    dropped_at timestamptz,
     CONSTRAINT pk_flatten_request PRIMARY KEY (id),
     CONSTRAINT fk_flatten_request_account_id FOREIGN KEY (account_id) REFERENCES account (id),
     CONSTRAINT fk_flatten_request_contract_id FOREIGN KEY (contract_id) REFERENCES contract (id)
 );
 
-CREATE INDEX ix_flatten_request_open ON flatten_request (account_id) WHERE flat_at IS NULL;
+CREATE INDEX ix_flatten_request_open ON flatten_request (account_id) WHERE flat_at IS NULL AND dropped_at IS NULL;
 
 CREATE TABLE contract_close (
     account_id bigint NOT NULL,
@@ -268,7 +269,9 @@ DECLARE
 BEGIN
     SELECT * INTO it FROM orders WHERE id = wanted;
     IF it.role = 'ENTRY' THEN
-        SELECT halted_at, halt_reason, is_reduce_only, is_shadow INTO of_account FROM account
+        SELECT halted_at, halt_reason, is_reduce_only, is_shadow,
+               other_ordered_market_at > greatest(other_gone_market_at, market_now - interval '24 hours') AS is_read_only
+        INTO of_account FROM account
         WHERE id = it.account_id FOR SHARE;
         IF of_account.halted_at IS NOT NULL AND NOT of_account.is_reduce_only THEN
             obstacle := 'the account is halted: ' || coalesce(of_account.halt_reason, 'no reason was kept');
@@ -277,8 +280,10 @@ BEGIN
                         || coalesce(of_account.halt_reason, 'no reason was kept');
         ELSIF of_account.is_shadow THEN
             obstacle := 'the account is in shadow mode';
+        ELSIF of_account.is_read_only THEN
+            obstacle := 'another installation of Tickwork trades the account';
         ELSIF EXISTS (
-            SELECT FROM flatten_request WHERE account_id = it.account_id AND flat_at IS NULL
+            SELECT FROM flatten_request WHERE account_id = it.account_id AND flat_at IS NULL AND dropped_at IS NULL
             AND (contract_id IS NULL OR contract_id = it.contract_id)
         ) THEN
             obstacle := 'the account is being flattened';
