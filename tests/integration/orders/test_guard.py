@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from shared.ledger.jobs.orders import GuardPosition, ReconcileAccounts
-from shared.ledger.jobs.risk import WatchAccounts
 from tests.fixtures.entries import GUARDED
 from tests.fixtures.venue import MNQ
 from tests.fixtures.worker_env import WorkerEnv
@@ -154,7 +153,9 @@ def test_a_fill_whose_guard_was_lost_is_guarded_by_the_watch(worker_env: WorkerE
     worker_env.entry_alert()
     worker_env.run_due_jobs()
     worker_env.execute("UPDATE fill SET guarded_at = NULL, recorded_at = now() - interval '3 seconds'")
-    worker_env.run(WatchAccounts())
+    worker_env.write_quote()
+    worker_env.watch()
+    worker_env.run_due_jobs()
 
     assert [] == worker_env.rows("SELECT 1 FROM fill WHERE guarded_at IS NULL")
 
@@ -169,7 +170,7 @@ def test_an_account_whose_live_orders_were_never_on_is_left_alone(worker_env: Wo
         for name in ("orders.reconcile_account", "orders.guard_position"):
             for (job_id,) in worker_env.rows("SELECT id FROM job WHERE name = %s AND state = 'queued'", name):
                 runner.run(job_id)
-        runner.run(worker_env.enqueue(WatchAccounts()))
+        worker_env.watch(real)
         closed = worker_env.critical_alert()
         runner.run(closed)
 
@@ -204,8 +205,7 @@ def test_breakeven_and_trailing_distance_move_the_stop(
     up = entry + 5
     worker_env.venue.move_price(up)
     worker_env.write_quote(bid=up)
-    job = worker_env.enqueue(WatchAccounts())
-    worker_env.runner.run(job)
+    worker_env.watch()
     worker_env.run_due_jobs()
 
     wanted = entry + moved_to * Decimal("0.25")

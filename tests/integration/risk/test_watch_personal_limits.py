@@ -8,7 +8,6 @@ from shared.db.market_data import market_clock
 from shared.db.risk import risk_snapshots
 from shared.domain.orders.order import OrderType, Side
 from shared.ledger.jobs.orders import EnterManually
-from shared.ledger.jobs.risk import WatchAccounts
 from tests.fixtures.alert_steps import average, hold
 from tests.fixtures.operator import RunCommand
 from tests.fixtures.venue import MNQ
@@ -122,7 +121,9 @@ def test_a_pause_after_losses_cancels_a_resting_entry(worker_env: WorkerEnv, ope
     state, _, error = worker_env.run(entry)
     assert "succeeded" == state, error
     assert 0 == operator("accounts", "rules", "20001", "loss_pause=1, 15").status
-    worker_env.run(WatchAccounts())
+    worker_env.write_quote()
+    worker_env.watch()
+    worker_env.run_due_jobs()
 
     assert [("CANCELLED",)] == worker_env.rows("SELECT state FROM orders WHERE type = 'LIMIT' AND role = 'ENTRY'")
     ((reason,),) = worker_env.rows(
