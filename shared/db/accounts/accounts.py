@@ -64,6 +64,13 @@ class AccountRow:
     other_gone_market_at: datetime | None
 
     @property
+    def unsettled_fall(self) -> Decimal:
+        """The part of a fall of the balance, zero or below, of which it is not known yet whether it is a payout."""
+        if self.pending_balance is None or self.unexplained_balance is None:
+            return Decimal(0)
+        return min(Decimal(0), self.pending_balance - self.unexplained_balance)
+
+    @property
     def state(self) -> TradingState:
         """The entries that its halt, if it has one, lets pass."""
         if self.halted_at is None:
