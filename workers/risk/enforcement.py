@@ -1,6 +1,7 @@
 """Enforces the rules of one account: marks its limits, blocks its entries, reduces or flattens its positions."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from shared.clock import machine_now
@@ -20,10 +21,10 @@ from shared.ledger.jobs.orders import Flatten, ReducePosition
 from shared.ledger.ledger import Transaction
 from workers.risk.barred_entries import cancel_barred_entries
 from workers.risk.confirmation import WatchResult, confirm
-from workers.risk.touched_limits import find_touched_limits
+from workers.risk.touched_limits import find_touched_limits, keep_values
 from workers.risk.watch_run import WatchRun
 
-_BALANCE_COLUMNS = ("unexplained_balance", "pending_balance", "pending_runs")
+_BALANCE_COLUMNS = ("unexplained_balance", "pending_balance", "pending_runs", "marked_limits")
 
 
 def enforce_rules(run: WatchRun, snapshot: RiskSnapshot, quoted_at: datetime | None) -> int:
@@ -37,6 +38,7 @@ def enforce_rules(run: WatchRun, snapshot: RiskSnapshot, quoted_at: datetime | N
     touched = find_touched_limits(snapshot, market_now) if is_priced else {}
     now_found = WatchResult(check_account(snapshot.risk, snapshot.book, market_now, session), touched)
     confirmed = confirm(snapshot, now_found, quoted_at, machine_now(), market_now)
+    confirmed = replace(confirmed, changed={**confirmed.changed, **keep_values(snapshot, confirmed.changed)})
     found = confirmed.findings
     account = snapshot.account
     # A closed market accepts no orders, and an account that is not ours to trade is not ours to close.

@@ -1,6 +1,6 @@
 """Trading accounts: our permissions for them, and their history."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -49,6 +49,7 @@ class AccountRow:
     locked_on: date | None
     profit_locked_on: date | None
     week_locked_on: date | None
+    marked_limits: Mapping[str, Sequence[str]] | None
     locked_out_until_market_at: datetime | None
     reduced_on: date | None
     unexplained_balance: Decimal | None

@@ -56,6 +56,8 @@ account = Table(
     Column("locked_on", Date),  # the trading day on which the daily loss limit was reached
     Column("profit_locked_on", Date),  # the trading day on which the daily profit target was reached
     Column("week_locked_on", Date),  # first trading day of the week in which the weekly loss limit was reached
+    # By rule, the worst value since it is marked, by the fills and without them: shared/domain/risk/marked_limits.py
+    Column("marked_limits", JSONB),
     at_column("locked_out_until_market_at"),  # no entry before; a person may only prolong it
     Column("reduced_on", Date),  # the trading day on which half of the positions was closed
     Column("unexplained_balance", Numeric),  # beyond the day's opening balance and fills, once it has settled

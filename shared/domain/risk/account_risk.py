@@ -145,11 +145,14 @@ def loss_limit_level_for(book: RuleBook, high_water_mark: Decimal) -> Decimal | 
 
 def loss_limit_level(risk: AccountRisk, book: RuleBook) -> Decimal | None:
     """Return the loss limit level of an account; None without a max loss limit or high-water mark."""
-    highest, opening = risk.high_water_mark, risk.day_opening_balance
+    highest, opening, basis = risk.high_water_mark, risk.day_opening_balance, risk.day_basis
     if highest is None:
         return None
-    # The opening balance of a day is an end-of-day balance, so it counts even if it was not recorded as the mark.
-    return loss_limit_level_for(book, highest if opening is None else max(highest, opening))
+    # The opening balance of a day is an end-of-day balance, so it counts even if it was not recorded as the mark; what
+    # the firm has taken off since, as by a reset, does not.
+    return loss_limit_level_for(
+        book, highest if opening is None or basis is None else max(highest, min(opening, basis))
+    )
 
 
 def day_result(risk: AccountRisk) -> Decimal | None:

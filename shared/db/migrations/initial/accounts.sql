@@ -27,6 +27,7 @@ CREATE TABLE account (
     locked_on date,
     profit_locked_on date,
     week_locked_on date,
+    marked_limits jsonb,
     locked_out_until_market_at timestamptz,
     reduced_on date,
     unexplained_balance numeric,
