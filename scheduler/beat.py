@@ -21,7 +21,7 @@ from shared.db.upkeep.schedules import ScheduleRow
 from shared.domain.market_data.bar import MINUTE
 from shared.domain.market_data.calendar import assumed_calendar_of
 from shared.domain.market_data.contract import ROOTS
-from shared.errors import QueueFullError, SettingsError
+from shared.errors import QueueFullError
 from shared.heartbeat import touch
 from shared.ledger import start
 from shared.ledger.job import Job, job_from_row, job_type
@@ -180,9 +180,7 @@ def run(settings: Settings) -> None:
         make_engine(settings.require_database(), program="beat", pool_size=2), open_publisher(settings.require_broker())
     )
     with ledger.engine.connect() as connection:
-        row = market_clock.read(connection)
-    if row is None:
-        raise SettingsError("this database has no market yet: run `tickwork up`")
+        row = market_clock.require(connection)
     beat = Beat(ledger, row.clock)
     beat.seed()
     app = Celery("tickwork", broker="memory://", set_as_current=False)

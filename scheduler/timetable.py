@@ -8,7 +8,6 @@ from shared.ledger.jobs.accounts import SnapshotAccounts
 from shared.ledger.jobs.market_data import FetchBars, RefreshContracts
 from shared.ledger.jobs.metrics import RollUp
 from shared.ledger.jobs.orders import ReconcileAccounts
-from shared.ledger.jobs.risk import WatchAccounts
 from shared.ledger.jobs.strategies import EvaluateDue
 from shared.ledger.jobs.trades import BookRoundTrips
 from shared.ledger.jobs.upkeep import CheckDisk, DeleteOldRows, ProbeReceiver
@@ -32,7 +31,6 @@ TIMETABLE: tuple[ScheduleEntry, ...] = (
     ScheduleEntry("evaluate_strategies", EvaluateDue, "market", timedelta(minutes=5), only_when_open=True),
     ScheduleEntry("refresh_contracts", RefreshContracts, "machine", timedelta(hours=1)),
     ScheduleEntry("snapshot_accounts", SnapshotAccounts, "machine", timedelta(minutes=1)),
-    ScheduleEntry("watch_accounts", WatchAccounts, "machine", timedelta(seconds=1)),
     ScheduleEntry("reconcile_accounts", ReconcileAccounts, "machine", timedelta(seconds=30)),
     ScheduleEntry("check_disk", CheckDisk, "machine", timedelta(minutes=1)),
     ScheduleEntry("book_round_trips", BookRoundTrips, "machine", timedelta(minutes=1)),

@@ -24,6 +24,7 @@ pytest_plugins = (
     "tests.fixtures.ledger_env",
     "tests.fixtures.runner_env",
     "tests.fixtures.feeds",
+    "tests.fixtures.monitors",
     "tests.fixtures.books",
     "tests.fixtures.order_sessions",
 )

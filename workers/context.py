@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 from shared.config import Settings
 from shared.db.accounts import halts
 from shared.db.accounts.accounts import AccountRow
-from shared.db.accounts.installations import find_other
+from shared.db.accounts.installations import may_act_for, may_guard
 from shared.db.engine import CONNECTION_ERRORS, autocommit, snapshot
 from shared.errors import HaltError, JobOutcomeUnknownError, TickworkError
 from shared.fleets import Queue
@@ -60,12 +60,12 @@ class Context:
         return self.clock.now()
 
     def may_act_for(self, account: AccountRow) -> bool:
-        """Whether jobs may send orders of their own: at the real venue only if its live orders were ever on."""
-        return self.settings.venue.is_simulator or account.live_since_at is not None
+        """As installations.may_act_for."""
+        return may_act_for(account, is_simulated=self.settings.venue.is_simulator)
 
     def may_guard(self, account: AccountRow) -> bool:
-        """Whether jobs may protect and close positions by themselves: not while another installation trades them."""
-        return self.may_act_for(account) and find_other(account, self.market_now) is None
+        """As installations.may_guard."""
+        return may_guard(account, self.market_now, is_simulated=self.settings.venue.is_simulator)
 
     @contextmanager
     def autocommit(self) -> Iterator[Connection]:

@@ -1,6 +1,6 @@
 """Runs critical jobs that no worker has claimed, by Postgres alone: `python -m workers.direct`.
 
-Exits and the watch of the rules go on while Redis refuses writes, the broker is away or the critical workers hang.
+Exits go on while Redis refuses writes, the broker is away or the critical workers hang.
 """
 
 import logging

@@ -12,12 +12,11 @@ from shared.config import Settings
 from shared.db.accounts import accounts
 from shared.db.engine import autocommit, make_engine
 from shared.db.market_data import market_clock
-from shared.errors import SettingsError
 from shared.gateway.client import GatewayClient
 from shared.gateway.ports import CallLog, LiveSwitch
 from shared.hot.connection import CircuitBreaker, connect
 from shared.hot.logins import RedisTokenStore
-from shared.hot.quotes import QuoteReader
+from shared.hot.quotes import open_quotes
 from shared.hot.rate_limit import NoLimiter, RedisLimiter, windows_for
 from shared.ledger.claims import ClaimedJob
 from shared.ledger.ledger import Ledger
@@ -42,7 +41,10 @@ def open_runner(settings: Settings, worker: WorkerProcess, *, program: str) -> I
     calls = CallBuffer(engine)
     random = Random()  # noqa: S311  # spreads retries; guards no secret
     deadline = Deadline(tracebacks_folder(settings), worker)
-    with open_gateway(settings, calls, AccountSwitch(engine)) as gateway, open_quotes(settings) as quotes:
+    with (
+        open_gateway(settings, calls, AccountSwitch(engine)) as gateway,
+        open_quotes(settings.require_redis()) as quotes,
+    ):
         clock = _read_market_clock(ledger)
 
         def context_of(job: ClaimedJob, within: Connection | None) -> Context:
@@ -84,16 +86,6 @@ def open_gateway(settings: Settings, calls: CallLog, switch: LiveSwitch | None =
         redis.close()
 
 
-@contextmanager
-def open_quotes(settings: Settings) -> Iterator[QuoteReader]:
-    """Open a reader of the quotes that the feed writes."""
-    redis = connect(settings.require_redis())
-    try:
-        yield QuoteReader(redis, CircuitBreaker())
-    finally:
-        redis.close()
-
-
 class AccountSwitch:
     """The live switch, read from each account's row at the time of each order."""
 
@@ -111,7 +103,4 @@ class AccountSwitch:
 
 def _read_market_clock(ledger: Ledger) -> MarketClock:
     with ledger.engine.connect() as connection:
-        row = market_clock.read(connection)
-    if row is None:
-        raise SettingsError("this database has no market yet: run `tickwork up`")
-    return row.clock
+        return market_clock.require(connection).clock

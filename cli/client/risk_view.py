@@ -1,7 +1,6 @@
 """The accounts' risk as commands show it: rules, fresh quotes, findings and alarms."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -23,10 +22,7 @@ from shared.db.upkeep.disk_space import list_low
 from shared.domain.risk.account_rules import check_account, session_of
 from shared.domain.risk.findings import Finding, chicago_time
 from shared.domain.risk.watch_gap import LONGEST_PAUSE
-from shared.errors import SettingsError
-from shared.hot.connection import CircuitBreaker
-from shared.hot.connection import connect as connect_redis
-from shared.hot.quotes import HotQuote, QuoteReader, exit_price_from
+from shared.hot.quotes import HotQuote, exit_price_from, open_quotes
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,27 +79,15 @@ def print_findings(rows: Sequence[dict[str, Any]]) -> None:
 
 def require_market(connection: Connection) -> MarketRow:
     """Return the database's market; raise SettingsError when there is none yet."""
-    row = market_clock.read(connection)
-    if row is None:
-        raise SettingsError("this database has no market yet: run `tickwork up`")
-    return row
+    return market_clock.require(connection)
 
 
 def read_fresh_quotes(settings: Settings, contract_ids: Collection[str]) -> dict[str, HotQuote]:
     """Return the fresh quotes; none while Redis is unavailable."""
     if not contract_ids or not settings.redis_url:
         return {}
-    with _redis(settings) as reader:
+    with open_quotes(settings.redis_url) as reader:
         return reader.read(contract_ids)
-
-
-@contextmanager
-def _redis(settings: Settings) -> Iterator[QuoteReader]:
-    client = connect_redis(settings.redis_url)
-    try:
-        yield QuoteReader(client, CircuitBreaker())
-    finally:
-        client.close()
 
 
 def may_close(account: AccountRow, *, is_simulated: bool) -> bool:

@@ -21,6 +21,7 @@ from cli.client.live_checks import (
     list_roots,
 )
 from cli.client.locks import IDLE_FOR
+from cli.client.monitor_view import check_monitor
 from cli.client.receiver_check import send_test_alert
 from cli.client.spool_view import describe_spool, read_spool_figures
 from cli.client.stack import connect, load_stack_settings
@@ -111,6 +112,7 @@ def _list_stack_checks() -> dict[str, Callable[[], str]]:
         "account sizes": _check_account_sizes,
         "disks of the stack": _check_disks,
         "installations": _check_installations,
+        "risk monitor": partial(_ask, check_monitor),
         **_list_trading_checks(settings),
     }
     return {"senders": _check_senders, **checks, **({"settings": partial(_fail, warning)} if warning else {})}

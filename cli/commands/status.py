@@ -1,4 +1,4 @@
-"""`tickwork status`: the programs, their addresses, the feed, the ways of alerts, the market time and the alarms."""
+"""`tickwork status`: programs, addresses, the feed, the risk monitor, the ways of alerts, market time and alarms."""
 
 from typing import Any
 
@@ -7,6 +7,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from cli.client.feed_health import print_feed, read_feed_figures
 from cli.client.hook_store import describe_blind_hooks
+from cli.client.monitor_view import print_monitor, read_monitor_figures
 from cli.client.public_url import print_public_url, read_public_url_figures
 from cli.client.risk_view import list_alarms
 from cli.client.spool_view import describe_spool, read_spool_figures
@@ -37,7 +38,7 @@ def command(*, as_json: bool) -> None:
         (_read_market(), read_feed_figures(), read_public_url_figures()) if is_up else (None, None, None)
     )
     spool = read_spool_figures(home.root)
-    alarms = _read_alarms() if market else []
+    alarms, monitor = _read_alarms() if market else ([], None)
     if as_json:
         print_json(
             {
@@ -45,6 +46,7 @@ def command(*, as_json: bool) -> None:
                 "urls": state["urls"],
                 "market": market,
                 "feed": feed,
+                "risk_monitor": monitor,
                 "public_url": public_url,
                 "spool": spool,
                 "accounts": alarms,
@@ -58,6 +60,7 @@ def command(*, as_json: bool) -> None:
         print_table("Addresses", addresses, ("name", "address"), empty="No addresses yet.")
         if is_up:
             print_feed(feed)
+            print_monitor(monitor)
             print_public_url(public_url)
         if market:
             click.echo(_describe_market(market))
@@ -88,13 +91,14 @@ def _read_market() -> dict[str, Any] | None:
     }
 
 
-def _read_alarms() -> list[str]:
+def _read_alarms() -> tuple[list[str], dict[str, Any] | None]:
+    """Return the alarms, and the figures of the risk monitor."""
     try:
         with connect() as connection:
             blind = describe_blind_hooks(connection, load_stack_settings())
-            return [*list_alarms(connection), *blind]
+            return [*list_alarms(connection), *blind], read_monitor_figures(connection)
     except SQLAlchemyError:  # as above, or the schema is out of date
-        return []
+        return [], None
 
 
 def _describe_market(market: dict[str, Any]) -> str:

@@ -87,9 +87,18 @@ def make_engine(
     pool_size: int = 4,
     statement_timeout_s: float | None = None,
     lock_timeout_s: float | None = LOCK_TIMEOUT_S,
+    idle_timeout_s: float | None = None,
 ) -> Engine:
-    """Return an engine on `url`; `pg_stat_activity` lists its connections as `tickwork PROGRAM`."""
-    limits_s = {"statement_timeout": statement_timeout_s, "lock_timeout": lock_timeout_s}
+    """Return an engine on `url`; `pg_stat_activity` lists its connections as `tickwork PROGRAM`.
+
+    Postgres ends the session of a program that sends no statement for `idle_timeout_s`, as when it is frozen.
+    """
+    limits_s = {
+        "statement_timeout": statement_timeout_s,
+        "lock_timeout": lock_timeout_s,
+        "idle_session_timeout": idle_timeout_s,
+        "idle_in_transaction_session_timeout": idle_timeout_s,
+    }
     options = _engine_options(program, pool_size, limits_s)
     engine = create_engine(_to_psycopg_url(url), **options)
     event.listen(engine, "do_connect", connect_unforked)

@@ -1,6 +1,7 @@
 """The newest quote of each contract in Redis, deleted once it is no longer fresh."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -10,7 +11,7 @@ import redis
 from shared.domain.market_data.contract import root_of_contract
 from shared.domain.market_data.price_belief import QuotedPrice
 from shared.domain.orders.order import Side
-from shared.hot.connection import CircuitBreaker, RedisUnavailableError
+from shared.hot.connection import CircuitBreaker, RedisUnavailableError, connect
 
 FRESH_FOR = timedelta(seconds=5)
 
@@ -67,6 +68,16 @@ class QuoteReader:
             for contract_id, value in zip(wanted, list(found), strict=True)
             if value is not None
         }
+
+
+@contextmanager
+def open_quotes(redis_url: str) -> Iterator[QuoteReader]:
+    """Open a reader of the quotes that the feed writes."""
+    client = connect(redis_url)
+    try:
+        yield QuoteReader(client, CircuitBreaker())
+    finally:
+        client.close()
 
 
 def exit_price_from(quotes: Mapping[str, HotQuote]) -> Callable[[str, int], Decimal | None]:

@@ -9,7 +9,9 @@ import yaml
 from shared.fleets import FLEET_PER_QUEUE, fleet_named
 
 ROOT = Path(__file__).resolve().parents[2]
-ONE_EACH = {"postgres", "valkey", "simulator", "feed", "receiver", "beat", "relay", "flower", "worker-direct"}
+ONE_EACH = {"postgres", "valkey", "simulator", "feed", "receiver", "beat", "relay", "risk-monitor", "flower"} | {
+    "worker-direct"
+}
 ONCE_AT_START = {"prepare"}
 
 

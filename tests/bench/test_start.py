@@ -9,7 +9,7 @@ from shared.fleets import FLEETS
 from tests.fixtures.stack import ALERT, Stack, eventually
 
 STARTS = 3
-PROGRAMS = {"postgres", "valkey", "simulator", "receiver", "beat", "relay", "flower"} | {
+PROGRAMS = {"postgres", "valkey", "simulator", "receiver", "beat", "relay", "risk-monitor", "flower"} | {
     fleet.program for fleet in FLEETS
 }
 

@@ -59,7 +59,7 @@ ENDS = "SELECT state, left(error, 120), count(*) FROM job WHERE name = 'alerts.h
 UNRESOLVED_ORDERS = f"SELECT account_id, state, role, reason FROM orders WHERE {UNRESOLVED}"
 BUSY = (
     "SELECT name, state, attempt, left(error, 200) FROM job WHERE queue = 'critical' "
-    "AND state IN ('queued', 'running') AND name <> 'risk.watch_accounts' LIMIT 20"
+    "AND state IN ('queued', 'running') LIMIT 20"
 )
 SENT = """
     SELECT client_order_id, state, venue_order_id FROM orders

@@ -31,6 +31,7 @@ VICTIMS = [
     "worker-critical",
     "worker-high",
     "worker-normal",
+    "risk-monitor",
     "simulator",
     "valkey",
     "postgres",

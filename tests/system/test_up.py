@@ -17,9 +17,9 @@ from shared.fleets import FLEETS
 from tests.fixtures.rabbitmq import is_wanted
 from tests.fixtures.stack import ALERT, Stack, eventually
 
-PROGRAMS = {"postgres", "valkey", "simulator", "feed", "receiver", "beat", "relay", "flower", "worker-direct"} | {
-    fleet.program for fleet in FLEETS
-}
+PROGRAMS = {"postgres", "valkey", "simulator", "feed", "receiver", "beat", "relay", "flower"} | {
+    "risk-monitor", "worker-direct", *(fleet.program for fleet in FLEETS)
+}  # fmt: skip
 
 pytestmark = pytest.mark.timeout(900)  # it starts a dozen programs, again and again
 

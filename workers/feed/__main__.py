@@ -25,10 +25,8 @@ def main() -> int:
         raise SettingsError("TICKWORK_VENUE_HUBS_URL is not set: set it to a URL such as https://rtc.topstepx.com")
     engine = make_engine(settings.require_database(), program="feed", pool_size=1)
     with engine.connect() as connection:
-        row = market_clock.read(connection)
+        row = market_clock.require(connection)
     engine.dispose()
-    if row is None:
-        raise SettingsError("this database has no market yet: run `tickwork up`")
     with open_gateway(settings, LoggedCalls()) as gateway:
         return asyncio.run(_run_until_signal(Feed(settings, gateway, row.clock)))
 

@@ -1,5 +1,6 @@
 """Moves the stops of a position to breakeven, or behind the price at a trailing distance."""
 
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 from shared.clock import machine_now
@@ -12,11 +13,23 @@ from shared.domain.orders.order import ChangeKind, Origin
 from shared.domain.orders.protection import compute_protective_stop
 from shared.domain.orders.stop_pace import MOST_MOVES, MOVES_WITHIN, may_move
 from shared.fleets import Queue
+from shared.hot.quotes import HotQuote, exit_price_from
 from shared.ledger.jobs.orders import ChangeOrder
 from shared.ledger.ledger import Transaction
+from workers.risk.watch_run import WatchRun
 
 
-def move_stops(tx: Transaction, position: PositionRow, price: Decimal) -> None:
+def trail_stops(run: WatchRun, held: Sequence[PositionRow], quotes: Mapping[str, HotQuote]) -> None:
+    """Move the stops of these positions whose entry has a breakeven, or a trailing distance behind the best price."""
+    for position in held:
+        price = exit_price_from(quotes)(position.contract_id, position.quantity)
+        if price is None:
+            continue
+        with run.transaction(f"stops of account {position.account_id} are moved in the next watch") as tx:
+            _move_stops(tx, position, price)
+
+
+def _move_stops(tx: Transaction, position: PositionRow, price: Decimal) -> None:
     """Request the moves that the newest entry of a position asks for while it can be closed at `price`.
 
     A stop that moved a moment ago, or whose move the venue rejected, waits; so do all while many moves were requested.

@@ -23,7 +23,7 @@ def record_watch(connection: Connection, started_at: datetime, held: Mapping[int
     middle of a run. A run that a later one has overtaken changes nothing, and after a step of the clock into the past
     the time begins anew.
     """
-    before = watch_times.lock_all(connection, held)
+    before = watch_times.read(connection, held)
     now = machine_now()
     watched = []
     for account_id, holds_now in held.items():

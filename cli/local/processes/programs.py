@@ -17,6 +17,7 @@ from shared.heartbeat import is_fresh
 # `up` releases the jobs that still run this long after a worker's stop signal.
 WORKER_STOP_TIMEOUT_S = 10.0
 DIRECT_WORKER = "worker-direct"
+RISK_MONITOR = "risk-monitor"
 _FLOWER_OPTIONS = ("--address=127.0.0.1", "--max_tasks=10000", "--persistent=False", "--logging=error")
 
 
@@ -105,6 +106,7 @@ def other_programs(stack: StackConfig) -> Iterator[Program]:
     for fleet in FLEETS:
         yield _heartbeat_program(stack, fleet.program, ["workers", fleet.name], stop_timeout_s=WORKER_STOP_TIMEOUT_S)
     yield _heartbeat_program(stack, DIRECT_WORKER, ["workers.direct"], stop_timeout_s=WORKER_STOP_TIMEOUT_S)
+    yield _heartbeat_program(stack, RISK_MONITOR, ["workers.risk"])
     yield _heartbeat_program(stack, "relay", ["scheduler", "relay"])
     yield _heartbeat_program(stack, "beat", ["scheduler", "beat"])
     port = stack.ports["flower"]

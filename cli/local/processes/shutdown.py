@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from cli.local.home.state import Json
 from cli.local.processes.left_open import start_reading
-from cli.local.processes.programs import DIRECT_WORKER, StackConfig
+from cli.local.processes.programs import DIRECT_WORKER, RISK_MONITOR, StackConfig
 from cli.local.processes.supervisor import Child, Supervisor
 from shared.db.engine import DATABASE_ERRORS, driver, make_engine
 from shared.domain.counting import count_of
@@ -13,7 +13,7 @@ from shared.fleets import FLEETS
 from shared.ledger import recovery, worker_registry
 
 _WORKERS = {fleet.program: fleet.name for fleet in FLEETS} | {DIRECT_WORKER: "direct"}  # -> the name in its jobs
-_WORK = (("receiver",), ("beat", "relay", "flower"), tuple(_WORKERS))
+_WORK = (("receiver",), (RISK_MONITOR, "beat", "relay", "flower"), tuple(_WORKERS))
 _MARKET = (("feed",), ("simulator",))
 _SERVERS = (("valkey",), ("postgres",))
 STOP_ORDER = (*_WORK, *_MARKET, *_SERVERS)

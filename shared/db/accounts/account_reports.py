@@ -12,8 +12,9 @@ from shared.db.accounts import accounts
 from shared.db.accounts.accounts import COLUMNS, AccountRow, to_account
 from shared.db.tables.accounts import account, account_day, account_snapshot
 from shared.domain.accounts.stage import parse_stage
-from shared.domain.market_data.calendar import count_trading_days, trading_day_at
-from shared.domain.risk.account_risk import AccountRisk, start_next_day
+from shared.domain.market_data.calendar import trading_day_at
+from shared.domain.risk.account_risk import AccountRisk
+from shared.domain.risk.next_day import start_next_day
 from shared.domain.risk.rule_book import first_preset, initial_high_water_mark
 
 
@@ -62,9 +63,7 @@ def _start_day(
 
     A fall of the balance that was not settled yet, as a payout at the end of the day, is left to the new day to settle.
     """
-    opening, unsettled = before.day_opening_balance, Decimal(0)
-    if before.pending_balance is not None and before.unexplained_balance is not None:
-        unsettled = min(unsettled, before.pending_balance - before.unexplained_balance)
+    opening, unsettled = before.day_opening_balance, before.unsettled_fall
     if opening is None:
         return {"trading_day": today, **_values_of_first_opening(before.name, max(before.balance, balance))}
     day = insert(account_day).values(
@@ -83,12 +82,14 @@ def _start_day(
             high_water_mark=before.high_water_mark,
         ),
         balance,
-        ended_day_count=count_trading_days(ended, today),
+        ended=ended,
+        today=today,
         stage=parse_stage(before.name),
+        unsettled=unsettled,
     )
     return {
         "trading_day": today,
-        "day_opening_balance": max(risk.day_opening_balance or balance, before.balance - unsettled),
+        "day_opening_balance": risk.day_opening_balance,
         "moved_today": risk.moved_today,
         "high_water_mark": risk.high_water_mark,
         # A balance that fell since the last report fell unseen: the watch finds out by what. After a rise, which is in

@@ -1,6 +1,6 @@
 """Trading accounts: our permissions for them, and their history."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -50,6 +50,7 @@ class AccountRow:
     locked_on: date | None
     profit_locked_on: date | None
     week_locked_on: date | None
+    marked_limits: Mapping[str, Sequence[str]] | None
     locked_out_until_market_at: datetime | None
     reduced_on: date | None
     unexplained_balance: Decimal | None
@@ -64,6 +65,13 @@ class AccountRow:
     other_ordered_market_at: datetime | None
     other_gone_market_at: datetime | None
     own_installation: str
+
+    @property
+    def unsettled_fall(self) -> Decimal:
+        """The part of a fall of the balance, zero or below, of which it is not known yet whether it is a payout."""
+        if self.pending_balance is None or self.unexplained_balance is None:
+            return Decimal(0)
+        return min(Decimal(0), self.pending_balance - self.unexplained_balance)
 
     @property
     def state(self) -> TradingState:

@@ -4,14 +4,15 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, func, insert, select, update
 
 from shared.db.accounts import accounts
 from shared.db.accounts.accounts import AccountRow
-from shared.db.tables.accounts import balance_move
+from shared.db.tables.accounts import account_day, balance_move
 from shared.domain.accounts.stage import Stage, parse_stage
 from shared.domain.risk.findings import dollars
 from shared.domain.risk.payouts import LEAST_PAYOUT, is_payout
+from shared.errors import RefusedError
 from shared.ids import new_id
 
 
@@ -56,6 +57,26 @@ def record(
     connection.execute(insert(balance_move).values(**move))
     accounts.change(connection, before.id, **values)
     accounts.record_event(connection, before.id, "balance_moved", describe(before, amount, origin))
+
+
+def record_earlier(connection: Connection, before: AccountRow, amount: Decimal, *, day: date, origin: str) -> None:
+    """Record a move of the locked account `before` on a trading day that has ended, whose result becomes smaller by it.
+
+    Raise RefusedError for a day that the account does not have.
+    """
+    ended = (account_day.c.account_id == before.id, account_day.c.trading_day == day)
+    changed = update(account_day).where(*ended).values(moved=account_day.c.moved + amount)
+    if connection.execute(changed).rowcount == 0:
+        raise RefusedError(
+            f"account {before.id} ({before.name}) has no ended trading day {day}: `tickwork risk` shows those it has"
+        )
+    move = {"id": new_id(), "account_id": before.id, "trading_day": day, "amount": amount, "origin": origin}
+    connection.execute(insert(balance_move).values(**move))
+    today = before.trading_day
+    if today is not None and parse_stage(before.name) is Stage.EXPRESS and before.last_paid_on != today:
+        accounts.change(connection, before.id, last_paid_on=_find_last_payout(connection, before, today))
+    cause = f"{dollars(amount)} on {day}, by hand: it is no result of that day"
+    accounts.record_event(connection, before.id, "balance_moved", cause)
 
 
 def describe(account: AccountRow, amount: Decimal, origin: str) -> str:

@@ -51,6 +51,16 @@ def find_other(row: AccountRow, market_now: datetime) -> OtherInstallation | Non
     return other if other.is_active(market_now, row.other_gone_market_at) else None
 
 
+def may_act_for(row: AccountRow, *, is_simulated: bool) -> bool:
+    """Whether programs may send orders of their own: at the real venue only if its live orders were ever on."""
+    return is_simulated or row.live_since_at is not None
+
+
+def may_guard(row: AccountRow, market_now: datetime, *, is_simulated: bool) -> bool:
+    """Whether programs may protect and close positions by themselves: not while another installation trades them."""
+    return may_act_for(row, is_simulated=is_simulated) and find_other(row, market_now) is None
+
+
 def describe_read_only(row: AccountRow, market_now: datetime) -> str | None:
     """Return why this installation only reads the account, and what to do; None if it acts on it."""
     other = find_other(row, market_now)

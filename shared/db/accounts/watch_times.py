@@ -22,10 +22,10 @@ class WatchTime:
     held: str | None
 
 
-def lock_all(connection: Connection, account_ids: Collection[int]) -> dict[int, WatchTime]:
-    """Return the rows of these accounts, locked against other runs of the watch; a new account has none."""
+def read(connection: Connection, account_ids: Collection[int]) -> dict[int, WatchTime]:
+    """Return the rows of these accounts; a new account has none."""
     statement = select(account_watch).where(account_watch.c.account_id.in_(account_ids))
-    rows = connection.execute(statement.order_by(account_watch.c.account_id).with_for_update()).mappings()
+    rows = connection.execute(statement).mappings()
     return {row["account_id"]: WatchTime(**row) for row in rows}
 
 

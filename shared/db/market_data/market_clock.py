@@ -8,6 +8,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from shared.clock import MarketClock
 from shared.db.tables.market_data import market_clock
+from shared.errors import SettingsError
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,14 @@ def read(connection: Connection) -> MarketRow | None:
         return None
     clock = MarketClock(row.machine_origin_at, row.market_origin_at, row.speed)
     return MarketRow(row.market, row.kind, clock, row.ends_market_at)
+
+
+def require(connection: Connection) -> MarketRow:
+    """Return the row; raise SettingsError when this database has no market yet."""
+    row = read(connection)
+    if row is None:
+        raise SettingsError("this database has no market yet: run `tickwork up`")
+    return row
 
 
 def write(connection: Connection, row: MarketRow) -> None:

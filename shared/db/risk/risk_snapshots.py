@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -20,6 +20,7 @@ from shared.domain.orders.order import Direction, Side, direction_of
 from shared.domain.orders.protection import ExternalOrder, mark_protection
 from shared.domain.risk.account_risk import AccountRisk, ClosedTrade, Holding, OpenEntry
 from shared.domain.risk.disk_space import FRESH_FOR, WARN_BELOW, DiskSpace, find_fullest
+from shared.domain.risk.next_day import start_next_day
 from shared.domain.risk.rule_book import PRESETS, RuleBook
 
 # Contract and signed quantity held -> the price at which it can be closed now; None without a fresh quote.
@@ -176,11 +177,8 @@ def _to_account_risk(
 ) -> AccountRisk:
     sent = facts.sent[0] if facts.sent else None
     trades = (ClosedTrade(row.price, row.at) for row in facts.closed_trade)
-    return AccountRisk(
-        balance=account.balance,
-        day_opening_balance=account.day_opening_balance if account.trading_day == day else account.balance,
-        moved_today=account.moved_today if account.trading_day == day else Decimal(0),
-        high_water_mark=account.high_water_mark,
+    return replace(
+        _read_balances(account, facts, day),
         is_breached=account.breached_market_at is not None,
         is_day_locked=account.locked_on == day,
         is_profit_locked=account.profit_locked_on == day,
@@ -195,21 +193,31 @@ def _to_account_risk(
         opening_costs=facts.opening_costs[0].price if facts.opening_costs else Decimal(0),
         order_count_last_minute=sent.n if sent else 0,
         oldest_order_market_at=clock.to_market(sent.at) if sent else None,
-        days=tuple(row.price for row in facts.day),
-        days_since_payout=tuple(row.price for row in facts.day if row.side > str(account.last_paid_on or "")),
-        earlier_week_result=_earlier_week_result(account, facts, day),
         other_directions=_merge_directions(others),
         fullest_disk=find_fullest([DiskSpace(row.side, row.contract_id, row.n) for row in facts.low_disk]),
     )
 
 
-def _earlier_week_result(account: AccountRow, facts: _Facts, day: date) -> Decimal:
-    """Return the result of this week's days before `day`; the last may have no row before its successor's snapshot."""
-    week, last = trading_week_of(day), account.trading_day or day
-    result = sum((row.price for row in facts.day if str(week) <= row.side < str(last)), start=Decimal(0))
-    if week <= last < day and account.day_opening_balance is not None:
-        result += account.balance - account.day_opening_balance - account.moved_today
-    return result
+def _read_balances(account: AccountRow, facts: _Facts, day: date) -> AccountRisk:
+    """Return the balances of a trading day, and what belongs to the days before it.
+
+    Until the first report of a day its balances follow from those of the day before, as the report will store them.
+    """
+    known = account.trading_day or day
+    week = str(trading_week_of(known))
+    balances = AccountRisk(
+        balance=account.balance,
+        day_opening_balance=account.day_opening_balance,
+        moved_today=account.moved_today,
+        high_water_mark=account.high_water_mark,
+        days=tuple(row.price for row in facts.day),
+        days_since_payout=tuple(row.price for row in facts.day if row.side > str(account.last_paid_on or "")),
+        earlier_week_result=sum((row.price for row in facts.day if week <= row.side < str(known)), start=Decimal(0)),
+    )
+    if account.trading_day is not None and known >= day:
+        return balances
+    stage, unsettled = parse_stage(account.name), account.unsettled_fall
+    return start_next_day(balances, account.balance, ended=known, today=day, stage=stage, unsettled=unsettled)
 
 
 def _to_holding(row: Row[Any], facts: _Facts, exit_price: ExitPrice, clock: MarketClock) -> Holding:

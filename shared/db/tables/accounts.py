@@ -10,6 +10,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    Interval,
     Numeric,
     Table,
     Text,
@@ -55,6 +56,8 @@ account = Table(
     Column("locked_on", Date),  # the trading day on which the daily loss limit was reached
     Column("profit_locked_on", Date),  # the trading day on which the daily profit target was reached
     Column("week_locked_on", Date),  # first trading day of the week in which the weekly loss limit was reached
+    # By rule, the worst value since it is marked, by the fills and without them: shared/domain/risk/marked_limits.py
+    Column("marked_limits", JSONB),
     at_column("locked_out_until_market_at"),  # no entry before; a person may only prolong it
     Column("reduced_on", Date),  # the trading day on which half of the positions was closed
     Column("unexplained_balance", Numeric),  # beyond the day's opening balance and fills, once it has settled
@@ -109,7 +112,23 @@ balance_move = Table(
 
 Index("ix_balance_move_account_id_id", balance_move.c.account_id, balance_move.c.id)
 
-# Apart from `account`, whose row an entry or a person may lock: only the watch writes it, each second.
+# The active risk monitor, while one runs or after it has died; a clean stop deletes the row.
+risk_monitor = Table(
+    "risk_monitor",
+    metadata,
+    Column("is_only", Boolean, primary_key=True, server_default=text("true")),
+    Column("host", Text, nullable=False),
+    Column("pid", Integer, nullable=False),
+    at_column("active_since_at", nullable=False),
+    at_column("ran_at", nullable=False),  # when its last run of the watch ended
+    Column("run_count", Integer, nullable=False),  # of the last minute, as the delays
+    Column("last_delay", Interval, nullable=False),  # how late a run began
+    Column("p50_delay", Interval, nullable=False),
+    Column("max_delay", Interval, nullable=False),
+    CheckConstraint("is_only", name="one_row"),
+)
+
+# Apart from `account`, whose row an entry or a person may lock: only the watch writes it.
 account_watch = Table(
     "account_watch",
     metadata,

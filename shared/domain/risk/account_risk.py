@@ -5,7 +5,6 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, time, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
 
-from shared.domain.accounts.stage import Stage
 from shared.domain.market_data.calendar import CHICAGO, DAY_BEGINS
 from shared.domain.market_data.contract import ROOTS
 from shared.domain.orders.order import Direction, Side
@@ -146,11 +145,14 @@ def loss_limit_level_for(book: RuleBook, high_water_mark: Decimal) -> Decimal | 
 
 def loss_limit_level(risk: AccountRisk, book: RuleBook) -> Decimal | None:
     """Return the loss limit level of an account; None without a max loss limit or high-water mark."""
-    highest, opening = risk.high_water_mark, risk.day_opening_balance
+    highest, opening, basis = risk.high_water_mark, risk.day_opening_balance, risk.day_basis
     if highest is None:
         return None
-    # The opening balance of a day is an end-of-day balance, so it counts even if it was not recorded as the mark.
-    return loss_limit_level_for(book, highest if opening is None else max(highest, opening))
+    # The opening balance of a day is an end-of-day balance, so it counts even if it was not recorded as the mark; what
+    # the firm has taken off since, as by a reset, does not.
+    return loss_limit_level_for(
+        book, highest if opening is None or basis is None else max(highest, min(opening, basis))
+    )
 
 
 def day_result(risk: AccountRisk) -> Decimal | None:
@@ -197,35 +199,6 @@ def mark_touched_limits(risk: AccountRisk, book: RuleBook) -> AccountRisk:
         is_day_locked=risk.is_day_locked or is_locked,
         is_profit_locked=risk.is_profit_locked or (target is not None and result is not None and result >= target),
         is_week_locked=risk.is_week_locked or (most is not None and week_result is not None and week_result <= -most),
-    )
-
-
-def start_next_day(risk: AccountRisk, reported: Decimal, *, ended_day_count: int, stage: Stage) -> AccountRisk:
-    """Return the risk of an account after its trading day has ended, at 17:00 in Chicago.
-
-    `reported` is the first balance of the new day, `ended_day_count` how many trading days ended since the balance of
-    `risk`. A balance that changed in between changed unseen: the higher of the two counts as the day's last, which is
-    the opening balance of the new day and may be a new high-water mark. If it changed while more than one day ended,
-    the high-water mark is unknown, and a person must set it, except for a practice account. The marks of the day are
-    reset, and a breach stays. What belongs to the week is left as it is.
-    """
-    result, highest = day_result(risk), risk.high_water_mark
-    last = reported if risk.balance is None else max(risk.balance, reported)
-    was_unseen = reported != risk.balance and ended_day_count > 1 and stage is not Stage.PRACTICE
-    return replace(
-        risk,
-        balance=reported,
-        day_opening_balance=last,
-        moved_today=Decimal(0),
-        high_water_mark=None if highest is None or was_unseen else max(highest, last),
-        is_day_locked=False,
-        is_profit_locked=False,
-        is_reduced=False,
-        trade_count_today=0,
-        closed_trades=(),
-        opening_costs=Decimal(0),
-        days=risk.days if result is None else (*risk.days, result),
-        days_since_payout=risk.days_since_payout if result is None else (*risk.days_since_payout, result),
     )
 
 

@@ -9,7 +9,6 @@ from shared.ledger.jobs import (  # noqa: F401  # each registers its types
     market_data,
     metrics,
     orders,
-    risk,
     strategies,
     trades,
     upkeep,

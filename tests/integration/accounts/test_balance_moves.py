@@ -15,7 +15,6 @@ from shared.db.risk.account_books import book_of
 from shared.domain.risk.account_risk import loss_limit_level
 from shared.gateway.wire import VenueFill
 from shared.ledger.jobs.accounts import CheckBalance, SnapshotAccounts
-from shared.ledger.jobs.risk import WatchAccounts
 from tests.fixtures.alert_steps import hold
 from tests.fixtures.venue import MNQ
 from tests.fixtures.watched_position import watch_once_at
@@ -38,7 +37,7 @@ def move_balance(worker_env: WorkerEnv, amount: Decimal) -> None:
 
 def watch(worker_env: WorkerEnv) -> None:
     worker_env.write_quote()
-    worker_env.runner.run(worker_env.enqueue(WatchAccounts()))
+    worker_env.watch()
 
 
 def settle(worker_env: WorkerEnv) -> None:

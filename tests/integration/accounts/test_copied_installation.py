@@ -7,7 +7,6 @@ import pytest
 from shared.db.accounts import installations
 from shared.domain.orders.order import Side
 from shared.ledger.jobs.orders import EnterManually, ReconcileAccount
-from shared.ledger.jobs.risk import WatchAccounts
 from tests.fixtures.operator import RunCommand
 from tests.fixtures.two_installations import count_mutations, hold_one, read_other, trade_as
 from tests.fixtures.venue import MNQ
@@ -44,7 +43,8 @@ def copied(worker_env: WorkerEnv) -> WorkerEnv:
 
 def test_the_order_of_a_copy_makes_the_account_read_only(copied: WorkerEnv) -> None:
     sent = count_mutations(copied)
-    copied.run(WatchAccounts())
+    copied.watch()
+    copied.run_due_jobs()
     state, error = buy(copied)
 
     assert "failed" == state

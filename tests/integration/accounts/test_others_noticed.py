@@ -8,7 +8,6 @@ from shared.db.orders import changes, flatten_requests
 from shared.domain.orders.order import ChangeKind, Direction, Origin
 from shared.ids import new_id
 from shared.ledger.jobs.orders import ChangeOrder, Flatten, PlaceOrder, PollFills, ReducePosition, ResolveInDoubtOrder
-from shared.ledger.jobs.risk import WatchAccounts
 from shared.ledger.ledger import Transaction
 from tests.fixtures.held_locks import running_statement
 from tests.fixtures.operator import RunCommand, worker_at
@@ -154,7 +153,8 @@ def test_a_queued_flatten_of_the_watch_ends_without_acting(worker_env: WorkerEnv
     record_other(worker_env)
     sent = count_mutations(worker_env)
     worker_env.run_due_jobs()
-    worker_env.run(WatchAccounts())
+    worker_env.watch()
+    worker_env.run_due_jobs()
 
     state, result, _ = worker_env.job(job_id)
     assert "succeeded" == state

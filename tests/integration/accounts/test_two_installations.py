@@ -15,7 +15,6 @@ from shared.domain.accounts.installation import OtherInstallation, make_tag
 from shared.domain.orders.order import Role, Side
 from shared.errors import RefusedError
 from shared.ledger.jobs.orders import EnterManually, ReconcileAccount
-from shared.ledger.jobs.risk import WatchAccounts
 from tests.fixtures.operator import RunCommand, worker_at
 from tests.fixtures.venue import MNQ
 from tests.fixtures.worker_env import WorkerEnv, open_worker_env
@@ -86,7 +85,9 @@ def test_neither_guard_nor_watch_acts_on_a_position_of_another_installation(read
     )
     for _ in range(3):
         reconcile(read_only)
-        read_only.run(WatchAccounts())
+        read_only.write_quote()
+        read_only.watch()
+        read_only.run_due_jobs()
 
     assert 1 == read_only.venue.position(MNQ)
     assert sent == count_mutations(read_only)

@@ -7,7 +7,6 @@ import pytest
 
 from shared.domain.orders.order import OrderType, Side
 from shared.ledger.jobs.orders import EnterManually
-from shared.ledger.jobs.risk import WatchAccounts
 from tests.fixtures.alert_steps import average, hold
 from tests.fixtures.operator import RunCommand
 from tests.fixtures.venue import MNQ
@@ -42,7 +41,9 @@ def test_a_locked_out_account_enters_nothing_cancels_resting_entries_and_exits(
     assert now + HOUR == datetime.fromisoformat(result["locked_out_until_market_at"])
 
     assert "locked out: a person lets the account enter nothing until 2026-03-10" in (try_to_enter(worker_env) or "")
-    worker_env.run(WatchAccounts())
+    worker_env.write_quote()
+    worker_env.watch()
+    worker_env.run_due_jobs()
     assert [("CANCELLED",)] == worker_env.rows("SELECT state FROM orders WHERE type = 'LIMIT' AND role = 'ENTRY'")
     assert 1 == worker_env.venue.position(MNQ), "nothing is closed"
     worker_env.critical_alert()

@@ -5,7 +5,6 @@ from decimal import Decimal
 import pytest
 
 from shared.ledger.jobs.orders import ReconcileAccounts
-from shared.ledger.jobs.risk import WatchAccounts
 from tests.fixtures.venue import MNQ
 from tests.fixtures.worker_env import WorkerEnv
 
@@ -24,7 +23,7 @@ def watch_far_above(worker_env: WorkerEnv) -> None:
     price = average_price(worker_env) // TICK * TICK + 50
     worker_env.venue.move_price(price)
     worker_env.write_quote(bid=price)
-    worker_env.runner.run(worker_env.enqueue(WatchAccounts()))
+    worker_env.watch()
     worker_env.run_due_jobs()
 
 

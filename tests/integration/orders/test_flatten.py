@@ -9,7 +9,6 @@ import pytest
 
 from shared.db.accounts import halts
 from shared.ledger.jobs.orders import PlaceOrder
-from shared.ledger.jobs.risk import WatchAccounts
 from tests.fixtures.program_env import make_program_env
 from tests.fixtures.resting_orders import list_working_orders, place_resting_limit
 from tests.fixtures.venue import MES, MNQ
@@ -143,11 +142,11 @@ def test_the_watch_enqueues_a_flatten_again_whose_job_was_lost(worker_env: Worke
     worker_env.execute(
         "UPDATE flatten_request SET requested_at = now() + interval '1 hour'"
     )  # just now, even on a slow machine
-    worker_env.runner.run(worker_env.enqueue(WatchAccounts()))
+    worker_env.watch()
     assert [] == worker_env.rows("SELECT 1 FROM job WHERE name = 'orders.flatten' AND state = 'queued'")
     worker_env.execute("UPDATE flatten_request SET requested_at = now() - interval '10 seconds'")
     for _ in range(2):
-        worker_env.runner.run(worker_env.enqueue(WatchAccounts()))
+        worker_env.watch()
 
     assert 1 == len(worker_env.rows("SELECT 1 FROM job WHERE name = 'orders.flatten' AND state = 'queued'"))
     worker_env.run_due_jobs()

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from shared.ledger.jobs.orders import GuardPosition, ReconcileAccounts
-from shared.ledger.jobs.risk import WatchAccounts
 from tests.fixtures.entries import GUARDED
 from tests.fixtures.venue import MNQ
 from tests.fixtures.worker_env import WorkerEnv
@@ -25,14 +24,12 @@ def stops_at_venue(worker_env: WorkerEnv) -> list[dict[str, Any]]:
     return [order for order in orders if order["type"] == 4]
 
 
-def test_every_fill_is_guarded_by_the_brackets_stop_at_the_first_run(worker_env: WorkerEnv) -> None:
-    """The guard is due as soon as it is enqueued: only a slow machine can delay the proof after a fill."""
+def test_a_fill_whose_bracket_works_is_guarded_in_the_transaction_that_records_it(worker_env: WorkerEnv) -> None:
     worker_env.entry_alert()
     worker_env.run_due_jobs()
 
-    assert [("the bracket's stop", True)] == worker_env.rows("SELECT guarded_by, guarded_at >= recorded_at FROM fill")
-    assert [("succeeded", 1, None)] == worker_env.rows(GUARDED)
-    assert [(True,)] == worker_env.rows("SELECT run_at <= enqueued_at FROM job WHERE name = 'orders.guard_position'")
+    assert [("the bracket's stop", True)] == worker_env.rows("SELECT guarded_by, guarded_at = recorded_at FROM fill")
+    assert [] == worker_env.rows(GUARDED)  # no job was needed
     assert 1 == len(stops_at_venue(worker_env))
 
 
@@ -154,7 +151,9 @@ def test_a_fill_whose_guard_was_lost_is_guarded_by_the_watch(worker_env: WorkerE
     worker_env.entry_alert()
     worker_env.run_due_jobs()
     worker_env.execute("UPDATE fill SET guarded_at = NULL, recorded_at = now() - interval '3 seconds'")
-    worker_env.run(WatchAccounts())
+    worker_env.write_quote()
+    worker_env.watch()
+    worker_env.run_due_jobs()
 
     assert [] == worker_env.rows("SELECT 1 FROM fill WHERE guarded_at IS NULL")
 
@@ -169,7 +168,7 @@ def test_an_account_whose_live_orders_were_never_on_is_left_alone(worker_env: Wo
         for name in ("orders.reconcile_account", "orders.guard_position"):
             for (job_id,) in worker_env.rows("SELECT id FROM job WHERE name = %s AND state = 'queued'", name):
                 runner.run(job_id)
-        runner.run(worker_env.enqueue(WatchAccounts()))
+        worker_env.watch(real)
         closed = worker_env.critical_alert()
         runner.run(closed)
 
@@ -204,8 +203,7 @@ def test_breakeven_and_trailing_distance_move_the_stop(
     up = entry + 5
     worker_env.venue.move_price(up)
     worker_env.write_quote(bid=up)
-    job = worker_env.enqueue(WatchAccounts())
-    worker_env.runner.run(job)
+    worker_env.watch()
     worker_env.run_due_jobs()
 
     wanted = entry + moved_to * Decimal("0.25")

@@ -12,7 +12,6 @@ from shared.db.orders.changes import ChangeRow
 from shared.domain.orders.order import TRANSITIONS, ChangeKind, OrderType, Origin, Side
 from shared.ids import new_id
 from shared.ledger.jobs.orders import ChangeOrder, EnterManually, ReconcileAccounts
-from shared.ledger.jobs.risk import WatchAccounts
 from tests.fixtures.passing_time import run_through_pauses
 from tests.fixtures.venue import MNQ
 from tests.fixtures.worker_env import WorkerEnv
@@ -198,10 +197,10 @@ def test_a_resting_entry_is_cancelled_once_it_would_be_denied(
     worker_env.entry_alert()
     worker_env.run_due_jobs()
     order_id = place_resting_limit(worker_env)
-    worker_env.runner.run(worker_env.enqueue(WatchAccounts()))
+    worker_env.watch()
     assert [] == worker_env.rows(CHANGES)
     worker_env.execute(f"UPDATE account SET {rule}".replace('": "', '"\\: "').replace("02:", "02\\:"))
-    worker_env.runner.run(worker_env.enqueue(WatchAccounts()))
+    worker_env.watch()
     worker_env.run_due_jobs()
 
     assert "CANCELLED" == read_state(worker_env, order_id)
@@ -220,7 +219,7 @@ def test_a_resting_order_that_only_reduces_a_position_stays(worker_env: WorkerEn
     )
     assert "succeeded" == state, error
     worker_env.execute("UPDATE account SET halted_at = now(), halt_reason = 'lunch'")
-    worker_env.runner.run(worker_env.enqueue(WatchAccounts()))
+    worker_env.watch()
 
     assert [] == worker_env.rows(CHANGES)
     assert [("SELL", 1)] == worker_env.rows(

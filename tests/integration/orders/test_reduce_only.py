@@ -9,7 +9,6 @@ from shared.db.accounts import halts
 from shared.domain.orders.order import OrderType, Side
 from shared.ids import new_id
 from shared.ledger.jobs.orders import EnterManually, PlaceOrder
-from shared.ledger.jobs.risk import WatchAccounts
 from tests.fixtures.alert_steps import ENTRIES, average, hold, last_signal, result_of, run_until, strategy_fields
 from tests.fixtures.venue import MNQ
 from tests.fixtures.worker_env import WorkerEnv
@@ -172,7 +171,9 @@ def test_the_watch_cancels_a_resting_entry_that_would_enlarge_the_position_and_l
         state, _, error = enter(worker_env, sign, 1, **limit)
         assert "succeeded" == state, error
     make_reduce_only(worker_env)
-    worker_env.run(WatchAccounts())
+    worker_env.write_quote()
+    worker_env.watch()
+    worker_env.run_due_jobs()
     worker_env.run_due_jobs()
 
     limits = "SELECT side, state FROM orders WHERE role = 'ENTRY' AND type = 'LIMIT' ORDER BY side"

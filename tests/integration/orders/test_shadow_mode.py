@@ -11,7 +11,6 @@ from shared.db.alerts import alerts, precedence
 from shared.db.orders import orders
 from shared.domain.orders.order import OrderState
 from shared.ledger.jobs.orders import ReconcileAccounts
-from shared.ledger.jobs.risk import WatchAccounts
 from tests.fixtures.alert_steps import hold, last_signal, result_of
 from tests.fixtures.approvals import type_entry
 from tests.fixtures.operator import RunCommand
@@ -75,8 +74,8 @@ def test_shadow_orders_count_nowhere_and_nothing_touches_them(shadow_env: Worker
     for _ in range(3):
         shadow_env.entry_alert()
     shadow_env.run_due_jobs()
-    for request in (WatchAccounts(), ReconcileAccounts()):
-        assert "succeeded" == shadow_env.run(request)[0]
+    shadow_env.watch()
+    assert "succeeded" == shadow_env.run(ReconcileAccounts())[0]
     (before,) = operator("risk", "--json").json["accounts"]
 
     assert ["SHADOW"] * 3 == states(shadow_env)

@@ -6,7 +6,6 @@ import socket
 import pytest
 
 from cli.client.risk_view import list_alarms
-from shared.ledger.jobs.risk import WatchAccounts
 from shared.ledger.jobs.upkeep import CheckDisk
 from tests.fixtures.operator import RunCommand
 from tests.fixtures.venue import MNQ
@@ -55,13 +54,17 @@ def test_without_space_entries_are_denied_with_the_reason_and_exits_pass_until_t
 
     error = worker_env.job(denied)[2] or ""
     assert "only 150 MB are free at /data on elsewhere: nothing is entered below 200 MB" in error
-    worker_env.run(WatchAccounts())
+    worker_env.write_quote()
+    worker_env.watch()
+    worker_env.run_due_jobs()
     assert 1 == worker_env.venue.position(MNQ)
     worker_env.critical_alert()
     worker_env.run_due_jobs()
     assert 0 == worker_env.venue.position(MNQ)
     record_disk(worker_env, 500_000_000)
-    worker_env.run(WatchAccounts())
+    worker_env.write_quote()
+    worker_env.watch()
+    worker_env.run_due_jobs()
     allowed = worker_env.entry_alert()
     worker_env.run_due_jobs()
     assert "succeeded" == worker_env.job(allowed)[0]

@@ -9,7 +9,6 @@ from shared.db.orders import changes
 from shared.domain.orders.order import ChangeKind, Origin
 from shared.domain.orders.stop_pace import MOST_MOVES
 from shared.ids import new_id
-from shared.ledger.jobs.risk import WatchAccounts
 from tests.fixtures.worker_env import WorkerEnv
 
 MODIFY = "/api/Order/modify"
@@ -31,7 +30,7 @@ class Trailed:
         """Run the watch while the price is this many ticks above the entry."""
         self.worker_env.venue.move_price(self.entry + ticks * TICK)
         self.worker_env.write_quote(bid=self.entry + ticks * TICK)
-        self.worker_env.runner.run(self.worker_env.enqueue(WatchAccounts()))
+        self.worker_env.watch()
         self.worker_env.run_due_jobs()
 
     def pass_time(self, seconds: int) -> None:

@@ -6,13 +6,10 @@ import psycopg
 
 from shared.db.accounts import accounts
 from shared.db.risk.account_books import usable_book_of
-from shared.ledger.jobs.risk import WatchAccounts
 from tests.fixtures.processes import until
 from tests.fixtures.venue import MNQ
 from tests.fixtures.watched_position import entry_price, watch_at
 from tests.fixtures.worker_env import WorkerEnv
-from tests.fixtures.worker_processes import process
-from workers.wiring import open_runner
 
 EVENTS = "SELECT kind, message FROM account_event ORDER BY id"
 
@@ -103,7 +100,7 @@ def test_a_watch_that_read_before_another_has_reduced_does_not_reduce_again(long
 
 def test_a_position_without_a_fresh_price_blocks_entries(long_two: WorkerEnv) -> None:
     long_two.redis.flushdb()
-    long_two.runner.run(long_two.enqueue(WatchAccounts()))
+    long_two.watch()
 
     ((blocked,),) = long_two.rows("SELECT block_reason FROM account")
     assert "without a fresh price" in blocked
@@ -116,8 +113,7 @@ def test_everything_is_flat_by_ten_past_three(long_two: WorkerEnv) -> None:
         "UPDATE market_clock SET machine_origin_at = now(), market_origin_at = '2026-03-10 20:09:31+00', speed = 1"
     )
     long_two.write_quote(bid=entry_price(long_two))
-    with open_runner(long_two.settings, process("late/1"), program="test") as late:
-        late.run(long_two.enqueue(WatchAccounts()))
+    long_two.watch()
     long_two.run_due_jobs()
 
     assert 0 == long_two.venue.position(MNQ)

@@ -7,13 +7,10 @@ import pytest
 
 from shared.clock import machine_now
 from shared.hot.quotes import HotQuote, quote_key
-from shared.ledger.jobs.risk import WatchAccounts
 from tests.fixtures.venue import MNQ
 from tests.fixtures.watched_position import entry_price, watch_at, watch_once_at
 from tests.fixtures.worker_env import WorkerEnv
-from tests.fixtures.worker_processes import process
 from workers.risk.confirmation import UNPRICED_RUNS
-from workers.wiring import open_runner
 
 
 def write_false_quote(worker_env: WorkerEnv, bid: str, ask: str, traded: Decimal) -> None:
@@ -51,7 +48,7 @@ def test_quotes_that_cannot_be_true_end_nothing_however_often_they_come(
 ) -> None:
     for _ in range(6):
         write_false_quote(long_two, bid, ask, traded=entry_price(long_two))
-        long_two.runner.run(long_two.enqueue(WatchAccounts()))
+        long_two.watch()
         long_two.execute("UPDATE account SET losses_seen_at = losses_seen_at - interval '1 second'")
     long_two.run_due_jobs()
 
@@ -63,12 +60,12 @@ def test_quotes_that_cannot_be_true_end_nothing_however_often_they_come(
 def test_a_position_without_a_price_that_can_be_true_is_closed_after_a_minute(long_two: WorkerEnv) -> None:
     """By the runs of the watch: a computer that slept has not watched, and its quotes come back."""
     long_two.redis.flushdb()
-    long_two.runner.run(long_two.enqueue(WatchAccounts()))
+    long_two.watch()
     assert [(1,)] == long_two.rows("SELECT unpriced_runs FROM account")
     long_two.execute(f"UPDATE account SET unpriced_runs = {UNPRICED_RUNS - 2}")
-    long_two.runner.run(long_two.enqueue(WatchAccounts()))
+    long_two.watch()
     assert [] == long_two.rows("SELECT 1 FROM flatten_request")
-    long_two.runner.run(long_two.enqueue(WatchAccounts()))
+    long_two.watch()
     long_two.run_due_jobs()
 
     assert 0 == long_two.venue.position(MNQ)
@@ -78,7 +75,7 @@ def test_a_position_without_a_price_that_can_be_true_is_closed_after_a_minute(lo
 
 def test_a_price_that_is_back_ends_the_wait_for_one(long_two: WorkerEnv) -> None:
     long_two.redis.flushdb()
-    long_two.runner.run(long_two.enqueue(WatchAccounts()))
+    long_two.watch()
     watch_once_at(long_two, entry_price(long_two))
 
     assert [(0, None)] == long_two.rows("SELECT unpriced_runs, block_reason FROM account")
@@ -96,11 +93,10 @@ def test_an_order_in_a_closed_market_hides_no_loss_in_an_open_one(long_two: Work
            SELECT gen_random_uuid(), account_id, 'CON.F.US.ZCE.K26', 'ENTRY', origin, 'WORKING', 'BUY', 'LIMIT', 1, 400,
                   correlation_id, 'corn', 0 FROM orders WHERE role = 'ENTRY'"""
     )
-    with open_runner(long_two.settings, process("late/1"), program="test") as late:
-        for _ in range(2):
-            long_two.write_quote(bid=entry - 510)
-            late.run(long_two.enqueue(WatchAccounts()))
-            long_two.execute("UPDATE account SET losses_seen_at = losses_seen_at - interval '1 second'")
+    for _ in range(2):
+        long_two.write_quote(bid=entry - 510)
+        long_two.watch()
+        long_two.execute("UPDATE account SET losses_seen_at = losses_seen_at - interval '1 second'")
 
     assert [(True,)] == long_two.rows("SELECT breached_market_at IS NOT NULL FROM account")
     assert [(1,)] == long_two.rows("SELECT count(*)::int FROM flatten_request")

@@ -6,7 +6,6 @@ from sqlalchemy import text
 
 from cli.client.risk_view import list_alarms
 from shared.clock import machine_now
-from shared.ledger.jobs.risk import WatchAccounts
 from tests.fixtures.operator import RunCommand
 from tests.fixtures.worker_env import WorkerEnv
 from workers.risk.watch_record import record_watch
@@ -14,7 +13,7 @@ from workers.risk.watch_record import record_watch
 
 def watch(worker_env: WorkerEnv) -> None:
     worker_env.write_quote()
-    worker_env.runner.run(worker_env.enqueue(WatchAccounts()))
+    worker_env.watch()
 
 
 def sleep_for(worker_env: WorkerEnv, pause: str) -> None:

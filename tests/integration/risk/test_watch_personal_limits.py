@@ -3,12 +3,12 @@
 from datetime import timedelta
 from decimal import Decimal
 
-from shared.db.accounts import accounts
+from shared.clock import machine_now
+from shared.db.accounts import account_reports, accounts
 from shared.db.market_data import market_clock
 from shared.db.risk import risk_snapshots
 from shared.domain.orders.order import OrderType, Side
 from shared.ledger.jobs.orders import EnterManually
-from shared.ledger.jobs.risk import WatchAccounts
 from tests.fixtures.alert_steps import average, hold
 from tests.fixtures.operator import RunCommand
 from tests.fixtures.venue import MNQ
@@ -92,6 +92,38 @@ def test_between_17_00_and_the_next_snapshot_the_day_that_ended_counts_for_the_w
     assert Decimal(-600) == snapshot.risk.earlier_week_result
 
 
+def test_the_first_report_of_a_day_changes_nothing_of_what_followed_from_the_day_before(long_two: WorkerEnv) -> None:
+    """Also while a fall of 2,000 is not settled, which the new day settles."""
+    long_two.execute(
+        "UPDATE account SET trading_day = trading_day - 1, day_opening_balance = 50000, balance = 48100, "
+        "unexplained_balance = 0, pending_balance = -2000, pending_runs = 3"
+    )
+    with long_two.ledger.engine.begin() as connection:
+        clock = market_clock.require(connection).clock
+
+        def read_balances() -> tuple[object, ...]:
+            known = accounts.list_all(connection)
+            (snapshot,) = risk_snapshots.read(connection, known, clock, lambda _: lambda *_: None).values()
+            risk = snapshot.risk
+            return risk.day_basis, risk.balance, risk.high_water_mark, risk.days, risk.earlier_week_result
+
+        before = read_balances()
+        account_reports.store(
+            connection,
+            clock.now(),
+            account_id=20001,
+            name=accounts.list_all(connection)[0].name,
+            balance=Decimal(48_100),
+            can_trade=True,
+            is_simulated=True,
+            reported_at=machine_now(),
+        )
+
+        assert (Decimal(50_100), Decimal(48_100)) == before[:2]
+        assert Decimal(100) == before[4]
+        assert before == read_balances()
+
+
 def test_losing_trades_in_a_row_pause_entries_then_end_the_day(worker_env: WorkerEnv, operator: RunCommand) -> None:
     """Each trade closes two contracts by one order; the costs alone make a loss of a trade that ended even."""
     changed = operator("accounts", "rules", "20001", "max_consecutive_losses=2", "loss_pause=1, 15")
@@ -122,7 +154,9 @@ def test_a_pause_after_losses_cancels_a_resting_entry(worker_env: WorkerEnv, ope
     state, _, error = worker_env.run(entry)
     assert "succeeded" == state, error
     assert 0 == operator("accounts", "rules", "20001", "loss_pause=1, 15").status
-    worker_env.run(WatchAccounts())
+    worker_env.write_quote()
+    worker_env.watch()
+    worker_env.run_due_jobs()
 
     assert [("CANCELLED",)] == worker_env.rows("SELECT state FROM orders WHERE type = 'LIMIT' AND role = 'ENTRY'")
     ((reason,),) = worker_env.rows(

@@ -5,14 +5,11 @@ import pytest
 from shared.db.accounts import accounts
 from shared.db.risk import risk_snapshots
 from shared.ledger.jobs.orders import ReconcileAccounts
-from shared.ledger.jobs.risk import WatchAccounts
 from tests.fixtures.processes import until
 from tests.fixtures.venue import MNQ
 from tests.fixtures.watched_position import entry_price, watch_at, watch_once_at
 from tests.fixtures.worker_env import WorkerEnv
-from tests.fixtures.worker_processes import process
 from workers.risk.confirmation import SETTLING_RUNS
-from workers.wiring import open_runner
 
 ZC = "CON.F.US.ZCE.K26"
 MARKS = "SELECT locked_on IS NOT NULL, breached_market_at IS NOT NULL FROM account"
@@ -101,7 +98,7 @@ def test_a_loss_in_a_market_that_is_quoted_seldom_is_confirmed_by_its_next_quote
     watch_once_at(long_two, low)
     long_two.execute(A_SECOND_AGO)
     long_two.redis.flushdb()
-    long_two.runner.run(long_two.enqueue(WatchAccounts()))
+    long_two.watch()
     assert [(False, False)] == long_two.rows(MARKS)
     watch_once_at(long_two, low)
 
@@ -111,7 +108,7 @@ def test_a_loss_in_a_market_that_is_quoted_seldom_is_confirmed_by_its_next_quote
 def test_what_one_quote_tells_twice_blocks_and_cancels_nothing(long_two: WorkerEnv) -> None:
     long_two.write_quote(bid=entry_price(long_two) - 510)
     for _ in range(3):
-        long_two.runner.run(long_two.enqueue(WatchAccounts()))
+        long_two.watch()
 
     assert [] == long_two.rows("SELECT kind FROM account_event")
     assert [(None,)] == long_two.rows("SELECT block_reason FROM account")
@@ -120,7 +117,7 @@ def test_what_one_quote_tells_twice_blocks_and_cancels_nothing(long_two: WorkerE
 def test_one_quote_confirms_nothing_twice(long_two: WorkerEnv) -> None:
     long_two.write_quote(bid=entry_price(long_two) - 510)
     for _ in range(2):  # a second apart, as the first run was later than the quote
-        long_two.runner.run(long_two.enqueue(WatchAccounts()))
+        long_two.watch()
         until(lambda: long_two.rows("SELECT losses_seen_at < now() - interval '0.6 seconds' FROM account") == [(True,)])
     assert [(False, False)] == long_two.rows(MARKS)
 
@@ -163,11 +160,10 @@ def test_a_position_in_a_closed_market_hides_no_loss_in_an_open_one_and_is_left(
         f"""INSERT INTO position (account_id, contract_id, direction, quantity, average_price, opened_market_at)
             SELECT id, '{ZC}', 'LONG', 1, 400, now() FROM account"""
     )
-    with open_runner(long_two.settings, process("late/1"), program="test") as late:
-        for _ in range(2):
-            long_two.write_quote(bid=entry - 510)
-            late.run(long_two.enqueue(WatchAccounts()))
-            long_two.execute(A_SECOND_AGO)
+    for _ in range(2):
+        long_two.write_quote(bid=entry - 510)
+        long_two.watch()
+        long_two.execute(A_SECOND_AGO)
 
     assert [(False, True)] == long_two.rows(MARKS)
     assert [(MNQ,)] == long_two.rows("SELECT contract_id FROM flatten_request")

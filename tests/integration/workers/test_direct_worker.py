@@ -9,9 +9,9 @@ import pytest
 import redis
 
 from shared.fleets import Queue
-from shared.ledger.jobs.risk import WatchAccounts
-from shared.ledger.jobs.upkeep import Canary
+from shared.ledger.jobs.upkeep import Canary, DoNothing
 from tests.fixtures.alert_steps import hold, result_of
+from tests.fixtures.monitors import Monitors
 from tests.fixtures.processes import until
 from tests.fixtures.program_env import make_program_env
 from tests.fixtures.worker_env import WorkerEnv
@@ -38,11 +38,14 @@ def direct(worker_env: WorkerEnv) -> "Iterator[subprocess.Popen[bytes]]":
 
 
 def test_a_close_and_the_watch_of_the_rules_pass_while_redis_refuses_writes(
-    worker_env: WorkerEnv, full_redis: "redis.Redis", direct: "subprocess.Popen[bytes]"
+    worker_env: WorkerEnv, full_redis: "redis.Redis", direct: "subprocess.Popen[bytes]", monitors: Monitors
 ) -> None:
-    close, watch = worker_env.critical_alert(), worker_env.enqueue(WatchAccounts())
+    worker_env.execute("UPDATE account SET block_reason = 'passed'")
+    monitors.start()
+    until(lambda: worker_env.rows("SELECT 1 FROM account WHERE block_reason = 'passed'") == [], what="the watch")
+    close = worker_env.critical_alert()
     until(lambda: worker_env.venue.position() == 0)
-    until(lambda: worker_env.job(watch)[0] == "succeeded")
+    until(lambda: worker_env.job(close)[0] == "succeeded")
 
     assert result_of(worker_env, close).startswith("succeeded")
     assert direct.poll() is None
@@ -54,11 +57,11 @@ def test_it_leaves_canaries_jobs_of_other_queues_and_those_that_are_not_due_for_
     worker_env: WorkerEnv, direct: "subprocess.Popen[bytes]"
 ) -> None:
     other, canary = (
-        worker_env.enqueue(WatchAccounts(), queue=Queue.HIGH),
+        worker_env.enqueue(DoNothing(), queue=Queue.HIGH),
         worker_env.enqueue(Canary(), queue=Queue.CRITICAL),
     )
     worker_env.execute(f"UPDATE job SET run_at = now() - interval '1 hour' WHERE id IN ('{other}', '{canary}')")
-    first = worker_env.enqueue(WatchAccounts())
+    first = worker_env.enqueue(DoNothing(), queue=Queue.CRITICAL)
     until(lambda: worker_env.job(first)[0] == "succeeded")
 
     ((waited,),) = worker_env.rows("SELECT started_at - run_at > interval '2 seconds' FROM job WHERE id = %s", first)

@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.domain.accounts.stage import Stage
 from shared.domain.orders.order import Side
 from shared.domain.risk.account_risk import (
     ClosedTrade,
@@ -18,7 +17,6 @@ from shared.domain.risk.account_risk import (
     mark_touched_limits,
     next_day_end,
     open_profit,
-    start_next_day,
 )
 from shared.domain.risk.rule_book import PRESETS
 from shared.domain.risk.rule_changes import with_changes
@@ -120,68 +118,6 @@ def test_an_unknown_equity_changes_no_mark() -> None:
 
 def test_a_breach_is_recorded_without_the_opening_balance_of_the_day() -> None:
     assert mark_touched_limits(replace(risk(48_000), day_opening_balance=None), COMBINE).is_breached
-
-
-def test_a_new_day_resets_the_lock_keeps_the_breach_and_adds_the_result() -> None:
-    ended = replace(
-        risk(51_000, opening=50_400, highest=50_700),
-        is_breached=True, is_day_locked=True, is_reduced=True, trade_count_today=7, days=(Decimal(400),),
-    )  # fmt: skip
-    started = next_day(ended)
-
-    balance = Decimal(51_000)
-    assert (balance, balance, (Decimal(400), Decimal(600))) == (
-        started.day_opening_balance, started.high_water_mark, started.days,
-    )  # fmt: skip
-    assert (True, False, False, 0) == (
-        started.is_breached,
-        started.is_day_locked,
-        started.is_reduced,
-        started.trade_count_today,
-    )
-
-
-@pytest.mark.parametrize(("reported", "last"), [("51500", 51_500), ("49000", 50_000), ("50000", 50_000)])
-def test_of_a_balance_that_changed_unseen_the_higher_one_is_the_days_last(reported: str, last: int) -> None:
-    started = start_next_day(risk(), Decimal(reported), ended_day_count=1, stage=Stage.COMBINE)
-
-    assert (Decimal(reported), Decimal(last), Decimal(last)) == (
-        started.balance,
-        started.day_opening_balance,
-        started.high_water_mark,
-    )
-    assert (Decimal(0),) == started.days, "the change belongs to no day that was seen"
-
-
-@pytest.mark.parametrize(
-    ("reported", "ended_day_count", "stage", "highest"),
-    [
-        ("50100", 1, Stage.COMBINE, 52_000),
-        ("50100", 2, Stage.COMBINE, None),  # it may have been higher on a day between
-        ("50100", 2, Stage.EXPRESS, None),
-        ("50000", 2, Stage.COMBINE, 52_000),  # nothing was traded
-        ("50100", 2, Stage.PRACTICE, 52_000),  # no loss ends it
-    ],
-)
-def test_the_high_water_mark_is_unknown_if_the_balance_changed_while_more_than_one_day_ended(
-    reported: str, ended_day_count: int, stage: Stage, highest: int | None
-) -> None:
-    before = risk(highest=52_000)
-    started = start_next_day(before, Decimal(reported), ended_day_count=ended_day_count, stage=stage)
-
-    assert highest == started.high_water_mark
-
-
-def test_a_missing_balance_or_high_water_mark_is_not_invented_by_a_new_day() -> None:
-    assert next_day(replace(risk(), high_water_mark=None)).high_water_mark is None
-    unknown = replace(risk(highest=52_000), balance=None)
-    started = start_next_day(unknown, Decimal(50_100), ended_day_count=1, stage=Stage.COMBINE)
-
-    assert (Decimal(50_100), Decimal(52_000), ()) == (
-        started.day_opening_balance,
-        started.high_water_mark,
-        started.days,
-    )
 
 
 @given(st.lists(st.integers(-5_000_00, 20_000_00), min_size=1, max_size=20))

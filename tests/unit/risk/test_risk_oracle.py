@@ -8,7 +8,7 @@ from fractions import Fraction
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.domain.market_data.calendar import calendar_of, trading_day_at, trading_week_of
+from shared.domain.market_data.calendar import calendar_of, trading_day_at
 from shared.domain.market_data.contract import ROOTS as MARKETS
 from shared.domain.orders.order import Side
 from shared.domain.risk.account_risk import (
@@ -16,7 +16,6 @@ from shared.domain.risk.account_risk import (
     ClosedTrade,
     Holding,
     OpenEntry,
-    day_result,
     mark_touched_limits,
     next_day_end,
 )
@@ -98,11 +97,7 @@ class Ours:
         """Begin the next day at the clock, and with it maybe the next week."""
         self.was_paid = self.book.has_been_paid
         before, ended, began = self.now, trading_day_at(self.clock - timedelta(seconds=1)), trading_day_at(self.clock)
-        self.now = next_day(before)
-        is_new_week = trading_week_of(ended) != trading_week_of(began)
-        result = Decimal(0) if is_new_week else before.earlier_week_result + (day_result(before) or 0)
-        is_week_locked = before.is_week_locked and not is_new_week
-        self.now = replace(self.now, earlier_week_result=result, is_week_locked=is_week_locked)
+        self.now = next_day(before, ended, began)
 
     def _fill(self, fill: PlainFill) -> None:
         lots, way = self.lots[fill.root], 1 if fill.quantity > 0 else -1

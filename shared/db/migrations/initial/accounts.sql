@@ -27,6 +27,7 @@ CREATE TABLE account (
     locked_on date,
     profit_locked_on date,
     week_locked_on date,
+    marked_limits jsonb,
     locked_out_until_market_at timestamptz,
     reduced_on date,
     unexplained_balance numeric,
@@ -81,6 +82,20 @@ CREATE TABLE balance_move (
 );
 
 CREATE INDEX ix_balance_move_account_id_id ON balance_move (account_id, id);
+
+CREATE TABLE risk_monitor (
+    is_only boolean DEFAULT true NOT NULL,
+    host text NOT NULL,
+    pid integer NOT NULL,
+    active_since_at timestamptz NOT NULL,
+    ran_at timestamptz NOT NULL,
+    run_count integer NOT NULL,
+    last_delay interval NOT NULL,
+    p50_delay interval NOT NULL,
+    max_delay interval NOT NULL,
+    CONSTRAINT pk_risk_monitor PRIMARY KEY (is_only),
+    CONSTRAINT ck_risk_monitor_one_row CHECK (is_only)
+);
 
 CREATE TABLE account_watch (
     account_id bigint NOT NULL,

@@ -1,0 +1,24 @@
+"""Entry point of the risk monitor: `python -m workers.risk`; a second one stands by."""
+
+import signal
+import threading
+
+from shared.config import load_settings
+from shared.hot.quotes import open_quotes
+from shared.log import set_up_logging
+from workers.risk.monitor import RiskMonitor
+
+
+def main() -> None:
+    """Run until SIGTERM or SIGINT; the run of the watch that is under way then is finished first."""
+    settings = load_settings()
+    set_up_logging(settings.log_level)
+    stopping = threading.Event()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(name, lambda *_: stopping.set())
+    with open_quotes(settings.require_redis()) as quotes:
+        RiskMonitor(settings, quotes, stopping).run()
+
+
+if __name__ == "__main__":
+    main()
