@@ -97,7 +97,7 @@ def load_settings(env: Mapping[str, str] | None = None) -> Settings:
     values = environment() if env is None else env
     return Settings(
         home=Path(values.get("TICKWORK_HOME") or default_home()),
-        database_url=_parse_url(values, "DATABASE_URL", ("postgresql", "postgres")),
+        database_url=_parse_database_url(values),
         redis_url=_parse_url(values, "REDIS_URL", ("redis", "rediss", "unix")),
         broker_url=_parse_broker_url(values),
         venue=_parse_venue(values),
@@ -203,7 +203,13 @@ def _parse_url(values: Mapping[str, str], name: str, schemes: tuple[str, ...]) -
         return ""
     parts = _split_url(name, value)
     _require_port(name, parts)
-    if parts.scheme.split("+")[0] not in schemes:
+def _parse_database_url(values: Mapping[str, str]) -> str:
+    """Return the URL as libpq and psql know it; a driver, as SQLAlchemy writes it, they refuse."""
+    value = _parse_url(values, "DATABASE_URL", ("postgresql", "postgres", "postgresql+psycopg"))
+    return value and f"postgresql://{value.partition('://')[2]}"
+
+
+    if parts.scheme not in schemes or "://" not in value:
         expected = " or ".join(f"{scheme}://" for scheme in schemes)
         raise SettingsError(f"invalid {name}: expected a URL that starts with {expected}")
     return value

@@ -19,6 +19,7 @@ from shared.log import set_up_logging
 from workers.app import make_app, prepare_child
 from workers.celery_activity import CeleryActivity
 from workers.heartbeat import HeartbeatFile
+from workers.lease_renewer import STATEMENT_TIMEOUT_S
 from workers.leases import LeaseKeeper
 from workers.watchdog import Watchdog, end_at_once
 from workers.wiring import tracebacks_folder
@@ -38,7 +39,12 @@ def main() -> None:
     node = me.name
     app = make_app(settings, fleet)
     app.steps["consumer"].add(HeartbeatFile)
-    engine = make_engine(settings.require_database(), program=f"{fleet.program} leases", pool_size=2)
+    engine = make_engine(
+        settings.require_database(),
+        program=f"{fleet.program} leases",
+        pool_size=2,
+        statement_timeout_s=STATEMENT_TIMEOUT_S,
+    )
     worker = app.Worker(
         hostname=node,
         concurrency=fleet.slots,
