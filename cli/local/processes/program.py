@@ -29,6 +29,7 @@ class Program:
     heartbeat: Path | None = None
     stop_timeout_s: float = 3.0  # between the stop signal and SIGKILL
     niceness: int = 0  # above zero: lower priority
+    hung_after_s: float | None = None  # without a sign of life it is ended, to be started again; None: never
 
 
 def start_program(program: Program) -> "subprocess.Popen[bytes]":

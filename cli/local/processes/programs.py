@@ -16,6 +16,8 @@ from shared.heartbeat import is_fresh
 
 # `up` releases the jobs that still run this long after a worker's stop signal.
 WORKER_STOP_TIMEOUT_S = 10.0
+# A heartbeat is due every few seconds, an answer within two; a computer under heavy load is late with both.
+_SILENT_HEART_S, _SILENT_HTTP_S = 30.0, 60.0
 DIRECT_WORKER = "worker-direct"
 _FLOWER_OPTIONS = ("--address=127.0.0.1", "--max_tasks=10000", "--persistent=False", "--logging=error")
 
@@ -115,7 +117,12 @@ def other_programs(stack: StackConfig) -> Iterator[Program]:
 def _http_program(stack: StackConfig, name: str, module: list[str], path: str, *, niceness: int = 0) -> Program:
     url = f"http://127.0.0.1:{stack.ports[name]}{path}"
     return Program(
-        name, _python_command(module), _program_environment(stack), lambda: answers_http(url), niceness=niceness
+        name,
+        _python_command(module),
+        _program_environment(stack),
+        lambda: answers_http(url),
+        niceness=niceness,
+        hung_after_s=_SILENT_HTTP_S,
     )
 
 
@@ -127,6 +134,7 @@ def _heartbeat_program(stack: StackConfig, name: str, module: list[str], *, stop
         _program_environment(stack) | {"TICKWORK_HEARTBEAT_FILE": str(heartbeat)},
         lambda: is_fresh(heartbeat),
         heartbeat=heartbeat,
+        hung_after_s=_SILENT_HEART_S,
         stop_timeout_s=stop_timeout_s,
     )
 

@@ -1,4 +1,4 @@
-"""The supervisor: starts programs, probes their readiness, restarts those that end, and stops them."""
+"""The supervisor: starts programs, probes their readiness, restarts those that end or hang, and stops them."""
 
 import signal
 import subprocess
@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
+from cli.local.processes.hang import HangWatch
 from cli.local.processes.output import stream_output
 from cli.local.processes.program import Program, kill_session, start_program
 
@@ -20,10 +21,11 @@ _PROBE_RUNNING_EVERY_S = 2.0
 
 
 class ChildState(StrEnum):
-    """The state of a program; RUNNING means that its readiness check passed."""
+    """The state of a program; RUNNING means that its readiness check passed, ENDING that it hangs and is ended."""
 
     STARTING = "starting"
     RUNNING = "running"
+    ENDING = "ending"
     BACKOFF = "backoff"
     STOPPED = "stopped"
 
@@ -40,6 +42,8 @@ class Child:
     started_at: float = 0.0
     start_at: float = 0.0
     probed_at: float = field(default=0.0)
+    kill_at: float = 0.0
+    hang: HangWatch | None = None  # None: a program that is never ended for its silence
 
     @property
     def pid(self) -> int | None:
@@ -62,13 +66,14 @@ class Supervisor:
 
     def add(self, program: Program) -> Child:
         """Start a program and keep it running."""
-        child = Child(program)
+        hang = None if program.hung_after_s is None else HangWatch(program.hung_after_s)
+        child = Child(program, hang=hang)
         self.children.append(child)
         self._start(child)
         return child
 
     def step(self) -> None:
-        """Record exits, and restart the programs whose pause is over; call it often."""
+        """Record exits, end the programs that hang, and restart those whose pause is over; call it often."""
         now = time.monotonic()
         for child in self.children:
             if child.process is not None and child.process.poll() is not None:
@@ -76,6 +81,11 @@ class Supervisor:
             elif child.process is None and child.state is ChildState.BACKOFF and now >= child.start_at:
                 child.restarts += 1
                 self._start(child)
+            elif child.state is ChildState.ENDING:
+                if child.process is not None and now >= child.kill_at:
+                    kill_session(child.process)
+            elif child.hang is not None and child.hang.is_hung and _is_live(child):
+                self._end_hung(child, child.hang, now)
             elif child.state is ChildState.RUNNING and now - child.started_at > _HEALTHY_AFTER_S:
                 child.pause_s = _FIRST_PAUSE_S
 
@@ -125,9 +135,21 @@ class Supervisor:
     def _start(self, child: Child) -> None:
         process = start_program(child.program)
         with self._states:
+            if child.hang is not None:
+                child.hang.begin()
             child.state, child.started_at, child.process = ChildState.STARTING, time.monotonic(), process
         if process.stdout is not None:
             stream_output(child.program.name, process.stdout, self._logs, self._show)
+        self._changed()
+
+    def _end_hung(self, child: Child, hang: HangWatch, now: float) -> None:
+        assert child.process is not None  # noqa: S101  # a live child has one
+        program = child.program
+        self._show(f"{program.name} has given no sign of life for {hang.silent_s:.0f} s and is ended")
+        child.process.send_signal(program.stop_signal)
+        hang.restarts += 1
+        with self._states:
+            child.state, child.kill_at = ChildState.ENDING, now + program.stop_timeout_s
         self._changed()
 
     def _record_exit(self, child: Child, now: float) -> None:
@@ -152,9 +174,13 @@ class Supervisor:
         if process is None or not is_due or not _is_live(child):
             return
         child.probed_at = now
-        state = ChildState.RUNNING if self._is_ready(child.program) else ChildState.STARTING
+        is_ready = self._is_ready(child.program)
+        state = ChildState.RUNNING if is_ready else ChildState.STARTING
         with self._states:
-            is_change = child.process is process and _is_live(child) and child.state is not state
+            is_current = child.process is process and _is_live(child)
+            if is_current and child.hang is not None:
+                child.hang.observe(_read_sign_of_life(child.program, now, is_ready=is_ready), now)
+            is_change = is_current and child.state is not state
             if is_change:
                 child.state = state
         if is_change:
@@ -166,6 +192,16 @@ class Supervisor:
         except Exception as error:  # noqa: BLE001  # one broken check must not end the probes of the other programs
             self._show(f"readiness check of {program.name} failed: {error!r}")
             return False
+
+
+def _read_sign_of_life(program: Program, now: float, *, is_ready: bool) -> float | None:
+    """Return what changes while the program lives: when it last touched its heartbeat, or answered its check."""
+    if program.heartbeat is None:
+        return now if is_ready else None
+    try:
+        return program.heartbeat.stat().st_mtime
+    except FileNotFoundError:
+        return None
 
 
 def _is_live(child: Child) -> bool:
