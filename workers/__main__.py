@@ -21,6 +21,7 @@ from workers.celery_activity import CeleryActivity
 from workers.heartbeat import HeartbeatFile
 from workers.lease_renewer import STATEMENT_TIMEOUT_S
 from workers.leases import LeaseKeeper
+from workers.node_name import NodeName
 from workers.watchdog import Watchdog, end_at_once
 from workers.wiring import tracebacks_folder
 
@@ -36,7 +37,7 @@ def main() -> None:
     warnings.filterwarnings("ignore", category=SecurityWarning)
     os.nice(fleet.niceness)
     me = Worker.of_this_process(fleet.name)
-    node = me.name
+    name = NodeName(fleet.name, settings.home)
     app = make_app(settings, fleet)
     app.steps["consumer"].add(HeartbeatFile)
     engine = make_engine(
@@ -46,7 +47,7 @@ def main() -> None:
         statement_timeout_s=STATEMENT_TIMEOUT_S,
     )
     worker = app.Worker(
-        hostname=node,
+        hostname=name.text,
         concurrency=fleet.slots,
         pool_cls="prefork",
         optimization="fair",
@@ -65,7 +66,8 @@ def main() -> None:
 
     @signals.worker_process_init.connect(weak=False)
     def _prepare_child(**_: Any) -> None:  # noqa: ANN401  # what Celery sends
-        prepare_child(settings, fleet, me, app, node)
+        name.release()
+        prepare_child(settings, fleet, me, app, name.text)
 
     @signals.worker_ready.connect(weak=False)
     def _start_keeper(**_: Any) -> None:  # noqa: ANN401  # what Celery sends

@@ -19,7 +19,6 @@ WORKER_STOP_TIMEOUT_S = 10.0
 # A heartbeat is due every few seconds, an answer within two; a computer under heavy load is late with both.
 _SILENT_HEART_S, _SILENT_HTTP_S = 30.0, 60.0
 DIRECT_WORKER = "worker-direct"
-_FLOWER_OPTIONS = ("--address=127.0.0.1", "--max_tasks=10000", "--persistent=False", "--logging=error")
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +109,7 @@ def other_programs(stack: StackConfig) -> Iterator[Program]:
     yield _heartbeat_program(stack, "relay", ["scheduler", "relay"])
     yield _heartbeat_program(stack, "beat", ["scheduler", "beat"])
     port = stack.ports["flower"]
-    flower = ["celery", "--app", "workers.app", "flower", f"--port={port}", *_FLOWER_OPTIONS]
+    flower = ["workers.flower", "--port", str(port)]
     yield _http_program(stack, "flower", flower, "/healthcheck", niceness=10)  # monitoring must not slow down trading
 
 
@@ -134,8 +133,8 @@ def _heartbeat_program(stack: StackConfig, name: str, module: list[str], *, stop
         _program_environment(stack) | {"TICKWORK_HEARTBEAT_FILE": str(heartbeat)},
         lambda: is_fresh(heartbeat),
         heartbeat=heartbeat,
-        hung_after_s=_SILENT_HEART_S,
         stop_timeout_s=stop_timeout_s,
+        hung_after_s=_SILENT_HEART_S,
     )
 
 
