@@ -23,10 +23,10 @@ def environment() -> dict[str, str]:
     return dict(os.environ)
 
 
-def forget_environment(prefix: str) -> None:
-    """Remove the variables whose names begin with `prefix`, which a library of this process would follow."""
-    for name in [name for name in os.environ if name.startswith(prefix)]:
-        del os.environ[name]
+def replace_environment(values: Mapping[str, str]) -> None:
+    """Let this process have these variables alone; libraries read some by themselves."""
+    os.environ.clear()
+    os.environ.update(values)
 
 
 def default_home() -> Path:

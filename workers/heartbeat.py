@@ -13,11 +13,14 @@ _STARTING_S = 30.0  # what a start may take on a busy computer before a missing 
 
 _is_consuming = threading.Event()
 _consumes_since: float | None = None
-_lost_at = monotonic() + _STARTING_S  # when this process lost its broker, if it does not consume
+_lost_at: float | None = None  # when this process lost its broker, if it does not consume
 
 
 def seconds_without_broker() -> float:
     """Return for how many seconds this worker has been without its broker, 0 or less while it consumes or starts."""
+    global _lost_at  # noqa: PLW0603  # Celery gives the step below no other place
+    if _lost_at is None:
+        _lost_at = monotonic() + _STARTING_S
     return 0.0 if _consumes_since is not None else monotonic() - _lost_at
 
 

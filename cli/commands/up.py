@@ -19,6 +19,7 @@ from cli.local.home.ports import choose_ports
 from cli.local.home.state import Json, read_state, write_state
 from cli.local.market import MarketChoice, check_speed, choose_market, resolve_market_row
 from cli.local.processes.bootstrap import bootstrap, read_market
+from cli.local.processes.forked import begin_to_load
 from cli.local.processes.left_open import describe_left_open
 from cli.local.processes.programs import StackConfig, other_programs, receiver_program
 from cli.local.processes.shutdown import shut_down
@@ -124,6 +125,7 @@ class _StackRun:
     def _start(self) -> None:
         began, market = time.monotonic(), self._market
         self._terminal.say(f"Tickwork on {market.title}")
+        begin_to_load()
         credentials = load_credentials(self._home)
         wanted = ["receiver", *(["simulator", "simulator-control"] if market.simulator else []), "flower"]
         wanted += [] if self._settings.database_url else ["postgres"]

@@ -14,7 +14,7 @@ from flower.options import default_options
 from flower.urls import settings as web_settings
 from flower.views import BaseHandler
 
-from shared.config import forget_environment, load_settings
+from shared.config import environment, load_settings, replace_environment
 from shared.log import set_up_logging
 from workers.app import make_app
 
@@ -64,7 +64,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--purge-after", type=int, default=60, help="Seconds for which a worker that ended is listed.")
     chosen = parser.parse_args(arguments)
-    forget_environment("FLOWER_")  # it would open the API, whatever the options say
+    # One of them would open the API, whatever the options say.
+    replace_environment({name: value for name, value in environment().items() if not name.startswith("FLOWER_")})
     settings = load_settings()
     set_up_logging("ERROR")
     logging.getLogger("tornado.access").setLevel(logging.CRITICAL)

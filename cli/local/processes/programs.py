@@ -121,6 +121,7 @@ def _http_program(stack: StackConfig, name: str, module: list[str], path: str, *
         _program_environment(stack),
         lambda: answers_http(url),
         niceness=niceness,
+        is_forked=True,
         hung_after_s=_SILENT_HTTP_S,
     )
 
@@ -134,6 +135,7 @@ def _heartbeat_program(stack: StackConfig, name: str, module: list[str], *, stop
         lambda: is_fresh(heartbeat),
         heartbeat=heartbeat,
         stop_timeout_s=stop_timeout_s,
+        is_forked=True,
         hung_after_s=_SILENT_HEART_S,
     )
 

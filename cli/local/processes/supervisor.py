@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
+from cli.local.processes.forked import IS_POSSIBLE, ForkedProcess
 from cli.local.processes.hang import HangWatch
 from cli.local.processes.output import stream_output
-from cli.local.processes.program import Program, kill_session, start_program
+from cli.local.processes.program import Program, RunningProcess, kill_session, start_program
 
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.2, 3.0
 _HEALTHY_AFTER_S = 10.0
@@ -36,7 +37,7 @@ class Child:
 
     program: Program
     state: ChildState = ChildState.STARTING
-    process: "subprocess.Popen[bytes] | None" = None
+    process: RunningProcess | None = None
     restarts: int = 0
     pause_s: float = _FIRST_PAUSE_S
     started_at: float = 0.0
@@ -133,7 +134,7 @@ class Supervisor:
         self._prober.join()
 
     def _start(self, child: Child) -> None:
-        process = start_program(child.program)
+        process = self._start_process(child.program)
         with self._states:
             if child.hang is not None:
                 child.hang.begin()
@@ -141,6 +142,14 @@ class Supervisor:
         if process.stdout is not None:
             stream_output(child.program.name, process.stdout, self._logs, self._show)
         self._changed()
+
+    def _start_process(self, program: Program) -> RunningProcess:
+        if program.is_forked and IS_POSSIBLE:
+            try:
+                return ForkedProcess(program)
+            except (OSError, EOFError) as error:  # the process to fork from has ended
+                self._show(f"{program.name} is started by itself, as it could not be forked: {error!r}")
+        return start_program(program)
 
     def _end_hung(self, child: Child, hang: HangWatch, now: float) -> None:
         assert child.process is not None  # noqa: S101  # a live child has one
@@ -168,7 +177,7 @@ class Supervisor:
             for child in list(self.children):
                 self._probe(child, child.process)
 
-    def _probe(self, child: Child, process: "subprocess.Popen[bytes] | None") -> None:
+    def _probe(self, child: Child, process: RunningProcess | None) -> None:
         now = time.monotonic()
         is_due = child.state is ChildState.STARTING or now - child.probed_at > _PROBE_RUNNING_EVERY_S
         if process is None or not is_due or not _is_live(child):

@@ -36,6 +36,7 @@ class SupervisorEnv:
         heartbeat: Path | None = None,
         hung_after_s: float | None = None,
         stop_timeout_s: float = 3.0,
+        is_forked: bool = False,
     ) -> Child:
         """Start a program; by default it is ready at once."""
         environment = {"PATH": os.environ["PATH"]}
@@ -48,6 +49,7 @@ class SupervisorEnv:
                 heartbeat=heartbeat,
                 hung_after_s=hung_after_s,
                 stop_timeout_s=stop_timeout_s,
+                is_forked=is_forked,
             )
         )
 
