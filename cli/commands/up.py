@@ -25,7 +25,7 @@ from cli.local.processes.programs import StackConfig, other_programs, receiver_p
 from cli.local.processes.shutdown import shut_down
 from cli.local.processes.sleep_inhibitor import SleepInhibitor, SleepState, SleepStatus, describe_failure
 from cli.local.processes.supervisor import Child, Supervisor
-from cli.local.processes.terminal import Terminal
+from cli.local.processes.terminal import Terminal, render
 from cli.local.servers.broker import check_broker
 from cli.local.servers.database import choose_database
 from cli.local.servers.postgres import postgres_program, postgres_url
@@ -239,10 +239,7 @@ class _StackRun:
         for name, url in self._stack.urls.items():
             table.add_row(name, mask_secrets(url))
         table.add_row("state, logs", str(self._home.root))
-        console = Console(width=max(Console().width, 100))
-        with console.capture() as shown:
-            console.print(table, end="")
-        self._terminal.say(shown.get())
+        self._terminal.say(render(table, max(Console().width, 100)))
         market_now = self._stack.clock.now()
         self._terminal.say(
             f"Market time {market_now:%Y-%m-%d %H:%M} UTC, speed {self._stack.clock.speed}. "

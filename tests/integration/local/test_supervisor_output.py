@@ -1,10 +1,12 @@
 """The output of supervised programs: the terminal and the log files, and what no program may wait for."""
 
 import os
+import pty
 import select
 import signal
 import subprocess
 import sys
+import termios
 from pathlib import Path
 
 from cli.local.processes.output import stream_output
@@ -73,6 +75,34 @@ def test_a_terminal_that_takes_lines_again_says_how_many_it_missed(tmp_path: Pat
     (note,) = [line for line in shown.decode().splitlines() if "not shown" in line]
     assert 200_000 == len(lines) + int(note.split()[0])
     assert [f"speaker         | {number}" for number in range(1, len(lines) + 1)] == lines
+
+
+def test_the_table_of_addresses_is_rendered_while_the_terminal_is_stopped(tmp_path: Path) -> None:
+    done = tmp_path / "done"
+    renders = f"""
+import time
+from pathlib import Path
+from rich.table import Table
+from cli.local.processes.terminal import Terminal, render
+terminal = Terminal("logs")
+terminal.say("first")
+table = Table("name")
+table.add_row("receiver")
+terminal.say(render(table, 100))
+assert "receiver" in render(table, 100)
+Path({str(done)!r}).touch()
+"""
+    ours, theirs = pty.openpty()
+    termios.tcflow(theirs, termios.TCOOFF)  # Ctrl-S
+    try:
+        with subprocess.Popen([sys.executable, "-c", renders], stdout=theirs, stderr=theirs) as program:
+            try:
+                until(done.exists, what="the table")
+            finally:
+                program.kill()
+    finally:
+        os.close(theirs)
+        os.close(ours)
 
 
 def test_a_log_rotates_while_its_program_runs(tmp_path: Path) -> None:
