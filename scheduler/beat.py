@@ -22,7 +22,7 @@ from shared.domain.market_data.bar import MINUTE
 from shared.domain.market_data.calendar import assumed_calendar_of
 from shared.domain.market_data.contract import ROOTS
 from shared.errors import QueueFullError
-from shared.heartbeat import touch
+from shared.heartbeat import touch, touch_waiting
 from shared.ledger import start
 from shared.ledger.job import Job, job_from_row, job_type
 from shared.ledger.ledger import Ledger, Transaction
@@ -31,6 +31,7 @@ from shared.ledger.publisher import open_publisher
 log = logging.getLogger(__name__)
 
 LONGEST_SLEEP_S = 0.5
+STATEMENT_TIMEOUT_S = 10.0
 SHORTEST_EXPIRY = timedelta(seconds=10)
 # At most one run of an entry per machine second, however fast the market clock runs and however many beats run.
 MIN_RUN_INTERVAL = timedelta(seconds=0.95)
@@ -170,15 +171,17 @@ class LedgerScheduler(Scheduler):
             touch()
         except DATABASE_ERRORS as error:
             log.warning("the schedule cannot be read, trying again: %s", error)
+            touch_waiting()
             return LONGEST_SLEEP_S
         return wait
 
 
 def run(settings: Settings) -> None:
     """Tick until SIGTERM or SIGINT."""
-    ledger = Ledger(
-        make_engine(settings.require_database(), program="beat", pool_size=2), open_publisher(settings.require_broker())
+    engine = make_engine(
+        settings.require_database(), program="beat", pool_size=2, statement_timeout_s=STATEMENT_TIMEOUT_S
     )
+    ledger = Ledger(engine, open_publisher(settings.require_broker()))
     with ledger.engine.connect() as connection:
         row = market_clock.require(connection)
     beat = Beat(ledger, row.clock)

@@ -13,10 +13,11 @@ from sqlalchemy import Connection, Engine
 
 from shared.clock import monotonic
 from shared.config import Settings
+from shared.db.connect import connect
 from shared.db.engine import DATABASE_ERRORS, driver, limit_lock_wait, make_engine, suppress_lock_timeout
 from shared.db.upkeep.session_ender import SessionEnder
 from shared.fleets import BATCHED, LEASE, Queue, max_outstanding, slots_of
-from shared.heartbeat import touch
+from shared.heartbeat import touch, touch_waiting
 from shared.ledger import queues, recovery
 from shared.ledger.claims import LedgerConnection
 from shared.ledger.connection import LedgerUnavailableError
@@ -42,6 +43,7 @@ GRACE_AFTER_PAUSE_S = 5.0
 SHORT_LOCK_WAIT = timedelta(milliseconds=50)
 # A lock that is in the way of one part of a step must not keep the others waiting for long.
 LOCK_TIMEOUT_S = 1.0
+STATEMENT_TIMEOUT_S = 10.0
 
 
 class Relay:
@@ -157,9 +159,7 @@ def listen(url: str, changed: threading.Event, stopping: threading.Event) -> Non
     """Set `changed` on each NOTIFY that a job is due; jobs whose NOTIFY is lost are found by polling."""
     while not stopping.is_set():
         try:
-            with psycopg.connect(
-                url, autocommit=True, connect_timeout=5, application_name="tickwork relay"
-            ) as connection:
+            with connect(url, program="relay") as connection:
                 connection.execute("LISTEN job_due")
                 while not stopping.is_set():
                     for _ in connection.notifies(timeout=1.0, stop_after=1):
@@ -180,7 +180,13 @@ def run(settings: Settings) -> None:
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
     url = settings.require_database()
-    engine = make_engine(url, program="relay", pool_size=2, lock_timeout_s=LOCK_TIMEOUT_S)
+    engine = make_engine(
+        url,
+        program="relay",
+        pool_size=2,
+        statement_timeout_s=STATEMENT_TIMEOUT_S,
+        lock_timeout_s=LOCK_TIMEOUT_S,
+    )
     relay = Relay(engine, open_publisher(settings.require_broker()))
     threading.Thread(target=listen, args=(url, changed, stopping), name="listener", daemon=True).start()
     with SessionEnder(url, "relay"):  # an exit must not wait for a person's open transaction
@@ -191,5 +197,6 @@ def run(settings: Settings) -> None:
                 touch()
             except (*DATABASE_ERRORS, LedgerUnavailableError) as error:
                 log.warning("the ledger does not answer, trying again: %s", error)
+                touch_waiting()
             changed.wait(wait)
             changed.clear()

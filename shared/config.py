@@ -23,6 +23,12 @@ def environment() -> dict[str, str]:
     return dict(os.environ)
 
 
+def replace_environment(values: Mapping[str, str]) -> None:
+    """Let this process have these variables alone; libraries read some by themselves."""
+    os.environ.clear()
+    os.environ.update(values)
+
+
 def default_home() -> Path:
     """Return the folder for state if TICKWORK_HOME is not set: /var/lib/tickwork for root, else one per user."""
     if os.geteuid() == 0:
@@ -61,6 +67,7 @@ class Settings:
     receiver_url: str  # the receiver's own address, which this computer reaches
     public_url: str  # the address under which the internet reaches the receiver; empty: it does not
     proxy_count: int  # proxies of ours in front of the receiver, whose X-Forwarded-For names the sender
+    flower_hosts: tuple[str, ...]  # names under which a browser may ask Flower, besides those of this computer
     inhibit_sleep: bool  # `up` keeps the computer from sleeping
     log_level: str
 
@@ -97,14 +104,12 @@ def load_settings(env: Mapping[str, str] | None = None) -> Settings:
     values = environment() if env is None else env
     return Settings(
         home=Path(values.get("TICKWORK_HOME") or default_home()),
-        database_url=_parse_url(values, "DATABASE_URL", ("postgresql", "postgres")),
+        database_url=_parse_database_url(values),
         redis_url=_parse_url(values, "REDIS_URL", ("redis", "rediss", "unix")),
         broker_url=_parse_broker_url(values),
         venue=_parse_venue(values),
         market=values.get("TICKWORK_MARKET", ""),
-        contracts=tuple(
-            part.strip().upper() for part in values.get("TICKWORK_CONTRACTS", "").split(",") if part.strip()
-        ),
+        contracts=tuple(part.upper() for part in _parse_list(values, "TICKWORK_CONTRACTS")),
         limits=_parse_switch(values, "TICKWORK_LIMITS", default=True),
         bars_limit=int(_parse_choice(values, "TICKWORK_BARS_LIMIT", ("50", "30"), default="50")),
         max_quantity=_parse_count(values, "TICKWORK_MAX_QUANTITY", default=5),
@@ -113,6 +118,7 @@ def load_settings(env: Mapping[str, str] | None = None) -> Settings:
         receiver_url=_parse_receiver_url(values),
         public_url=_parse_public_url(values),
         proxy_count=_parse_count(values, "TICKWORK_PROXIES", default=0, least=0),
+        flower_hosts=tuple(part.lower() for part in _parse_list(values, "TICKWORK_FLOWER_HOSTS")),
         inhibit_sleep=_parse_switch(values, "TICKWORK_INHIBIT_SLEEP", default=True),
         log_level=_parse_choice(values, "TICKWORK_LOG_LEVEL", ("DEBUG", "INFO", "WARNING", "ERROR"), default="INFO"),
     )
@@ -197,13 +203,19 @@ def _is_public(host: str) -> bool:
     return address.version == _IPV4 and address.is_global
 
 
+def _parse_database_url(values: Mapping[str, str]) -> str:
+    """Return the URL as libpq and psql know it; a driver, as SQLAlchemy writes it, they refuse."""
+    value = _parse_url(values, "DATABASE_URL", ("postgresql", "postgres", "postgresql+psycopg"))
+    return value and f"postgresql://{value.partition('://')[2]}"
+
+
 def _parse_url(values: Mapping[str, str], name: str, schemes: tuple[str, ...]) -> str:
     value = values.get(name, "")
     if not value:
         return ""
     parts = _split_url(name, value)
     _require_port(name, parts)
-    if parts.scheme.split("+")[0] not in schemes:
+    if parts.scheme not in schemes or "://" not in value:
         expected = " or ".join(f"{scheme}://" for scheme in schemes)
         raise SettingsError(f"invalid {name}: expected a URL that starts with {expected}")
     return value
@@ -264,6 +276,10 @@ def _parse_count(values: Mapping[str, str], name: str, *, default: int, least: i
     if not re.fullmatch(r"[0-9]{1,9}", value) or int(value) < least:
         raise SettingsError(f"invalid {name} {value!r}: expected a whole number, at least {least}")
     return int(value)
+
+
+def _parse_list(values: Mapping[str, str], name: str) -> list[str]:
+    return [part.strip() for part in values.get(name, "").split(",") if part.strip()]
 
 
 def _parse_choice(values: Mapping[str, str], name: str, choices: tuple[str, ...], *, default: str) -> str:

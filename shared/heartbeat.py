@@ -1,5 +1,6 @@
 """The heartbeat of a program: a file that it touches while it works; `python -m shared.heartbeat` checks it."""
 
+import os
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,6 +16,17 @@ def touch() -> None:
     name = environment().get("TICKWORK_HEARTBEAT_FILE")
     if name:
         Path(name).touch()
+
+
+def touch_waiting() -> None:
+    """Touch the file as one that is not fresh: this program lives, and cannot work until what it needs is back."""
+    name = environment().get("TICKWORK_HEARTBEAT_FILE")
+    if name:
+        at = (machine_now() - FRESH_FOR).timestamp()
+        try:
+            os.utime(name, (at, at))
+        except FileNotFoundError:
+            Path(name).touch()
 
 
 def is_fresh(file: Path) -> bool:

@@ -20,7 +20,9 @@ from shared.log import set_up_logging
 from workers.app import make_app, prepare_child
 from workers.celery_activity import CeleryActivity
 from workers.heartbeat import HeartbeatFile
+from workers.lease_renewer import STATEMENT_TIMEOUT_S
 from workers.leases import LeaseKeeper
+from workers.node_name import NodeName
 from workers.watchdog import Watchdog, end_at_once
 from workers.wiring import tracebacks_folder
 
@@ -45,12 +47,17 @@ def main() -> None:
     warnings.filterwarnings("ignore", category=SecurityWarning)
     os.nice(fleet.niceness)
     me = Worker.of_this_process(fleet.name)
-    node = me.name
+    name = NodeName(fleet.name, settings.home)
     app = make_app(settings, fleet)
     app.steps["consumer"].add(HeartbeatFile)
-    engine = make_engine(settings.require_database(), program=f"{fleet.program} leases", pool_size=2)
+    engine = make_engine(
+        settings.require_database(),
+        program=f"{fleet.program} leases",
+        pool_size=2,
+        statement_timeout_s=STATEMENT_TIMEOUT_S,
+    )
     worker = app.Worker(
-        hostname=node,
+        hostname=name.text,
         concurrency=fleet.slots,
         pool_cls="prefork",
         optimization="fair",
@@ -69,7 +76,8 @@ def main() -> None:
 
     @signals.worker_process_init.connect(weak=False)
     def _prepare_child(**_: Any) -> None:  # noqa: ANN401  # what Celery sends
-        prepare_child(settings, fleet, me, app, node)
+        name.release()
+        prepare_child(settings, fleet, me, app, name.text)
 
     @signals.worker_ready.connect(weak=False)
     def _start_keeper(**_: Any) -> None:  # noqa: ANN401  # what Celery sends

@@ -21,7 +21,7 @@ from shared.ledger.jobs.upkeep import Canary
 from shared.ledger.worker import Worker
 from shared.log import set_up_logging
 from workers.app import import_tasks
-from workers.lease_renewer import LeaseRenewer
+from workers.lease_renewer import STATEMENT_TIMEOUT_S, LeaseRenewer
 from workers.runner import Runner
 from workers.task import TASKS
 from workers.wiring import open_runner
@@ -42,7 +42,9 @@ def run(settings: Settings, stopping: threading.Event) -> None:
     worker = Worker.of_this_process("direct")
     renewer = LeaseRenewer(settings, worker, program="direct leases")
     renewer.start()
-    engine = make_engine(settings.require_database(), program="direct", pool_size=1)
+    engine = make_engine(
+        settings.require_database(), program="direct", pool_size=1, statement_timeout_s=STATEMENT_TIMEOUT_S
+    )
     try:
         with open_runner(settings, worker.process(), program="direct") as runner:
             touch()

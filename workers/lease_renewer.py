@@ -17,13 +17,17 @@ from workers.leases import BEAT_EVERY_S, CANCEL_GRACE
 
 log = logging.getLogger(__name__)
 
+STATEMENT_TIMEOUT_S = 5.0  # half a lease
+
 
 class LeaseRenewer(threading.Thread):
     """The thread that keeps this program's leases, as the parent of a worker does for its children."""
 
     def __init__(self, settings: Settings, worker: Worker, *, program: str) -> None:
         super().__init__(name="lease renewer", daemon=True)
-        self._engine = make_engine(settings.require_database(), program=program, pool_size=2)
+        self._engine = make_engine(
+            settings.require_database(), program=program, pool_size=2, statement_timeout_s=STATEMENT_TIMEOUT_S
+        )
         self._worker = worker
         self._stopping = threading.Event()
 

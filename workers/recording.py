@@ -4,7 +4,7 @@ import logging
 import traceback
 from dataclasses import dataclass
 from datetime import timedelta
-from random import Random
+from random import SystemRandom
 
 import psycopg
 
@@ -31,7 +31,7 @@ class Outcome:
 
 
 LOST = Outcome("duplicate", error="the lease was lost")
-_random = Random()  # noqa: S311  # spreads retries; guards no secret
+_random = SystemRandom()  # spreads retries; another one would be the same in every process forked after its start
 
 
 def record_success(

@@ -19,12 +19,13 @@ from cli.local.home.ports import choose_ports
 from cli.local.home.state import Json, read_state, write_state
 from cli.local.market import MarketChoice, check_speed, choose_market, resolve_market_row
 from cli.local.processes.bootstrap import bootstrap, read_market
+from cli.local.processes.forked import begin_to_load
 from cli.local.processes.left_open import describe_left_open
-from cli.local.processes.output import show_on_terminal
 from cli.local.processes.programs import StackConfig, other_programs, receiver_program
 from cli.local.processes.shutdown import shut_down
 from cli.local.processes.sleep_inhibitor import SleepInhibitor, SleepState, SleepStatus, describe_failure
 from cli.local.processes.supervisor import Child, Supervisor
+from cli.local.processes.terminal import Terminal, render
 from cli.local.servers.broker import check_broker
 from cli.local.servers.database import choose_database
 from cli.local.servers.postgres import postgres_program, postgres_url
@@ -94,7 +95,8 @@ class _StackRun:
         self._has_changed = True
         self._inhibitor = SleepInhibitor(is_wanted=settings.inhibit_sleep)
         self._sleep = SleepStatus(SleepState.OFF)
-        self._supervisor = Supervisor(home.logs, show_on_terminal, self._mark_changed)
+        self._terminal = Terminal(home.logs)
+        self._supervisor = Supervisor(home.logs, self._terminal.show, self._mark_changed)
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, self._stop)
 
@@ -109,26 +111,28 @@ class _StackRun:
                 self._write_state()
                 time.sleep(_STEP_EVERY_S)  # noqa: TID251  # the supervisor's main loop
         finally:
-            click.echo("Stopping: running jobs have 10 s to finish, then they are released.")
-            left_open = shut_down(self._supervisor, self._stack, show_on_terminal)
+            self._terminal.say("Stopping: running jobs have 10 s to finish, then they are released.")
+            left_open = shut_down(self._supervisor, self._stack, self._terminal.show)
             self._inhibitor.close()
             self._supervisor.close()
             self._has_changed = True
             self._write_state(left_open=left_open)
-            click.echo("Stopped.")
+            self._terminal.say("Stopped.")
             if self._stack is not None and (warning := describe_left_open(left_open)) is not None:
-                click.echo(warning, err=True)
+                self._terminal.show(warning)
+            self._terminal.flush()
 
     def _start(self) -> None:
         began, market = time.monotonic(), self._market
-        click.echo(f"Tickwork on {market.title}")
+        self._terminal.say(f"Tickwork on {market.title}")
+        begin_to_load()
         credentials = load_credentials(self._home)
         wanted = ["receiver", *(["simulator", "simulator-control"] if market.simulator else []), "flower"]
         wanted += [] if self._settings.database_url else ["postgres"]
         wanted += [] if self._settings.redis_url else ["valkey"]
         ports, notes = choose_ports(self._home, wanted)
         for note in notes:
-            click.echo(f"Note: {note}")
+            self._terminal.say(f"Note: {note}")
         self._start_servers(ports, credentials.postgres, credentials.valkey)
         if self._is_stopping:
             return
@@ -203,7 +207,7 @@ class _StackRun:
         self._sleep = status
         self._mark_changed()
         if status.state is SleepState.FAILED:
-            click.echo(f"Note: {describe_failure(status.reason)}. `tickwork doctor` says what to do.")
+            self._terminal.say(f"Note: {describe_failure(status.reason)}. `tickwork doctor` says what to do.")
 
     def _write_state(self, **more: object) -> None:
         if not self._has_changed:
@@ -235,17 +239,17 @@ class _StackRun:
         for name, url in self._stack.urls.items():
             table.add_row(name, mask_secrets(url))
         table.add_row("state, logs", str(self._home.root))
-        Console(width=max(Console().width, 100)).print(table)
+        self._terminal.say(render(table, max(Console().width, 100)))
         market_now = self._stack.clock.now()
-        click.echo(
+        self._terminal.say(
             f"Market time {market_now:%Y-%m-%d %H:%M} UTC, speed {self._stack.clock.speed}. "
             f"Next: `tickwork hooks add NAME`, `tickwork status`. Stop with Ctrl-C."
         )
         if is_up:
-            click.echo(f"Every program runs after {seconds:.1f} s.")
+            self._terminal.say(f"Every program runs after {seconds:.1f} s.")
         else:
             late = ", ".join(child.program.name for child in children if child.state.value != "running")
-            click.echo(f"Not ready after {seconds:.0f} s: {late}. Read their logs in {self._home.logs}.")
+            self._terminal.say(f"Not ready after {seconds:.0f} s: {late}. Read their logs in {self._home.logs}.")
 
 
 def _parse_chicago_time(text: str) -> datetime:

@@ -21,6 +21,8 @@ from sqlalchemy.exc import (
     SQLAlchemyError,
 )
 
+from shared.db.connect import network_limits
+
 log = logging.getLogger(__name__)
 
 if TYPE_CHECKING:
@@ -67,7 +69,7 @@ def _to_psycopg_url(url: str) -> URL:
 LOCK_TIMEOUT_S = 5.0
 
 
-def _engine_options(program: str, pool_size: int, limits_s: Mapping[str, float | None]) -> dict[str, Any]:
+def _engine_options(url: str, program: str, pool_size: int, limits_s: Mapping[str, float | None]) -> dict[str, Any]:
     """Return the options of every engine; `limits_s` are time limits by Postgres' names for them."""
     limits = [f" -c {name}={int(limit_s * 1000)}" for name, limit_s in limits_s.items() if limit_s is not None]
     settings = f"-c timezone=UTC{''.join(limits)}"
@@ -76,7 +78,7 @@ def _engine_options(program: str, pool_size: int, limits_s: Mapping[str, float |
         "max_overflow": 2,
         "pool_timeout": 5,
         "hide_parameters": True,  # a signing secret is one: it must not stand in an error's text or a traceback
-        "connect_args": {"application_name": f"tickwork {program}", "connect_timeout": 5, "options": settings},
+        "connect_args": network_limits(url) | {"application_name": f"tickwork {program}", "options": settings},
     }
 
 
@@ -99,7 +101,7 @@ def make_engine(
         "idle_session_timeout": idle_timeout_s,
         "idle_in_transaction_session_timeout": idle_timeout_s,
     }
-    options = _engine_options(program, pool_size, limits_s)
+    options = _engine_options(url, program, pool_size, limits_s)
     engine = create_engine(_to_psycopg_url(url), **options)
     event.listen(engine, "do_connect", connect_unforked)
     event.listen(engine, "checkout", drop_if_dead)
@@ -125,7 +127,7 @@ def make_async_engine(
         "lock_timeout": LOCK_TIMEOUT_S,
         "idle_in_transaction_session_timeout": idle_in_transaction_timeout_s,
     }
-    engine = create_async_engine(_to_psycopg_url(url), **_engine_options(program, pool_size, limits_s))
+    engine = create_async_engine(_to_psycopg_url(url), **_engine_options(url, program, pool_size, limits_s))
     event.listen(engine.sync_engine, "checkout", drop_if_dead)
     return engine
 

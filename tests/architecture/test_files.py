@@ -55,6 +55,26 @@ def test_the_domain_holds_no_floating_point_price() -> None:
     assert [] == [shown(file) for file in domain if file.stem not in allowed and names_float(file)]
 
 
+def test_every_connection_to_postgres_is_opened_where_its_limits_are_set() -> None:
+    opening = {"connect", "create_engine", "create_async_engine", "ConnectionPool", "AsyncConnectionPool"}
+    opening_owners = {"psycopg", "Connection", "AsyncConnection", "sqlalchemy", "psycopg_pool"}
+
+    def opens(node: ast.AST) -> bool:
+        if not isinstance(node, ast.Call):
+            return False
+        if isinstance(node.func, ast.Attribute) and node.func.attr in opening:
+            owner = node.func.value
+            return (owner.attr if isinstance(owner, ast.Attribute) else getattr(owner, "id", "")) in opening_owners
+        return isinstance(node.func, ast.Name) and node.func.id in opening - {"connect"}
+
+    found = {
+        shown(file)
+        for file in FILES
+        if not file.is_relative_to(ROOT / "tests") and any(map(opens, ast.walk(ast.parse(file.read_text()))))
+    }
+    assert {"shared/db/connect.py", "shared/db/engine.py"} == found
+
+
 def test_only_db_and_ledger_use_sql() -> None:
     def imported_from_sqlalchemy(file: Path) -> set[str]:
         return {

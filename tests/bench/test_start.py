@@ -1,17 +1,38 @@
-"""The time of a second start until an alert is accepted, and until every program runs."""
+"""The time of a first start, and of a second until an alert is accepted and until every program runs."""
 
 import time
+from functools import partial
+from pathlib import Path
 
 import pytest
 import requests
 
 from shared.fleets import FLEETS
+from tests.fixtures.broker import Broker
 from tests.fixtures.stack import ALERT, Stack, eventually
 
 STARTS = 3
 PROGRAMS = {"postgres", "valkey", "simulator", "receiver", "beat", "relay", "risk-monitor", "flower"} | {
     fleet.program for fleet in FLEETS
 }
+
+
+@pytest.mark.bench
+@pytest.mark.timeout(600)
+def test_a_first_start(open_folder: Path, common_broker: Broker, capsys: pytest.CaptureFixture[str]) -> None:
+    seconds = []
+    for number in range(STARTS):
+        first = Stack(open_folder / f"first-{number}", common_broker)
+        first.choose_ports()
+        began = time.perf_counter()
+        first.start()
+        eventually("every program runs", partial(are_running, first, PROGRAMS))
+        seconds.append(time.perf_counter() - began)
+        first.close()
+    with capsys.disabled():
+        print(f"\n{STARTS} starts of an empty home")
+        print(f"{'every program runs, worst':40} {max(seconds):6.1f} s  (target: 6)")
+        print(f"{'every program runs, best':40} {min(seconds):6.1f} s")
 
 
 @pytest.mark.bench

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO, Any, Protocol
 
 from cli.local.servers.unix_user import UnixUser
 
@@ -29,6 +30,8 @@ class Program:
     heartbeat: Path | None = None
     stop_timeout_s: float = 3.0  # between the stop signal and SIGKILL
     niceness: int = 0  # above zero: lower priority
+    is_forked: bool = False  # `python -m` of ours, to be forked from the process that has imported it
+    hung_after_s: float | None = None  # without a sign of life it is ended, to be started again; None: never
 
 
 def start_program(program: Program) -> "subprocess.Popen[bytes]":
@@ -68,9 +71,38 @@ def tie_to_us(death_signal: signal.Signals, niceness: int = 0, parent: int | Non
     return tie
 
 
-def kill_session(process: "subprocess.Popen[bytes]") -> None:
+class RunningProcess(Protocol):
+    """A process that was started, with the members of `subprocess.Popen` that the supervisor uses."""
+
+    @property
+    def pid(self) -> int:
+        """Its process id, which is that of its session too."""
+
+    @property
+    def returncode(self) -> int | Any:  # noqa: ANN401  # as of Popen
+        """The exit code, negative for a signal; None while it runs."""
+
+    @property
+    def stdout(self) -> IO[bytes] | None:
+        """What it prints, also to stderr."""
+
+    def poll(self) -> int | None:
+        """Return the exit code, None while it runs."""
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Return the exit code once it has ended; raise subprocess.TimeoutExpired if that takes longer."""
+
+    def send_signal(self, sig: int) -> None:
+        """Send it a signal, unless it has ended."""
+
+    def kill(self) -> None:
+        """Send it SIGKILL, unless it has ended."""
+
+
+def kill_session(process: RunningProcess) -> None:
     """Kill the program and the processes it started, which share its process group."""
     try:
         os.killpg(process.pid, signal.SIGKILL)
     except ProcessLookupError:
-        return
+        if process.poll() is None:  # a fork that has no session of its own yet
+            process.send_signal(signal.SIGKILL)

@@ -16,9 +16,10 @@ from shared.heartbeat import is_fresh
 
 # `up` releases the jobs that still run this long after a worker's stop signal.
 WORKER_STOP_TIMEOUT_S = 10.0
+# A heartbeat is due every few seconds, an answer within two; a computer under heavy load is late with both.
+_SILENT_HEART_S, _SILENT_HTTP_S = 30.0, 60.0
 DIRECT_WORKER = "worker-direct"
 RISK_MONITOR = "risk-monitor"
-_FLOWER_OPTIONS = ("--address=127.0.0.1", "--max_tasks=10000", "--persistent=False", "--logging=error")
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,14 +111,20 @@ def other_programs(stack: StackConfig) -> Iterator[Program]:
     yield _heartbeat_program(stack, "relay", ["scheduler", "relay"])
     yield _heartbeat_program(stack, "beat", ["scheduler", "beat"])
     port = stack.ports["flower"]
-    flower = ["celery", "--app", "workers.app", "flower", f"--port={port}", *_FLOWER_OPTIONS]
+    flower = ["workers.flower", "--port", str(port)]
     yield _http_program(stack, "flower", flower, "/healthcheck", niceness=10)  # monitoring must not slow down trading
 
 
 def _http_program(stack: StackConfig, name: str, module: list[str], path: str, *, niceness: int = 0) -> Program:
     url = f"http://127.0.0.1:{stack.ports[name]}{path}"
     return Program(
-        name, _python_command(module), _program_environment(stack), lambda: answers_http(url), niceness=niceness
+        name,
+        _python_command(module),
+        _program_environment(stack),
+        lambda: answers_http(url),
+        niceness=niceness,
+        is_forked=True,
+        hung_after_s=_SILENT_HTTP_S,
     )
 
 
@@ -130,6 +137,8 @@ def _heartbeat_program(stack: StackConfig, name: str, module: list[str], *, stop
         lambda: is_fresh(heartbeat),
         heartbeat=heartbeat,
         stop_timeout_s=stop_timeout_s,
+        is_forked=True,
+        hung_after_s=_SILENT_HEART_S,
     )
 
 

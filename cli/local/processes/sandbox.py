@@ -13,9 +13,10 @@ from pathlib import Path
 from cli.local.home.lock import AlreadyRunningError, Lock
 from cli.local.home.ports import is_free
 from cli.local.market import MarketChoice, covered_time, next_tradable_time
-from cli.local.processes.output import show_on_terminal, stream_output
+from cli.local.processes.output import stream_output
 from cli.local.processes.program import Program, kill_session, start_program
 from cli.local.processes.readiness import answers_http
+from cli.local.processes.terminal import Terminal
 from shared.clock import MarketClock, live_clock, machine_now
 from shared.config import environment
 from shared.errors import SettingsError, TickworkError
@@ -165,9 +166,10 @@ def _keep_running(sandbox: Sandbox, program: Program, on_ready: Callable[[], Non
 
     for number in _STOPS:
         signal.signal(number, stop)
+    terminal = Terminal(sandbox.folder)
     process = start_program(program)
     assert process.stdout is not None  # noqa: S101  # start_program opens a pipe
-    output = stream_output(program.name, process.stdout, sandbox.folder, show_on_terminal)
+    output = stream_output(program.name, process.stdout, sandbox.folder, terminal.show)
     is_ready, until = False, time.monotonic() + _READY_WITHIN_S
     try:
         while not is_stopping and process.poll() is None:
@@ -187,3 +189,4 @@ def _keep_running(sandbox: Sandbox, program: Program, on_ready: Callable[[], Non
             process.wait(_ENDS_WITHIN_S)
         finally:
             kill_session(process)
+            terminal.flush()

@@ -13,8 +13,9 @@ from shared.fleets import FLEETS
 from shared.ledger import recovery, worker_registry
 
 _WORKERS = {fleet.program: fleet.name for fleet in FLEETS} | {DIRECT_WORKER: "direct"}  # -> the name in its jobs
-_WORK = (("receiver",), (RISK_MONITOR, "beat", "relay", "flower"), tuple(_WORKERS))
-_MARKET = (("feed",), ("simulator",))
+# A new program takes its place here: the programs of one group are stopped together, and the next group after them.
+_WORK = (("receiver", RISK_MONITOR, "beat", "relay"), tuple(_WORKERS))  # nothing new, then what runs
+_MARKET = (("feed", "flower"), ("simulator",))
 _SERVERS = (("valkey",), ("postgres",))
 STOP_ORDER = (*_WORK, *_MARKET, *_SERVERS)
 

@@ -1,4 +1,4 @@
-"""The supervisor: starts programs, probes their readiness, restarts those that end, and stops them."""
+"""The supervisor: starts programs, probes their readiness, restarts those that end or hang, and stops them."""
 
 import signal
 import subprocess
@@ -9,8 +9,10 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
+from cli.local.processes.forked import IS_POSSIBLE, ForkedProcess
+from cli.local.processes.hang import HangWatch
 from cli.local.processes.output import stream_output
-from cli.local.processes.program import Program, kill_session, start_program
+from cli.local.processes.program import Program, RunningProcess, kill_session, start_program
 
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.2, 3.0
 _HEALTHY_AFTER_S = 10.0
@@ -20,10 +22,11 @@ _PROBE_RUNNING_EVERY_S = 2.0
 
 
 class ChildState(StrEnum):
-    """The state of a program; RUNNING means that its readiness check passed."""
+    """The state of a program; RUNNING means that its readiness check passed, ENDING that it hangs and is ended."""
 
     STARTING = "starting"
     RUNNING = "running"
+    ENDING = "ending"
     BACKOFF = "backoff"
     STOPPED = "stopped"
 
@@ -34,12 +37,14 @@ class Child:
 
     program: Program
     state: ChildState = ChildState.STARTING
-    process: "subprocess.Popen[bytes] | None" = None
+    process: RunningProcess | None = None
     restarts: int = 0
     pause_s: float = _FIRST_PAUSE_S
     started_at: float = 0.0
     start_at: float = 0.0
     probed_at: float = field(default=0.0)
+    kill_at: float = 0.0
+    hang: HangWatch | None = None  # None: a program that is never ended for its silence
 
     @property
     def pid(self) -> int | None:
@@ -62,13 +67,14 @@ class Supervisor:
 
     def add(self, program: Program) -> Child:
         """Start a program and keep it running."""
-        child = Child(program)
+        hang = None if program.hung_after_s is None else HangWatch(program.hung_after_s)
+        child = Child(program, hang=hang)
         self.children.append(child)
         self._start(child)
         return child
 
     def step(self) -> None:
-        """Record exits, and restart the programs whose pause is over; call it often."""
+        """Record exits, end the programs that hang, and restart those whose pause is over; call it often."""
         now = time.monotonic()
         for child in self.children:
             if child.process is not None and child.process.poll() is not None:
@@ -76,6 +82,11 @@ class Supervisor:
             elif child.process is None and child.state is ChildState.BACKOFF and now >= child.start_at:
                 child.restarts += 1
                 self._start(child)
+            elif child.state is ChildState.ENDING:
+                if child.process is not None and now >= child.kill_at:
+                    kill_session(child.process)
+            elif child.hang is not None and child.hang.is_hung and _is_live(child):
+                self._end_hung(child, child.hang, now)
             elif child.state is ChildState.RUNNING and now - child.started_at > _HEALTHY_AFTER_S:
                 child.pause_s = _FIRST_PAUSE_S
 
@@ -123,11 +134,31 @@ class Supervisor:
         self._prober.join()
 
     def _start(self, child: Child) -> None:
-        process = start_program(child.program)
+        process = self._start_process(child.program)
         with self._states:
+            if child.hang is not None:
+                child.hang.begin()
             child.state, child.started_at, child.process = ChildState.STARTING, time.monotonic(), process
         if process.stdout is not None:
             stream_output(child.program.name, process.stdout, self._logs, self._show)
+        self._changed()
+
+    def _start_process(self, program: Program) -> RunningProcess:
+        if program.is_forked and IS_POSSIBLE:
+            try:
+                return ForkedProcess(program)
+            except (OSError, EOFError) as error:  # the process to fork from has ended
+                self._show(f"{program.name} is started by itself, as it could not be forked: {error!r}")
+        return start_program(program)
+
+    def _end_hung(self, child: Child, hang: HangWatch, now: float) -> None:
+        assert child.process is not None  # noqa: S101  # a live child has one
+        program = child.program
+        self._show(f"{program.name} has given no sign of life for {hang.silent_s:.0f} s and is ended")
+        child.process.send_signal(program.stop_signal)
+        hang.restarts += 1
+        with self._states:
+            child.state, child.kill_at = ChildState.ENDING, now + program.stop_timeout_s
         self._changed()
 
     def _record_exit(self, child: Child, now: float) -> None:
@@ -146,15 +177,19 @@ class Supervisor:
             for child in list(self.children):
                 self._probe(child, child.process)
 
-    def _probe(self, child: Child, process: "subprocess.Popen[bytes] | None") -> None:
+    def _probe(self, child: Child, process: RunningProcess | None) -> None:
         now = time.monotonic()
         is_due = child.state is ChildState.STARTING or now - child.probed_at > _PROBE_RUNNING_EVERY_S
         if process is None or not is_due or not _is_live(child):
             return
         child.probed_at = now
-        state = ChildState.RUNNING if self._is_ready(child.program) else ChildState.STARTING
+        is_ready = self._is_ready(child.program)
+        state = ChildState.RUNNING if is_ready else ChildState.STARTING
         with self._states:
-            is_change = child.process is process and _is_live(child) and child.state is not state
+            is_current = child.process is process and _is_live(child)
+            if is_current and child.hang is not None:
+                child.hang.observe(_read_sign_of_life(child.program, now, is_ready=is_ready), now)
+            is_change = is_current and child.state is not state
             if is_change:
                 child.state = state
         if is_change:
@@ -166,6 +201,16 @@ class Supervisor:
         except Exception as error:  # noqa: BLE001  # one broken check must not end the probes of the other programs
             self._show(f"readiness check of {program.name} failed: {error!r}")
             return False
+
+
+def _read_sign_of_life(program: Program, now: float, *, is_ready: bool) -> float | None:
+    """Return what changes while the program lives: when it last touched its heartbeat, or answered its check."""
+    if program.heartbeat is None:
+        return now if is_ready else None
+    try:
+        return program.heartbeat.stat().st_mtime
+    except FileNotFoundError:
+        return None
 
 
 def _is_live(child: Child) -> bool:

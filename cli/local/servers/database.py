@@ -2,14 +2,15 @@
 
 import re
 
-import psycopg
 from psycopg import sql
+
+from shared.db.connect import connect
 
 
 def choose_database(server_url: str, market: str, *, is_fresh: bool) -> str:
     """Return the name of the market's database; create it if missing. `server_url` is any database of the server."""
     base = f"tickwork_{market}"
-    with psycopg.connect(server_url, autocommit=True) as connection:
+    with connect(server_url, program="up") as connection:
         names = [row[0] for row in connection.execute("SELECT datname FROM pg_database")]
         newest = max((_parse_number(name, base) for name in names), default=0)
         wanted = newest + 1 if is_fresh else max(newest, 1)

@@ -16,6 +16,7 @@ from cli.local.servers.binaries import find_postgres_folder
 from cli.local.servers.stale_server import wait_for_old_server
 from cli.local.servers.unix_user import UnixUser
 from shared.config import environment
+from shared.db.connect import connect
 from shared.errors import SettingsError
 
 USER = "tickwork"
@@ -111,7 +112,7 @@ def _read_major_version(binaries: Path) -> int:
 
 
 def _is_answering(url: str) -> bool:
-    with suppress(psycopg.OperationalError), psycopg.connect(url, connect_timeout=2):
+    with suppress(psycopg.OperationalError), connect(url, program="up", connect_timeout=2):
         return True
     return False
 

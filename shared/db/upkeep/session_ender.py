@@ -21,6 +21,7 @@ from shared.db.upkeep.blocking_sessions import BlockingSession, find_blocking, f
 log = logging.getLogger(__name__)
 
 _EVERY_S = 0.4
+_STATEMENT_TIMEOUT_S = 5.0
 _END_S = 5.0  # the longest wait for the thread's end, when Postgres does not answer
 _FORGET_AFTER_S = 10.0  # a session that blocks none of ours for so long blocks anew
 _END = text("SELECT pg_terminate_backend(:pid)")
@@ -35,7 +36,7 @@ class SessionEnder:
 
     def __init__(self, url: str, program: str) -> None:
         self.holders: list[BlockingSession] = []
-        self._engine = make_engine(url, program=program, pool_size=1)
+        self._engine = make_engine(url, program=program, pool_size=1, statement_timeout_s=_STATEMENT_TIMEOUT_S)
         self._program = f"tickwork {program}"
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="session ender", daemon=True)

@@ -28,12 +28,29 @@ class SupervisorEnv:
         self.changes += 1
 
     def run(
-        self, name: str, command: list[str], *, is_ready: Callable[[], bool] = lambda: True, **more: float
+        self,
+        name: str,
+        command: list[str],
+        *,
+        is_ready: Callable[[], bool] = lambda: True,
+        heartbeat: Path | None = None,
+        hung_after_s: float | None = None,
+        stop_timeout_s: float = 3.0,
+        is_forked: bool = False,
     ) -> Child:
         """Start a program; by default it is ready at once."""
         environment = {"PATH": os.environ["PATH"]}
         return self.supervisor.add(
-            Program(name, command, environment, is_ready, stop_timeout_s=more.get("stop_timeout_s", 3.0))
+            Program(
+                name,
+                command,
+                environment,
+                is_ready,
+                heartbeat=heartbeat,
+                hung_after_s=hung_after_s,
+                stop_timeout_s=stop_timeout_s,
+                is_forked=is_forked,
+            )
         )
 
     def step_until(self, condition: Callable[[], bool], expected: str) -> None:

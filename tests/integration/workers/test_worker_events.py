@@ -9,7 +9,7 @@ import pytest
 from redis.client import PubSub
 
 from shared.fleets import Queue
-from shared.ledger.jobs.upkeep import DoNothing
+from shared.ledger.jobs.upkeep import Canary, DoNothing
 from tests.fixtures.ledger_env import LedgerEnv, StartedProgram
 from tests.fixtures.trial.trials import Hold
 from tests.fixtures.with_constants import with_constants
@@ -62,6 +62,18 @@ def test_flower_gets_the_events_of_jobs_that_a_slot_drains(ledger_env: LedgerEnv
     assert 0 == worker.process.wait(60)
 
     assert set() == expected_events(*jobs) - read_events(listening)
+
+
+def test_flower_gets_no_event_of_a_probe(ledger_env: LedgerEnv) -> None:
+    listening = listen(ledger_env)
+    worker = start(ledger_env, *WORKER)
+    probes = [ledger_env.enqueue(Canary(), queue=Queue.NORMAL) for _ in range(3)]
+    job = ledger_env.enqueue(DoNothing())
+    ledger_env.wait_for("succeeded", *probes, job)
+    worker.terminate()
+    assert 0 == worker.process.wait(60)
+
+    assert {str(job)} == {job_id for _, job_id in read_events(listening)}
 
 
 def start(ledger_env: LedgerEnv, *program: str) -> StartedProgram:

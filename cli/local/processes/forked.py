@@ -1,0 +1,98 @@
+"""Our programs as forks of one process that has imported them all: they start at once, and share its memory.
+
+Linux only: elsewhere the libraries of the system do not survive a fork.
+"""
+
+import ctypes
+import multiprocessing
+import os
+import runpy
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from io import TextIOWrapper
+from multiprocessing import forkserver
+from multiprocessing.connection import Connection
+from typing import Final
+
+from cli.local.processes.program import Program, tie_to_us
+from shared.config import replace_environment
+
+IS_POSSIBLE: Final = sys.platform == "linux"
+_PR_SET_NAME = 15
+_context = multiprocessing.get_context("forkserver")
+
+
+def begin_to_load() -> None:
+    """Start the process that imports the programs, and return at once; the first start of a program waits for it.
+
+    Call it from the main thread: Linux ends the process with the thread that started it.
+    """
+    if IS_POSSIBLE:
+        _context.set_forkserver_preload(["cli.local.processes.preload"])
+        forkserver.ensure_running()
+
+
+class ForkedProcess:
+    """A program that runs, with what the supervisor uses of `subprocess.Popen`."""
+
+    def __init__(self, program: Program) -> None:
+        if program.heartbeat is not None:
+            program.heartbeat.unlink(missing_ok=True)
+        reader, writer = _context.Pipe(duplex=False)
+        module = [str(part) for part in program.command[2:]]  # after `python -m`
+        arguments = (program.name, module, program.environment, writer, program.niceness)
+        self._process = _context.Process(target=_run, args=arguments, daemon=True)
+        self._process.start()
+        writer.close()
+        self.stdout = os.fdopen(os.dup(reader.fileno()), "rb")
+        reader.close()
+        assert self._process.pid is not None  # noqa: S101  # it has started
+        self.pid = self._process.pid
+
+    @property
+    def returncode(self) -> int | None:
+        """The exit code, negative for a signal; None while it runs."""
+        return self._process.exitcode
+
+    def poll(self) -> int | None:
+        """Return the exit code, as `returncode`."""
+        return self._process.exitcode
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Return the exit code once it has ended; raise subprocess.TimeoutExpired if that takes longer."""
+        self._process.join(timeout)
+        if self._process.exitcode is None:
+            raise subprocess.TimeoutExpired(str(self.pid), timeout or 0)
+        return self._process.exitcode
+
+    def send_signal(self, sig: int) -> None:
+        """Send it a signal, unless it has ended."""
+        if self._process.exitcode is None:
+            os.kill(self.pid, sig)
+
+    def kill(self) -> None:
+        """Send it SIGKILL, unless it has ended."""
+        self.send_signal(signal.SIGKILL)
+
+
+def _run(
+    name: str,
+    module: Sequence[str],
+    environment: Mapping[str, str],
+    output: Connection,
+    niceness: int,
+) -> None:
+    """Become the program `python -m MODULE`, in a session of its own, with its output in the pipe."""
+    tie_to_us(signal.SIGKILL, niceness, parent=os.getppid())()
+    os.setsid()
+    for stream in (sys.stdout, sys.stderr):
+        os.dup2(output.fileno(), stream.fileno())
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(line_buffering=True)
+    output.close()
+    ctypes.CDLL(None).prctl(_PR_SET_NAME, name[:15].encode())  # `ps` and `top` would show `python` for each
+    replace_environment(environment)
+    sys.argv = list(module)
+    runpy.run_module(module[0], run_name="__main__", alter_sys=True)

@@ -1,0 +1,107 @@
+"""Programs that the supervisor forks from a process which has imported them behave as those that it executes."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from cli.local.processes.forked import IS_POSSIBLE
+from cli.local.processes.supervisor import ChildState
+from tests.fixtures.processes import until
+from tests.integration.local.supervisor_env import SupervisorEnv
+
+pytestmark = pytest.mark.skipif(not IS_POSSIBLE, reason="only Linux lets programs fork")
+
+SERVES = [sys.executable, "-m", "http.server", "0", "--bind", "127.0.0.1"]
+ENDS = [sys.executable, "-m", "platform"]
+# A supervisor for a test to kill; it writes the pid of its program to a file.
+SUPERVISOR = f"""
+import sys, time
+from pathlib import Path
+from cli.local.processes.forked import begin_to_load
+from cli.local.processes.program import Program
+from cli.local.processes.supervisor import Supervisor
+begin_to_load()
+folder = Path(sys.argv[1])
+supervisor = Supervisor(folder, print, lambda: None)
+child = supervisor.add(Program("server", {SERVES!r}, {{"PATH": "/usr/bin:/bin"}}, lambda: True, is_forked=True))
+while True:
+    supervisor.step()
+    (folder / "new").write_text(str(child.pid or ""))
+    (folder / "new").rename(folder / "pid")
+    time.sleep(0.05)
+"""
+
+
+@pytest.fixture
+def supervisor(tmp_path: Path) -> "Iterator[subprocess.Popen[bytes]]":
+    with subprocess.Popen([sys.executable, "-c", SUPERVISOR, str(tmp_path)]) as process:
+        yield process
+        process.kill()
+
+
+def read_pid(folder: Path) -> int | None:
+    file = folder / "pid"
+    return int(file.read_text() or 0) or None if file.exists() else None
+
+
+def is_gone(pid: int) -> bool:
+    return not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+
+
+def test_its_output_is_logged_and_its_exit_recorded(env: SupervisorEnv) -> None:
+    child = env.run("ends", ENDS, is_forked=True)
+    env.step_until(lambda: child.state is ChildState.BACKOFF, "its exit")
+    until(lambda: any("Linux" in line for line in env.lines), what="its output")
+
+    assert "ends ended with status 0, restart in 0.2 s" in env.lines
+
+
+def test_it_has_a_session_and_a_name_of_its_own_and_ends_with_its_stop_signal(env: SupervisorEnv) -> None:
+    child = env.run("web-server", SERVES, is_forked=True)
+    until(lambda: any("Serving HTTP" in line for line in env.lines), what="its output")
+    pid = child.pid
+    assert pid is not None
+    assert pid == os.getsid(pid) != os.getsid(0)
+    assert "web-server" == psutil.Process(pid).name()
+    env.supervisor.stop(["web-server"])
+
+    assert is_gone(pid)
+    assert not any("is killed" in line for line in env.lines)
+
+
+def test_a_killed_one_is_started_again(env: SupervisorEnv) -> None:
+    child = env.run("server", SERVES, is_forked=True)
+    first = child.pid
+    assert first is not None
+    os.kill(first, signal.SIGKILL)
+    env.step_until(lambda: child.pid not in {first, None}, "another process")
+
+    assert "server ended with signal SIGKILL, restart in 0.2 s" in env.lines
+
+
+def test_a_forked_program_ends_with_a_killed_supervisor(supervisor: "subprocess.Popen[bytes]", tmp_path: Path) -> None:
+    until(lambda: read_pid(tmp_path) is not None, what="the program")
+    family = psutil.Process(supervisor.pid).children(recursive=True)
+    assert read_pid(tmp_path) in {process.pid for process in family}
+    supervisor.kill()
+
+    assert [] == psutil.wait_procs(family, timeout=60)[1]
+
+
+def test_when_the_process_to_fork_from_is_killed_the_program_is_started_again(
+    supervisor: "subprocess.Popen[bytes]", tmp_path: Path
+) -> None:
+    until(lambda: read_pid(tmp_path) is not None, what="the program")
+    first = read_pid(tmp_path)
+    assert first is not None
+    psutil.Process(first).parent().kill()  # type: ignore[union-attr]  # it has one
+    until(lambda: read_pid(tmp_path) not in {first, None}, what="another process")
+
+    assert is_gone(first)
+    assert supervisor.poll() is None

@@ -1,0 +1,1 @@
+"""Flower, the web pages of Celery, as a program of ours that shows and changes nothing."""
