@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from shared.clock import machine_now, monotonic
-from shared.db.orders import orders
+from shared.db.orders import orders, submission
 from shared.db.orders.orders import OrderRow
 from shared.domain.market_data.contract import Contract
 from shared.domain.orders.order import OrderState, Role
@@ -59,7 +59,7 @@ def submit_order(ctx: Context, order: OrderRow) -> SubmitResult:
         return _finish_expired(ctx, order)
     ctx.gateway.ensure_token()  # a login may take long or fail, and must do so before anything is SUBMITTING
     with ctx.autocommit() as connection:
-        found = orders.mark_submitting(
+        found = submission.mark_submitting(
             connection, order, ctx.job.id, ctx.job.claim_id, machine_now=machine_now(), market_now=ctx.market_now
         )
     if found.obstacle == "moved":

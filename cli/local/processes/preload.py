@@ -25,6 +25,7 @@ MODULES: Final = (
     "web.receiver.app",
     "workers.direct",
     "workers.feed.feed",
+    "workers.risk.monitor",
 )
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -13,14 +13,10 @@ from sqlalchemy.dialects.postgresql import insert
 from shared.db.alerts import signals
 from shared.db.alerts.signals import NewSignal
 from shared.db.id_part import has_id_part
-from shared.db.market_data import contracts
 from shared.db.tables.accounts import installation
-from shared.db.tables.ledger import job, worker
 from shared.db.tables.orders import orders
 from shared.domain.accounts.installation import make_tag
-from shared.domain.market_data.contract import Contract
 from shared.domain.orders.order import NEVER_SENT, OrderState, OrderType, Origin, Role, Side
-from shared.fleets import LEASE
 
 OPEN = [state.value for state in OrderState if not state.is_final]
 # Perhaps sent, and never found at the venue; if it is found late, it is an order of ours again.
@@ -146,43 +142,6 @@ def set_trail_ticks(connection: Connection, order_id: UUID, trail_ticks: int | N
     """Make the stop of an entry trail this many ticks behind the best price; None ends trailing."""
     statement = update(orders).where(orders.c.id == order_id)
     connection.execute(statement.values(trail_ticks=trail_ticks, updated_at=func.now()))
-
-
-@dataclass(frozen=True, slots=True)
-class Submission:
-    """The result of `mark_submitting`: contract, obstacle to sending (None: none), and time left of the lease."""
-
-    contract: Contract
-    obstacle: str | None
-    lease_left: timedelta
-
-
-def mark_submitting(
-    connection: Connection,
-    order: OrderRow,
-    job_id: UUID,
-    claim_id: UUID,
-    *,
-    machine_now: datetime,
-    market_now: datetime,
-) -> Submission:
-    """Make a CREATED order SUBMITTING with the Postgres function of this name, in one round trip.
-
-    An entry becomes DENIED if its account is halted, in shadow mode, only read or being flattened, EXPIRED if it was in
-    doubt before; none can begin before this commits. Raise LookupError if the contract is unknown.
-    """
-    lease = (
-        select(func.greatest(job.c.lease_until, worker.c.seen_at + LEASE) - func.clock_timestamp())
-        .select_from(job.outerjoin(worker, worker.c.id == job.c.worker_id))
-        .where(job.c.id == job_id, job.c.claim_id == claim_id, job.c.state == "running")
-    )
-    columns = [
-        func.mark_submitting(order.id, machine_now, market_now).label("result"),
-        lease.scalar_subquery().label("lease_left"),
-    ]
-    row = contracts.require_with_columns(connection, order.contract_id, columns)
-    result, lease_left, contract = row
-    return Submission(contract, None if result == "submitting" else result, lease_left or timedelta(0))
 
 
 def change_state(

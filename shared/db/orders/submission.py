@@ -1,0 +1,50 @@
+"""The last step before an order is sent: it becomes SUBMITTING in one round trip, or there is an obstacle."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import Connection, func, select
+
+from shared.db.market_data import contracts
+from shared.db.orders.orders import OrderRow
+from shared.db.tables.ledger import job, worker
+from shared.domain.market_data.contract import Contract
+from shared.fleets import LEASE
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """The result of `mark_submitting`: contract, obstacle to sending (None: none), and time left of the lease."""
+
+    contract: Contract
+    obstacle: str | None
+    lease_left: timedelta
+
+
+def mark_submitting(
+    connection: Connection,
+    order: OrderRow,
+    job_id: UUID,
+    claim_id: UUID,
+    *,
+    machine_now: datetime,
+    market_now: datetime,
+) -> Submission:
+    """Make a CREATED order SUBMITTING with the Postgres function of this name, in one round trip.
+
+    An entry becomes DENIED if its account is halted, in shadow mode, only read or being flattened, EXPIRED if it was in
+    doubt before; none can begin before this commits. Raise LookupError if the contract is unknown.
+    """
+    lease = (
+        select(func.greatest(job.c.lease_until, worker.c.seen_at + LEASE) - func.clock_timestamp())
+        .select_from(job.outerjoin(worker, worker.c.id == job.c.worker_id))
+        .where(job.c.id == job_id, job.c.claim_id == claim_id, job.c.state == "running")
+    )
+    columns = [
+        func.mark_submitting(order.id, machine_now, market_now).label("result"),
+        lease.scalar_subquery().label("lease_left"),
+    ]
+    row = contracts.require_with_columns(connection, order.contract_id, columns)
+    result, lease_left, contract = row
+    return Submission(contract, None if result == "submitting" else result, lease_left or timedelta(0))
