@@ -33,6 +33,7 @@ class AutocommitConnection:
                 return connection
             connection.close()
             self._all.remove(connection)
+            self._local.connection = None
         self._local.connection = connection = self._connect()
         self._all.append(connection)
         return connection
@@ -40,13 +41,12 @@ class AutocommitConnection:
     def _connect(self) -> psycopg.Connection[Any]:
         try:
             pooled = self._engine.raw_connection()
+            connection: psycopg.Connection[Any] = pooled.driver_connection  # type: ignore[assignment]  # typed as Any | None
+            pooled.detach()
+            connection.autocommit = True
+            connection.execute(_ONE_PLAN)
         except DATABASE_ERRORS as error:
-            self._local.connection = None
             raise LedgerUnavailableError(f"Postgres does not answer: {error}") from error
-        connection: psycopg.Connection[Any] = pooled.driver_connection  # type: ignore[assignment]  # typed as Any | None
-        pooled.detach()
-        connection.autocommit = True
-        connection.execute(_ONE_PLAN)
         return connection
 
     def close(self) -> None:
