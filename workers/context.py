@@ -27,7 +27,7 @@ from workers import cancellation
 if TYPE_CHECKING:
     from shared.clock import MarketClock
     from shared.gateway.client import GatewayClient
-    from shared.hot.feed_health import UserHub
+    from shared.hot.feed_health import UserHubState
     from shared.hot.quotes import QuoteReader
     from workers.call_log import CallBuffer
 
@@ -45,7 +45,7 @@ class Context:
     clock: MarketClock
     gateway: GatewayClient
     quotes: QuoteReader
-    user_hub: UserHub
+    user_hub: UserHubState
     calls: CallBuffer
     random: Random
     job: ClaimedJob

@@ -15,7 +15,7 @@ from shared.db.market_data import market_clock
 from shared.gateway.client import GatewayClient
 from shared.gateway.ports import CallLog, LiveSwitch
 from shared.hot.connection import CircuitBreaker, connect
-from shared.hot.feed_health import UserHub
+from shared.hot.feed_health import UserHubState
 from shared.hot.logins import RedisTokenStore
 from shared.hot.quotes import open_quotes
 from shared.hot.rate_limit import NoLimiter, RedisLimiter, windows_for
@@ -47,7 +47,7 @@ def open_runner(settings: Settings, worker: WorkerProcess, *, program: str) -> I
         open_quotes(settings.require_redis()) as quotes,
         closing(connect(settings.require_redis())) as redis,
     ):
-        clock, user_hub = _read_market_clock(ledger), UserHub(redis, CircuitBreaker())
+        clock, user_hub = _read_market_clock(ledger), UserHubState(redis, CircuitBreaker())
 
         def context_of(job: ClaimedJob, within: Connection | None) -> Context:
             return Context(

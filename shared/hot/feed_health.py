@@ -49,7 +49,7 @@ def read_feed_health(client: "redis.Redis") -> FeedHealth | None:
     return None if found is None else msgspec.json.decode(str(found), type=FeedHealth)
 
 
-class UserHub:
+class UserHubState:
     """Whether the venue reports orders and fills to us now, by the health report of the feed."""
 
     def __init__(self, client: "redis.Redis", breaker: CircuitBreaker) -> None:
