@@ -36,8 +36,8 @@ _STORED = select(func.coalesce(func.sum(fill.c.quantity), 0)).where(
     ~fill.c.is_voided,
 )
 # Contracts in which an order of ours, by its own report, has filled more than its stored fills say. The venue reports
-# an order before its fills. They follow within moments, or with the reconcile of every 30 s; a voided fill never does, so
-# only orders count whose row changed within the last minute.
+# an order before its fills, which follow within moments or with the reconcile of every 30 s; a voided fill never does,
+# so only orders count whose row changed within the last minute.
 AWAITED_CONTRACTS = select(orders.c.contract_id).where(
     orders.c.account_id == bindparam("account"),
     orders.c.origin != Origin.EXTERNAL.value,
