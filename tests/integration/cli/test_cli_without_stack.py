@@ -50,6 +50,7 @@ def test_status_without_a_stack_exits_with_3_and_is_empty(shell: Shell) -> None:
         "programs": [],
         "urls": {},
         "market": None,
+        "clock": None,
         "feed": None,
         "public_url": None,
         "spool": {
