@@ -71,14 +71,14 @@ def record_failure(connection: LedgerConnection, job: ClaimedJob, context: Conte
                 context.halt(error)
             log.log(_level_of(error), "%s %s failed: %s", job.name, job.id, describe(error))
             return finish(connection, job, "failed", describe(error))
-    return _record_crash(connection, job, error)
+    return _retry_or_give_up(connection, job, error)
 
 
 def _level_of(error: Exception) -> int:
     return logging.ERROR if isinstance(error, HaltError) else logging.WARNING
 
 
-def _record_crash(connection: LedgerConnection, job: ClaimedJob, error: Exception) -> Outcome:
+def _retry_or_give_up(connection: LedgerConnection, job: ClaimedJob, error: Exception) -> Outcome:
     is_outage = isinstance(error, OUTAGES)
     if job.attempt >= job.max_attempts and not is_outage:
         log.error("%s %s is dead after %s attempts", job.name, job.id, job.attempt, exc_info=error)
