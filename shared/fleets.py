@@ -28,6 +28,15 @@ DEADLINES: dict[Queue, timedelta] = {
     Queue.BACKGROUND: timedelta(hours=6),
 }
 
+# The longest pause between two tries of a job while what it needs, such as the venue, does not answer.
+RETRY_CAPS: dict[Queue, timedelta] = {
+    Queue.CRITICAL: timedelta(seconds=5),
+    Queue.HIGH: timedelta(seconds=15),
+    Queue.NORMAL: timedelta(seconds=30),
+    Queue.LOW: timedelta(minutes=2),
+    Queue.BACKGROUND: timedelta(minutes=5),
+}
+
 BATCHED = (Queue.LOW, Queue.BACKGROUND)  # their transactional jobs run in batches when many wait
 
 # Most queued jobs; a full queue refuses more. The critical, high and normal queues are unbounded.
