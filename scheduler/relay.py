@@ -6,7 +6,7 @@ import threading
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import psycopg
 from sqlalchemy import Connection, Engine
@@ -40,6 +40,7 @@ CANARY_EVERY = timedelta(seconds=10)
 # After a pause of the relay (Postgres was away), workers get time to renew before their leases are reclaimed; and after
 # a lock on the whole table, which keeps them from it too. So a reclaim hardly waits: it would be first when that ends.
 GRACE_AFTER_PAUSE_S = 5.0
+CLOCK_STEP_S = 2.0
 SHORT_LOCK_WAIT = timedelta(milliseconds=50)
 # A lock that is in the way of one part of a step must not keep the others waiting for long.
 LOCK_TIMEOUT_S = 1.0
@@ -56,8 +57,13 @@ class Relay:
         self._answered_at = monotonic()  # when Postgres last did
         self._reclaim_from = monotonic() + GRACE_AFTER_PAUSE_S
         self._check_queues_from = 0.0
+        self._clock: tuple[datetime | None, float] = (None, 0.0)  # of Postgres and of this program, at the last step
         self._filled_at = dict.fromkeys(Queue, monotonic())  # when each queue was last full
         self._republished: Counter[Queue] = Counter()  # not yet recorded
+
+    def close(self) -> None:
+        """Close the connections to Postgres and the broker."""
+        self._ledger.close()
 
     def step(self) -> float:
         """Run one step; return the seconds until the next. A part that meets a lock is left for a later step.
@@ -71,6 +77,7 @@ class Relay:
         with suppress_lock_timeout("the next job is found by polling"):
             work = queues.find_work(self._ledger.connection.open())
             self._answered_at = monotonic()
+            self._check_clock(work.read_at)
         if work.has_expired:
             with self._part("jobs expire later") as connection:
                 recovery.expire(driver(connection))
@@ -84,6 +91,22 @@ class Relay:
         if work.next_due_in is not None:
             waits.append(max(work.next_due_in.total_seconds(), 0.005))
         return min([*waits, POLL_S])
+
+    def _check_clock(self, read_at: datetime | None) -> None:
+        """Let workers renew their leases after the clock was set, or the computer slept, before any is reclaimed."""
+        before, self._clock = self._clock, (read_at, monotonic())
+        if read_at is None or before[0] is None:
+            return
+        step_s = (read_at - before[0]).total_seconds() - (self._clock[1] - before[1])
+        if abs(step_s) < CLOCK_STEP_S:
+            return
+        self._reclaim_from = monotonic() + GRACE_AFTER_PAUSE_S
+        log.warning(
+            "the clock of Postgres went %+.0f s beside this program's: it was set, or the computer slept", step_s
+        )
+        if step_s < 0:
+            with self._part("jobs of before the step are due later") as connection:
+                recovery.forget_future(driver(connection))
 
     @contextmanager
     def _part(self, consequence: str) -> Iterator[Connection]:
@@ -200,3 +223,4 @@ def run(settings: Settings) -> None:
                 touch_waiting()
             changed.wait(wait)
             changed.clear()
+    relay.close()

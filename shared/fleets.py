@@ -37,6 +37,8 @@ RETRY_CAPS: dict[Queue, timedelta] = {
     Queue.BACKGROUND: timedelta(minutes=5),
 }
 
+ORDERING = (Queue.CRITICAL, Queue.HIGH)  # their jobs may send orders
+
 BATCHED = (Queue.LOW, Queue.BACKGROUND)  # their transactional jobs run in batches when many wait
 
 # Most queued jobs; a full queue refuses more. The critical, high and normal queues are unbounded.

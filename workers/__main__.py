@@ -19,6 +19,7 @@ from shared.ledger.worker import Worker
 from shared.log import set_up_logging
 from workers.app import make_app, prepare_child
 from workers.celery_activity import CeleryActivity
+from workers.deadline import delete_old_tracebacks
 from workers.heartbeat import HeartbeatFile
 from workers.lease_renewer import STATEMENT_TIMEOUT_S
 from workers.leases import LeaseKeeper
@@ -94,6 +95,7 @@ def main() -> None:
         keeper.register()
     watchdog.start()
     signals.worker_shutting_down.connect(lambda **_: watchdog.stop(), weak=False)
+    delete_old_tracebacks(tracebacks_folder(settings))
     share_memory_with_children()
     worker.start()
     keeper.stop()

@@ -148,19 +148,22 @@ def _open_child_runner() -> Iterator[Runner]:
 def _run_job(task: Task[Any, Any], job_id: str) -> object:
     """Claim and run one job of the ledger, then its follow-up jobs and the backlog of its queue.
 
-    The events of the first job are Celery's own; of a job that another slot has run there are none.
+    The events of the first job are Celery's own. A wake-up of a job that another slot has run shows how that ended, and
+    nothing while it still runs.
     """
     child = _require_child()
     delivery: Any = task.request.delivery_info
     queue = Queue(delivery["routing_key"])
     with _open_child_runner() as runner, child.events.send_all_but(UUID(job_id)):
         outcome = runner.run_and_drain(UUID(job_id), child.backlogs[queue])
+        if outcome.state == "duplicate":
+            outcome = runner.read_end(UUID(job_id)) or outcome
     match outcome.state:
         case "rescheduled" | "unclaimed":
             raise Retry(outcome.error, when=None)
         case "failed" | "dead" | "expired":
             raise JobFailedError(f"{outcome.state}: {outcome.error}")
-        case "duplicate":
+        case "duplicate" | "cancelled" | "expired":
             raise Ignore
         case _:
             return outcome.result
@@ -183,7 +186,7 @@ class _Child:
         if self._runner is None:
             opening = open_runner(self._settings, self._worker, program=self._fleet.program)
             self._runner = self._open.enter_context(opening)
-            self._runner.on_run = self.events.add
+            self._runner.on_run, self._runner.on_next = self.events.add, self.events.send_before_next
         return self._runner
 
 

@@ -17,7 +17,6 @@ from shared.db.accounts.accounts import AccountRow
 from shared.db.accounts.installations import may_act_for, may_guard
 from shared.db.engine import CONNECTION_ERRORS, autocommit
 from shared.errors import HaltError, JobOutcomeUnknownError, TickworkError
-from shared.fleets import Queue
 from shared.ledger import transitions
 from shared.ledger.claims import ClaimedJob
 from shared.ledger.envelope import WakeUp
@@ -80,13 +79,12 @@ class Context:
         """Commit together: SQL, the jobs that this one enqueues, and this one's end if the transaction finishes it.
 
         In a batch this is a savepoint, and the whole batch commits later. Raise JobOutcomeUnknownError when a commit
-        that finishes the job loses the database, and JobCancelledError when a person asked to cancel it; a critical job
-        is not kept from recording what it did at the venue.
+        that finishes the job loses the database, and JobCancelledError when a person asked to cancel it, which is never
+        so while a job may send an order.
         """
         if self.is_finished:
             raise RuntimeError(f"{self.job.name} {self.job.id} has ended: no transaction of it may follow")
-        if self.job.queue is not Queue.CRITICAL:
-            self.raise_if_cancelled()
+        self.raise_if_cancelled()
         if self.within is None:
             transaction: Transaction | None = None
             try:

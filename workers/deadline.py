@@ -4,14 +4,16 @@ import faulthandler
 import os
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import timedelta
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import IO
 
+from shared.clock import machine_now
 from shared.ledger.worker import WorkerProcess
 
 _MOST_TRACEBACK = 8_000
+_KEPT_FOR = timedelta(days=1)
 
 
 def traceback_file(folder: Path, worker: WorkerProcess) -> Path:
@@ -50,6 +52,14 @@ class Deadline:
         faulthandler.disable()
         self._file.close()
         os.unlink(self._file.name)  # noqa: PTH108  # the file object knows its name as text
+
+
+def delete_old_tracebacks(folder: Path) -> None:
+    """Delete what processes left behind that were killed a day ago or earlier, and that nobody has read."""
+    for file in folder.glob("*.txt"):
+        with suppress(FileNotFoundError):
+            if machine_now() - datetime.fromtimestamp(file.stat().st_mtime, UTC) > _KEPT_FOR:
+                file.unlink()
 
 
 def crash_report(folder: Path, worker: WorkerProcess) -> str:

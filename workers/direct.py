@@ -47,8 +47,8 @@ def run(settings: Settings, stopping: threading.Event) -> None:
     )
     try:
         with open_runner(settings, worker.process(), program="direct") as runner:
-            touch()
             while not stopping.wait(_POLL_S):
+                touch()
                 _run_due(runner, engine, stopping)
     finally:
         renewer.stop()
@@ -60,8 +60,6 @@ def _run_due(runner: Runner, engine: Engine, stopping: threading.Event) -> None:
     for name, job_id in _list_unclaimed(engine):
         if stopping.is_set():
             return
-        if name == Canary.job_name() or name not in TASKS:
-            continue  # it shows whether the workers of its queue run, and must wait for them
         outcome = runner.run(job_id)
         if outcome.state != "duplicate" and name not in probes:
             log.warning("%s %s, which no worker had claimed, ran here: %s", name, job_id, outcome.state)
@@ -70,7 +68,9 @@ def _run_due(runner: Runner, engine: Engine, stopping: threading.Event) -> None:
 def _list_unclaimed(engine: Engine) -> list[tuple[str, UUID]]:
     try:
         with engine.connect() as connection:
-            return queues.list_unclaimed(driver(connection), Queue.CRITICAL, UNCLAIMED_FOR, _MOST)
+            # A canary shows whether the workers of its queue run, and must wait for them.
+            names = sorted(TASKS.keys() - {Canary.job_name()})
+            return queues.list_unclaimed(driver(connection), Queue.CRITICAL, names, UNCLAIMED_FOR, _MOST)
     except DATABASE_ERRORS as error:
         log.warning("the ledger does not answer, trying again: %s", error)
         return []

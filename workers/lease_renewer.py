@@ -32,13 +32,19 @@ class LeaseRenewer(threading.Thread):
         self._stopping = threading.Event()
 
     def run(self) -> None:
-        """Beat every three seconds until stopped, and touch the heartbeat file, as a job may take longer than that."""
-        while not self._stopping.wait(BEAT_EVERY_S):
-            touch()
-            try:
-                self.beat()
-            except DATABASE_ERRORS as error:
-                log.warning("the heartbeat of %s is not written, retrying: %s", self._worker.name, error)
+        """Beat every three seconds until stopped; on an unexpected error end the process, which would lose its leases.
+
+        While a job runs, touch the heartbeat file too: the program's own loop does so between jobs.
+        """
+        try:
+            while not self._stopping.wait(BEAT_EVERY_S):
+                try:
+                    self.beat()
+                except DATABASE_ERRORS as error:
+                    log.warning("the heartbeat of %s is not written, retrying: %s", self._worker.name, error)
+        except Exception:
+            log.exception("leases are no longer kept, this program ends")
+            os._exit(os.EX_SOFTWARE)
 
     def beat(self) -> None:
         """Write the heartbeat; end the process if its job overran, or if a person cancelled it a while ago."""
@@ -46,6 +52,8 @@ class LeaseRenewer(threading.Thread):
             worker_registry.beat(driver(connection), self._worker)
         with self._engine.connect() as connection:
             running = worker_registry.list_running(driver(connection), self._worker)
+        if running:
+            touch()
         for job in running:
             if job.has_overrun or (job.cancelling_for is not None and job.cancelling_for > CANCEL_GRACE):
                 log.warning("%s %s is ended with its process", job.name, job.id)

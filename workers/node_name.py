@@ -1,5 +1,6 @@
 """The name of a worker in Celery and Flower: the same after each restart, so that none is listed twice."""
 
+import errno
 import fcntl
 import itertools
 import socket
@@ -39,8 +40,10 @@ def _bind(name: str, folder: Path) -> socket.socket | None:
     holder = socket.socket(socket.AF_UNIX)
     try:
         holder.bind(f"\0tickwork-{stack}-{name}")
-    except OSError:
+    except OSError as error:
         holder.close()
+        if error.errno != errno.EADDRINUSE:
+            raise
         return None
     return holder
 
@@ -50,7 +53,10 @@ def _lock(name: str, folder: Path) -> IO[bytes] | None:
     holder = (folder / f"{name}.name").open("wb")
     try:
         fcntl.flock(holder, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
+    except BlockingIOError:
         holder.close()
         return None
+    except OSError:
+        holder.close()
+        raise
     return holder

@@ -9,12 +9,14 @@ from uuid import UUID
 from celery import Celery
 from celery.utils.saferepr import saferepr
 
+from shared.clock import monotonic
 from shared.ledger.jobs import job_names_with
 from workers.runner import Run
 
 log = logging.getLogger(__name__)
 
 _MOST_IN_MESSAGE = 1_000
+SEND_EVERY_S = 0.25
 _TYPES = {"rescheduled": "task-retried", "failed": "task-failed", "dead": "task-failed", "expired": "task-failed"}
 
 
@@ -26,6 +28,7 @@ class RunEvents:
         self._node = node
         self._probes = frozenset(job_names_with("is_probe"))
         self._runs: list[Run] = []
+        self._sent_at = 0.0
         self._dispatcher: Any = None
 
     def add(self, run: Run) -> None:
@@ -33,15 +36,24 @@ class RunEvents:
         if run.job.name not in self._probes and run.outcome.state != "duplicate":
             self._runs.append(run)
 
+    def send_before_next(self) -> None:
+        """Send what is kept before another job runs, if that is not new: its process may die with what it knows."""
+        if monotonic() - self._sent_at > SEND_EVERY_S:
+            self._send_kept()
+
+    def _send_kept(self) -> None:
+        runs, self._runs, self._sent_at = self._runs, [], monotonic()
+        if runs:
+            self._send(runs)
+
     @contextmanager
     def send_all_but(self, first: UUID) -> Iterator[None]:
         """Send the events of all runs in the body, but for those of the job whose events the worker sends itself."""
         try:
             yield
         finally:
-            runs, self._runs = [run for run in self._runs if run.job.id != first], []
-            if runs:
-                self._send(runs)
+            self._runs = [run for run in self._runs if run.job.id != first or run.outcome.state == "cancelled"]
+            self._send_kept()
 
     def _send(self, runs: list[Run]) -> None:
         try:

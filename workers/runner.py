@@ -56,6 +56,7 @@ class Runner:
         deadline: Deadline,
     ) -> None:
         self.on_run: Callable[[Run], None] = lambda _: None
+        self.on_next: Callable[[], None] = lambda: None  # before another job of the backlog runs
         self._ledger = ledger
         self._context_of = context_of
         self._worker = worker
@@ -89,8 +90,17 @@ class Runner:
                 if isinstance(found, Outcome):
                     break
                 following = found
+            self.on_next()
             _, following = self._run_chain(following, backlog if monotonic() < ends_at else None)
         return first
+
+    def read_end(self, job_id: UUID) -> Outcome | None:
+        """Return how a job has ended that this runner did not run; None if it has not, or if it is not known."""
+        try:
+            found = transitions.read_end(self._ledger.connection.open(), job_id)
+        except (LedgerUnavailableError, psycopg.Error):
+            return None
+        return None if found is None else Outcome(*found)
 
     def _claim(self, what: str, claim: Callable[[], ClaimedJob | None]) -> ClaimedJob | Outcome:
         try:
@@ -114,13 +124,15 @@ class Runner:
             context = self._context_of(claimed, None)
             context.handoff = handoff
             began_at, began = machine_now(), monotonic()
-            with self._deadline.watch(claimed.deadline), _require_record(claimed):
-                outcome, following = self._run(claimed, context, backlog)
-            outcomes.append(outcome)
-            context.calls.flush(claimed.id)
-            self.on_run(Run(claimed, outcome, began_at, monotonic() - began))
+            with _require_record(claimed):  # also of the job that was claimed with its end
+                with self._deadline.watch(claimed.deadline):
+                    outcome, following = self._run(claimed, context, backlog)
+                outcomes.append(outcome)
+                context.calls.flush(claimed.id)
+                self.on_run(Run(claimed, outcome, began_at, monotonic() - began))
             claimed, handoff = context.follow_up, context.next_handoff
-        self._ledger.wake_next(first)
+        with _require_record(first):
+            self._ledger.wake_next(first)
         return outcomes, following
 
     def _run(self, job: ClaimedJob, context: Context, backlog: Backlog | None) -> tuple[Outcome, ClaimedJob | None]:

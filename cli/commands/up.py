@@ -43,7 +43,7 @@ from shared.setting_values import parse_slots
 _SERVERS_WITHIN_S = 60.0
 _RECEIVER_WITHIN_S = 5.0
 _PROGRAMS_WITHIN_S = 60.0
-_STEP_EVERY_S = 0.05
+_STEP_EVERY_S = 0.2
 
 
 @click.command("up")

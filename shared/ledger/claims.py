@@ -34,6 +34,7 @@ CLAIMED: LiteralString = """
     state = 'running', attempt = attempt + 1, claim_id = %(claim_id)s, worker_id = %(worker_id)s,
     process_id = %(process_id)s, started_at = now(), lease_until = now() + %(lease)s::interval
 """
+_CONSIDERED: LiteralString = "100"
 # In the order of ClaimedJob's fields.
 CLAIMED_COLUMNS: LiteralString = """
     job.id, name, queue, arguments, attempt, max_attempts, deadline, expires_at, sequence_key, sequence_id, claim_id,
@@ -115,14 +116,17 @@ def claim(connection: LedgerConnection, job_id: UUID, worker: WorkerProcess) -> 
         return None
 
 
+# Only the first due jobs are considered, so that a backlog of jobs that run in batches, or that wait for one sequence,
+# is not read through for each claim; what lies behind them is left to the relay.
 NEXT_DUE: LiteralString = f"""
-    SELECT id FROM job
-    WHERE state = 'queued' AND queue = %(queue)s AND name = ANY(%(names)s::text[])
-      AND {IS_DUE} AND {IS_NEXT_IN_SEQUENCE}
+    SELECT job.id FROM (SELECT id FROM job WHERE state = 'queued' AND queue = %(queue)s AND run_at <= now()
+                        ORDER BY run_at, id LIMIT {_CONSIDERED}) AS head
+    JOIN job ON job.id = head.id
+    WHERE state = 'queued' AND name = ANY(%(names)s::text[]) AND {IS_DUE} AND {IS_NEXT_IN_SEQUENCE}
       AND NOT EXISTS (SELECT 1 FROM job above
                       WHERE above.state = 'queued' AND above.queue = ANY(%(higher)s::text[]) AND above.run_at <= now())
 """  # noqa: S608  # no value enters the text
-ORDER_AND_LOCK: LiteralString = "ORDER BY run_at, id LIMIT 1 FOR UPDATE OF job SKIP LOCKED"
+ORDER_AND_LOCK: LiteralString = "ORDER BY job.run_at, job.id LIMIT 1 FOR UPDATE OF job SKIP LOCKED"
 _CLAIM_NEXT: LiteralString = f"""
     WITH {_LAX}, next AS MATERIALIZED ({NEXT_DUE} {ORDER_AND_LOCK})
     UPDATE job SET {CLAIMED} FROM lax, next WHERE job.id = next.id

@@ -6,6 +6,7 @@ from typing import LiteralString
 from uuid import UUID
 
 from shared.errors import RefusedError
+from shared.fleets import ORDERING
 from shared.ledger.claims import LedgerConnection
 from shared.ledger.jobs import job_names_with
 
@@ -74,19 +75,25 @@ def discard(connection: LedgerConnection, job_id: UUID) -> None:
 
 
 _REQUEST_CANCEL: LiteralString = """
-    UPDATE job SET cancel_requested_at = coalesce(cancel_requested_at, now()) WHERE id = %(id)s AND state = 'running'
+    UPDATE job SET cancel_requested_at = coalesce(cancel_requested_at, now())
+    WHERE id = %(id)s AND state = 'running' AND queue <> ALL(%(ordering)s)
 """
 
 
 def cancel(connection: LedgerConnection, job_id: UUID) -> None:
     """Cancel a queued job, or ask the worker of a running one to; raise RefusedError for a job that has ended.
 
-    A running job ends at its next step, or with its process some seconds later. What it did until then stays done.
+    A running job ends at its next step, or with its process some seconds later. What it did until then stays done. One
+    that may be sending an order is refused: ended in the middle, it would leave an order that nothing follows.
     """
-    for statement in (_CANCEL, _REQUEST_CANCEL):
-        if connection.execute(statement, {"id": job_id}).rowcount == 1:
+    values = {"id": job_id, "ordering": [queue.value for queue in ORDERING]}
+    for statement in (_CANCEL, _REQUEST_CANCEL) * 2:  # a job may be queued again between two of them
+        if connection.execute(statement, values).rowcount == 1:
             return
-    raise _refusal(job_id, _read_job(connection, job_id), "only one that is queued or runs is cancelled")
+    found = _read_job(connection, job_id)
+    if found.state == "running":
+        raise _refusal(job_id, found, "it may be sending an order, and ends by itself within a minute")
+    raise _refusal(job_id, found, "only one that is queued or runs is cancelled")
 
 
 @dataclass(frozen=True, slots=True)

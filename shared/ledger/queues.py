@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, LiteralString
 from uuid import UUID
 
-from shared.fleets import Queue
+from shared.fleets import LEASE, Queue
 from shared.ledger.claims import IS_NEXT_IN_SEQUENCE, MAY_BE_BATCHED, NEXT_DUE, Backlog, LedgerConnection
 from shared.ledger.envelope import WakeUp
 
@@ -86,7 +86,7 @@ def take_due(
 
 
 _PEEK: LiteralString = f"""
-    SELECT id, name, queue, deadline FROM job WHERE id = ({NEXT_DUE} ORDER BY run_at, id LIMIT 1)
+    SELECT id, name, queue, deadline FROM job WHERE id = ({NEXT_DUE} ORDER BY job.run_at, job.id LIMIT 1)
 """  # noqa: S608  # no value enters the text
 
 
@@ -98,28 +98,31 @@ def peek_next(connection: LedgerConnection, backlog: Backlog) -> WakeUp | None:
 
 _UNCLAIMED = f"""
     SELECT name, id FROM job
-    WHERE state = 'queued' AND queue = %(queue)s AND run_at <= now() - %(longer_than)s::interval
+    WHERE state = 'queued' AND queue = %(queue)s AND name = ANY(%(names)s)
+      AND run_at <= now() - %(longer_than)s::interval
       AND (expires_at IS NULL OR expires_at > now()) AND {IS_NEXT_IN_SEQUENCE}
     ORDER BY run_at, id LIMIT %(most)s
 """  # noqa: S608  # no value enters the text
 
 
 def list_unclaimed(
-    connection: LedgerConnection, queue: Queue, longer_than: timedelta, most: int
+    connection: LedgerConnection, queue: Queue, names: Sequence[str], longer_than: timedelta, most: int
 ) -> list[tuple[str, UUID]]:
     """Return the names and ids of jobs that were due `longer_than` ago and that nothing has claimed, oldest first."""
-    values = {"queue": queue.value, "longer_than": longer_than, "most": most}
+    values = {"queue": queue.value, "names": list(names), "longer_than": longer_than, "most": most}
     return connection.execute(_UNCLAIMED, values).fetchall()
 
 
 # Queue by queue, in the order of the index, so that the due backlog is not scanned.
 _FIND_WORK = """
     SELECT EXISTS (SELECT 1 FROM job WHERE state = 'queued' AND expires_at <= now()),
-           EXISTS (SELECT 1 FROM job WHERE state = 'running' AND lease_until < now()),
+           EXISTS (SELECT 1 FROM job WHERE state = 'running'
+                   AND NOT lease_until BETWEEN now() AND now() + %(lease)s::interval),
            array_agg(one.queue) FILTER (WHERE EXISTS (
                SELECT 1 FROM job WHERE state = 'queued' AND queue = one.queue AND run_at <= now())),
            min((SELECT run_at FROM job WHERE state = 'queued' AND queue = one.queue AND run_at > now()
-                ORDER BY run_at LIMIT 1)) - clock_timestamp()
+                ORDER BY run_at LIMIT 1)) - clock_timestamp(),
+           clock_timestamp()
     FROM unnest(%(queues)s::text[]) AS one (queue)
 """
 
@@ -132,13 +135,14 @@ class Work:
     has_old_leases: bool
     due: frozenset[Queue]
     next_due_in: timedelta | None
+    read_at: datetime | None = None  # by Postgres' clock
 
 
 def find_work(connection: LedgerConnection) -> Work:
     """Return what a relay may have to do, in one statement: most of the time that is nothing."""
-    row = connection.execute(_FIND_WORK, {"queues": [queue.value for queue in Queue]}).fetchone()
-    has_expired, has_old_leases, due, next_due_in = row or (False, False, None, None)
-    return Work(has_expired, has_old_leases, frozenset(map(Queue, due or [])), next_due_in)
+    row = connection.execute(_FIND_WORK, {"queues": [queue.value for queue in Queue], "lease": LEASE}).fetchone()
+    has_expired, has_old_leases, due, next_due_in, read_at = row or (False, False, None, None, None)
+    return Work(has_expired, has_old_leases, frozenset(map(Queue, due or [])), next_due_in, read_at)
 
 
 _NEXT_IN_SEQUENCE = """

@@ -38,8 +38,11 @@ def release_lost(connection: LedgerConnection, worker: WorkerProcess, error: str
 
 
 _RELEASE_ON_SHUTDOWN = """
-    UPDATE job SET state = 'queued', run_at = now(), lease_until = NULL, worker_id = NULL, process_id = NULL,
-           published_at = NULL, attempt = attempt - 1, error = 'released at shutdown'
+    UPDATE job SET state = CASE WHEN cancel_requested_at IS NULL THEN 'queued' ELSE 'cancelled' END,
+           finished_at = CASE WHEN cancel_requested_at IS NOT NULL THEN now() END,
+           run_at = now(), lease_until = NULL, worker_id = NULL, process_id = NULL, published_at = NULL,
+           attempt = attempt - 1,
+           error = CASE WHEN cancel_requested_at IS NULL THEN 'released at shutdown' ELSE %(cancelled)s END
     WHERE state = 'running' AND worker_id = %(worker_id)s
 """
 
@@ -49,16 +52,20 @@ def release_on_shutdown(connection: LedgerConnection, worker_id: UUID) -> int:
 
     The worker's processes must have ended.
     """
-    return connection.execute(_RELEASE_ON_SHUTDOWN, {"worker_id": worker_id}).rowcount
+    return connection.execute(_RELEASE_ON_SHUTDOWN, {"worker_id": worker_id, "cancelled": CANCELLED}).rowcount
 
 
 GRACE = timedelta(seconds=15)  # a lease ends this long after the job's deadline, however healthy its worker is
+# After a step back of Postgres' clock its times lie in the future: a lease holds for no longer than it could have been
+# given, and a heartbeat that is to come is none.
 _OVERRAN: LiteralString = "started_at + deadline + %(grace)s::interval < now()"
+_LEASE_HAS_ENDED: LiteralString = "NOT lease_until BETWEEN now() AND now() + %(lease)s::interval"
+_IS_SILENT: LiteralString = "NOT seen_at BETWEEN now() - %(lease)s::interval AND now() + interval '1 second'"
 # Worker rows are locked so that a worker whose heartbeat waits for a lock keeps its jobs as long as that is held.
 _RECLAIM: LiteralString = f"""
     WITH silent AS MATERIALIZED (
         SELECT id FROM worker
-        WHERE id IN (SELECT worker_id FROM job WHERE state = 'running') AND seen_at <= now() - %(lease)s::interval
+        WHERE id IN (SELECT worker_id FROM job WHERE state = 'running') AND {_IS_SILENT}
         ORDER BY id FOR UPDATE SKIP LOCKED)
     UPDATE job SET {_LOST},
            error = CASE WHEN {_OVERRAN} THEN 'lease ended: it overran its deadline, and its process did not end'
@@ -66,7 +73,7 @@ _RECLAIM: LiteralString = f"""
     WHERE id IN (
         SELECT id FROM job
         WHERE state = 'running'
-          AND ({_OVERRAN} OR lease_until < now()
+          AND ({_OVERRAN} OR {_LEASE_HAS_ENDED}
                AND (worker_id IN (SELECT id FROM silent) OR NOT EXISTS (SELECT 1 FROM worker WHERE id = worker_id)))
         LIMIT 500 FOR UPDATE SKIP LOCKED)
 """  # noqa: S608  # as above
@@ -78,6 +85,23 @@ def reclaim_expired_leases(connection: LedgerConnection) -> int:
     A lease ends when the worker's heartbeat is older than LEASE, or GRACE after the job's deadline.
     """
     return connection.execute(_RECLAIM, {"lease": LEASE, "grace": GRACE}).rowcount
+
+
+# By how much the clock was set back is known from each row: by as much as the row seems to come from the future.
+_FORGET_FUTURE = """
+    UPDATE job SET enqueued_at = now(), run_at = run_at - (enqueued_at - now()),
+           expires_at = expires_at - (enqueued_at - now())
+    WHERE id IN (SELECT id FROM job WHERE state = 'queued' AND enqueued_at > now() + interval '1 second'
+                 FOR UPDATE SKIP LOCKED)
+"""
+
+
+def forget_future(connection: LedgerConnection) -> int:
+    """After Postgres' clock was set back, set the times of queued jobs back by as much; return how many.
+
+    Else they would be due, and expire, later than they were to: a late entry is another trade.
+    """
+    return connection.execute(_FORGET_FUTURE).rowcount
 
 
 _EXPIRE = """

@@ -245,6 +245,15 @@ def read_state(connection: LedgerConnection, job_id: UUID) -> tuple[str, datetim
     return None if row is None else (row[0], row[1])
 
 
+_END_OF = "SELECT state, result, error FROM job WHERE id = %(id)s AND finished_at IS NOT NULL"
+
+
+def read_end(connection: LedgerConnection, job_id: UUID) -> tuple[str, object, str | None] | None:
+    """Return state, result and error of a job that has ended; None if it has not."""
+    row = connection.execute(_END_OF, {"id": job_id}).fetchone()
+    return None if row is None else (row[0], row[1], row[2])
+
+
 _LEASE_LEFT = """
     SELECT greatest(lease_until, seen_at + %(lease)s::interval) - clock_timestamp()
     FROM job LEFT JOIN worker ON worker.id = job.worker_id

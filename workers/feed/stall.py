@@ -4,7 +4,7 @@ import asyncio
 
 from shared.clock import monotonic
 
-TICK_S = 0.05
+TICK_S = 0.25
 # After a stall this long, another feed may be the active one, and the data in the socket is of unknown age.
 STALLED_AFTER_S = 2.0
 

@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -27,6 +28,7 @@ log = logging.getLogger(__name__)
 CHECK_ACCOUNTS_EVERY_S = 5.0
 READ_WHILE_DOWN_EVERY_S = 10.0
 WRITE_EVERY_S = 0.05
+CHECK_STALL_EVERY_S = 0.5
 MOMENT_S = 0.025  # so that the acceptance and the fill of a market order share a job
 _MOST_READS = 5
 _TOPICS = ("Orders", "Positions", "Trades")
@@ -62,6 +64,7 @@ class UserSide:
         self._position_events: dict[int, int] = {}
         self._pending_events: dict[int, dict[str, list[dict[str, Any]]]] = {}
         self._has_events = asyncio.Event()
+        self._has_positions = asyncio.Event()
         self._stall = Stall()
 
     async def run(self) -> None:
@@ -148,6 +151,7 @@ class UserSide:
                     account_id = position.account_id
                     self._position_events[account_id] = self._position_events.get(account_id, 0) + 1
                     self._new_positions.setdefault(account_id, {})[position.contract_id] = hot
+                    self._has_positions.set()
             case "GatewayUserAccount":
                 self._add_event(wire.parse_account(entity).id, "accounts", entity)
             case _:
@@ -173,7 +177,10 @@ class UserSide:
 
     async def _write_positions(self) -> None:
         while True:
-            await asyncio.sleep(WRITE_EVERY_S)
+            with suppress(TimeoutError):  # a stall is to be noticed soon, also while nothing changes
+                await asyncio.wait_for(self._has_positions.wait(), CHECK_STALL_EVERY_S)
+                await asyncio.sleep(WRITE_EVERY_S)
+            self._has_positions.clear()
             unwritten, self._new_positions = self._new_positions, {}
             if self._stall.take():  # another feed may have written newer ones
                 self.hub.drop()
@@ -181,6 +188,7 @@ class UserSide:
             for account_id, positions in unwritten.items():
                 if not await self._writer.write_positions(account_id, positions):
                     self._new_positions[account_id] = positions | self._new_positions.get(account_id, {})
+                    self._has_positions.set()
 
 
 def _to_hot_position(position: VenuePosition) -> HotPosition | None:

@@ -7,16 +7,19 @@ import ctypes
 import multiprocessing
 import os
 import runpy
+import select
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from io import TextIOWrapper
 from multiprocessing import forkserver
-from multiprocessing.connection import Connection
+from multiprocessing.connection import Connection, wait
 from typing import Final
 
-from cli.local.processes.program import Program, tie_to_us
+from cli.local.processes.program import Program
 from shared.config import replace_environment
 
 IS_POSSIBLE: Final = sys.platform == "linux"
@@ -50,31 +53,46 @@ class ForkedProcess:
         reader.close()
         assert self._process.pid is not None  # noqa: S101  # it has started
         self.pid = self._process.pid
+        self._handle = os.pidfd_open(self.pid)
 
     @property
     def returncode(self) -> int | None:
-        """The exit code, negative for a signal; None while it runs."""
-        return self._process.exitcode
+        """The exit code, negative for a signal; None while it runs.
+
+        Of a program that outlives the process it was forked from it is not known, and 255.
+        """
+        if self._process.exitcode is None:
+            return None
+        return self._process.exitcode if self._has_ended(0) else None
 
     def poll(self) -> int | None:
         """Return the exit code, as `returncode`."""
-        return self._process.exitcode
+        return self.returncode
 
     def wait(self, timeout: float | None = None) -> int:
         """Return the exit code once it has ended; raise subprocess.TimeoutExpired if that takes longer."""
-        self._process.join(timeout)
-        if self._process.exitcode is None:
+        if not self._has_ended(timeout):
             raise subprocess.TimeoutExpired(str(self.pid), timeout or 0)
-        return self._process.exitcode
+        self._process.join()
+        return self._process.exitcode or 0
 
     def send_signal(self, sig: int) -> None:
         """Send it a signal, unless it has ended."""
-        if self._process.exitcode is None:
+        if not self._has_ended(0):
             os.kill(self.pid, sig)
 
     def kill(self) -> None:
         """Send it SIGKILL, unless it has ended."""
         self.send_signal(signal.SIGKILL)
+
+    def _has_ended(self, timeout: float | None) -> bool:
+        """Whether it has ended within `timeout`; by the kernel, as the process that it was forked from may be gone."""
+        return bool(select.select([self._handle], [], [], timeout)[0])
+
+    def __del__(self) -> None:
+        """Close the handle with which the kernel is asked."""
+        with suppress(AttributeError, OSError):
+            os.close(self._handle)
 
 
 def _run(
@@ -85,7 +103,8 @@ def _run(
     niceness: int,
 ) -> None:
     """Become the program `python -m MODULE`, in a session of its own, with its output in the pipe."""
-    tie_to_us(signal.SIGKILL, niceness, parent=os.getppid())()
+    os.nice(niceness)
+    threading.Thread(target=_die_with_up, name="die with up", daemon=True).start()
     os.setsid()
     for stream in (sys.stdout, sys.stderr):
         os.dup2(output.fileno(), stream.fileno())
@@ -96,3 +115,11 @@ def _run(
     replace_environment(environment)
     sys.argv = list(module)
     runpy.run_module(module[0], run_name="__main__", alter_sys=True)
+
+
+def _die_with_up() -> None:
+    """End this program when `up` ends; it outlives the process that it was forked from, which may fail by itself."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None  # noqa: S101  # every fork has one: `up`
+    wait([parent.sentinel])
+    os.kill(os.getpid(), signal.SIGKILL)

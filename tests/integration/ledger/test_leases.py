@@ -12,7 +12,7 @@ from shared.clock import machine_now
 from shared.db.engine import driver, make_engine
 from shared.db.tables.ledger import job
 from shared.fleets import LEASE
-from shared.ledger import recovery, transitions, worker_registry
+from shared.ledger import operations, queues, recovery, transitions, worker_registry
 from shared.ledger.enqueue import EnqueueOptions
 from shared.ledger.jobs.upkeep import DoNothing
 from shared.ledger.ledger import Ledger
@@ -148,3 +148,52 @@ def test_a_lost_lease_has_no_time_left(ledger: Ledger, engine: Engine) -> None:
         recovery.release_lost(driver(connection), ME, "lost")
     with engine.connect() as connection:
         assert timedelta(0) == transitions.lease_left(driver(connection), claimed)
+
+
+def test_a_job_that_was_to_be_cancelled_is_not_queued_again_at_shutdown(ledger: Ledger, engine: Engine) -> None:
+    job_id = enqueue(ledger)
+    ledger.claim(job_id, ME)
+    with engine.begin() as connection:
+        operations.cancel(driver(connection), job_id)
+        assert 1 == recovery.release_on_shutdown(driver(connection), ME.worker_id)
+
+    assert "cancelled" == state(engine, job_id)
+
+
+def set_clock_back(engine: Engine) -> None:
+    """Make every time as if Postgres' clock had been set back by an hour since."""
+    with engine.begin() as connection:
+        for table, columns in (
+            ("job", ("enqueued_at", "run_at", "expires_at", "started_at", "lease_until")),
+            ("worker", ("started_at", "seen_at")),
+        ):
+            changes = ", ".join(f"{name} = {name} + interval '1 hour'" for name in columns)
+            connection.execute(text(f"UPDATE {table} SET {changes}"))
+
+
+def test_the_leases_of_a_dead_worker_end_although_the_clock_was_set_back(ledger: Ledger, engine: Engine) -> None:
+    job_id = enqueue(ledger)
+    ledger.claim(job_id, ME)
+    with engine.begin() as connection:
+        worker_registry.beat(driver(connection), worker("trading@here.1"))
+    set_clock_back(engine)
+    with engine.begin() as connection:
+        assert queues.find_work(driver(connection)).has_old_leases
+        assert 1 == recovery.reclaim_expired_leases(driver(connection))
+    assert "queued" == state(engine, job_id)
+
+
+def test_a_job_is_due_and_expires_when_it_was_to_although_the_clock_was_set_back(
+    ledger: Ledger, engine: Engine
+) -> None:
+    entry = enqueue(ledger, expires_after=timedelta(seconds=90))
+    set_clock_back(engine)
+    assert ledger.claim(entry, ME) is None
+    with engine.begin() as connection:
+        assert 1 == recovery.forget_future(driver(connection))
+        assert 0 == recovery.forget_future(driver(connection))
+
+    found = ledger.claim(entry, ME)
+    assert found is not None
+    assert found.expires_at is not None
+    assert found.expires_at - machine_now() < timedelta(seconds=91)

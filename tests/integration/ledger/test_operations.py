@@ -165,6 +165,16 @@ def test_cancelling_a_running_job_asks_its_worker_and_keeps_it_from_another_atte
     assert "cancelled" == ledger_env.row(job_id)["state"]
 
 
+@pytest.mark.parametrize("queue", [Queue.CRITICAL, Queue.HIGH])
+def test_a_running_job_that_may_send_an_order_is_not_cancelled(ledger_env: LedgerEnv, queue: Queue) -> None:
+    job_id = ledger_env.enqueue(DoNothing(), queue=queue, publish_on_commit=False)
+    assert ledger_env.ledger.claim(job_id, ME) is not None
+
+    with pytest.raises(RefusedError, match="is running: it may be sending an order, and ends by itself"):
+        cancel(ledger_env, job_id)
+    assert ledger_env.row(job_id)["cancel_requested_at"] is None
+
+
 def test_a_job_is_either_claimed_or_cancelled(ledger_env: LedgerEnv) -> None:
     for _ in range(10):
         job_id = ledger_env.enqueue(DoNothing(), publish_on_commit=False)

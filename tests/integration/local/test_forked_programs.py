@@ -94,14 +94,23 @@ def test_a_forked_program_ends_with_a_killed_supervisor(supervisor: "subprocess.
     assert [] == psutil.wait_procs(family, timeout=60)[1]
 
 
-def test_when_the_process_to_fork_from_is_killed_the_program_is_started_again(
+def test_a_program_outlives_the_process_it_was_forked_from_and_is_supervised_all_the_same(
     supervisor: "subprocess.Popen[bytes]", tmp_path: Path
 ) -> None:
     until(lambda: read_pid(tmp_path) is not None, what="the program")
     first = read_pid(tmp_path)
     assert first is not None
-    psutil.Process(first).parent().kill()  # type: ignore[union-attr]  # it has one
-    until(lambda: read_pid(tmp_path) not in {first, None}, what="another process")
+    program = psutil.Process(first)
+    program.parent().kill()  # type: ignore[union-attr]  # it has one
+    for _ in range(5):
+        (tmp_path / "pid").unlink()
+        until(lambda: read_pid(tmp_path) is not None, what="a step of the supervisor")
+    assert first == read_pid(tmp_path)
+    assert program.is_running()
 
-    assert is_gone(first)
-    assert supervisor.poll() is None
+    program.kill()
+    until(lambda: read_pid(tmp_path) not in {first, None}, what="another process")
+    supervisor.kill()
+    second = read_pid(tmp_path)
+    assert second is not None
+    until(lambda: is_gone(second), what="its end with the supervisor")

@@ -12,7 +12,7 @@ from shared.fleets import Queue
 from shared.ledger.jobs.upkeep import Canary, DoNothing
 from tests.fixtures.ledger_env import LedgerEnv, StartedProgram
 from tests.fixtures.processes import until
-from tests.fixtures.trial.trials import Hold
+from tests.fixtures.trial.trials import Hold, Misbehave
 from tests.fixtures.with_constants import with_constants
 
 WORKER = ("tests.fixtures.trial", "normal")
@@ -75,6 +75,23 @@ def test_flower_gets_no_event_of_a_probe(ledger_env: LedgerEnv) -> None:
     assert 0 == worker.process.wait(60)
 
     assert {str(job)} == {job_id for _, job_id in read_events(listening)}
+
+
+def test_a_job_that_kills_its_process_takes_no_event_of_the_job_before_it(ledger_env: LedgerEnv) -> None:
+    listening = listen(ledger_env)
+    good = ledger_env.enqueue(DoNothing())
+    bad = ledger_env.enqueue(Misbehave(how="out of memory"), "max_attempts = 1", queue=Queue.NORMAL)
+    worker = ledger_env.start("tests.fixtures.trial", "normal", TICKWORK_SLOTS="normal=1")
+    ledger_env.wait_for("succeeded", good)
+    ledger_env.wait_for("dead", bad)
+    received: set[tuple[str, str]] = set()
+
+    def is_told() -> bool:
+        received.update(read_events(listening))
+        return {("task-succeeded", str(good)), ("task-failed", str(bad))} <= received
+
+    until(is_told, 60, "the events of both")
+    assert worker.is_alive()  # Flower keeps the success of the first, whatever Celery says of its process later
 
 
 def test_a_fleet_has_as_many_processes_as_its_slots_are_set_to(ledger_env: LedgerEnv) -> None:
