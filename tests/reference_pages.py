@@ -23,7 +23,7 @@ JOB_STATES = {
     "running": "claimed by a worker whose lease has not run out",
     "succeeded": "its effects and its end are committed",
     "failed": "refused: trying again cannot help",
-    "dead": "it has used up its attempts and stays until you act",
+    "dead": "it has used up its attempts and stays until you act, for 90 days at most",
     "cancelled": "by a person, or because another job did its work",
     "expired": "not started before `expires_at`",
 }
