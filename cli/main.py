@@ -43,6 +43,7 @@ COMMANDS = (
     "resume",
     "trades",
     "jobs",
+    "schedule",
     "bars",
     "strategies",
     "hooks",

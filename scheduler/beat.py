@@ -1,6 +1,5 @@
 """A Celery beat whose tick inserts job rows instead of publishing: any number of beats keep one schedule."""
 
-import dataclasses
 import logging
 import signal
 from datetime import datetime, timedelta
@@ -10,9 +9,8 @@ import msgspec
 from celery import Celery
 from celery.beat import Scheduler, Service
 
-from scheduler.slots import Missed, SlotPlan, plan, slot_at
 from scheduler.timetable import TIMETABLE
-from shared.clock import MarketClock, machine_now
+from shared.clock import MarketClock
 from shared.config import Settings
 from shared.db.engine import DATABASE_ERRORS, limit_lock_wait, make_engine, suppress_lock_timeout
 from shared.db.market_data import contracts, market_clock
@@ -21,18 +19,18 @@ from shared.db.upkeep.schedules import ScheduleRow
 from shared.domain.market_data.bar import MINUTE
 from shared.domain.market_data.calendar import assumed_calendar_of
 from shared.domain.market_data.contract import ROOTS
+from shared.domain.upkeep.slots import Missed, SlotPlan, plan, slot_at
 from shared.errors import QueueFullError
 from shared.heartbeat import touch, touch_waiting
 from shared.ledger import start
-from shared.ledger.job import Job, job_from_row, job_type
-from shared.ledger.ledger import Ledger, Transaction
+from shared.ledger.ledger import Ledger
 from shared.ledger.publisher import open_publisher
+from shared.ledger.schedule_jobs import build_request, enqueue_slot
 
 log = logging.getLogger(__name__)
 
 LONGEST_SLEEP_S = 0.5
 STATEMENT_TIMEOUT_S = 10.0
-SHORTEST_EXPIRY = timedelta(seconds=10)
 # At most one run of an entry per machine second, however fast the market clock runs and however many beats run.
 MIN_RUN_INTERVAL = timedelta(seconds=0.95)
 LOCK_WAIT = timedelta(seconds=0.2)  # for an entry that a person edits; the others go on
@@ -47,7 +45,7 @@ class Beat:
         self._has_begun = False
 
     def seed(self) -> None:
-        """Add the timetable's entries that the table does not have."""
+        """Bring the timetable into the table; an entry that a person locks gets its changes at the next start."""
         rows = [
             {
                 "name": entry.name,
@@ -59,7 +57,9 @@ class Beat:
             }
             for entry in TIMETABLE
         ]
-        with self._ledger.engine.begin() as connection:
+        consequence = "changes of the timetable are made at the next start"
+        with suppress_lock_timeout(consequence), self._ledger.engine.begin() as connection:
+            limit_lock_wait(connection, LOCK_WAIT)
             schedules.seed(connection, rows)
 
     def begin(self) -> None:
@@ -80,11 +80,11 @@ class Beat:
         with self._ledger.engine.connect() as connection:
             entries = [entry for entry in schedules.list_entries(connection) if entry.is_enabled]
             roots = contracts.list_tracked_roots(connection)
-        machine = machine_now()
+            machine = schedules.read_time(connection)  # after the rows, which another beat may just have written
         wait = LONGEST_SLEEP_S
         for entry in entries:
             if self._plan(entry, machine) != SlotPlan(None):
-                self._process(entry.name, machine, roots)
+                self._process(entry.name, roots)
             wait = min(wait, self._seconds_to_next(entry, machine))
         return max(wait, 0.01)
 
@@ -94,24 +94,27 @@ class Beat:
         now = self._clock.to_market(machine) if entry.clock == "market" else machine
         return plan(now, entry.every, entry.last_slot, Missed(entry.missed))
 
-    def _process(self, name: str, machine: datetime, roots: list[str]) -> None:
+    def _process(self, name: str, roots: list[str]) -> None:
         with suppress_lock_timeout(f"schedule {name} is processed later"), self._ledger.transaction() as tx:
             limit_lock_wait(tx.connection, LOCK_WAIT)
             entry = schedules.lock(tx.connection, name)
             if entry is None or not entry.is_enabled:
                 return
+            machine = schedules.read_time(tx.connection)
             due = self._plan(entry, machine)  # again: another beat may have processed the slot meanwhile
-            newest = due.run or (due.skipped[-1] if due.skipped else None)
-            if newest is None:
+            if due.newest is None:
                 return
+            if due.stepped_back_by is not None:
+                log.warning("schedule %s: the clock was set back by %s; it goes on from now", name, due.stepped_back_by)
+                schedules.record_step_back(tx.connection, name, machine, due.stepped_back_by)
             schedules.record_skipped(
                 tx.connection, entry.name, (slot for slot in due.skipped if self._is_open(entry, slot, roots))
             )
-            schedules.set_last_slot(tx.connection, entry.name, newest)
+            schedules.set_last_slot(tx.connection, entry.name, due.newest)
             if due.run is None or not self._is_open(entry, due.run, roots):
                 return
             try:
-                request = _to_request(entry, due.run)
+                request = build_request(entry, due.run)
             except (
                 LookupError,
                 msgspec.ValidationError,
@@ -120,20 +123,11 @@ class Beat:
                 schedules.record_skipped(tx.connection, entry.name, [due.run])
                 return
             try:
-                self._enqueue(tx, entry, due.run, request, machine)
+                period = entry.every / self._clock.speed if entry.clock == "market" else entry.every
+                enqueue_slot(tx, entry, due.run, request, period=period, now=machine)
             except QueueFullError as error:
                 log.warning("schedule %s: slot %s is skipped: %s", entry.name, due.run, error)
                 schedules.record_skipped(tx.connection, entry.name, [due.run])
-
-    def _enqueue(self, tx: Transaction, entry: ScheduleRow, slot: datetime, request: Job, machine: datetime) -> None:
-        period = entry.every / self._clock.speed if entry.clock == "market" else entry.every
-        enqueued = tx.enqueue(
-            request,
-            key=f"schedule:{entry.name}:{slot.isoformat()}",
-            expires_after=max(period, SHORTEST_EXPIRY),
-            publish_on_commit=False,
-        )
-        schedules.record_run(tx.connection, entry.name, slot, enqueued.job_id, machine)
 
     def _is_open(self, entry: ScheduleRow, slot: datetime, roots: list[str]) -> bool:
         """Whether the entry ignores sessions, or the minute that closed at `slot` is in one of a tracked contract."""
@@ -146,11 +140,6 @@ class Beat:
             return (slot_at(machine, entry.every) + entry.every - machine).total_seconds()
         now = self._clock.to_market(machine)
         return (slot_at(now, entry.every) + entry.every - now).total_seconds() / self._clock.speed
-
-
-def _to_request(entry: ScheduleRow, slot: datetime) -> Job:
-    has_slot = "slot" in {field.name for field in dataclasses.fields(job_type(entry.job_name))}
-    return job_from_row(entry.job_name, entry.arguments | ({"slot": slot.isoformat()} if has_slot else {}))
 
 
 class LedgerScheduler(Scheduler):

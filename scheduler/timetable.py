@@ -1,4 +1,4 @@
-"""The timetable: the entries that seed the table `schedule`, where a person may edit them."""
+"""The timetable: the entries that seed the table `schedule`, where `tickwork schedule` changes them."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -25,7 +25,7 @@ class ScheduleEntry:
     only_when_open: bool = False
 
 
-# Each start of beat adds the entries that the table lacks and changes none: the table wins, also after an edit here.
+# Each start of beat brings changes of this into the table; what a person has set there stays.
 TIMETABLE: tuple[ScheduleEntry, ...] = (
     ScheduleEntry("fetch_bars", FetchBars, "market", timedelta(minutes=1), only_when_open=True),
     ScheduleEntry("evaluate_strategies", EvaluateDue, "market", timedelta(minutes=5), only_when_open=True),

@@ -10,6 +10,7 @@ from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
 from shared.errors import SettingsError
+from shared.setting_values import parse_choice, parse_count, parse_list, parse_slots, parse_switch
 
 _BROKERS = ("amqp", "amqps", "redis", "rediss")
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
@@ -68,6 +69,7 @@ class Settings:
     public_url: str  # the address under which the internet reaches the receiver; empty: it does not
     proxy_count: int  # proxies of ours in front of the receiver, whose X-Forwarded-For names the sender
     flower_hosts: tuple[str, ...]  # names under which a browser may ask Flower, besides those of this computer
+    slots: Mapping[str, int]  # of worker fleets, by their names; the others have their defaults
     inhibit_sleep: bool  # `up` keeps the computer from sleeping
     log_level: str
 
@@ -109,18 +111,19 @@ def load_settings(env: Mapping[str, str] | None = None) -> Settings:
         broker_url=_parse_broker_url(values),
         venue=_parse_venue(values),
         market=values.get("TICKWORK_MARKET", ""),
-        contracts=tuple(part.upper() for part in _parse_list(values, "TICKWORK_CONTRACTS")),
-        limits=_parse_switch(values, "TICKWORK_LIMITS", default=True),
-        bars_limit=int(_parse_choice(values, "TICKWORK_BARS_LIMIT", ("50", "30"), default="50")),
-        max_quantity=_parse_count(values, "TICKWORK_MAX_QUANTITY", default=5),
-        entry_ttl=timedelta(seconds=_parse_count(values, "TICKWORK_ENTRY_TTL", default=90)),
-        approval_ttl=timedelta(seconds=_parse_count(values, "TICKWORK_APPROVAL_TTL", default=300)),
+        contracts=tuple(part.upper() for part in parse_list(values, "TICKWORK_CONTRACTS")),
+        limits=parse_switch(values, "TICKWORK_LIMITS", default=True),
+        bars_limit=int(parse_choice(values, "TICKWORK_BARS_LIMIT", ("50", "30"), default="50")),
+        max_quantity=parse_count(values, "TICKWORK_MAX_QUANTITY", default=5),
+        entry_ttl=timedelta(seconds=parse_count(values, "TICKWORK_ENTRY_TTL", default=90)),
+        approval_ttl=timedelta(seconds=parse_count(values, "TICKWORK_APPROVAL_TTL", default=300)),
         receiver_url=_parse_receiver_url(values),
         public_url=_parse_public_url(values),
-        proxy_count=_parse_count(values, "TICKWORK_PROXIES", default=0, least=0),
-        flower_hosts=tuple(part.lower() for part in _parse_list(values, "TICKWORK_FLOWER_HOSTS")),
-        inhibit_sleep=_parse_switch(values, "TICKWORK_INHIBIT_SLEEP", default=True),
-        log_level=_parse_choice(values, "TICKWORK_LOG_LEVEL", ("DEBUG", "INFO", "WARNING", "ERROR"), default="INFO"),
+        proxy_count=parse_count(values, "TICKWORK_PROXIES", default=0, least=0),
+        flower_hosts=tuple(part.lower() for part in parse_list(values, "TICKWORK_FLOWER_HOSTS")),
+        slots=parse_slots("TICKWORK_SLOTS", values.get("TICKWORK_SLOTS", "")),
+        inhibit_sleep=parse_switch(values, "TICKWORK_INHIBIT_SLEEP", default=True),
+        log_level=parse_choice(values, "TICKWORK_LOG_LEVEL", ("DEBUG", "INFO", "WARNING", "ERROR"), default="INFO"),
     )
 
 
@@ -141,7 +144,7 @@ def _parse_venue(values: Mapping[str, str]) -> VenueSettings:
         hubs_url=hubs_url,
         user=values.get("TICKWORK_VENUE_USER", ""),
         key=values.get("TICKWORK_VENUE_KEY", ""),
-        is_simulator=_parse_switch(values, "TICKWORK_VENUE_IS_SIMULATOR", default=False),
+        is_simulator=parse_switch(values, "TICKWORK_VENUE_IS_SIMULATOR", default=False),
     )
 
 
@@ -256,34 +259,3 @@ def _mask_password(url: str) -> str:
     scheme, separator, rest = url.partition("://") if "://" in url else ("", "", url)
     credentials, at, host = rest.rpartition("@")
     return scheme + separator + (f"***{at}" if credentials else "") + host.partition("?")[0]
-
-
-def _parse_switch(values: Mapping[str, str], name: str, *, default: bool) -> bool:
-    value = values.get(name, "").strip().lower()
-    if not value:
-        return default
-    if value in {"1", "on", "true", "yes"}:
-        return True
-    if value in {"0", "off", "false", "no"}:
-        return False
-    raise SettingsError(f"invalid {name} {value!r}: expected on or off")
-
-
-def _parse_count(values: Mapping[str, str], name: str, *, default: int, least: int = 1) -> int:
-    value = values.get(name, "").strip()
-    if not value:
-        return default
-    if not re.fullmatch(r"[0-9]{1,9}", value) or int(value) < least:
-        raise SettingsError(f"invalid {name} {value!r}: expected a whole number, at least {least}")
-    return int(value)
-
-
-def _parse_list(values: Mapping[str, str], name: str) -> list[str]:
-    return [part.strip() for part in values.get(name, "").split(",") if part.strip()]
-
-
-def _parse_choice(values: Mapping[str, str], name: str, choices: tuple[str, ...], *, default: str) -> str:
-    value = values.get(name, "").strip().upper() or default
-    if value not in choices:
-        raise SettingsError(f"invalid {name} {value!r}: expected one of {', '.join(choices)}")
-    return value

@@ -3,14 +3,14 @@
 TickworkError
 |-- SettingsError                  the program must not start: fix the setting
 |   `-- AlreadyRunningError        cli.local.home.lock
-|-- RetryableError                 try again later; the attempt counts
+|-- RetryableError                 try again, for as long as the job's purpose lasts; no attempt counts
 |   |-- QueueFullError
 |   |-- VenueDownError
 |   |-- LedgerUnavailableError     shared.ledger.connection
 |   |-- DatabaseDownError          web.receiver.deadline
 |   |-- NotSentError               shared.gateway.errors
 |   |   `-- BudgetSpentError       also a RateLimitedError
-|   `-- PostponedError             not now, and the job is not at fault: the attempt does not count
+|   `-- PostponedError             not now: try again after `retry_after`, however often
 |       |-- RateLimitedError
 |       `-- MarketClosedError
 |-- RefusedError                   the request is wrong: a retry cannot help
@@ -54,7 +54,7 @@ class SettingsError(TickworkError):
 
 
 class RetryableError(TickworkError):
-    """A later retry may help; the attempt counts."""
+    """What the job needs does not answer: it is tried again for as long as its purpose lasts, and no attempt counts."""
 
 
 class QueueFullError(RetryableError):
@@ -66,7 +66,7 @@ class VenueDownError(RetryableError):
 
 
 class PostponedError(RetryableError):
-    """The job cannot run now and is not at fault: it is rescheduled and the attempt does not count."""
+    """The job cannot run now and is not at fault: it is rescheduled, however often, and no attempt counts."""
 
     def __init__(self, message: str, retry_after: timedelta) -> None:
         super().__init__(message)

@@ -1,8 +1,11 @@
 """The five queues, their deadlines, and the fleets of worker processes that serve them."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import StrEnum
+
+from shared.errors import SettingsError
 
 
 class Queue(StrEnum):
@@ -23,6 +26,15 @@ DEADLINES: dict[Queue, timedelta] = {
     Queue.NORMAL: timedelta(seconds=120),
     Queue.LOW: timedelta(seconds=300),
     Queue.BACKGROUND: timedelta(hours=6),
+}
+
+# The longest pause between two tries of a job while what it needs, such as the venue, does not answer.
+RETRY_CAPS: dict[Queue, timedelta] = {
+    Queue.CRITICAL: timedelta(seconds=5),
+    Queue.HIGH: timedelta(seconds=15),
+    Queue.NORMAL: timedelta(seconds=30),
+    Queue.LOW: timedelta(minutes=2),
+    Queue.BACKGROUND: timedelta(minutes=5),
 }
 
 BATCHED = (Queue.LOW, Queue.BACKGROUND)  # their transactional jobs run in batches when many wait
@@ -63,12 +75,22 @@ FLEETS: tuple[Fleet, ...] = (
 FLEET_PER_QUEUE: tuple[Fleet, ...] = tuple(Fleet(queue.value, (queue,), slots=4) for queue in Queue)
 
 
-def fleet_named(name: str) -> Fleet:
-    """Return the fleet called `name`; raise LookupError that lists the known fleets."""
+def fleet_named(name: str, slots: Mapping[str, int] | None = None) -> Fleet:
+    """Return the fleet called `name`, with its slots if set; raise LookupError that lists the known fleets."""
     fleets = {fleet.name: fleet for fleet in (*FLEET_PER_QUEUE, *FLEETS)}
     if name not in fleets:
         raise LookupError(f"unknown fleet {name!r}: expected one of {', '.join(sorted(fleets))}")
-    return fleets[name]
+    fleet = fleets[name]
+    return replace(fleet, slots=(slots or {}).get(name, fleet.slots))
+
+
+def require_known_fleets(slots: Mapping[str, int]) -> None:
+    """Raise SettingsError if a number of slots is set for a fleet that does not exist."""
+    try:
+        for name in slots:
+            fleet_named(name)
+    except LookupError as error:
+        raise SettingsError(f"invalid slots: {error}") from None
 
 
 def slots_of(queue: Queue) -> int:

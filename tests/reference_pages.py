@@ -23,9 +23,9 @@ JOB_STATES = {
     "running": "claimed by a worker whose lease has not run out",
     "succeeded": "its effects and its end are committed",
     "failed": "refused: trying again cannot help",
-    "dead": "it has used up its attempts and stays until you act, for 90 days at most",
+    "dead": "it has used up its attempts, or failed for as long as its purpose lasts, and stays until you act, or for 90 days",
     "cancelled": "by a person, or because another job did its work",
-    "expired": "not started before `expires_at`",
+    "expired": "not done before `expires_at`, or by the end of its purpose if another job does its work",
 }
 _WIDTH = 100
 

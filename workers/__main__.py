@@ -40,8 +40,8 @@ def share_memory_with_children() -> None:
 
 def main() -> None:
     """Serve the fleet named on the command line until SIGTERM."""
-    fleet = fleet_named(sys.argv[1] if len(sys.argv) > 1 else "")
     settings = load_settings()
+    fleet = fleet_named(sys.argv[1] if len(sys.argv) > 1 else "", settings.slots)
     set_up_logging(settings.log_level)
     # Celery warns of pickle when run as root; we accept JSON only.
     warnings.filterwarnings("ignore", category=SecurityWarning)

@@ -158,7 +158,7 @@ def _run_job(task: Task[Any, Any], job_id: str) -> object:
     match outcome.state:
         case "rescheduled" | "unclaimed":
             raise Retry(outcome.error, when=None)
-        case "failed" | "dead":
+        case "failed" | "dead" | "expired":
             raise JobFailedError(f"{outcome.state}: {outcome.error}")
         case "duplicate":
             raise Ignore

@@ -15,7 +15,7 @@ from shared.config import Settings
 from shared.db.accounts import halts
 from shared.db.accounts.accounts import AccountRow
 from shared.db.accounts.installations import may_act_for, may_guard
-from shared.db.engine import CONNECTION_ERRORS, autocommit, snapshot
+from shared.db.engine import CONNECTION_ERRORS, autocommit
 from shared.errors import HaltError, JobOutcomeUnknownError, TickworkError
 from shared.fleets import Queue
 from shared.ledger import transitions
@@ -27,6 +27,7 @@ from workers import cancellation
 if TYPE_CHECKING:
     from shared.clock import MarketClock
     from shared.gateway.client import GatewayClient
+    from shared.hot.feed_health import UserHubState
     from shared.hot.quotes import QuoteReader
     from workers.call_log import CallBuffer
 
@@ -44,6 +45,7 @@ class Context:
     clock: MarketClock
     gateway: GatewayClient
     quotes: QuoteReader
+    user_hub: UserHubState
     calls: CallBuffer
     random: Random
     job: ClaimedJob
@@ -71,12 +73,6 @@ class Context:
     def autocommit(self) -> Iterator[Connection]:
         """Hold a connection on which each statement is a transaction of its own, mostly for reads."""
         with autocommit(self.ledger.engine) as connection:
-            yield connection
-
-    @contextmanager
-    def snapshot(self) -> Iterator[Connection]:
-        """Hold a connection whose reads all see one state of the database."""
-        with snapshot(self.ledger.engine) as connection:
             yield connection
 
     @contextmanager

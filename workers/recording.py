@@ -8,16 +8,20 @@ from random import SystemRandom
 
 import psycopg
 
-from shared.db.engine import is_lock_timeout
-from shared.errors import HaltError, LeaseLostError, PostponedError, RefusedError
+from shared.db.engine import CONNECTION_ERRORS, is_lock_timeout
+from shared.errors import HaltError, LeaseLostError, PostponedError, RefusedError, RetryableError
+from shared.fleets import RETRY_CAPS
+from shared.hot.connection import RedisUnavailableError
 from shared.ledger import transitions
 from shared.ledger.claims import Backlog, ClaimedJob, LedgerConnection
+from shared.ledger.job import job_type
 from workers.context import Context, JobCancelledError
 
 log = logging.getLogger(__name__)
 
 RETRY_BASE = timedelta(seconds=0.5)
-RETRY_CAP = timedelta(minutes=5)
+# What the job needs does not answer: that says nothing about the job, so these count no attempt.
+OUTAGES = (RetryableError, RedisUnavailableError, *CONNECTION_ERRORS)
 LOCK_RETRY_AFTER = timedelta(seconds=0.2)
 
 
@@ -67,19 +71,34 @@ def record_failure(connection: LedgerConnection, job: ClaimedJob, context: Conte
                 context.halt(error)
             log.log(_level_of(error), "%s %s failed: %s", job.name, job.id, describe(error))
             return finish(connection, job, "failed", describe(error))
-    return _record_crash(connection, job, error)
+    return _retry_or_give_up(connection, job, error)
 
 
 def _level_of(error: Exception) -> int:
     return logging.ERROR if isinstance(error, HaltError) else logging.WARNING
 
 
-def _record_crash(connection: LedgerConnection, job: ClaimedJob, error: Exception) -> Outcome:
-    if job.attempt >= job.max_attempts:
+def _retry_or_give_up(connection: LedgerConnection, job: ClaimedJob, error: Exception) -> Outcome:
+    is_outage = isinstance(error, OUTAGES)
+    if job.attempt >= job.max_attempts and not is_outage:
         log.error("%s %s is dead after %s attempts", job.name, job.id, job.attempt, exc_info=error)
         return finish(connection, job, "dead", _format_traceback(error))
-    pause = compute_pause(job.attempt, base=RETRY_BASE, cap=RETRY_CAP, fraction=_random.random())
-    return reschedule(connection, job, pause, error, is_counted=True)
+    request = job_type(job.name)
+    failing_for = job.failing_for or timedelta(0)
+    state = transitions.retry(
+        connection,
+        job,
+        compute_pause(failing_for, base=RETRY_BASE, cap=RETRY_CAPS[job.queue], fraction=_random.random()),
+        request.retry_for,
+        is_counted=not is_outage,
+        given_up="expired" if request.is_repeated or request.is_entry else "dead",
+        error=_format_traceback(error),
+    )
+    if state is None:
+        return LOST
+    if state != "queued":
+        log.warning("%s %s is %s after %s of failures: %s", job.name, job.id, state, failing_for, describe(error))
+    return Outcome("rescheduled" if state == "queued" else state, error=describe(error))
 
 
 def finish(connection: LedgerConnection, job: ClaimedJob, state: str, error: str) -> Outcome:
@@ -96,14 +115,14 @@ def reschedule(
     return Outcome("rescheduled", error=describe(error)) if is_ours else LOST
 
 
-def compute_pause(attempt: int, *, base: timedelta, cap: timedelta, fraction: float) -> timedelta:
-    """Return the pause after failed `attempt` (1 is the first): exponential with full jitter.
+def compute_pause(failing_for: timedelta, *, base: timedelta, cap: timedelta, fraction: float) -> timedelta:
+    """Return the pause after a failure of a job that has failed for a while: exponential with full jitter.
 
-    `fraction` is a random number in [0, 1): the pause is that part of min(cap, base * 2**(attempt - 1)).
-    Source: Marc Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015.
+    `fraction` is a random number in [0, 1): the pause is that part of `failing_for`, at least `base` and at most `cap`,
+    so that at most the time of all tries doubles with each. Source of the jitter: Marc Brooker, "Exponential Backoff
+    And Jitter", AWS Architecture Blog, 2015.
     """
-    doublings = min(attempt - 1, 32)
-    return min(cap, base * (1 << doublings)) * fraction
+    return min(cap, max(base, failing_for)) * fraction
 
 
 def describe(error: Exception) -> str:

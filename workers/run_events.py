@@ -15,7 +15,7 @@ from workers.runner import Run
 log = logging.getLogger(__name__)
 
 _MOST_IN_MESSAGE = 1_000
-_TYPES = {"rescheduled": "task-retried", "failed": "task-failed", "dead": "task-failed"}
+_TYPES = {"rescheduled": "task-retried", "failed": "task-failed", "dead": "task-failed", "expired": "task-failed"}
 
 
 class RunEvents:

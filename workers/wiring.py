@@ -1,7 +1,7 @@
 """Builds the dependencies of one worker process: connections, clocks, gateway, runner."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from random import Random
 
@@ -15,6 +15,7 @@ from shared.db.market_data import market_clock
 from shared.gateway.client import GatewayClient
 from shared.gateway.ports import CallLog, LiveSwitch
 from shared.hot.connection import CircuitBreaker, connect
+from shared.hot.feed_health import UserHubState
 from shared.hot.logins import RedisTokenStore
 from shared.hot.quotes import open_quotes
 from shared.hot.rate_limit import NoLimiter, RedisLimiter, windows_for
@@ -44,8 +45,9 @@ def open_runner(settings: Settings, worker: WorkerProcess, *, program: str) -> I
     with (
         open_gateway(settings, calls, AccountSwitch(engine)) as gateway,
         open_quotes(settings.require_redis()) as quotes,
+        closing(connect(settings.require_redis())) as redis,
     ):
-        clock = _read_market_clock(ledger)
+        clock, user_hub = _read_market_clock(ledger), UserHubState(redis, CircuitBreaker())
 
         def context_of(job: ClaimedJob, within: Connection | None) -> Context:
             return Context(
@@ -54,6 +56,7 @@ def open_runner(settings: Settings, worker: WorkerProcess, *, program: str) -> I
                 clock,
                 gateway.for_queue(job.queue),
                 quotes,
+                user_hub,
                 calls,
                 random,
                 job,

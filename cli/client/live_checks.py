@@ -76,13 +76,13 @@ def check_clock(venue_url: str) -> str:
     return describe_clock(ahead)
 
 
-def describe_clock(ahead: timedelta) -> str:
-    """Return that a clock which is `ahead` of the venue's is right; raise as `check_clock` does."""
+def describe_clock(ahead: timedelta, other: str = "the venue's") -> str:
+    """Return that a clock which is `ahead` of the other is right; raise as `check_clock` does."""
     off = abs(ahead)
     if off < WARNED_FROM:
-        return "less than 2 s from the venue's"
+        return f"less than 2 s from {other}"
     side = "ahead of" if ahead > timedelta(0) else "behind"
-    found = f"this computer's clock is {off.total_seconds():.0f} s {side} the venue's"
+    found = f"this computer's clock is {off.total_seconds():.0f} s {side} {other}"
     if off < WRONG_FROM:
         raise CheckWarningError(f"{found}: sessions, expiries and flat-by times are off by as much: {_SET_CLOCK}")
     raise SettingsError(f"{found}: entries expire, or go out, at the wrong time, and flat-by comes late: {_SET_CLOCK}")

@@ -1,6 +1,5 @@
 """`tickwork alerts`: the alerts that the webhooks received, the outcome of each, and a trial of a message."""
 
-import re
 from datetime import timedelta
 from threading import Event
 from typing import Any
@@ -18,7 +17,7 @@ from cli.client.stack import connect
 from cli.commands import alert_mock, alert_replay
 from cli.console.errors import shorten_error
 from cli.console.output import describe_none, print_json, print_json_line, print_table
-from cli.console.params import json_option
+from cli.console.params import DurationType, format_duration, json_option
 from shared.db.alerts import alert_history
 from shared.db.alerts.alert_history import AlertFilter, AlertRecord
 from shared.domain.alerts.copy_ratio import SAME
@@ -35,32 +34,6 @@ _FILLS = ("filled_market_at", "contract_id", "side", "quantity", "price", "gross
 _FLATTENS = ("requested_at", "contract", "sweep_count", "progress", "flat_at")
 _TIMELINE = ("step", "time", "since_previous_ms", "since_received_ms")
 _POLL_EVERY_S = 0.5
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
-_SECONDS = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
-_LONGEST = timedelta(days=3_650)
-
-
-class _Duration(click.ParamType[timedelta]):
-    """A length of time such as 90s, 30m, 2h or 1d."""
-
-    name = "duration"
-
-    def convert(self, value: str | timedelta, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
-        """Return the duration; fail for another form."""
-        if isinstance(value, timedelta):
-            return value
-        found = re.fullmatch(r"([1-9][0-9]{0,5})([smhd])", value.strip().lower())
-        duration = None if found is None else timedelta(**{_UNITS[found[2]]: int(found[1])})
-        if duration is None or duration > _LONGEST:
-            self.fail(f"invalid duration {value!r}: expected up to {_LONGEST.days} days, such as 30m or 2h", param, ctx)
-        return duration
-
-
-def _describe_duration(duration: timedelta) -> str:
-    """Return a duration in its longest unit, such as `90s`, `30m`, `2h` or `1d`."""
-    seconds = int(duration.total_seconds())
-    unit, length = next((unit, length) for unit, length in _SECONDS.items() if not seconds % length)
-    return f"{seconds // length}{unit}"
 
 
 @click.group(name="alerts")
@@ -75,7 +48,7 @@ command.add_command(alert_mock.mock)
 @command.command("list")
 @click.option("--hook", "hook_name", metavar="NAME", help="Only alerts of this webhook.")
 @click.option("--verdict", type=click.Choice(["accepted", "refused"]), help="Only these, of the newest 100,000 alerts.")
-@click.option("--since", type=_Duration(), metavar="DURATION", help="Received at most this long ago, such as 30m.")
+@click.option("--since", type=DurationType(), metavar="DURATION", help="Received at most this long ago, such as 30m.")
 @click.option("--limit", default=20, show_default=True, type=click.IntRange(1, 10_000), help="Most alerts to list.")
 @click.option("--watch", is_flag=True, help="Go on with a line for each new alert and each new outcome, until Ctrl-C.")
 @json_option
@@ -98,7 +71,7 @@ def list_alerts(
     if as_json:
         print_json({"alerts": rows})
     else:
-        duration = None if since is None else _describe_duration(since)
+        duration = None if since is None else format_duration(since)
         empty = describe_none("alerts", hook=hook_name, verdict=verdict, since=duration)
         print_table("Alerts", rows, _COLUMNS, empty=empty)
 

@@ -10,6 +10,7 @@ import click
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
+from cli.client.clock_skew import check_database_clock, check_schedule
 from cli.client.hook_store import describe_blind_hooks, load_sender_settings
 from cli.client.live_checks import (
     CheckWarningError,
@@ -108,6 +109,8 @@ def _list_stack_checks() -> dict[str, Callable[[], str]]:
         name: partial(send_test_alert, settings, url) for name, url in ways.items() if url
     }
     checks |= {
+        "database clock": check_database_clock,
+        "schedule": check_schedule,
         "account names": _check_account_names,
         "account sizes": _check_account_sizes,
         "disks of the stack": _check_disks,

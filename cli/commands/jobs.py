@@ -39,6 +39,8 @@ _DETAILS = (
     "cancel_requested_at",
     "deadline",
     "requested_by",
+    "failing_since",
+    "schedule",
 )
 _SHORTEST_PREFIX = 8
 

@@ -5,6 +5,7 @@ from typing import Any
 import click
 from sqlalchemy.exc import SQLAlchemyError
 
+from cli.client.clock_skew import print_skew, read_skew_figures
 from cli.client.feed_health import print_feed, read_feed_figures
 from cli.client.hook_store import describe_blind_hooks
 from cli.client.monitor_view import print_monitor, read_monitor_figures
@@ -34,8 +35,10 @@ def command(*, as_json: bool) -> None:
     if pid is None:  # the file describes a stack that has ended
         programs = [one | {"pid": None, "state": "stopped"} for one in programs]
     is_up = pid is not None and bool(state["urls"])
-    market, feed, public_url = (
-        (_read_market(), read_feed_figures(), read_public_url_figures()) if is_up else (None, None, None)
+    market, feed, public_url, clock = (
+        (_read_market(), read_feed_figures(), read_public_url_figures(), read_skew_figures())
+        if is_up
+        else (None, None, None, None)
     )
     spool = read_spool_figures(home.root)
     alarms, monitor = _read_alarms() if market else ([], None)
@@ -45,6 +48,7 @@ def command(*, as_json: bool) -> None:
                 "programs": programs,
                 "urls": state["urls"],
                 "market": market,
+                "clock": clock,
                 "feed": feed,
                 "risk_monitor": monitor,
                 "public_url": public_url,
@@ -62,6 +66,8 @@ def command(*, as_json: bool) -> None:
             print_feed(feed)
             print_monitor(monitor)
             print_public_url(public_url)
+        if clock:
+            print_skew(clock)
         if market:
             click.echo(_describe_market(market))
         for alarm in alarms:

@@ -3,6 +3,7 @@
 import os
 import signal
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -35,7 +36,9 @@ from shared.config import Settings, load_settings
 from shared.db.migrate import upgrade
 from shared.domain.market_data.calendar import CHICAGO
 from shared.errors import SettingsError
+from shared.fleets import require_known_fleets
 from shared.log import mask_secrets
+from shared.setting_values import parse_slots
 
 _SERVERS_WITHIN_S = 60.0
 _RECEIVER_WITHIN_S = 5.0
@@ -57,13 +60,24 @@ _STEP_EVERY_S = 0.05
 )
 @click.option("--fresh", is_flag=True, help="Start this market in a new database; the old one is kept.")
 @click.option("--limits", type=click.Choice(["on", "off"]), default=None, help="Enforce the venue's request limits.")
+@click.option("--slots", metavar="FLEET=N,...", help="Jobs that run at once, by fleet, such as critical=4,bulk=2.")
 def command(
-    replay: Path | None, seed: int | None, speed: int | None, at: str | None, *, fresh: bool, limits: str | None
+    replay: Path | None,
+    seed: int | None,
+    speed: int | None,
+    at: str | None,
+    *,
+    fresh: bool,
+    limits: str | None,
+    slots: str | None,
 ) -> None:
     """Start the stack and keep it running until Ctrl-C."""
     if replay is not None and seed is not None:
         raise SettingsError("--replay and --seed choose two markets: give one of them")
     settings = load_settings()
+    if slots is not None:
+        settings = replace(settings, slots={**settings.slots, **parse_slots("--slots", slots)})
+    require_known_fleets(settings.slots)
     market = choose_market(
         settings, replay=replay, seed=seed, speed=speed, starts_market_at=_parse_chicago_time(at) if at else None
     )

@@ -1,6 +1,7 @@
 """Options and argument types shared by several commands."""
 
 import re
+from datetime import timedelta
 from decimal import Decimal
 
 import click
@@ -10,6 +11,9 @@ from shared.domain.orders.order import MAX_TICKS, MIN_TICKS, Side
 from shared.errors import RefusedError
 
 _NUMERAL = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+_SECONDS = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
+_LONGEST_DURATION = timedelta(days=3_650)
 _SIDES = {"buy": Side.BUY, "long": Side.BUY, "sell": Side.SELL, "short": Side.SELL}
 
 account_option = click.option(
@@ -81,6 +85,33 @@ class SideType(click.ParamType[Side]):
         if side is None:
             self.fail(f"invalid side {value!r}: expected buy, long, sell or short", param, ctx)
         return side
+
+
+class DurationType(click.ParamType[timedelta]):
+    """A length of time such as 90s, 30m, 2h or 1d."""
+
+    name = "duration"
+
+    def convert(self, value: str | timedelta, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
+        """Return the duration; fail for another form."""
+        if isinstance(value, timedelta):
+            return value
+        found = re.fullmatch(r"([1-9][0-9]{0,5})([smhd])", value.strip().lower())
+        duration = None if found is None else timedelta(**{_UNITS[found[2]]: int(found[1])})
+        if duration is None or duration > _LONGEST_DURATION:
+            self.fail(
+                f"invalid duration {value!r}: expected up to {_LONGEST_DURATION.days} days, such as 30m or 2h",
+                param,
+                ctx,
+            )
+        return duration
+
+
+def format_duration(duration: timedelta) -> str:
+    """Return a duration in its longest unit, such as `90s`, `30m`, `2h` or `1d`."""
+    seconds = int(duration.total_seconds())
+    unit, length = next((unit, length) for unit, length in _SECONDS.items() if not seconds % length)
+    return f"{seconds // length}{unit}"
 
 
 def parse_ticks_or_none(word: str) -> int | None:

@@ -5,7 +5,11 @@ from datetime import datetime, timedelta
 import msgspec
 import redis
 
+from shared.clock import machine_now
+from shared.hot.connection import CircuitBreaker, RedisUnavailableError
+
 HEALTH_KEY = "tickwork:feed"
+FRESH_FOR = timedelta(seconds=5)
 HEALTH_EXPIRES_AFTER = timedelta(minutes=10)  # a dead feed shows by the age of its last report
 
 
@@ -43,3 +47,20 @@ def read_feed_health(client: "redis.Redis") -> FeedHealth | None:
     """Return the last health report, None if there was none for minutes; redis.RedisError if Redis does not answer."""
     found = client.get(HEALTH_KEY)
     return None if found is None else msgspec.json.decode(str(found), type=FeedHealth)
+
+
+class UserHubState:
+    """Whether the venue reports orders and fills to us now, by the health report of the feed."""
+
+    def __init__(self, client: "redis.Redis", breaker: CircuitBreaker) -> None:
+        self._client = client
+        self._breaker = breaker
+
+    def is_up(self) -> bool:
+        """Whether the active feed was subscribed to the user hub a moment ago; False if Redis does not answer."""
+        try:
+            with self._breaker.guard():
+                found = read_feed_health(self._client)
+        except (RedisUnavailableError, msgspec.DecodeError):
+            return False
+        return found is not None and found.user.is_subscribed and machine_now() - found.reported_at < FRESH_FOR

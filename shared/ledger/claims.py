@@ -37,7 +37,7 @@ CLAIMED: LiteralString = """
 # In the order of ClaimedJob's fields.
 CLAIMED_COLUMNS: LiteralString = """
     job.id, name, queue, arguments, attempt, max_attempts, deadline, expires_at, sequence_key, sequence_id, claim_id,
-    worker_id, process_id, correlation_id, enqueued_at
+    worker_id, process_id, correlation_id, enqueued_at, schedule, now() - failing_since AS failing_for
 """
 # A claim need not reach the disk before the job begins: the job's first commit flushes it too. If a crash of Postgres
 # undoes the claim, the job has committed nothing, and its claim_id is never given out again.
@@ -62,6 +62,8 @@ class ClaimedJob:
     worker: WorkerProcess
     correlation_id: UUID
     enqueued_at: datetime
+    schedule: str | None = None
+    failing_for: timedelta | None = None  # since the first failure that asked for a retry
 
 
 @dataclass(frozen=True, slots=True)

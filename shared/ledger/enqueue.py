@@ -21,11 +21,11 @@ Statement = tuple[LiteralString, dict[str, object]]  # for psycopg
 
 _INSERT: LiteralString = """
     INSERT INTO job (id, name, queue, arguments, max_attempts, deadline, run_at, expires_at, sequence_key, published_at,
-                     parent_id, sequence_id, correlation_id)
+                     parent_id, sequence_id, correlation_id, schedule)
     SELECT %(id)s::uuid, %(name)s, %(queue)s, %(arguments)s::jsonb, %(max_attempts)s::integer, %(deadline)s::interval,
            now() + %(run_after)s::interval, now() + %(expires_after)s::interval, %(sequence_key)s,
            CASE WHEN %(is_published)s THEN now() END, %(parent_id)s::uuid, %(sequence_id)s::uuid,
-           %(correlation_id)s::uuid
+           %(correlation_id)s::uuid, %(schedule)s
 """
 _HAS_CAPACITY: LiteralString = """
     (%(most)s::integer IS NULL
@@ -76,6 +76,7 @@ class EnqueueOptions(TypedDict, total=False):
     parent_id: UUID | None
     sequence_id: UUID  # position in its sequence: its own id, or that of the job it continues
     publish_on_commit: bool
+    schedule: str | None  # the entry of the schedule whose next slot supersedes the job
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +94,7 @@ class NewJob:
     parent_id: UUID | None
     sequence_id: UUID
     publish_on_commit: bool  # False: the relay publishes the wake-up
+    schedule: str | None
 
     @property
     def is_due_at_once(self) -> bool:
@@ -119,6 +121,7 @@ class NewJob:
             "parent_id": self.parent_id,
             "sequence_id": self.sequence_id,
             "correlation_id": self.correlation_id,
+            "schedule": self.schedule,
             "most": None if self.request.is_probe else MAX_QUEUED.get(self.queue),
         }
         if self.key is None:
@@ -167,4 +170,5 @@ def new_job(request: Job, **options: Unpack[EnqueueOptions]) -> NewJob:
         parent_id=options.get("parent_id"),
         sequence_id=options.get("sequence_id") or job_id,
         publish_on_commit=options.get("publish_on_commit", True),
+        schedule=options.get("schedule"),
     )

@@ -20,9 +20,14 @@ class Job:
     """The base of every job type; a subclass in shared/ledger/jobs adds arguments that JSON can represent.
 
     `queue` and `attempts` are the defaults of its rows; `deadline` is that of the queue unless the type sets one.
+    `attempts` counts runs that end with their process or with an error that no retry explains. While what the job needs
+    does not answer, it is tried again without counting, for `retry_for` from the first failure, or until its expiry:
+    as long as its purpose lasts.
     Traits:
         is_entry: it may open a position, so it is never requeued past its expiry: a late entry is another trade.
         is_probe: it only checks, every few seconds or minutes; its rows are kept for minutes and not listed.
+        is_repeated: another one does its work again, such as that of the schedule's next slot, which supersedes it
+            while it is queued; given up, it is `expired`, as an entry is, where others are `dead`.
         is_transactional: all its effects are rows written through `Context.transaction`, so many jobs of a backlog on
             the low or background queue may run in one commit.
         is_internal: its arguments are rows or reports that only Tickwork itself may state, so no API token requests it.
@@ -30,9 +35,11 @@ class Job:
 
     queue: ClassVar[Queue]
     attempts: ClassVar[int] = 3
+    retry_for: ClassVar[timedelta] = timedelta(hours=1)
     deadline: ClassVar[timedelta | None]
     is_entry: ClassVar[bool] = False
     is_probe: ClassVar[bool] = False
+    is_repeated: ClassVar[bool] = False
     is_transactional: ClassVar[bool] = False
     is_internal: ClassVar[bool] = False
 

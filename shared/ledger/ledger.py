@@ -43,6 +43,8 @@ class Transaction:
         if self._parent is not None:
             options.setdefault("correlation_id", self._parent.correlation_id)
             options.setdefault("parent_id", self._parent.id)
+            if request.is_repeated:
+                options.setdefault("schedule", self._parent.schedule)
         job = new_job(request, **options)
         raw = driver(self.connection)
         if raw.execute(*job.insert()).rowcount == 0:

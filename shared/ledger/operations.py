@@ -17,7 +17,7 @@ _REQUEUE: LiteralString = """
     WITH changed AS (
     UPDATE job SET state = 'queued', attempt = 0, run_at = now(), started_at = NULL, finished_at = NULL, result = NULL,
            lease_until = NULL, claim_id = NULL, worker_id = NULL, process_id = NULL, published_at = NULL,
-           cancel_requested_at = NULL,
+           cancel_requested_at = NULL, failing_since = NULL,
            expires_at = CASE WHEN expires_at > now() THEN expires_at END
     WHERE id = %(id)s AND state = ANY(%(ended)s)
       AND (expires_at IS NULL OR expires_at > now() OR %(may_be_past_expiry)s AND NOT name = ANY(%(entries)s))

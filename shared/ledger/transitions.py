@@ -118,7 +118,7 @@ _RESCHEDULE = """
            finished_at = CASE WHEN cancel_requested_at IS NOT NULL OR expires_at <= now() + %(delay)s::interval
                               THEN now() END,
            run_at = now() + %(delay)s::interval, lease_until = NULL, worker_id = NULL, process_id = NULL,
-           published_at = NULL, attempt = attempt - %(uncounted)s, error = %(error)s
+           published_at = NULL, failing_since = NULL, attempt = attempt - %(uncounted)s, error = %(error)s
     WHERE id = %(id)s AND claim_id = %(claim)s AND state = 'running' RETURNING id)
     SELECT pg_notify('job_due', '') FROM reschedule
 """
@@ -144,6 +144,52 @@ def reschedule(
     return done.rowcount == 1
 
 
+_ENDED: LiteralString = "now() + interval '1 second'"  # what lasts no longer than that has ended
+# The last tries come closer together, so that one falls within the end of the purpose, not up to a pause before it.
+_RETRY: LiteralString = f"""
+    WITH plan AS MATERIALIZED (
+        SELECT id, CASE WHEN cancel_requested_at IS NOT NULL THEN 'cancelled' WHEN expires_at <= {_ENDED} THEN 'expired'
+                        WHEN coalesce(failing_since, now()) + %(retry_for)s::interval <= {_ENDED} THEN %(given_up)s
+                        ELSE 'queued' END AS state,
+               least(%(pause)s::interval,
+                     (least(expires_at, coalesce(failing_since, now()) + %(retry_for)s::interval) - now()) / 2) AS pause
+        FROM job WHERE id = %(id)s AND claim_id = %(claim)s AND job.state = 'running' FOR UPDATE)
+    UPDATE job SET state = plan.state, finished_at = CASE WHEN plan.state <> 'queued' THEN now() END,
+           run_at = now() + plan.pause, failing_since = coalesce(failing_since, now()), lease_until = NULL,
+           worker_id = NULL, process_id = NULL, published_at = NULL, error = %(error)s,
+           attempt = attempt - CASE WHEN plan.state = 'queued' THEN %(uncounted)s ELSE 0 END
+    FROM plan WHERE job.id = plan.id
+    RETURNING job.state, pg_notify('job_due', '')
+"""  # noqa: S608  # no value enters the text
+
+
+def retry(
+    connection: LedgerConnection,
+    job: ClaimedJob,
+    pause: timedelta,
+    retry_for: timedelta,
+    *,
+    is_counted: bool,
+    given_up: str,
+    error: str,
+) -> str | None:
+    """Queue a job that failed again to run after `pause`, or end it once it has expired or failed for `retry_for`.
+
+    Return its state, after `retry_for` `given_up`; None means that the lease was lost and nothing was written.
+    """
+    values = {
+        "id": job.id,
+        "claim": job.claim_id,
+        "pause": pause,
+        "retry_for": retry_for,
+        "uncounted": 0 if is_counted else 1,
+        "given_up": given_up,
+        "error": clean_error(error),
+    }
+    row = connection.execute(_RETRY, values).fetchone()
+    return None if row is None else row[0]
+
+
 DONE_BY = "done by job"
 _SUPERSEDE = """
     UPDATE job SET state = 'cancelled', finished_at = now(), error = %(error)s
@@ -155,6 +201,20 @@ def supersede(connection: LedgerConnection, job: ClaimedJob) -> int:
     """Cancel the queued jobs of the same name and sequence_key, whose work this job does; return how many."""
     values = {"sequence_key": job.sequence_key, "name": job.name, "id": job.id, "error": f"{DONE_BY} {job.id}"}
     return connection.execute(_SUPERSEDE, values).rowcount
+
+
+# A row that another session has locked, such as one that is being claimed, is left.
+_SUPERSEDE_SLOTS = """
+    UPDATE job SET state = 'cancelled', finished_at = now(),
+           error = concat_ws('; before that: ', 'superseded by job ' || %(by)s, error)
+    WHERE id IN (SELECT id FROM job WHERE schedule = %(schedule)s AND state = 'queued' AND id <> %(by)s
+                 FOR UPDATE SKIP LOCKED)
+"""
+
+
+def supersede_slots(connection: LedgerConnection, schedule: str, by: UUID) -> int:
+    """Cancel what is still queued of the earlier slots of a schedule's entry, whose work `by` does; return how many."""
+    return connection.execute(_SUPERSEDE_SLOTS, {"schedule": schedule, "by": by}).rowcount
 
 
 _LOCK_QUEUED = """

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 
 from shared.config import environment
-from shared.ledger import recovery, transitions
+from shared.ledger import claims, recovery, transitions
 from tests.fixtures.chaos_form import IS_LONG
 from tests.fixtures.plain_trader import (
     FLAT_BY,
@@ -95,7 +95,7 @@ def test_whatever_is_asked_no_exit_is_refused_and_nothing_is_held_that_was_not_a
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """In the long form with new examples; TICKWORK_SEED repeats them."""
-    for module in (transitions, recovery, submit):
+    for module in (claims, transitions, recovery, submit):
         monkeypatch.setattr(module, "LEASE", timedelta(hours=1))
     # No fact arrives by waiting here, and a slow computer must not flatten what a slow worker would.
     monkeypatch.setattr(guard_position, "GRACE", timedelta(0))

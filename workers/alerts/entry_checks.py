@@ -4,13 +4,13 @@ from datetime import timedelta
 
 from sqlalchemy import Connection
 
-from shared.db.alerts import hooks, precedence, reversals, signals
+from shared.db.alerts import entry_obstacles, hooks, reversals, signals
 from shared.db.alerts.entry_denials import (
+    LATE,
     describe_disagreement,
     describe_idle_hook,
     describe_stale,
     find_cooldown,
-    find_late,
     size_copy,
 )
 from shared.db.alerts.signals import NewSignal
@@ -37,14 +37,18 @@ def require_current(ctx: Context, account_alert: AccountAlert, contract: Contrac
     stored, account_id = account_alert.stored, account_alert.account_id
     deny_if(ctx, account_alert, contract, describe_stale(stored))
     with ctx.autocommit() as connection:
-        late = find_late(connection, stored, account_alert.alert)
-        awaits_exit = precedence.awaits_exit(connection, stored, account_id)
-        is_being_reduced = precedence.has_open_reduction(connection, account_id, contract.id)
-        flatten = flatten_requests.find_open(connection, account_id, contract.id)
-        later_close = find_later_close(ctx, account_alert, contract, connection)
-    deny_if(ctx, account_alert, contract, late)
-    deny_if(ctx, account_alert, contract, later_close)
-    if awaits_exit or is_being_reduced or (flatten is not None and flatten.contract_id is not None):
+        found = entry_obstacles.read(
+            connection,
+            stored,
+            account_alert.alert,
+            account_id=account_id,
+            contract_id=contract.id,
+            correlation_id=ctx.job.correlation_id,
+        )
+    deny_if(ctx, account_alert, contract, LATE if found.is_late else None)
+    closed = flatten_requests.describe_later_close(contract.id) if found.has_later_close else None
+    deny_if(ctx, account_alert, contract, closed)
+    if found.waits:
         raise PostponedError(f"an exit that was received before is closing in {contract.id}", _RETRY_AFTER)
 
 

@@ -20,7 +20,7 @@ RETRY_AFTER = timedelta(seconds=0.1)
 
 def read_root_state(ctx: Context, account_id: int, root: Root) -> RootState:
     """Read what an account holds and has at work in a root: a fill that commits meanwhile shows whole or not at all."""
-    with ctx.snapshot() as connection:
+    with ctx.autocommit() as connection:
         return root_state.read(connection, account_id, root)
 
 

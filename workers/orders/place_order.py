@@ -93,6 +93,7 @@ def _record_result(ctx: Context, job: PlaceOrder, order: OrderRow, answer: Submi
     if answer.state is not OrderState.WORKING:
         return {"order": answer.state, "reason": answer.reason}
     result: dict[str, str | None] = {"order": OrderState.WORKING, "venue_order_id": str(answer.venue_order_id)}
+    is_reported = ctx.user_hub.is_up()  # a report that is lost all the same is noticed by the risk-monitor
     with ctx.transaction() as tx:
         # Reconcile may have found the order at the venue before the answer came: then its row has that state already.
         orders.change_state(
@@ -102,7 +103,8 @@ def _record_result(ctx: Context, job: PlaceOrder, order: OrderRow, answer: Submi
             OrderState.WORKING,
             venue_order_id=answer.venue_order_id,
         )
-        tx.enqueue(PollFills(order_id=order.id), run_after=FIRST_POLL_AFTER)
+        if not is_reported:
+            tx.enqueue(PollFills(order_id=order.id), run_after=FIRST_POLL_AFTER)
         tx.finish(result)
     return result
 

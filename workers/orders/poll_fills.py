@@ -7,7 +7,7 @@ from shared.clock import machine_now
 from shared.db.orders import fills, orders
 from shared.db.orders.orders import OrderRow
 from shared.domain.orders.order import OrderState, OrderType
-from shared.domain.orders.poll_pace import poll_pause
+from shared.domain.orders.poll_pace import LEFT_TO_RECONCILE_AFTER, poll_pause
 from shared.errors import PostponedError, RefusedError
 from shared.ledger.jobs.orders import PollFills
 from workers.context import Context
@@ -18,7 +18,6 @@ from workers.task import task
 # A market order is filled some 10 ms after it is accepted, and the hub reports it: the poll is for a missing report.
 FIRST_POLL_AFTER = timedelta(seconds=0.3)
 NARROW_OVERLAP = timedelta(seconds=2)
-LEFT_TO_RECONCILE_AFTER = timedelta(seconds=10)
 
 
 @task(PollFills)

@@ -39,7 +39,7 @@ def reconcile_accounts(job: ReconcileAccounts, ctx: Context) -> dict[str, int]:
             or orders.list_open(tx.connection, account.id)
         ]
         spacing = min(_SPACING, _MAX_SPREAD / max(len(due), 1))
-        for number, account in enumerate(due):
+        for number, account in enumerate(ctx.random.sample(due, len(due))):  # so that none is always the last
             is_urgent = account.reconciled_at is None or ctx.job.queue is Queue.CRITICAL or job.only_exposed
             options: EnqueueOptions = {
                 "queue": ctx.job.queue,  # after a gap of the stream it is critical

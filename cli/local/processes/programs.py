@@ -74,6 +74,7 @@ class StackConfig:
             "TICKWORK_BARS_LIMIT": str(self.settings.bars_limit),
             "TICKWORK_MAX_QUANTITY": str(self.settings.max_quantity),
             "TICKWORK_ENTRY_TTL": str(int(self.settings.entry_ttl.total_seconds())),
+            "TICKWORK_SLOTS": ",".join(f"{fleet}={count}" for fleet, count in self.settings.slots.items()),
             "TICKWORK_APPROVAL_TTL": str(int(self.settings.approval_ttl.total_seconds())),
         }
 

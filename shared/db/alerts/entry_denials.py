@@ -17,6 +17,8 @@ from shared.domain.market_data.contract import Contract
 from shared.domain.orders.order import OrderType, Side
 from shared.domain.orders.position import show_position
 
+LATE = "late: an alert for the same symbol that was sent later was received first"
+
 
 def describe_inactive(alert: Alert, contract: Contract | None) -> str | None:
     """Return why an entry cannot be made in the active contract of its root, None if it can."""
@@ -44,10 +46,12 @@ def came_too_late(connection: Connection, stored: StoredAlert) -> bool:
 
 def find_late(connection: Connection, stored: StoredAlert, alert: Alert) -> str | None:
     """Return that an alert that was sent later was received before this entry, None if none was."""
-    kinds = (*ENTRY_KINDS, "CLOSE", *(["CANCEL"] if alert.type is not OrderType.MARKET else []))
-    if not precedence.is_late(connection, stored, kinds):
-        return None
-    return "late: an alert for the same symbol that was sent later was received first"
+    return LATE if precedence.is_late(connection, stored, late_kinds(alert)) else None
+
+
+def late_kinds(alert: Alert) -> tuple[str, ...]:
+    """Return the kinds of alerts that make an entry late if they were sent later and received first."""
+    return (*ENTRY_KINDS, "CLOSE", *(["CANCEL"] if alert.type is not OrderType.MARKET else []))
 
 
 def describe_idle_hook(stored: StoredAlert, side: Side, contract_id: str, state: RootState) -> str | None:

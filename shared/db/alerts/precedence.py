@@ -4,9 +4,10 @@ from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import Connection, DateTime, Uuid, and_, cast, exists, func, literal, or_, select, true
+from sqlalchemy import Connection, DateTime, Select, Uuid, and_, cast, exists, false, func, literal, or_, select, true
 
 from shared.db.alerts.alerts import StoredAlert
+from shared.db.rows import has_rows
 from shared.db.tables.alerts import alert, hook, hook_follower, signal
 from shared.db.tables.ledger import IS_UNFINISHED, job
 from shared.db.tables.orders import orders
@@ -27,12 +28,19 @@ def is_late(
     Only those of `kinds` count, and with `acted_on_by`, an account, only those that were accepted on that account; one
     not handled yet does not count. Return False for an alert without a sending time.
     """
+    return has_rows(connection, select_sent_later(stored, kinds, acted_on_by))
+
+
+def select_sent_later(
+    stored: StoredAlert, kinds: tuple[str, ...], acted_on_by: int | None = None
+) -> Select[tuple[UUID]]:
+    """Return the statement of `is_late`, which finds the alerts that were sent later."""
     if stored.sent_at is None:
-        return False
+        return select(alert.c.id).where(false())
     is_acted_on = exists().where(
         signal.c.alert_id == alert.c.id, signal.c.account_id == acted_on_by, signal.c.verdict == "accepted"
     )
-    statement = select(alert.c.id).where(
+    return select(alert.c.id).where(
         alert.c.hook_id == stored.hook_id,
         alert.c.root == stored.root,
         alert.c.verdict == "accepted",
@@ -42,7 +50,6 @@ def is_late(
         alert.c.action.in_(kinds),
         true() if acted_on_by is None else is_acted_on,
     )
-    return connection.execute(statement.limit(1)).first() is not None
 
 
 def has_later_change(
@@ -61,12 +68,12 @@ def has_later_change(
             signal.c.verdict == "accepted",
         )
     )
-    return connection.execute(statement.limit(1)).first() is not None
+    return has_rows(connection, statement)
 
 
 def awaits_entry(connection: Connection, stored: StoredAlert, account_id: int) -> bool:
     """Whether an entry that was received before this alert, for the same account and symbol, is still to be made."""
-    return _awaits(connection, stored, account_id, ENTRY_KINDS, Queue.HIGH)
+    return has_rows(connection, _select_awaited(stored, account_id, ENTRY_KINDS, Queue.HIGH))
 
 
 def awaits_exit(connection: Connection, stored: StoredAlert, account_id: int) -> bool:
@@ -74,11 +81,16 @@ def awaits_exit(connection: Connection, stored: StoredAlert, account_id: int) ->
 
     Exits and entries are on different queues, so an entry could run before the exit that its sender meant to be first.
     """
-    return _awaits(connection, stored, account_id, ("CLOSE",), Queue.CRITICAL)
+    return has_rows(connection, select_awaited_exits(stored, account_id))
 
 
-def _awaits(connection: Connection, stored: StoredAlert, account_id: int, kinds: Sequence[str], queue: Queue) -> bool:
-    """Whether an alert of these kinds, received before, has an unfinished job on a queue that concerns the account.
+def select_awaited_exits(stored: StoredAlert, account_id: int) -> Select[tuple[UUID]]:
+    """Return the statement of `awaits_exit`."""
+    return _select_awaited(stored, account_id, ("CLOSE",), Queue.CRITICAL)
+
+
+def _select_awaited(stored: StoredAlert, account_id: int, kinds: Sequence[str], queue: Queue) -> Select[tuple[UUID]]:
+    """Return alerts of these kinds, received before, with an unfinished job on a queue that concerns the account.
 
     The root of an alert is stored as its hook trades it, so other hooks count too.
     """
@@ -88,7 +100,7 @@ def _awaits(connection: Connection, stored: StoredAlert, account_id: int, kinds:
         job.c.name.in_(("alerts.handle_follower_alert", "orders.enter_approved")),
         job.c.arguments["account_id"].astext == str(account_id),
     )
-    statement = (
+    return (
         select(alert.c.id)
         .join(job, alert.c.id == cast(job.c.arguments["alert_id"].astext, Uuid))
         .where(
@@ -101,7 +113,6 @@ def _awaits(connection: Connection, stored: StoredAlert, account_id: int, kinds:
             alert.c.id < stored.id,
         )
     )
-    return connection.execute(statement.limit(1)).first() is not None
 
 
 def has_later_alert(
@@ -140,19 +151,23 @@ def has_later_alert(
             *is_later,
         )
     )
-    return connection.execute(statement.limit(1)).first() is not None
+    return has_rows(connection, statement)
 
 
 def has_open_reduction(connection: Connection, account_id: int, contract_id: str) -> bool:
     """Whether a job that closes a part of a position is still to be done."""
-    statement = select(job.c.id).where(
+    return has_rows(connection, select_open_reductions(account_id, contract_id))
+
+
+def select_open_reductions(account_id: int, contract_id: str) -> Select[tuple[UUID]]:
+    """Return the statement of `has_open_reduction`."""
+    return select(job.c.id).where(
         IS_UNFINISHED,
         job.c.queue == Queue.CRITICAL.value,
         job.c.name == "orders.reduce_position",
         job.c.arguments["account_id"].astext == str(account_id),
         job.c.arguments["contract_id"].astext == contract_id,
     )
-    return connection.execute(statement.limit(1)).first() is not None
 
 
 def list_entered_later(connection: Connection, stored: StoredAlert, account_id: int) -> set[tuple[str, Side]]:

@@ -30,6 +30,21 @@ _IDS = any_(bindparam("ids", type_=IDS))
 _FIND_STORED = select(fill.c.venue_fill_id, fill.c.is_voided, fill.c.gross_pnl, fill.c.fees, fill.c.commissions).where(
     fill.c.account_id == bindparam("account"), fill.c.venue_fill_id == _IDS
 )
+_STORED = select(func.coalesce(func.sum(fill.c.quantity), 0)).where(
+    fill.c.account_id == orders.c.account_id,
+    fill.c.venue_order_id == orders.c.venue_order_id,
+    ~fill.c.is_voided,
+)
+# Contracts in which an order of ours, by its own report, has filled more than its stored fills say. The venue reports
+# an order before its fills, which follow within moments or with the reconcile of every 30 s; a voided fill never does,
+# so only orders count whose row changed within the last minute.
+AWAITED_CONTRACTS = select(orders.c.contract_id).where(
+    orders.c.account_id == bindparam("account"),
+    orders.c.origin != Origin.EXTERNAL.value,
+    orders.c.updated_at > func.now() - _FILLS_FOLLOW_WITHIN,
+    orders.c.filled_quantity > literal_column("0"),  # as the index has it
+    orders.c.filled_quantity > _STORED.scalar_subquery(),
+)
 _UPSERT = insert(fill)
 _UPSERT = _UPSERT.on_conflict_do_update(
     index_elements=["account_id", "venue_fill_id"],
@@ -113,27 +128,6 @@ def quantity_of(connection: Connection, order_id: object) -> int:
     """Return the filled quantity of an order by its stored fills."""
     total = func.coalesce(func.sum(fill.c.quantity), 0)
     return int(connection.execute(select(total).where(fill.c.order_id == order_id, ~fill.c.is_voided)).scalar_one())
-
-
-def list_awaited_contracts(connection: Connection, account_id: int) -> set[str]:
-    """Return the contracts in which an order of ours, by its own report, has filled more than its stored fills say.
-
-    The venue reports an order before its fills. They follow within moments, or with the reconcile of every 30 s; a
-    voided fill never does, so only orders count whose row changed within the last minute.
-    """
-    stored = select(func.coalesce(func.sum(fill.c.quantity), 0)).where(
-        fill.c.account_id == orders.c.account_id,
-        fill.c.venue_order_id == orders.c.venue_order_id,
-        ~fill.c.is_voided,
-    )
-    statement = select(orders.c.contract_id).where(
-        orders.c.account_id == account_id,
-        orders.c.origin != Origin.EXTERNAL.value,
-        orders.c.updated_at > func.now() - _FILLS_FOLLOW_WITHIN,
-        orders.c.filled_quantity > literal_column("0"),  # as the index has it
-        orders.c.filled_quantity > stored.scalar_subquery(),
-    )
-    return set(connection.execute(statement).scalars())
 
 
 def average_price_of(connection: Connection, order_id: object) -> Decimal | None:

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import Connection, DateTime, Text, and_, case, cast, func, literal, or_, select, update
+from sqlalchemy import Connection, DateTime, Select, Text, and_, case, cast, func, literal, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from shared.db.alerts.alerts import StoredAlert
+from shared.db.rows import has_rows
 from shared.db.tables.alerts import alert
 from shared.db.tables.ledger import IS_UNFINISHED, job
 from shared.db.tables.orders import flatten_request
@@ -80,6 +81,13 @@ def has_later_close(
     A close that an alert requests counts from the receipt of that alert, as its job may have waited; one of the same
     hook that was sent before this alert does not count.
     """
+    return has_rows(connection, select_later_closes(account_id, contract_id, correlation_id, stored))
+
+
+def select_later_closes(
+    account_id: int, contract_id: str, correlation_id: UUID, stored: StoredAlert
+) -> Select[tuple[UUID]]:
+    """Return the statement of `has_later_close`."""
     sent_at = literal(stored.sent_at, DateTime(timezone=True))
     was_sent_before = and_(alert.c.hook_id == stored.hook_id, alert.c.root == stored.root, alert.c.sent_at < sent_at)
     is_of_later_alert = (
@@ -92,7 +100,7 @@ def has_later_close(
         )
         .exists()
     )
-    statement = select(flatten_request.c.id).where(
+    return select(flatten_request.c.id).where(
         flatten_request.c.id >= lowest_id_at(stored.received_at - CLOCK_SKEW),
         flatten_request.c.account_id == account_id,
         or_(flatten_request.c.contract_id.is_(None), flatten_request.c.contract_id == contract_id),
@@ -100,7 +108,6 @@ def has_later_close(
         flatten_request.c.requested_at > stored.received_at,
         or_(flatten_request.c.origin != Origin.ALERT, is_of_later_alert),
     )
-    return connection.execute(statement.limit(1)).first() is not None
 
 
 def describe_later_close(contract_id: str) -> str:
@@ -119,7 +126,7 @@ def was_closed_since(
         flatten_request.c.correlation_id != correlation_id,
         flatten_request.c.requested_at > since,
     )
-    return connection.execute(statement.limit(1)).first() is not None
+    return has_rows(connection, statement)
 
 
 def find_open(connection: Connection, account_id: int, contract_id: str | None = None) -> FlattenRequestRow | None:
@@ -128,6 +135,15 @@ def find_open(connection: Connection, account_id: int, contract_id: str | None =
     statement = select(*_COLUMNS).where(flatten_request.c.account_id == account_id, _IS_OPEN, covers)
     row = connection.execute(statement.order_by(flatten_request.c.id).limit(1)).one_or_none()
     return None if row is None else FlattenRequestRow(*row)
+
+
+def select_open_closes(account_id: int, contract_id: str) -> Select[tuple[UUID]]:
+    """Return the open requests to close this contract; those for the whole account are no closes of it."""
+    return select(flatten_request.c.id).where(
+        flatten_request.c.account_id == account_id,
+        flatten_request.c.contract_id == contract_id,
+        _IS_OPEN,
+    )
 
 
 def list_contracts_requested_by(

@@ -61,10 +61,10 @@ class OrderRow:
     in_doubt_at: datetime | None  # since when it may be at the venue, whatever state it has by now
 
 
-_COLUMNS = [orders.c[name] for name in OrderRow.__dataclass_fields__]
+COLUMNS = [orders.c[name] for name in OrderRow.__dataclass_fields__]
 # Built once: these statements run with every execution report.
-_GET = select(*_COLUMNS).where(orders.c.id == bindparam("order"))
-_OF_ACCOUNT = select(*_COLUMNS).where(orders.c.account_id == bindparam("account"))
+_GET = select(*COLUMNS).where(orders.c.id == bindparam("order"))
+_OF_ACCOUNT = select(*COLUMNS).where(orders.c.account_id == bindparam("account"))
 _OPEN_OF_ACCOUNT = _OF_ACCOUNT.where(orders.c.state.in_(OPEN)).order_by(orders.c.id)
 _OPEN_IN_CONTRACT = _OPEN_OF_ACCOUNT.where(orders.c.contract_id == bindparam("contract"))
 _OF_TAGS = _OF_ACCOUNT.where(orders.c.client_order_id == any_(bindparam("tags", type_=ARRAY(Text))))
@@ -74,14 +74,16 @@ _TAG = func.format(bindparam("new_client_order_id", type_=Text), select(installa
 _CREATE = (
     insert(orders)
     .values({name: bindparam(f"new_{name}", type_=orders.c[name].type) for name in _NEW} | {"client_order_id": _TAG})
-    .returning(*_COLUMNS)
+    .returning(*COLUMNS)
 )
 _CREATE_WITH_SIGNAL = _CREATE.add_cte(signals.ADD.cte("along"))
 _ENUMS = {"origin": Origin, "role": Role, "side": Side, "type": OrderType, "state": OrderState}
 
 
-def _row(row: Row[tuple[object, ...]]) -> OrderRow:
-    values: dict[str, Any] = dict(row._mapping)  # noqa: SLF001  # SQLAlchemy's documented name
+def to_row(row: Row[tuple[object, ...]]) -> OrderRow:
+    """Return an order of a row with COLUMNS, and perhaps others."""
+    found = row._mapping  # noqa: SLF001  # SQLAlchemy's documented name
+    values: dict[str, Any] = {name: found[name] for name in OrderRow.__dataclass_fields__}
     return OrderRow(**values | {name: enum(values[name]) for name, enum in _ENUMS.items()})
 
 
@@ -122,20 +124,20 @@ def create(
     assert columns.keys() <= set(_NEW), columns.keys() - set(_NEW)  # noqa: S101  # a mistake of the caller
     values = {f"new_{name}": columns.get(name) for name in _NEW}
     if along is None:
-        return _row(connection.execute(_CREATE, values).one())
-    return _row(connection.execute(_CREATE_WITH_SIGNAL, values | {"new_signal_id": along.id} | along.values()).one())
+        return to_row(connection.execute(_CREATE, values).one())
+    return to_row(connection.execute(_CREATE_WITH_SIGNAL, values | {"new_signal_id": along.id} | along.values()).one())
 
 
 def get(connection: Connection, order_id: UUID) -> OrderRow | None:
     """Return the order, or None if there is none."""
     row = connection.execute(_GET, {"order": order_id}).one_or_none()
-    return None if row is None else _row(row)
+    return None if row is None else to_row(row)
 
 
 def find_by_id_part(connection: Connection, digits: str) -> list[OrderRow]:
     """Return up to three orders whose id begins or ends with these hexadecimal digits, newest first."""
-    statement = select(*_COLUMNS).where(has_id_part(orders.c.id, digits))
-    return [_row(row) for row in connection.execute(statement.order_by(orders.c.id.desc()).limit(3))]
+    statement = select(*COLUMNS).where(has_id_part(orders.c.id, digits))
+    return [to_row(row) for row in connection.execute(statement.order_by(orders.c.id.desc()).limit(3))]
 
 
 def set_trail_ticks(connection: Connection, order_id: UUID, trail_ticks: int | None) -> None:
@@ -161,13 +163,13 @@ def change_state(
 
 def list_open(connection: Connection, account_id: int) -> list[OrderRow]:
     """Return the account's orders that are not final, oldest first."""
-    return [_row(row) for row in connection.execute(_OPEN_OF_ACCOUNT, {"account": account_id})]
+    return [to_row(row) for row in connection.execute(_OPEN_OF_ACCOUNT, {"account": account_id})]
 
 
 def list_open_in_contract(connection: Connection, account_id: int, contract_id: str) -> list[OrderRow]:
     """Return the account's orders in one contract that are not final, oldest first."""
     values = {"account": account_id, "contract": contract_id}
-    return [_row(row) for row in connection.execute(_OPEN_IN_CONTRACT, values)]
+    return [to_row(row) for row in connection.execute(_OPEN_IN_CONTRACT, values)]
 
 
 def has_moved_since(
@@ -199,7 +201,7 @@ def find_newest_stop_of_ours(
     connection: Connection, account_id: int, contract_id: str, since: datetime
 ) -> OrderRow | None:
     """Return the newest stop that the protector created in the contract since `since`, or None."""
-    statement = select(*_COLUMNS).where(
+    statement = select(*COLUMNS).where(
         orders.c.account_id == account_id,
         orders.c.contract_id == contract_id,
         orders.c.origin == Origin.PROTECTOR.value,
@@ -208,13 +210,13 @@ def find_newest_stop_of_ours(
         or_(orders.c.state != OrderState.CANCELLED.value, orders.c.venue_order_id.is_not(None)),
     )
     row = connection.execute(statement.order_by(orders.c.id.desc()).limit(1)).one_or_none()
-    return None if row is None else _row(row)
+    return None if row is None else to_row(row)
 
 
 def list_given_up_since(connection: Connection, account_id: int, since: datetime) -> list[OrderRow]:
     """Return the orders since `since` that were perhaps sent, never found at the venue and given up, oldest first."""
-    statement = select(*_COLUMNS).where(orders.c.account_id == account_id, orders.c.created_at >= since, IS_GIVEN_UP)
-    return [_row(row) for row in connection.execute(statement.order_by(orders.c.id))]
+    statement = select(*COLUMNS).where(orders.c.account_id == account_id, orders.c.created_at >= since, IS_GIVEN_UP)
+    return [to_row(row) for row in connection.execute(statement.order_by(orders.c.id))]
 
 
 def cancel_created(
@@ -248,7 +250,7 @@ def count_exited(connection: Connection, account_id: int, contract_id: str, corr
 def find_by_tags(connection: Connection, account_id: int, tags: Collection[str]) -> dict[str, OrderRow]:
     """Return the orders with these tags, by tag."""
     found = connection.execute(_OF_TAGS, {"account": account_id, "tags": list(tags)}) if tags else ()
-    return {row.client_order_id or "": row for row in map(_row, found)}
+    return {row.client_order_id or "": row for row in map(to_row, found)}
 
 
 def count_working_legs(connection: Connection, parent_id: UUID) -> int:

@@ -6,7 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
 
-from sqlalchemy import ColumnElement, Connection, any_, bindparam, func, select, update
+from sqlalchemy import ColumnElement, Connection, any_, bindparam, case, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from shared.db.tables.orders import IDS, fill, position
@@ -19,6 +19,7 @@ _IN_ACCOUNTS = (
     .where(position.c.account_id == any_(bindparam("ids", type_=IDS)), position.c.direction != Direction.FLAT.value)
     .order_by(position.c.account_id, position.c.contract_id)
 )
+SIGNED_QUANTITY = case((position.c.direction == Direction.LONG.value, position.c.quantity), else_=-position.c.quantity)
 _PRICE = Decimal("0.000000001")  # the precision of the venue's averages
 
 

@@ -3,12 +3,37 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection
+from sqlalchemy import ARRAY, Connection, Text, and_, bindparam, func, literal, select, type_coerce
 
-from shared.db.orders import fills, orders, positions
+from shared.db.orders import orders
+from shared.db.orders.fills import AWAITED_CONTRACTS
 from shared.db.orders.orders import OrderRow
+from shared.db.orders.positions import SIGNED_QUANTITY
+from shared.db.tables.orders import orders as orders_table
+from shared.db.tables.orders import position
 from shared.domain.market_data.contract import Root, root_of_contract
 from shared.domain.orders.order import Direction, OrderState, OrderType, Role, Side, direction_of
+
+_HELD = select(func.jsonb_object_agg(position.c.contract_id, SIGNED_QUANTITY)).where(
+    position.c.account_id == bindparam("account"), position.c.direction != Direction.FLAT.value
+)
+_AWAITED = select(func.array_agg(AWAITED_CONTRACTS.subquery().c.contract_id))
+_ONE = select(literal(1).label("one")).subquery()
+# One statement sees one state of the database, in one round trip: the open orders, one a row, or a row without any.
+_READ = (
+    select(
+        _HELD.scalar_subquery().label("held"),
+        type_coerce(_AWAITED.scalar_subquery(), ARRAY(Text)).label("awaited"),
+        *orders.COLUMNS,
+    )
+    .select_from(
+        _ONE.outerjoin(
+            orders_table,
+            and_(orders_table.c.account_id == bindparam("account"), orders_table.c.state.in_(orders.OPEN)),
+        )
+    )
+    .order_by(orders_table.c.id)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,17 +89,13 @@ class RootState:
 
 
 def read(connection: Connection, account_id: int, root: Root) -> RootState:
-    """Read what an account holds and has at work in a root.
-
-    In a snapshot a fill that commits meanwhile shows whole or not at all.
-    """
-    held = positions.list_of_account(connection, account_id)
-    at_work = orders.list_open(connection, account_id)
-    awaited = fills.list_awaited_contracts(connection, account_id)
+    """Read what an account holds and has at work in a root; a fill that commits meanwhile shows whole or not at all."""
+    rows = connection.execute(_READ, {"account": account_id}).all()
+    at_work = [orders.to_row(row) for row in rows if row.id is not None]
     return RootState(
-        {row.contract_id: row.quantity for row in held if root_of_contract(row.contract_id) is root},
+        {id_: quantity for id_, quantity in (rows[0].held or {}).items() if root_of_contract(id_) is root},
         [row for row in at_work if root_of_contract(row.contract_id) is root],
-        frozenset(awaited),
+        frozenset(rows[0].awaited or ()),
     )
 
 

@@ -63,6 +63,8 @@ job = Table(
     at_column("finished_at"),
     Column("result", JSONB),
     Column("error", Text),
+    at_column("failing_since"),  # the first failure that asked for a retry
+    Column("schedule", Text),  # the entry whose next slot supersedes the job while it is queued
     Column("parent_id", Uuid),  # no foreign key: finished rows are deleted in chunks
     Column("correlation_id", Uuid, nullable=False),
     CheckConstraint("state IN ('queued','running','succeeded','failed','dead','cancelled','expired')", name="state"),
@@ -75,6 +77,12 @@ IS_UNFINISHED = or_(*(job.c.state == state for state in UNFINISHED))
 Index("ix_job_due", job.c.queue, job.c.run_at, job.c.id, postgresql_where=text("state = 'queued'"))
 
 Index("ix_job_expiring", job.c.expires_at, postgresql_where=text("state = 'queued' AND expires_at IS NOT NULL"))
+
+Index(
+    "ix_job_schedule",
+    job.c.schedule,
+    postgresql_where=text("schedule IS NOT NULL AND state = 'queued'"),
+)
 
 Index("ix_job_running", job.c.worker_id, postgresql_where=text("state = 'running'"))
 
@@ -143,6 +151,10 @@ schedule = Table(
     Column("is_enabled", Boolean, nullable=False, server_default=text("true")),
     Column("last_slot", DateTime(timezone=True)),
     at_column("ran_at"),
+    Column("last_job_id", Uuid),
+    Column("defaults", JSONB),  # what the timetable in the code says; NULL in an entry that a person added
+    at_column("stepped_back_at"),  # when the clock of Postgres was last found set back, and by how much
+    Column("stepped_back_by", Interval),
     CheckConstraint("clock IN ('machine','market')", name="clock"),
     CheckConstraint("missed IN ('skip','run_once','catch_up')", name="missed"),
     CheckConstraint("every >= interval '1 second'", name="every"),

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 FIRST_POLL, LONGEST_POLL = timedelta(seconds=0.1), timedelta(seconds=2)
 FIRST_RESEND, LONGEST_RESEND = timedelta(seconds=1), timedelta(seconds=15)
+LEFT_TO_RECONCILE_AFTER = timedelta(seconds=10)  # an order whose fill is not found by then
 _MOST_DOUBLINGS = 4
 
 

@@ -13,7 +13,7 @@ _TIMEOUT_S = 5.0
 _HALF_A_SECOND = timedelta(seconds=0.5)  # a Date has whole seconds: the venue's time lies up to one after it
 
 
-def measure_clock_difference(venue_url: str) -> timedelta:
+def measure_clock_difference(venue_url: str, timeout_s: float = _TIMEOUT_S) -> timedelta:
     """Return by how much the clock of this computer is ahead of the venue's: below zero if it is behind.
 
     It is exact to half a second and half the time of the answer. Raise VenueDownError without an answer or its Date.
@@ -22,7 +22,7 @@ def measure_clock_difference(venue_url: str) -> timedelta:
         http.trust_env = False  # as every call to the venue
         asked_at, began = machine_now(), monotonic()
         try:
-            answer = http.get(f"{venue_url}{PING}", timeout=_TIMEOUT_S, allow_redirects=False)
+            answer = http.get(f"{venue_url}{PING}", timeout=timeout_s, allow_redirects=False)
         except requests.RequestException as failure:
             raise VenueDownError(f"{venue_url} does not answer ({type(failure).__name__})") from None
         took = timedelta(seconds=monotonic() - began)

@@ -16,7 +16,7 @@ from shared.ledger.jobs import (  # noqa: F401  # each registers its types
 
 __all__ = ["Trait", "job_names_with", "job_types"]
 
-Trait = Literal["is_entry", "is_probe", "is_transactional", "is_internal"]
+Trait = Literal["is_entry", "is_probe", "is_repeated", "is_transactional", "is_internal"]
 
 
 def job_names_with(trait: Trait) -> list[str]:

@@ -1,6 +1,7 @@
 """Requests about trading accounts."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from decimal import Decimal
 from typing import ClassVar
 
@@ -13,6 +14,7 @@ class SnapshotAccounts(Job):
     """Read the balance of every account from the venue and store it."""
 
     queue: ClassVar = Queue.HIGH
+    is_repeated: ClassVar = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,6 +26,7 @@ class CheckBalance(Job):
     """
 
     queue: ClassVar = Queue.HIGH
+    retry_for: ClassVar = timedelta(days=1)
     is_internal: ClassVar = True
     account_id: int
     pending_balance: Decimal

@@ -20,6 +20,7 @@ class HandleAlert(Job):
     queue: ClassVar = Queue.HIGH
     is_internal: ClassVar = True
     attempts: ClassVar = 5
+    retry_for: ClassVar = timedelta(days=1)
     is_entry: ClassVar = True
     alert_id: UUID
 
@@ -31,6 +32,7 @@ class HandleFollowerAlert(Job):
     queue: ClassVar = Queue.HIGH
     is_internal: ClassVar = True
     attempts: ClassVar = 5
+    retry_for: ClassVar = timedelta(days=1)
     is_entry: ClassVar = True
     alert_id: UUID
     account_id: int
@@ -43,6 +45,7 @@ class CloseReversed(Job):
     queue: ClassVar = Queue.CRITICAL
     is_internal: ClassVar = True
     attempts: ClassVar = 5
+    retry_for: ClassVar = timedelta(days=1)
     alert_id: UUID
     account_id: int
 

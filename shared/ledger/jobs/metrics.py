@@ -12,5 +12,6 @@ class RollUp(Job):
     """Sum up the calls and jobs of the period that ended at `slot`."""
 
     queue: ClassVar = Queue.LOW
+    is_repeated: ClassVar = True
     is_transactional: ClassVar = True
     slot: Instant

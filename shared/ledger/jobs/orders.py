@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -31,6 +32,7 @@ class PlaceOrder(Job):
     queue: ClassVar = Queue.HIGH
     is_internal: ClassVar = True
     attempts: ClassVar = 20
+    retry_for: ClassVar = timedelta(days=1)
     is_entry: ClassVar = True
     order_id: UUID
 
@@ -41,6 +43,7 @@ class PollFills(Job):
 
     queue: ClassVar = Queue.CRITICAL
     attempts: ClassVar = 10
+    is_repeated: ClassVar = True
     order_id: UUID
 
 
@@ -51,6 +54,7 @@ class ResolveInDoubtOrder(Job):
     queue: ClassVar = Queue.CRITICAL
     is_internal: ClassVar = True
     attempts: ClassVar = 50
+    retry_for: ClassVar = timedelta(days=1)
     order_id: UUID
 
 
@@ -107,6 +111,7 @@ class LapseApproval(Job):
     queue: ClassVar = Queue.NORMAL
     is_internal: ClassVar = True
     attempts: ClassVar = 20
+    retry_for: ClassVar = timedelta(days=1)
     approval_id: UUID
 
 
@@ -121,6 +126,7 @@ class ReducePosition(Job):
 
     queue: ClassVar = Queue.CRITICAL
     attempts: ClassVar = 20
+    retry_for: ClassVar = timedelta(days=1)
     account_id: int
     contract_id: str
     quantity: int = 0
@@ -142,6 +148,7 @@ class ChangeOrder(Job):
     queue: ClassVar = Queue.CRITICAL
     is_internal: ClassVar = True
     attempts: ClassVar = 50
+    retry_for: ClassVar = timedelta(days=1)
     change_id: UUID
 
 
@@ -152,6 +159,7 @@ class Flatten(Job):
     queue: ClassVar = Queue.CRITICAL
     is_internal: ClassVar = True
     attempts: ClassVar = 1_000
+    retry_for: ClassVar = timedelta(days=7)
     flatten_request_id: UUID
 
 
@@ -164,6 +172,7 @@ class GuardPosition(Job):
 
     queue: ClassVar = Queue.CRITICAL
     attempts: ClassVar = 50
+    retry_for: ClassVar = timedelta(days=1)
     account_id: int
     contract_id: str
 
@@ -173,6 +182,7 @@ class ReconcileAccounts(Job):
     """Compare every account with the venue, each in its own job; `only_exposed`: those with a position or an order."""
 
     queue: ClassVar = Queue.HIGH
+    is_repeated: ClassVar = True
     only_exposed: bool = False
 
 
@@ -181,6 +191,7 @@ class ReconcileAccount(Job):
     """Compare one account's orders, fills and positions with the venue and repair ours."""
 
     queue: ClassVar = Queue.HIGH
+    is_repeated: ClassVar = True
     account_id: int
 
 
@@ -194,6 +205,7 @@ class ApplyExecutionReports(Job):
     queue: ClassVar = Queue.CRITICAL
     is_internal: ClassVar = True
     attempts: ClassVar = 20
+    retry_for: ClassVar = timedelta(days=1)
     account_id: int
     reported_at: Instant
     orders: list[dict[str, Any]] = field(default_factory=list)

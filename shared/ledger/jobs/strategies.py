@@ -1,6 +1,7 @@
 """Requests to evaluate strategies."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import ClassVar
 
 from shared.fleets import Queue
@@ -16,6 +17,7 @@ class EvaluateStrategy(Job):
 
     queue: ClassVar = Queue.NORMAL
     is_entry: ClassVar = True
+    retry_for: ClassVar = timedelta(minutes=1)  # the decision of a later price is another trade
     strategy: str
     contract_id: str
     closed_until: Instant
@@ -27,4 +29,5 @@ class EvaluateDue(Job):
     """Enqueue every evaluation that is due and that no closed bar has enqueued; `slot` tells the runs apart."""
 
     queue: ClassVar = Queue.NORMAL
+    is_repeated: ClassVar = True
     slot: Instant

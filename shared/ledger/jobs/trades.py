@@ -12,4 +12,5 @@ class BookRoundTrips(Job):
     """Book new and changed fills of every account into round trips."""
 
     queue: ClassVar = Queue.LOW
+    is_repeated: ClassVar = True
     is_transactional: ClassVar = True

@@ -1,6 +1,7 @@
 """Requests for upkeep."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import ClassVar
 
 from shared.fleets import Queue
@@ -12,6 +13,7 @@ class DeleteOldRows(Job):
     """Delete rows that are past their retention time."""
 
     queue: ClassVar = Queue.BACKGROUND
+    is_repeated: ClassVar = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,6 +22,8 @@ class Canary(Job):
 
     queue: ClassVar = Queue.NORMAL  # one is enqueued to each queue
     attempts: ClassVar = 1
+    retry_for: ClassVar = timedelta(0)
+    is_repeated: ClassVar = True
     is_probe: ClassVar = True
 
 
@@ -29,6 +33,8 @@ class ProbeReceiver(Job):
 
     queue: ClassVar = Queue.LOW
     attempts: ClassVar = 1
+    retry_for: ClassVar = timedelta(0)
+    is_repeated: ClassVar = True
     is_probe: ClassVar = True
 
 
@@ -38,6 +44,8 @@ class CheckDisk(Job):
 
     queue: ClassVar = Queue.HIGH  # while it waits, entries pass on a disk that fills
     attempts: ClassVar = 1
+    retry_for: ClassVar = timedelta(0)
+    is_repeated: ClassVar = True
     is_probe: ClassVar = True
 
 

@@ -194,3 +194,25 @@ def test_a_clock_warns_from_two_seconds_and_is_wrong_from_thirty(sign: int) -> N
             describe_clock(sign * timedelta(seconds=warned))
     with pytest.raises(SettingsError, match="this computer's clock is 30 s"):
         describe_clock(sign * timedelta(seconds=30))
+
+
+def test_the_clock_of_postgres_is_compared_with_this_computers_also_at_the_simulator(
+    operator: RunCommand, worker_env: WorkerEnv
+) -> None:
+    found = check_all(operator, worker_env)
+
+    assert ("fine", "less than 2 s from Postgres', whose clock runs leases, expiries and the schedule") == found[
+        "database clock"
+    ]
+    assert ("fine", "its clock was not set back within a day") == found["schedule"]
+
+
+def test_a_clock_of_postgres_that_was_set_back_is_a_warning(operator: RunCommand, worker_env: WorkerEnv) -> None:
+    worker_env.execute(
+        "INSERT INTO schedule (name, job_name, clock, every, stepped_back_at, stepped_back_by) VALUES "
+        "('drill', 'upkeep.do_nothing', 'machine', interval '1 hour', now(), interval '5 hours')"
+    )
+
+    state, detail = check_all(operator, worker_env)["schedule"]
+    assert "warning" == state
+    assert "the clock of Postgres was set back by 5:00:00" in detail

@@ -50,6 +50,8 @@ def test_status_without_a_stack_exits_with_3_and_is_empty(shell: Shell) -> None:
         "programs": [],
         "urls": {},
         "market": None,
+        "clock": None,
+        "risk_monitor": None,
         "feed": None,
         "public_url": None,
         "spool": {

@@ -151,9 +151,10 @@ def test_an_exit_of_a_worker_that_a_shutdown_killed_is_measured_again(
         patch.setattr("workers.orders.place_order.submit_order", die)
         with pytest.raises(SystemExit):
             worker_env.runner.run(job_id)
-    ((worker,),) = worker_env.rows("SELECT worker FROM job WHERE name = 'orders.place_order' AND state = 'running'")
+    running = "SELECT worker_id FROM job WHERE name = 'orders.place_order' AND state = 'running'"
+    ((worker_id,),) = worker_env.rows(running)
     with worker_env.ledger.engine.begin() as connection:
-        assert 1 == recovery.release_on_shutdown(driver(connection), worker.split("/")[0])
+        assert 1 == recovery.release_on_shutdown(driver(connection), worker_id)
     close_elsewhere_and_go_on(worker_env)
 
 

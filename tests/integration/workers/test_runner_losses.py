@@ -184,7 +184,7 @@ def test_a_rescheduled_follow_up_still_runs_before_waiting_jobs(runner_env: Runn
     assert "rescheduled" == runner_env.run(job_id).state
     assert "duplicate" == runner_env.run(waiting).state
     (follow_up,) = runner_env.rows(f"SELECT state, attempt FROM job WHERE parent_id = '{job_id}'")
-    assert {"state": "queued", "attempt": 1} == follow_up
+    assert {"state": "queued", "attempt": 0} == follow_up
 
 
 def test_a_job_whose_end_cannot_be_recorded_stays_claimed(runner_env: RunnerEnv) -> None:

@@ -11,6 +11,7 @@ from redis.client import PubSub
 from shared.fleets import Queue
 from shared.ledger.jobs.upkeep import Canary, DoNothing
 from tests.fixtures.ledger_env import LedgerEnv, StartedProgram
+from tests.fixtures.processes import until
 from tests.fixtures.trial.trials import Hold
 from tests.fixtures.with_constants import with_constants
 
@@ -74,6 +75,13 @@ def test_flower_gets_no_event_of_a_probe(ledger_env: LedgerEnv) -> None:
     assert 0 == worker.process.wait(60)
 
     assert {str(job)} == {job_id for _, job_id in read_events(listening)}
+
+
+def test_a_fleet_has_as_many_processes_as_its_slots_are_set_to(ledger_env: LedgerEnv) -> None:
+    worker = ledger_env.start("workers", "normal", TICKWORK_SLOTS="normal=2")
+    worker.wait_until_running()
+
+    until(lambda: 3 == len(worker.family()), what="a parent and two children")
 
 
 def start(ledger_env: LedgerEnv, *program: str) -> StartedProgram:

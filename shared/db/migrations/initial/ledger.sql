@@ -43,6 +43,8 @@ CREATE TABLE job (
     finished_at timestamptz,
     result jsonb,
     error text,
+    failing_since timestamptz,
+    schedule text,
     parent_id uuid,
     correlation_id uuid NOT NULL,
     CONSTRAINT pk_job PRIMARY KEY (id),
@@ -63,6 +65,8 @@ CREATE INDEX ix_job_finished ON job (finished_at) WHERE finished_at IS NOT NULL;
 CREATE INDEX ix_job_name ON job (name, id) WHERE finished_at IS NOT NULL;
 
 CREATE INDEX ix_job_running ON job (worker_id) WHERE state = 'running';
+
+CREATE INDEX ix_job_schedule ON job (schedule) WHERE schedule IS NOT NULL AND state = 'queued';
 
 CREATE INDEX ix_job_sequence_key ON job (sequence_key, sequence_id) WHERE sequence_key IS NOT NULL AND state IN ('queued','running');
 
@@ -99,6 +103,10 @@ CREATE TABLE schedule (
     is_enabled boolean DEFAULT true NOT NULL,
     last_slot timestamptz,
     ran_at timestamptz,
+    last_job_id uuid,
+    defaults jsonb,
+    stepped_back_at timestamptz,
+    stepped_back_by interval,
     CONSTRAINT pk_schedule PRIMARY KEY (name),
     CONSTRAINT ck_schedule_clock CHECK (clock IN ('machine','market')),
     CONSTRAINT ck_schedule_missed CHECK (missed IN ('skip','run_once','catch_up')),

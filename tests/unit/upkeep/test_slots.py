@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scheduler.slots import MAX_SKIPPED, Missed, SlotPlan, plan, slot_at
+from shared.domain.upkeep.slots import MAX_CAUGHT_UP, MAX_SKIPPED, Missed, SlotPlan, plan, slot_at
 
 MINUTE = timedelta(minutes=1)
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -37,6 +37,30 @@ def test_an_entry_that_catches_up_runs_the_oldest_missed_slot() -> None:
 
 def test_a_pause_of_a_year_records_a_limited_number_of_skipped_slots() -> None:
     assert MAX_SKIPPED == len(plan(NOON + timedelta(days=365), MINUTE, NOON, Missed.RUN_ONCE).skipped)
+
+
+def test_after_a_clock_that_was_set_back_the_schedule_goes_on_from_now() -> None:
+    for missed in Missed:
+        found = plan(NOON, MINUTE, NOON + timedelta(hours=5), missed)
+
+        assert SlotPlan(NOON, stepped_back_by=timedelta(hours=5)) == found
+
+
+def test_a_clock_that_is_behind_by_a_period_or_less_waits() -> None:
+    assert SlotPlan(None) == plan(NOON, MINUTE, NOON + MINUTE, Missed.RUN_ONCE)
+
+
+def test_a_period_made_longer_is_no_clock_set_back() -> None:
+    assert SlotPlan(None) == plan(NOON + 40 * MINUTE, timedelta(hours=1), NOON + 37 * MINUTE, Missed.RUN_ONCE)
+
+
+def test_a_clock_that_is_set_ahead_runs_no_flood_of_slots() -> None:
+    last, runs = NOON, 0
+    while (found := plan(NOON + timedelta(days=365), MINUTE, last, Missed.CATCH_UP)).run is not None:
+        assert len(found.skipped) <= MAX_SKIPPED
+        last, runs = found.run, runs + 1
+
+    assert (MAX_CAUGHT_UP, NOON + timedelta(days=365)) == (runs, last)
 
 
 @given(

@@ -1,0 +1,49 @@
+"""What keeps the entry of an alert from being made by what else was received or requested, read in one round trip."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import Connection, select
+
+from shared.db.alerts import precedence
+from shared.db.alerts.alerts import StoredAlert
+from shared.db.alerts.entry_denials import late_kinds
+from shared.db.orders import flatten_requests
+from shared.domain.alerts.alert import Alert
+
+
+@dataclass(frozen=True, slots=True)
+class EntryObstacles:
+    """Whether an alert that was sent later came first, an exit is not done yet, or the contract was closed since."""
+
+    is_late: bool
+    awaits_exit: bool
+    is_being_reduced: bool
+    is_being_closed: bool
+    has_later_close: bool
+
+    @property
+    def waits(self) -> bool:
+        """Whether what was received before is not done yet, so that the position is about to change."""
+        return self.awaits_exit or self.is_being_reduced or self.is_being_closed
+
+
+def read(
+    connection: Connection,
+    stored: StoredAlert,
+    alert: Alert,
+    *,
+    account_id: int,
+    contract_id: str,
+    correlation_id: UUID,
+) -> EntryObstacles:
+    """Return the obstacles to an entry of the alert on the account, which the job with this correlation id makes."""
+    statements = (
+        precedence.select_sent_later(stored, late_kinds(alert)),
+        precedence.select_awaited_exits(stored, account_id),
+        precedence.select_open_reductions(account_id, contract_id),
+        flatten_requests.select_open_closes(account_id, contract_id),
+        flatten_requests.select_later_closes(account_id, contract_id, correlation_id, stored),
+    )
+    found = connection.execute(select(*(statement.exists() for statement in statements))).one()
+    return EntryObstacles(*map(bool, found))
