@@ -23,7 +23,7 @@ JOB_STATES = {
     "running": "claimed by a worker whose lease has not run out",
     "succeeded": "its effects and its end are committed",
     "failed": "refused: trying again cannot help",
-    "dead": "it has used up its attempts, or failed for as long as its purpose lasts, and stays until you act",
+    "dead": "it has used up its attempts, or failed as long as its purpose lasts; it stays until you act, or 90 days",
     "cancelled": "by a person, or because another job did its work",
     "expired": "not done before `expires_at`, or by the end of its purpose if another job does its work",
 }

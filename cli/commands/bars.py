@@ -18,9 +18,9 @@ def command(contract: str | None, limit: int, *, as_json: bool) -> None:
     """Show the newest bars and the coverage. CONTRACT is the venue's id, or a product such as MNQ."""
     with connect() as connection:
         rows = views.list_bars(connection, contract=contract, since=None, limit=limit)
-        coverage = views.count_bars(connection)
+        coverage = views.list_coverage(connection)
     if as_json:
         print_json({"bars": rows, "coverage": coverage})
         return
-    print_table("Coverage", coverage, ("contract", "count", "first", "newest"), empty="No bars yet.")
+    print_table("Coverage", coverage, ("contract", "covered_minutes", "first", "newest"), empty="No bars yet.")
     print_table("Newest bars (market time, UTC)", rows, _COLUMNS, empty="No bars.")

@@ -64,7 +64,11 @@ class _JobId(click.ParamType[str]):
 
 @click.group(name="jobs", invoke_without_command=True)
 @click.option("--state", type=click.Choice(STATES), help="Only jobs in this state.")
-@click.option("--queue", type=click.Choice([queue.value for queue in Queue]), help="Only jobs in this queue.")
+@click.option(
+    "--queue",
+    type=click.Choice([queue.value for queue in Queue]),
+    help="Only jobs in this queue, of the newest 100,000.",
+)
 @click.option("--name", help="Only jobs with this name, such as orders.place_order.")
 @click.option("--limit", default=20, show_default=True, type=click.IntRange(1, 10_000), help="Most jobs to list.")
 @json_option
@@ -91,7 +95,7 @@ def command(
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 10_000), help="Most jobs to list.")
 @json_option
 def list_dead(name: str | None, limit: int, *, as_json: bool) -> None:
-    """List the dead jobs. They used up their attempts and stay dead until you act."""
+    """List the dead jobs. They used up their attempts and stay dead until you act, or for 90 days."""
     with connect() as connection:
         rows = views.list_jobs(
             connection, hidden=job_names_with("is_probe"), state="dead", queue=None, name=name, limit=limit

@@ -29,7 +29,7 @@ def command(minutes: int, *, as_json: bool) -> None:
     window = timedelta(minutes=minutes)
     with connect() as connection:
         api = metrics.api_summary(connection, window)
-        counts = metrics.job_summary(connection)
+        counts = metrics.job_summary(connection, window)
         canaries = metrics.list_queue_states(connection)
         strategies = metrics.strategy_summary(connection, window)
     for row in api:
@@ -48,7 +48,9 @@ def command(minutes: int, *, as_json: bool) -> None:
         print_json({"minutes": minutes, **figures})
         return
     print_table(f"Venue calls, last {minutes} min, slowest first", api, _API, empty="No venue calls.")
-    print_table("Jobs", queues, ("queue", *_STATES), empty="")
+    print_table(
+        f"Jobs: queued, running and dead now, others of the last {minutes} min", queues, ("queue", *_STATES), empty=""
+    )
     print_table("Queues: backlog, repairs and canary", canaries, _CANARIES, empty="")
     print_feed(feed)
     print_table(

@@ -41,7 +41,7 @@ def command(ctx: click.Context, *, as_json: bool) -> None:
     if ctx.invoked_subcommand is not None:
         return
     with connect() as connection:
-        newest = strategy_runs.find_newest(connection)
+        newest = strategy_runs.find_newest(connection, [one.name for one in STRATEGIES])
         rows = [
             row
             for one in STRATEGIES

@@ -5,14 +5,15 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Select, case, func, or_, select, table, text
+from sqlalchemy import Connection, FromClause, Select, Subquery, case, func, or_, select, table, text, true, union_all
 from sqlalchemy import column as named
-from sqlalchemy.dialects.postgresql import distinct_on
 
 from shared.db.tables.accounts import account
-from shared.db.tables.ledger import job, worker
+from shared.db.tables.ledger import IS_UNFINISHED, job, worker
+from shared.db.tables.market_data import contract as contract_table
 from shared.db.tables.orders import fill, order_change, orders, position
 
+MAX_SEARCHED = 100_000  # jobs that a list by their queue looks through
 _BARS = table("bars", *map(named, ("contract", "timeframe", "start", "open", "high", "low", "close", "volume")))
 
 
@@ -20,31 +21,39 @@ def _fetch_all(connection: Connection, statement: Select[Any]) -> list[dict[str,
     return [dict(row) for row in connection.execute(statement).mappings()]
 
 
+_JOB_COLUMNS = [
+    job.c[name]
+    for name in (
+        "id", "name", "queue", "state", "attempt", "max_attempts", "enqueued_at", "started_at", "finished_at", "error",
+    )
+]  # fmt: skip
+
+
 def list_jobs(
     connection: Connection, *, hidden: Sequence[str], state: str | None, queue: str | None, name: str | None, limit: int
 ) -> list[dict[str, Any]]:
-    """Return jobs without their arguments and results, newest first; `hidden` are names to leave out."""
-    columns = (
-        "id",
-        "name",
-        "queue",
-        "state",
-        "attempt",
-        "max_attempts",
-        "enqueued_at",
-        "started_at",
-        "finished_at",
-        "error",
-    )
-    statement = select(*(job.c[name] for name in columns)).where(job.c.name.not_in(hidden))
-    statement = statement.order_by(job.c.id.desc()).limit(limit)
-    if state is not None:
-        statement = statement.where(job.c.state == state)
-    if queue is not None:
-        statement = statement.where(job.c.queue == queue)
-    if name is not None:
-        statement = statement.where(job.c.name == name)
-    return _fetch_all(connection, statement)
+    """Return jobs without their arguments and results, newest first; `hidden` are names to leave out.
+
+    No index has the queues: by a queue alone, or with `succeeded`, the newest MAX_SEARCHED jobs are searched.
+    """
+    source: FromClause = job
+    if state in {None, "succeeded"}:  # the other states have indexes of their own
+        if name is not None:
+            source = _select_by_name(name, limit if state is None and queue is None else MAX_SEARCHED)
+        elif queue is not None:
+            source = select(*_JOB_COLUMNS).order_by(job.c.id.desc()).limit(MAX_SEARCHED).subquery()
+    statement = select(*(source.c[column.name] for column in _JOB_COLUMNS)).where(source.c.name.not_in(hidden))
+    for column, value in (("state", state), ("queue", queue), ("name", name)):
+        if value is not None:
+            statement = statement.where(source.c[column] == value)
+    return _fetch_all(connection, statement.order_by(source.c.id.desc()).limit(limit))
+
+
+def _select_by_name(name: str, most: int) -> Subquery:
+    """Return the newest ended jobs with this name, of which there is an index, and all that have not ended."""
+    jobs = select(*_JOB_COLUMNS).where(job.c.name == name)
+    ended = jobs.where(job.c.finished_at.is_not(None)).order_by(job.c.id.desc()).limit(most).subquery()
+    return union_all(ended.select(), jobs.where(IS_UNFINISHED)).subquery()
 
 
 def list_related_jobs(connection: Connection, job_id: UUID) -> list[dict[str, Any]]:
@@ -85,24 +94,24 @@ def read_order(connection: Connection, order_id: UUID) -> dict[str, list[dict[st
 
 def read_guards(connection: Connection) -> dict[tuple[int, str], tuple[datetime | None, str | None]]:
     """Return when and how a working stop was proven after the newest fill of each open position."""
-    columns = (fill.c.account_id, fill.c.contract_id, fill.c.guarded_at, fill.c.guarded_by)
-    held = select(position.c.account_id).where(
-        position.c.account_id == fill.c.account_id,
-        position.c.contract_id == fill.c.contract_id,
-        position.c.direction != "FLAT",
-    )
-    statement = select(*columns).ext(distinct_on(fill.c.account_id, fill.c.contract_id)).where(held.exists())
-    statement = statement.order_by(fill.c.account_id, fill.c.contract_id, fill.c.venue_fill_id.desc())
+    of_position = (fill.c.account_id == position.c.account_id, fill.c.contract_id == position.c.contract_id)
+    fills = select(fill.c.guarded_at, fill.c.guarded_by).where(*of_position)
+    newest = fills.order_by(fill.c.venue_fill_id.desc()).limit(1).lateral("newest")
+    statement = select(position.c.account_id, position.c.contract_id, newest.c.guarded_at, newest.c.guarded_by)
+    statement = statement.join(newest, true()).where(position.c.direction != "FLAT")
     return {
         (row.account_id, row.contract_id): (row.guarded_at, row.guarded_by) for row in connection.execute(statement)
     }
 
 
 def list_fills(connection: Connection, *, limit: int) -> list[dict[str, Any]]:
-    """Return fills, newest first."""
-    return _fetch_all(
-        connection, select(fill).order_by(fill.c.filled_market_at.desc(), fill.c.venue_fill_id.desc()).limit(limit)
-    )
+    """Return fills, newest first: of the newest of each account, which an index has, the newest of all."""
+    of_account = select(fill).where(fill.c.account_id == account.c.id)
+    of_account = of_account.order_by(fill.c.filled_market_at.desc(), fill.c.venue_fill_id.desc()).limit(limit)
+    newest = of_account.lateral("newest")
+    statement = select(newest).select_from(account.join(newest, true()))
+    order = (newest.c.filled_market_at.desc(), newest.c.venue_fill_id.desc())
+    return _fetch_all(connection, statement.order_by(*order).limit(limit))
 
 
 def list_positions(connection: Connection) -> list[dict[str, Any]]:
@@ -117,22 +126,30 @@ def list_bars(
     connection: Connection, *, contract: str | None, since: datetime | None, limit: int
 ) -> list[dict[str, Any]]:
     """Return rows of the view `bars`, newest first; `contract` is the venue's id or part of it, such as MNQ."""
-    statement = select(_BARS).order_by(_BARS.c.start.desc()).limit(limit)
-    if contract is not None:
-        statement = statement.where(or_(_BARS.c.contract == contract, _BARS.c.contract.contains(f".{contract}.")))
+    bars = select(_BARS).where(_BARS.c.contract == contract_table.c.id)
     if since is not None:
-        statement = statement.where(_BARS.c.start >= since)
-    return _fetch_all(connection, statement)
+        bars = bars.where(_BARS.c.start >= since)
+    newest = bars.order_by(_BARS.c.start.desc()).limit(limit).lateral("newest")
+    statement = select(newest).select_from(contract_table.join(newest, true()))
+    if contract is not None:
+        ids = contract_table.c.id
+        statement = statement.where(or_(ids == contract, ids.contains(f".{contract}.")))
+    return _fetch_all(connection, statement.order_by(newest.c.start.desc()).limit(limit))
 
 
-def count_bars(connection: Connection) -> list[dict[str, Any]]:
-    """Return the number of stored bars per contract, with the first and the newest start."""
+def list_coverage(connection: Connection) -> list[dict[str, Any]]:
+    """Return the covered minutes of each contract with bars, and the start of its first and its newest bar."""
     return [
         dict(row)
         for row in connection.execute(
             text("""
-                SELECT contract_id AS contract, count(*) AS count, min(start) AS first, max(start) AS newest
-                FROM bar_minute GROUP BY contract_id ORDER BY contract_id
+                SELECT id AS contract, first.start AS first, newest.start AS newest,
+                       (SELECT sum(extract(epoch FROM upper(span) - lower(span)) / 60)::bigint
+                        FROM unnest(coverage) AS span) AS covered_minutes
+                FROM contract,
+                     LATERAL (SELECT start FROM bar_minute WHERE contract_id = id ORDER BY start LIMIT 1) AS first,
+                     LATERAL (SELECT start FROM bar_minute WHERE contract_id = id ORDER BY start DESC LIMIT 1) AS newest
+                ORDER BY id
             """)
         ).mappings()
     ]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.reference_pages import FOLDER, pages
+from tests.reference_pages import FOLDER, all_tables, pages
 
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAMS = ("cli", "scheduler", "shared", "simulator", "strategies", "web", "workers")
@@ -41,3 +41,10 @@ def test_every_setting_is_listed() -> None:
 
     assert {"TICKWORK_HOME", "TICKWORK_HEARTBEAT_FILE", "XDG_DATA_HOME"} <= read
     assert set() == read - listed
+
+
+def test_the_page_of_the_retention_names_every_table() -> None:
+    rows = [line for line in (FOLDER / "retention.md").read_text().splitlines() if line.startswith("| `")]
+    named = re.findall(r"`(\w+)`", " ".join(row.split("|")[1] for row in rows))
+
+    assert sorted(named) == sorted(re.findall(r"^### (\w+)$", all_tables(), re.MULTILINE))

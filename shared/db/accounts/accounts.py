@@ -193,7 +193,7 @@ def change_by_hand(
 
 
 def record_event(connection: Connection, account_id: int, kind: str, message: str) -> None:
-    """Record an event of an account, for good."""
+    """Record an event of an account; `retention` deletes it after a while if it tells of a moment only."""
     connection.execute(insert(account_event).values(id=new_id(), account_id=account_id, kind=kind, message=message))
 
 

@@ -86,9 +86,20 @@ def api_summary(connection: Connection, window: timedelta) -> list[dict[str, Any
     )
 
 
-def job_summary(connection: Connection) -> list[dict[str, Any]]:
-    """Return how many jobs each queue holds in each state."""
-    return _fetch_rows(connection, "SELECT queue, state, count(*) AS count FROM job GROUP BY queue, state")
+def job_summary(connection: Connection, window: timedelta) -> list[dict[str, Any]]:
+    """Return how many jobs of each queue wait, run or are dead now, and how many have ended otherwise in the window."""
+    return _fetch_rows(
+        connection,
+        """
+        SELECT queue, state, count(*) AS count FROM (
+            SELECT queue, state FROM job WHERE state = 'queued'
+            UNION ALL SELECT queue, state FROM job WHERE state = 'running'
+            UNION ALL SELECT queue, state FROM job WHERE state = 'dead'
+            UNION ALL SELECT queue, state FROM job WHERE finished_at > now() - :window AND state <> 'dead') AS one
+        GROUP BY queue, state
+        """,
+        window=window,
+    )
 
 
 def strategy_summary(connection: Connection, window: timedelta) -> list[dict[str, Any]]:

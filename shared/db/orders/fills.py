@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, any_, bindparam, func, select, update
+from sqlalchemy import Connection, any_, bindparam, func, literal_column, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from shared.db.tables.orders import IDS, fill, orders
@@ -42,6 +42,7 @@ AWAITED_CONTRACTS = select(orders.c.contract_id).where(
     orders.c.account_id == bindparam("account"),
     orders.c.origin != Origin.EXTERNAL.value,
     orders.c.updated_at > func.now() - _FILLS_FOLLOW_WITHIN,
+    orders.c.filled_quantity > literal_column("0"),  # as the index has it
     orders.c.filled_quantity > _STORED.scalar_subquery(),
 )
 _UPSERT = insert(fill)

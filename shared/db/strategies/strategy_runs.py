@@ -1,12 +1,13 @@
 """Decisions of strategies, a row per evaluation."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, select
-from sqlalchemy.dialects.postgresql import distinct_on, insert
+from sqlalchemy import Connection, select, text
+from sqlalchemy.dialects.postgresql import insert
 
 from shared.db.tables.strategies import strategy_run
 
@@ -50,16 +51,19 @@ def store(
     connection.execute(statement.on_conflict_do_nothing())
 
 
-def find_newest(connection: Connection) -> dict[tuple[str, int | None], dict[str, Any]]:
-    """Return the newest evaluation per strategy and account, whatever the contract."""
-    columns = (
-        strategy_run.c.strategy,
-        strategy_run.c.account_id,
-        strategy_run.c.contract_id,
-        strategy_run.c.closed_until_market_at,
-        strategy_run.c.decision,
-        strategy_run.c.reason,
-    )
-    key = (strategy_run.c.strategy, strategy_run.c.account_id)
-    statement = select(*columns).ext(distinct_on(*key)).order_by(*key, strategy_run.c.evaluated_at.desc())
-    return {(row["strategy"], row["account_id"]): dict(row) for row in connection.execute(statement).mappings()}
+# Once for each account and once for none, so that the index finds each newest row.
+_NEWEST = text("""
+    SELECT newest.* FROM unnest(CAST(:strategies AS text[])) AS one (strategy), account, LATERAL (
+        SELECT strategy, account_id, contract_id, closed_until_market_at, decision, reason FROM strategy_run
+        WHERE strategy = one.strategy AND account_id = account.id ORDER BY evaluated_at DESC LIMIT 1) AS newest
+    UNION ALL
+    SELECT newest.* FROM unnest(CAST(:strategies AS text[])) AS one (strategy), LATERAL (
+        SELECT strategy, account_id, contract_id, closed_until_market_at, decision, reason FROM strategy_run
+        WHERE strategy = one.strategy AND account_id IS NULL ORDER BY evaluated_at DESC LIMIT 1) AS newest
+""")
+
+
+def find_newest(connection: Connection, strategies: Sequence[str]) -> dict[tuple[str, int | None], dict[str, Any]]:
+    """Return the newest evaluation of each of these strategies per account, whatever the contract."""
+    found = connection.execute(_NEWEST, {"strategies": list(strategies)})
+    return {(row["strategy"], row["account_id"]): dict(row) for row in found.mappings()}

@@ -148,6 +148,12 @@ account_event = Table(
 )
 
 Index("ix_account_event_account_id_happened_at", account_event.c.account_id, account_event.c.happened_at)
+# Of events that are deleted after a while: what people did, breaches and moves of the balance are kept for good.
+Index(
+    "ix_account_event_temporary",
+    account_event.c.happened_at,
+    postgresql_where=text("kind IN ('trail','unwatched','disk_low','receiver_unreachable','receiver_reachable')"),
+)
 
 # Acts of people, and of programs in their place; a trigger keeps every row as it is.
 audit = Table(

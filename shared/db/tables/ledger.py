@@ -105,6 +105,16 @@ Index("ix_job_correlation", job.c.correlation_id)
 
 Index("ix_job_finished", job.c.finished_at, postgresql_where=text("finished_at IS NOT NULL"))
 
+# For listings; a job gets its entry when it ends, so that a claim costs nothing here.
+Index("ix_job_name", job.c.name, job.c.id, postgresql_where=text("finished_at IS NOT NULL"))
+
+Index(
+    "ix_job_ended_badly",
+    job.c.state,
+    job.c.id,
+    postgresql_where=text("state IN ('failed','dead','cancelled','expired')"),
+)
+
 job_key = Table(
     "job_key",
     metadata,

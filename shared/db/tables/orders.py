@@ -77,6 +77,7 @@ Index(
     orders.c.state,
     postgresql_where=text("state IN ('CREATED','SUBMITTING','IN_DOUBT','SUSPENDED','WORKING')"),
 )
+Index("ix_orders_filled", orders.c.account_id, orders.c.updated_at, postgresql_where=text("filled_quantity > 0"))
 Index("ix_orders_correlation", orders.c.correlation_id)
 Index("ix_orders_created_at", orders.c.created_at)
 Index("ix_orders_account_id_created_at", orders.c.account_id, orders.c.created_at)
@@ -105,6 +106,11 @@ order_change = Table(
     CheckConstraint("state IN ('CREATED','SUBMITTING','IN_DOUBT','DONE','TOO_LATE','REJECTED')", name="state"),
 )
 Index("ix_order_change_order_id", order_change.c.order_id)
+Index(
+    "ix_order_change_open",
+    order_change.c.order_id,
+    postgresql_where=text("state IN ('CREATED','SUBMITTING','IN_DOUBT')"),
+)
 
 # What a market entry closes before it opens the rest; `request_id` is its alert, or the job of an entry without one.
 entry_reversal = Table(
@@ -229,6 +235,7 @@ fill = Table(
     CheckConstraint("quantity > 0", name="quantity"),
 )
 Index("ix_fill_order_id", fill.c.order_id)
+Index("ix_fill_account_id_venue_order_id", fill.c.account_id, fill.c.venue_order_id)
 Index("ix_fill_account_id_filled_market_at", fill.c.account_id, fill.c.filled_market_at)
 Index("ix_fill_unguarded", fill.c.account_id, fill.c.contract_id, postgresql_where=text("guarded_at IS NULL"))
 Index("ix_fill_account_id_contract_id", fill.c.account_id, fill.c.contract_id, fill.c.venue_fill_id)

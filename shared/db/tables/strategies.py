@@ -6,6 +6,7 @@ from sqlalchemy import (
     CheckConstraint,
     Column,
     ForeignKey,
+    Index,
     Numeric,
     Table,
     Text,
@@ -37,6 +38,9 @@ strategy_run = Table(
         postgresql_nulls_not_distinct=True,
     ),
 )
+
+Index("ix_strategy_run_newest", strategy_run.c.strategy, strategy_run.c.account_id, strategy_run.c.evaluated_at)
+Index("ix_strategy_run_evaluated_at", strategy_run.c.evaluated_at)
 
 # Switches set by a person; without any, the only tradable account trades the strategy.
 strategy_account = Table(

@@ -18,7 +18,8 @@ from shared.domain.trades.round_trip import Fill, Lot, RoundTrip
 from shared.domain.trades.statistics import UNKNOWN_LABEL, Excursions, TripResult
 
 _label = func.coalesce(round_trip.c.strategy, round_trip.c.origin, UNKNOWN_LABEL)
-_key = tuple_(*(round_trip.c[name] for name in ("closed_market_at", *(key.name for key in round_trip.primary_key))))
+_KEY = [round_trip.c[name] for name in ("closed_market_at", *(key.name for key in round_trip.primary_key))]
+_NEWEST_FIRST = [column.desc() for column in _KEY]  # one by one: no index sorts rows of columns
 _RESULT = [round_trip.c[name] for name in TripResult.__dataclass_fields__]
 
 
@@ -154,7 +155,7 @@ def list_unmeasured(connection: Connection, limit: int) -> list[UnmeasuredTrip]:
         select(*columns, round_trip.c.lots)
         .join(contract, contract.c.id == round_trip.c.contract_id)
         .where(round_trip.c.mae.is_(None), ~round_trip.c.has_unknown_entry, contract.c.coverage.op("@>")(span))
-        .order_by(_key.desc())
+        .order_by(*_NEWEST_FIRST)
         .limit(limit)
     )
     return [
@@ -175,15 +176,15 @@ def list_page(
     connection: Connection, wanted: RoundTripFilter, *, limit: int, before: Key | None = None
 ) -> list[dict[str, Any]]:
     """Return round trips, newest first; `before` is the last one of the previous page."""
-    statement = select(round_trip).where(*_conditions_of(wanted)).order_by(_key.desc()).limit(limit)
+    statement = select(round_trip).where(*_conditions_of(wanted)).order_by(*_NEWEST_FIRST).limit(limit)
     if before is not None:
-        statement = statement.where(_key < tuple_(*before))
+        statement = statement.where(tuple_(*_KEY) < tuple_(*before))
     return [dict(row) for row in connection.execute(statement).mappings()]
 
 
 def list_results(connection: Connection, wanted: RoundTripFilter) -> list[TripResult]:
     """Return the results of the round trips that pass the filter, for statistics, oldest first."""
-    statement = select(*_RESULT).where(*_conditions_of(wanted)).order_by(_key)
+    statement = select(*_RESULT).where(*_conditions_of(wanted)).order_by(*_KEY)
     return [TripResult(*row) for row in connection.execute(statement)]
 
 

@@ -46,7 +46,7 @@ CREATE TABLE account (
     updated_at timestamptz DEFAULT now() NOT NULL,
     CONSTRAINT pk_account PRIMARY KEY (id),
     CONSTRAINT ck_account_is_shadow CHECK (NOT (live_orders AND is_shadow))
-);
+) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000);
 
 CREATE TABLE installation (
     is_only boolean DEFAULT true NOT NULL,
@@ -95,7 +95,7 @@ CREATE TABLE risk_monitor (
     max_delay interval NOT NULL,
     CONSTRAINT pk_risk_monitor PRIMARY KEY (is_only),
     CONSTRAINT ck_risk_monitor_one_row CHECK (is_only)
-);
+) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000);
 
 CREATE TABLE account_watch (
     account_id bigint NOT NULL,
@@ -103,7 +103,7 @@ CREATE TABLE account_watch (
     held text,
     CONSTRAINT pk_account_watch PRIMARY KEY (account_id),
     CONSTRAINT fk_account_watch_account_id FOREIGN KEY (account_id) REFERENCES account (id)
-);
+) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000);
 
 CREATE TABLE account_event (
     id uuid NOT NULL,
@@ -116,6 +116,9 @@ CREATE TABLE account_event (
 );
 
 CREATE INDEX ix_account_event_account_id_happened_at ON account_event (account_id, happened_at);
+
+CREATE INDEX ix_account_event_temporary ON account_event (happened_at)
+    WHERE kind IN ('trail','unwatched','disk_low','receiver_unreachable','receiver_reachable');
 
 CREATE TABLE audit (
     id uuid NOT NULL,
@@ -146,4 +149,4 @@ CREATE TABLE account_snapshot (
     can_trade boolean NOT NULL,
     CONSTRAINT pk_account_snapshot PRIMARY KEY (account_id, taken_market_at),
     CONSTRAINT fk_account_snapshot_account_id FOREIGN KEY (account_id) REFERENCES account (id)
-);
+) WITH (autovacuum_vacuum_scale_factor = 0.05, autovacuum_analyze_scale_factor = 0.05);

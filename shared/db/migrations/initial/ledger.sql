@@ -1,5 +1,10 @@
 -- The tables of the ledger: workers, jobs, their keys, queues, the schedule and its slots.
 
+-- Of all subjects: a small table whose rows change each second has room on its pages (fillfactor), so that a row stays in
+-- its place and no index is written; it cleans its pages itself, and a vacuum every minute would only wake the computer.
+-- A table that grows is vacuumed after a twentieth of it has changed, `job` after a fiftieth: without that its oldest due
+-- jobs lie behind the dead entries of those that ran. No update of a job's state can stay in place, as indexes have it.
+
 CREATE TABLE worker (
     id uuid NOT NULL,
     fleet text NOT NULL,
@@ -10,7 +15,7 @@ CREATE TABLE worker (
     seen_at timestamptz DEFAULT now() NOT NULL,
     ended_at timestamptz,
     CONSTRAINT pk_worker PRIMARY KEY (id)
-) WITH (fillfactor = 50);
+) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000);
 
 CREATE INDEX ix_worker_started_at ON worker (started_at);
 
@@ -45,15 +50,19 @@ CREATE TABLE job (
     CONSTRAINT pk_job PRIMARY KEY (id),
     CONSTRAINT ck_job_state CHECK (state IN ('queued','running','succeeded','failed','dead','cancelled','expired')),
     CONSTRAINT ck_job_queue CHECK (queue IN ('critical','high','normal','low','background'))
-);
+) WITH (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 1000, autovacuum_analyze_scale_factor = 0.02);
 
 CREATE INDEX ix_job_correlation ON job (correlation_id);
 
 CREATE INDEX ix_job_due ON job (queue, run_at, id) WHERE state = 'queued';
 
+CREATE INDEX ix_job_ended_badly ON job (state, id) WHERE state IN ('failed','dead','cancelled','expired');
+
 CREATE INDEX ix_job_expiring ON job (expires_at) WHERE state = 'queued' AND expires_at IS NOT NULL;
 
 CREATE INDEX ix_job_finished ON job (finished_at) WHERE finished_at IS NOT NULL;
+
+CREATE INDEX ix_job_name ON job (name, id) WHERE finished_at IS NOT NULL;
 
 CREATE INDEX ix_job_running ON job (worker_id) WHERE state = 'running';
 
@@ -68,7 +77,7 @@ CREATE TABLE job_key (
     job_id uuid NOT NULL,
     kept_until timestamptz NOT NULL,
     CONSTRAINT pk_job_key PRIMARY KEY (idempotency_key)
-);
+) WITH (autovacuum_vacuum_scale_factor = 0.05, autovacuum_analyze_scale_factor = 0.05);
 
 CREATE INDEX ix_job_key_kept_until ON job_key (kept_until);
 
@@ -81,7 +90,7 @@ CREATE TABLE queue_state (
     canary_done_at timestamptz,
     canary_wait interval,
     CONSTRAINT pk_queue_state PRIMARY KEY (queue)
-);
+) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000);
 
 CREATE TABLE schedule (
     name text NOT NULL,
@@ -102,7 +111,7 @@ CREATE TABLE schedule (
     CONSTRAINT ck_schedule_clock CHECK (clock IN ('machine','market')),
     CONSTRAINT ck_schedule_missed CHECK (missed IN ('skip','run_once','catch_up')),
     CONSTRAINT ck_schedule_every CHECK (every >= interval '1 second')
-);
+) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000);
 
 CREATE TABLE schedule_slot (
     name text NOT NULL,
@@ -112,7 +121,7 @@ CREATE TABLE schedule_slot (
     recorded_at timestamptz DEFAULT now() NOT NULL,
     CONSTRAINT pk_schedule_slot PRIMARY KEY (name, slot),
     CONSTRAINT ck_schedule_slot_outcome CHECK (outcome IN ('enqueued','skipped'))
-);
+) WITH (autovacuum_vacuum_scale_factor = 0.05, autovacuum_analyze_scale_factor = 0.05);
 
 CREATE INDEX ix_schedule_slot_recorded_at ON schedule_slot (recorded_at);
 

@@ -12,7 +12,7 @@ CREATE TABLE api_call (
     queue text,
     success boolean GENERATED ALWAYS AS (error IS NULL) STORED NOT NULL,
     CONSTRAINT pk_api_call PRIMARY KEY (id)
-);
+) WITH (autovacuum_vacuum_scale_factor = 0.05, autovacuum_analyze_scale_factor = 0.05);
 
 CREATE INDEX ix_api_call_called_at ON api_call (called_at);
 
@@ -27,4 +27,4 @@ CREATE TABLE metric_rollup (
     max_ms numeric,
     CONSTRAINT pk_metric_rollup PRIMARY KEY (period_start_at, kind, name),
     CONSTRAINT ck_metric_rollup_kind CHECK (kind IN ('api','job'))
-);
+) WITH (autovacuum_vacuum_scale_factor = 0.05, autovacuum_analyze_scale_factor = 0.05);

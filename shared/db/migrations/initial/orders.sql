@@ -44,13 +44,15 @@ CREATE TABLE orders (
     CONSTRAINT fk_orders_contract_id FOREIGN KEY (contract_id) REFERENCES contract (id),
     CONSTRAINT fk_orders_parent_id FOREIGN KEY (parent_id) REFERENCES orders (id),
     CONSTRAINT fk_orders_signal_id FOREIGN KEY (signal_id) REFERENCES signal (id)
-);
+) WITH (autovacuum_vacuum_scale_factor = 0.05, autovacuum_analyze_scale_factor = 0.05);
 
 CREATE INDEX ix_orders_account_id_created_at ON orders (account_id, created_at);
 
 CREATE INDEX ix_orders_correlation ON orders (correlation_id);
 
 CREATE INDEX ix_orders_created_at ON orders (created_at);
+
+CREATE INDEX ix_orders_filled ON orders (account_id, updated_at) WHERE filled_quantity > 0;
 
 CREATE INDEX ix_orders_open ON orders (account_id, state) WHERE state IN ('CREATED','SUBMITTING','IN_DOUBT','SUSPENDED','WORKING');
 
@@ -77,6 +79,8 @@ CREATE TABLE order_change (
     CONSTRAINT ck_order_change_state CHECK (state IN ('CREATED','SUBMITTING','IN_DOUBT','DONE','TOO_LATE','REJECTED')),
     CONSTRAINT fk_order_change_order_id FOREIGN KEY (order_id) REFERENCES orders (id)
 );
+
+CREATE INDEX ix_order_change_open ON order_change (order_id) WHERE state IN ('CREATED','SUBMITTING','IN_DOUBT');
 
 CREATE INDEX ix_order_change_order_id ON order_change (order_id);
 
@@ -193,11 +197,13 @@ CREATE TABLE fill (
     CONSTRAINT fk_fill_account_id FOREIGN KEY (account_id) REFERENCES account (id),
     CONSTRAINT fk_fill_order_id FOREIGN KEY (order_id) REFERENCES orders (id),
     CONSTRAINT fk_fill_contract_id FOREIGN KEY (contract_id) REFERENCES contract (id)
-);
+) WITH (autovacuum_vacuum_scale_factor = 0.05, autovacuum_analyze_scale_factor = 0.05);
 
 CREATE INDEX ix_fill_account_id_contract_id ON fill (account_id, contract_id, venue_fill_id);
 
 CREATE INDEX ix_fill_account_id_filled_market_at ON fill (account_id, filled_market_at);
+
+CREATE INDEX ix_fill_account_id_venue_order_id ON fill (account_id, venue_order_id);
 
 CREATE INDEX ix_fill_in_order ON fill (account_id, contract_id, filled_market_at, venue_fill_id);
 
@@ -221,7 +227,7 @@ CREATE TABLE position (
     CONSTRAINT ck_position_flat CHECK ((direction = 'FLAT') = (quantity = 0)),
     CONSTRAINT fk_position_account_id FOREIGN KEY (account_id) REFERENCES account (id),
     CONSTRAINT fk_position_contract_id FOREIGN KEY (contract_id) REFERENCES contract (id)
-);
+) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000);
 
 -- Every allowed transition of an order's state; shared/domain/orders/order.py has the same table.
 CREATE TABLE order_transition (source text, target text, CONSTRAINT pk_order_transition PRIMARY KEY (source, target));

@@ -17,6 +17,10 @@ CREATE TABLE strategy_run (
     CONSTRAINT fk_strategy_run_account_id FOREIGN KEY (account_id) REFERENCES account (id)
 );
 
+CREATE INDEX ix_strategy_run_evaluated_at ON strategy_run (evaluated_at);
+
+CREATE INDEX ix_strategy_run_newest ON strategy_run (strategy, account_id, evaluated_at);
+
 CREATE TABLE strategy_account (
     strategy text NOT NULL,
     account_id bigint NOT NULL,

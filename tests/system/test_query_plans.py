@@ -1,0 +1,118 @@
+"""Every statement of the whole stack, on a database with the rows of years: none reads much of a big table.
+
+The statements are those that the programs send while alerts are traded, each entry of the schedule runs and a person
+types each listing: Postgres explains them as they run, also new ones. `make chaos` takes 10 million jobs.
+"""
+
+import re
+from dataclasses import dataclass
+
+import psycopg
+import pytest
+import requests
+
+from tests.fixtures.chaos_form import IS_LONG
+from tests.fixtures.many_rows import fill, years_of_rows
+from tests.fixtures.query_plans import Scan, log_plans, read_scans
+from tests.fixtures.stack import ALERT, Stack, eventually
+
+JOBS = 10_000_000 if IS_LONG else 300_000
+MOST_ROWS = 8_000  # more than a chunk of a deletion looks through, less than any big table
+COMMANDS = (
+    "status", "metrics", "doctor", "orders", "orders --state FILLED", "trades", "trades stats", "positions", "accounts",
+    "risk", "approvals", "strategies", "bars", "bars MNQ", "alerts", "alerts --hook test", "alerts --verdict refused",
+    "hooks", "tokens", "jobs", "jobs dead", "jobs --state failed", "jobs --state succeeded", "jobs --state queued",
+    "jobs --queue critical", "jobs --name orders.place_order", "jobs --name orders.flatten",
+    "jobs requeue --all-dead --name no.such_job", "flatten --yes",
+)  # fmt: skip
+# Part of a statement that may read more, and why.
+MAY_READ_MORE = {
+    "FROM round_trip ORDER BY round_trip.closed_market_at, ": "`trades stats` without `--since` sums up every trade",
+    "SELECT queue, count(*) AS queued FROM job": "it counts the backlog, in the index of what is queued",
+    "WHERE alert.verdict": "`alerts --verdict` searches the newest 100,000 alerts",
+}
+CONTROL = "SELECT count(*) FROM job WHERE error = 'no index has the errors'"
+# Tables of a few rows, some of which change each second, and the share of updates that stay in place.
+IN_PLACE = ("account", "account_watch", "position", "queue_state", "risk_monitor", "schedule", "worker")
+LEAST_IN_PLACE = 0.8  # a long transaction keeps a page from being cleaned
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """What Postgres told of a run: its scans, how many rows each table had, and each table's updates."""
+
+    scans: list[Scan]
+    rows: dict[str, int]
+    updates: dict[str, tuple[int, int]]  # of all, and of those in place
+
+
+@pytest.fixture(scope="module")
+def observed(stack: Stack) -> Observed:
+    stack.up()
+    hook = stack.hook()
+    stack.loosen_rules()
+    url = stack.written()["urls"]["database"]
+    fill(url, years_of_rows(JOBS))
+    log_plans(url)
+    stack.stop()
+    stack.up()
+    rows = dict(stack.rows("SELECT oid::regclass::text, reltuples::bigint FROM pg_class WHERE relkind = 'r'"))
+    use(stack, hook)
+    updates = stack.rows("SELECT relname, n_tup_upd, n_tup_hot_upd FROM pg_stat_user_tables")
+    with psycopg.connect(url, application_name="tickwork control") as connection:
+        connection.execute(CONTROL)
+    stack.stop()
+    [data] = (stack.home / "postgres").glob("pg*")
+    return Observed(list(read_scans(data, "tickwork ")), rows, {name: (all_, hot) for name, all_, hot in updates})
+
+
+def use(stack: Stack, hook: str) -> None:
+    """Let every program do all that it does from day to day."""
+    [(began,)] = stack.rows("SELECT now()")
+    stack.rows("UPDATE schedule SET every = '5 seconds', only_when_open = false RETURNING 1")
+    for alert in (ALERT, ALERT | {"action": "sell"}, {"action": "close", "symbol": "MNQ"}):
+        answer = requests.post(hook, json=alert, timeout=60)
+        stack.wait_for_end(answer.json()["job_id"])
+    for command in COMMANDS:
+        stack.run(*command.split(), check=False)
+    ended = "SELECT 1 FROM job WHERE name = schedule.job_name AND finished_at > %s"
+    waiting = f"SELECT job_name FROM schedule WHERE is_enabled AND NOT EXISTS ({ended})"
+    eventually("each entry of the schedule ran", lambda: not stack.rows(waiting, began))
+
+
+def is_too_much(scan: Scan, observed: Observed) -> bool:
+    """Whether a scan of a big table reads all of it, or too many rows."""
+    is_big = observed.rows.get(scan.table, 0) > MOST_ROWS
+    return is_big and (scan.rows_read > MOST_ROWS or (scan.kind == "Seq Scan" and scan.rows_read > 0))
+
+
+pytestmark = pytest.mark.timeout(3600)
+
+
+def test_no_statement_of_any_program_reads_much_of_a_big_table(observed: Observed) -> None:
+    found = {
+        f"{scan.program}: {scan.kind} of {scan.table} by {scan.index}, {scan.rows_read} rows: {scan.statement[:600]}"
+        for scan in observed.scans
+        if is_too_much(scan, observed) and not any(part in scan.statement for part in (*MAY_READ_MORE, CONTROL))
+    }
+
+    assert [] == sorted({re.sub(r"\d+ rows", "rows", one): one for one in found}.values())
+
+
+def test_a_statement_that_reads_a_whole_table_would_be_found(observed: Observed) -> None:
+    [found] = [scan for scan in observed.scans if scan.statement == CONTROL]
+
+    assert is_too_much(found, observed)
+
+
+def test_the_statements_of_every_program_are_seen(observed: Observed) -> None:
+    expected = {"beat", "relay", "feed", "risk-monitor", "receiver", "cli", "worker-high", "worker-critical"}
+    expected |= {"worker-normal", "worker-bulk", "worker-critical leases"}
+
+    assert set() == {f"tickwork {name}" for name in expected} - {scan.program for scan in observed.scans}
+
+
+def test_rows_that_change_each_second_stay_in_place(observed: Observed) -> None:
+    shares = {name: hot / max(updates, 1) for name, (updates, hot) in observed.updates.items() if name in IN_PLACE}
+
+    assert {} == {name: share for name, share in shares.items() if share < LEAST_IN_PLACE}
