@@ -55,7 +55,7 @@ class Deadline:
 
 
 def delete_old_tracebacks(folder: Path) -> None:
-    """Delete what processes left behind that were killed a day ago or earlier, and that nobody has read."""
+    """Delete what processes left behind that were killed a day ago or earlier."""
     for file in folder.glob("*.txt"):
         with suppress(FileNotFoundError):
             if machine_now() - datetime.fromtimestamp(file.stat().st_mtime, UTC) > _KEPT_FOR:
