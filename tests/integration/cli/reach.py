@@ -96,6 +96,10 @@ def open_reach(
     lock = Lock(home.root)
     lock.acquire()
     write_state(home, {"pid": 1, "programs": [], "urls": {"receiver": receiver.url}, "environment": environment})
+    runner_env.execute(
+        "INSERT INTO risk_monitor (host, pid, active_since_at, ran_at, run_count, last_delay, p50_delay, max_delay) "
+        "VALUES ('here', 1, now(), now() + interval '1 hour', 1, '0', '0', '0')"  # however slow the computer is
+    )
     with (
         WireTap(receiver.url) as proxy,
         open_runner(load_settings(environment), process("low@here.1/1"), program="test") as runner,
