@@ -17,7 +17,7 @@ from shared.db.accounts import accounts
 from shared.db.accounts.accounts import AccountRow
 from shared.db.accounts.audit import record_act
 from shared.db.accounts.installations import find_other
-from shared.db.engine import driver, limit_lock_wait
+from shared.db.engine import limit_lock_wait
 from shared.db.orders import flatten_requests, orders, positions
 from shared.domain.counting import count_of
 from shared.domain.orders.order import Origin, direction_of
@@ -25,7 +25,6 @@ from shared.errors import SettingsError
 from shared.ids import new_id
 from shared.ledger.jobs.orders import Flatten
 from shared.ledger.ledger import Transaction
-from shared.ledger.progress import find_live_job
 
 _COLUMNS = ("account", "contract", "venue", "sweeps", "requested_at", "flat_at")
 
@@ -136,23 +135,17 @@ def flatten(
 
 
 def _request_flatten(tx: Transaction, account: AccountRow, contract_id: str | None, reason: str) -> tuple[UUID, UUID]:
-    """Create a flatten request, or join the open one: two closing orders at once could reverse a position.
+    """Create a flatten request, also beside an open one: entries that were received before it are not made after it.
 
-    Return the ids of the request and of its job.
+    Return the ids of the request and of its job. Flattens of one contract send one close of it, and end together.
     """
     accounts.lock(tx.connection, account.id)
-    told = {"contract": contract_id or "everything"}
-    record_act(tx.connection, current_actor(), "flatten", account.id, before={}, after=told, reason=reason)
-    open_request = flatten_requests.find_open(tx.connection, account.id, contract_id)
-    if open_request is not None and flatten_requests.join(tx.connection, open_request.id, Origin.MANUAL):
-        request_id, correlation_id = open_request.id, new_id()
-        job_id = find_live_job(driver(tx.connection), Flatten.job_name(), "flatten_request_id", request_id)
-        if job_id is not None:
-            return request_id, job_id
-    else:
-        correlation_id = new_id()
-        request_id = flatten_requests.create(
-            tx.connection, account.id, contract_id, origin=Origin.MANUAL, reason=reason, correlation_id=correlation_id
-        )
-        accounts.record_event(tx.connection, account.id, "flattened", f"{contract_id or 'everything'}: {reason}")
+    correlation_id, told = new_id(), contract_id or "everything"
+    record_act(
+        tx.connection, current_actor(), "flatten", account.id, before={}, after={"contract": told}, reason=reason
+    )
+    request_id = flatten_requests.create(
+        tx.connection, account.id, contract_id, origin=Origin.MANUAL, reason=reason, correlation_id=correlation_id
+    )
+    accounts.record_event(tx.connection, account.id, "flattened", f"{told}: {reason}")
     return request_id, tx.enqueue(Flatten(flatten_request_id=request_id), correlation_id=correlation_id).job_id

@@ -5,7 +5,8 @@ import sys
 import click
 
 from cli.client.change_check import current_actor
-from cli.client.stack import begin
+from cli.client.job_client import open_client
+from cli.client.reconcile import request_reconcile
 from shared.db.accounts import accounts, switches
 from shared.db.accounts.accounts import AccountRow
 from shared.domain.accounts.stage import Stage, parse_stage
@@ -40,7 +41,9 @@ def ask_name() -> str:
 
 def switch_live(row: AccountRow, switch: str, *, reason: str | None) -> AccountRow:
     """Set the live orders of the account to `on`, `off` or `shadow`, on record; return its row as it was before."""
-    with begin() as connection:
-        locked = accounts.lock(connection, row.id) or row
-        switches.switch_live(connection, locked, current_actor(), switch, reason=reason)
+    with open_client() as client, client.transaction() as tx:
+        locked = accounts.lock(tx.connection, row.id) or row
+        switches.switch_live(tx.connection, locked, current_actor(), switch, reason=reason)
+        if switch == "on" and locked.live_since_at is None:
+            request_reconcile(tx, locked.id)
     return locked

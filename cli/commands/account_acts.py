@@ -8,7 +8,9 @@ import click
 from sqlalchemy import Connection
 
 from cli.client.change_check import confirm, current_actor, foresee
+from cli.client.job_client import open_client
 from cli.client.lookup import resolve_account
+from cli.client.reconcile import request_reconcile
 from cli.client.risk_view import require_market
 from cli.client.stack import begin, connect, load_stack_settings
 from cli.console.output import print_json, print_table
@@ -166,10 +168,11 @@ def take_over_account(account: str, *, reason: str | None, yes: bool, as_json: b
             "take the account over",
             as_json=as_json,
         )
-    with begin() as connection:
-        row = accounts.lock(connection, found.id) or found
+    with open_client() as client, client.transaction() as tx:
+        row = accounts.lock(tx.connection, found.id) or found
         chosen = choose_id()
-        gone = take_over(connection, row, current_actor(), market_now, other, reason=reason, new_id=chosen)
+        gone = take_over(tx.connection, row, current_actor(), market_now, other, reason=reason, new_id=chosen)
+        request_reconcile(tx, row.id)
         if gone.has_our_id:
             rename_installation(Home(load_stack_settings().home), gone.id, chosen)
     new_id = chosen if gone.has_our_id else None

@@ -16,6 +16,7 @@ from shared.ledger.envelope import WakeUp
 from shared.ledger.job import Job
 
 KEY_RETENTION = timedelta(days=7)
+FIRST_SEQUENCE_ID = UUID(int=0)  # before every job of its sequence, also before one that is not due yet
 
 Statement = tuple[LiteralString, dict[str, object]]  # for psycopg
 

@@ -36,11 +36,6 @@ _READ: LiteralString = """
                false) AS is_lost
     FROM mine JOIN job ON job.id = mine.id ORDER BY job.id
 """
-_FIND_LIVE_JOB = """
-    SELECT id FROM job WHERE name = %(name)s AND arguments ->> %(argument)s = %(value)s
-      AND (state = 'running' OR state = 'queued' AND (expires_at IS NULL OR expires_at > now()))
-    ORDER BY id LIMIT 1
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +70,3 @@ def read_progress(connection: LedgerConnection, roots: Sequence[UUID], claim_tim
         "silent_for": LEASE + _LEASE_GRACE,
     }
     return [JobProgress(*row) for row in connection.execute(_READ, values)]
-
-
-def find_live_job(connection: LedgerConnection, name: str, argument: str, value: UUID) -> UUID | None:
-    """Return the job of this name that has not ended and has this argument, or None."""
-    values = {"name": name, "argument": argument, "value": str(value)}
-    row = connection.execute(_FIND_LIVE_JOB, values).fetchone()
-    return None if row is None else row[0]

@@ -84,11 +84,11 @@ def _sweep_until_flat(ctx: Context, request: FlattenRequestRow) -> dict[str, str
 
 
 def _drop(ctx: Context, request: FlattenRequestRow, reason: str) -> dict[str, str]:
-    """End a request of our own guard or watch without acting; raise PostponedError if a person has joined it."""
+    """End a request of our own guard or watch without acting; raise PostponedError if it has ended meanwhile."""
     with ctx.transaction() as tx:
         is_dropped = flatten_requests.drop(tx.connection, request.id, reason)
     if not is_dropped:
-        raise PostponedError(f"flatten request {request.id} is a person's by now", _JOINED_WAIT)
+        raise PostponedError(f"flatten request {request.id} has ended meanwhile", _JOINED_WAIT)
     return {"not_flattened": reason}
 
 
@@ -122,8 +122,7 @@ def _finish_if_flat(ctx: Context, request: FlattenRequestRow, began_at: datetime
             return None
         venue_state.apply(tx, view)
         touched = {one.contract_id for one in view.orders} | {one.contract_id for one in view.fills}
-        for contract_id in sorted(filter(request.covers, touched)):
-            fills.record_guarded(tx.connection, request.account_id, contract_id, "flattened")
+        fills.record_flattened(tx.connection, request.account_id, list(filter(request.covers, touched)))
         flatten_requests.finish(tx.connection, request, status, began_at)
         tx.finish(result)
     return result

@@ -106,6 +106,7 @@ def _finish(
     tx: Transaction, ctx: Context, account: AccountRow, view: VenueView, mismatches: Sequence[_Mismatch]
 ) -> dict[str, int | list[str]]:
     result: dict[str, int | list[str]] = {"orders": len(view.orders), "fills": len(view.fills)}
+    _resolve_pending(tx, account.id)  # before a position is locked: orders are locked first everywhere
     if mismatches:
         result["mismatches"] = [str(mismatch) for mismatch in mismatches]
         _adopt_venue_position(tx.connection, account.id, view, mismatches)
@@ -114,7 +115,6 @@ def _finish(
         kind = "position_baseline" if account.first_seen_at is None else "position_mismatch"
         accounts.record_event(tx.connection, account.id, kind, _list_mismatches(mismatches))
     halt_on_unknown_product(tx.connection, account, view)
-    _resolve_pending(tx, account.id)
     _guard_positions(tx, ctx, account.id)
     accounts.record_reconciled(tx.connection, account.id)
     tx.finish(result)

@@ -1,20 +1,18 @@
 """Enqueues the comparison of every account with the venue, one job each: a failing account delays no other."""
 
 from datetime import timedelta
-from uuid import UUID
 
 from shared.db.accounts import accounts
 from shared.db.orders import orders, positions
 from shared.fleets import Queue
-from shared.ledger.enqueue import EnqueueOptions
+from shared.ledger.enqueue import FIRST_SEQUENCE_ID, EnqueueOptions
 from shared.ledger.jobs.accounts import SnapshotAccounts
-from shared.ledger.jobs.orders import ReconcileAccount, ReconcileAccounts
+from shared.ledger.jobs.orders import ReconcileAccount, ReconcileAccounts, reconcile_key
 from workers.accounts.snapshot_accounts import snapshot_accounts
 from workers.context import Context
 from workers.task import task
 
 _EXPIRES_AFTER = timedelta(seconds=60)
-_FIRST_SEQUENCE_ID = UUID(int=0)  # before every job id, so also before a job that is not due yet
 # All at once they would take every core from an alert that arrives meanwhile.
 _SPACING, _MAX_SPREAD = timedelta(seconds=2), timedelta(seconds=20)
 
@@ -43,11 +41,11 @@ def reconcile_accounts(job: ReconcileAccounts, ctx: Context) -> dict[str, int]:
             is_urgent = account.reconciled_at is None or ctx.job.queue is Queue.CRITICAL or job.only_exposed
             options: EnqueueOptions = {
                 "queue": ctx.job.queue,  # after a gap of the stream it is critical
-                "sequence_key": f"account:{account.id}:reconcile",
+                "sequence_key": reconcile_key(account.id),
                 "expires_after": _EXPIRES_AFTER,
             }
             if is_urgent:
-                options["sequence_id"] = _FIRST_SEQUENCE_ID
+                options["sequence_id"] = FIRST_SEQUENCE_ID
             else:
                 options["run_after"] = number * spacing
             tx.enqueue(ReconcileAccount(account_id=account.id), **options)

@@ -28,35 +28,47 @@ _ENDED_UNFILLED = {OrderState.CANCELLED, OrderState.EXPIRED, OrderState.REJECTED
 
 def apply(tx: Transaction, view: VenueView) -> None:
     """Bring our rows in line with the venue: match orders by tag or venue id, adopt external ones, add up fills."""
-    apply_orders(tx, view.account_id, view.applicable_orders)
+    ended = apply_orders(tx.connection, view.account_id, view.applicable_orders)
+    if ended:
+        _guard_what_they_protected(tx, view, ended)
     apply_fills(tx, view.account_id, view.fills)
 
 
-def apply_orders(tx: Transaction, account_id: int, shown: Sequence[VenueOrder]) -> None:
+def apply_orders(connection: Connection, account_id: int, shown: Sequence[VenueOrder]) -> list[VenueOrder]:
     """Bring our rows of these orders in line, by tag or venue id; adopt external orders and settle changes.
 
-    A final state stays, and an earlier report never undoes a later one.
+    A final state stays, and an earlier report never undoes a later one. Return those that ended unfilled.
     """
     if not shown:
-        return
-    connection = tx.connection
+        return []
     kept = venue_orders.find_stored(connection, account_id, {order.id for order in shown})
     # One order may be listed several times, out of order: each is compared by itself.
     changed = [
         order for order in sorted(shown, key=lambda order: order.id) if not _is_unchanged(kept.get(order.id), order)
     ]
-    ended = _apply_updates(tx, account_id, changed, kept) if changed else []
+    ended = _apply_updates(connection, account_id, changed, kept) if changed else []
     changes.settle(connection, account_id, [order.id for order in shown])
-    for order in ended:  # it may have been the stop
-        if positions.quantity_of(connection, account_id, order.contract_id):
-            _enqueue_guard(tx, account_id, order.contract_id, f"order:{order.id}:{order.state}")
+    return ended
+
+
+def _guard_what_they_protected(tx: Transaction, view: VenueView, ended: Sequence[VenueOrder]) -> None:
+    """Have the positions guarded whose orders ended unfilled: one of them may have been the stop.
+
+    A fill that another transaction has not committed yet may make the position, with the stop still working there:
+    the lock waits for it. All positions are locked in one order, those of the fills that follow included.
+    """
+    filled = known_contracts(tx.connection, view.account_id, {fill.contract_id for fill in view.fills})
+    for contract_id in sorted(filled | {order.contract_id for order in ended}):
+        positions.lock(tx.connection, view.account_id, contract_id)
+    for order in ended:
+        if positions.quantity_of(tx.connection, view.account_id, order.contract_id):
+            _enqueue_guard(tx, view.account_id, order.contract_id, f"order:{order.id}:{order.state}")
 
 
 def _apply_updates(
-    tx: Transaction, account_id: int, changed: Sequence[VenueOrder], kept: Mapping[int, StoredOrder]
+    connection: Connection, account_id: int, changed: Sequence[VenueOrder], kept: Mapping[int, StoredOrder]
 ) -> list[VenueOrder]:
     """Record orders that the venue changed; return those that ended unfilled."""
-    connection = tx.connection
     known = known_contracts(connection, account_id, {order.contract_id for order in changed})
     tags = {order.tag for order in changed if order.tag}
     ours = orders.find_by_tags(connection, account_id, tags | {tag[:-3] for tag in tags if tag[-3:] in _LEGS})

@@ -17,6 +17,7 @@ from shared.domain.risk.findings import Finding, RuleAction
 
 CONFIRMED_AFTER = timedelta(seconds=0.5)
 SETTLING_RUNS = 15  # a second apart; while the hub is down all is read every ten seconds
+NEXT_DAY_RUNS = 180  # the first report of a day comes within a minute, and a limit waits no longer without one
 UNPRICED_RUNS = 60
 LOSS_RULES = frozenset({"max_loss_limit", "daily_loss_limit"})
 
@@ -86,12 +87,17 @@ def confirm_balance(snapshot: RiskSnapshot, market_now: datetime) -> tuple[bool,
 
     If not, a result counts twice or not at all: what the day's fills do not explain of it has changed. What
     SETTLING_RUNS have seen may be a payout, and CheckBalance tells; if it has not told after as many runs again, the
-    amount counts as a result. The venue may take the costs of open trades later.
+    amount counts as a result. The venue may take the costs of open trades later. What was pending as a day ended is
+    left to the first report of the next day.
     """
     account, risk, book = snapshot.account, snapshot.risk, snapshot.book
     unexplained, accepted = risk.unexplained_balance, account.unexplained_balance
-    if unexplained is None or account.trading_day != trading_day_at(market_now):  # no balance of the new day is known
+    if unexplained is None:
         return True, {}
+    if account.trading_day != trading_day_at(market_now):  # no balance of the new day is known
+        if account.pending_balance is None or account.pending_runs >= NEXT_DAY_RUNS:
+            return True, {}
+        return False, {"pending_runs": account.pending_runs + 1}
     is_pending = account.pending_balance is not None
     clear: dict[str, object] = {"pending_balance": None, "pending_runs": 0} if is_pending else {}
     costs = sum((book.costs_of(one.root, abs(one.quantity)) for one in risk.holdings), start=Decimal(0))

@@ -24,7 +24,12 @@ from workers.risk.confirmation import WatchResult, confirm
 from workers.risk.touched_limits import find_touched_limits, keep_values
 from workers.risk.watch_run import WatchRun
 
-_BALANCE_COLUMNS = ("unexplained_balance", "pending_balance", "pending_runs", "marked_limits")
+# What the findings follow from, and a person, a report or a check of the balance may change meanwhile.
+_DECIDED_BY = (
+    "trading_day", "day_opening_balance", "moved_today", "high_water_mark", "preset", "first_preset", "rule_changes",
+    "unexplained_balance", "pending_balance", "pending_runs", "marked_limits", "breached_market_at", "locked_on",
+    "profit_locked_on", "week_locked_on",
+)  # fmt: skip
 
 
 def enforce_rules(run: WatchRun, snapshot: RiskSnapshot, quoted_at: datetime | None) -> int:
@@ -53,9 +58,10 @@ def enforce_rules(run: WatchRun, snapshot: RiskSnapshot, quoted_at: datetime | N
     acted = 0
     with run.transaction(f"the rules of account {account.id} are enforced in the next watch") as tx:
         locked = accounts.lock(tx.connection, account.id)
-        if locked is None:
-            return 0
-        changed = _settle_balance(tx, account, locked, confirmed)
+        if locked is None or any(getattr(account, name) != getattr(locked, name) for name in _DECIDED_BY):
+            return 0  # the snapshot is outdated: the next run, a second later, decides anew
+        changed = dict(confirmed.changed)
+        _settle_balance(tx, locked, confirmed)
         if reason != account.block_reason:
             changed["block_reason"] = reason
             if account.block_reason is None or reason is None:
@@ -71,16 +77,8 @@ def enforce_rules(run: WatchRun, snapshot: RiskSnapshot, quoted_at: datetime | N
     return acted
 
 
-def _settle_balance(
-    tx: Transaction, before: AccountRow, locked: AccountRow, confirmed: WatchResult
-) -> dict[str, object]:
-    """Ask the venue about a balance that has moved, if it is time; return the changes of the account's row.
-
-    What is outdated is left out: since the snapshot the balance was settled, or the day has ended.
-    """
-    columns = ("trading_day", "moved_today", *_BALANCE_COLUMNS)
-    if any(getattr(before, name) != getattr(locked, name) for name in columns):
-        return {name: value for name, value in confirmed.changed.items() if name not in _BALANCE_COLUMNS}
+def _settle_balance(tx: Transaction, locked: AccountRow, confirmed: WatchResult) -> None:
+    """Ask the venue about a balance that has moved, if it is time, or record that the amount counts as a result."""
     pending, settled = locked.pending_balance, locked.unexplained_balance or 0
     if confirmed.asks_venue and pending is not None:
         tx.enqueue(CheckBalance(account_id=locked.id, pending_balance=pending, amount=pending - settled))
@@ -90,7 +88,6 @@ def _settle_balance(
             f"as a result of the day; {balance_moves.describe_command(locked.id)}"
         )
         accounts.record_event(tx.connection, locked.id, "balance_unexplained", told)
-    return dict(confirmed.changed)
 
 
 def _flatten(tx: Transaction, run: WatchRun, snapshot: RiskSnapshot, found: Sequence[Finding]) -> int:

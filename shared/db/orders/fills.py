@@ -6,11 +6,11 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, any_, bindparam, func, literal_column, select, update
+from sqlalchemy import Connection, any_, bindparam, exists, func, literal_column, select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from shared.db.tables.orders import IDS, fill, orders
-from shared.domain.orders.order import Origin
+from shared.db.tables.orders import IDS, fill, orders, position
+from shared.domain.orders.order import Direction, Origin
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +143,22 @@ def record_guarded(connection: Connection, account_id: int, contract_id: str, ho
         fill.c.account_id == account_id, fill.c.contract_id == contract_id, fill.c.guarded_at.is_(None)
     )
     return connection.execute(statement.values(guarded_at=func.now(), guarded_by=how)).rowcount
+
+
+def record_flattened(connection: Connection, account_id: int, contract_ids: Sequence[str]) -> None:
+    """Record that the fills of these contracts were flattened, except where something is held by our rows.
+
+    A fill is committed with its position, so one that came since the venue was read is left to its guard.
+    """
+    is_held = exists().where(
+        position.c.account_id == fill.c.account_id,
+        position.c.contract_id == fill.c.contract_id,
+        position.c.direction != Direction.FLAT.value,
+    )
+    statement = update(fill).where(
+        fill.c.account_id == account_id, fill.c.contract_id.in_(contract_ids), fill.c.guarded_at.is_(None), ~is_held
+    )
+    connection.execute(statement.values(guarded_at=func.now(), guarded_by="flattened"))
 
 
 def find_unguarded_times(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import Connection, DateTime, Select, Text, and_, case, cast, func, literal, or_, select, update
+from sqlalchemy import Connection, DateTime, Select, Text, and_, cast, func, literal, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from shared.db.alerts.alerts import StoredAlert
@@ -196,22 +196,9 @@ def record_progress(connection: Connection, flatten_request_id: UUID, progress: 
     connection.execute(statement.values(progress=progress))
 
 
-def join(connection: Connection, flatten_request_id: UUID, origin: Origin) -> bool:
-    """Make an open request one of `origin` too, so that it is not dropped; False if it has ended."""
-    statement = update(flatten_request).where(flatten_request.c.id == flatten_request_id, _IS_OPEN)
-    is_protector = flatten_request.c.origin == Origin.PROTECTOR.value
-    return (
-        connection.execute(
-            statement.values(origin=case((is_protector, origin.value), else_=flatten_request.c.origin))
-        ).rowcount
-        == 1
-    )
-
-
 def drop(connection: Connection, flatten_request_id: UUID, reason: str) -> bool:
-    """End an open request of the protector without its being flat; False if another origin has joined it."""
-    is_protector = flatten_request.c.origin == Origin.PROTECTOR.value
-    statement = update(flatten_request).where(flatten_request.c.id == flatten_request_id, is_protector, _IS_OPEN)
+    """End an open request without its being flat; False if it has ended meanwhile."""
+    statement = update(flatten_request).where(flatten_request.c.id == flatten_request_id, _IS_OPEN)
     done = connection.execute(statement.values(dropped_at=func.now(), progress=f"not flattened: {reason}"))
     return done.rowcount == 1
 

@@ -25,6 +25,11 @@ def guard_key(account_id: int, contract_id: str) -> str:
     return f"guard:{account_id}:{contract_id}"
 
 
+def reconcile_key(account_id: int) -> str:
+    """Return the sequence_key of an account's reconciles: only one runs at a time."""
+    return f"account:{account_id}:reconcile"
+
+
 @dataclass(frozen=True, kw_only=True)
 class PlaceOrder(Job):
     """Submit a created order to the venue."""

@@ -61,6 +61,21 @@ def test_the_guard_notices_whose_position_it_is_and_places_no_stop(worker_env: W
     assert [(f"nothing: {OTHER} trades the account",)] == worker_env.rows("SELECT guarded_by FROM fill")
 
 
+def test_a_take_over_protects_at_once_what_the_guard_left_without_a_stop(
+    worker_env: WorkerEnv, operator: RunCommand
+) -> None:
+    trade_as(worker_env)
+    report_fills(worker_env)
+    assert [] == worker_env.rows("SELECT 1 FROM orders WHERE role = 'STOP_LOSS'")
+    done = operator("accounts", "take-over", "20001", "--yes")
+    worker_env.run_due_jobs()
+
+    assert 0 == done.status, done
+    assert [("SELL", 1, "WORKING")] == worker_env.rows(
+        "SELECT side, quantity, state FROM orders WHERE role = 'STOP_LOSS'"
+    )
+
+
 def test_the_guard_still_protects_a_position_that_a_person_opened_elsewhere(worker_env: WorkerEnv) -> None:
     worker_env.venue.trade()
     report_fills(worker_env)

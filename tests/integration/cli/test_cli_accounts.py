@@ -101,6 +101,9 @@ def test_live_orders_need_the_exact_name(operator: RunCommand, worker_env: Worke
     assert "trades real money" in result.error
     assert "are ON" in result.out
     assert [(True, True)] == worker_env.rows("SELECT live_orders, live_since_at IS NOT NULL FROM account")
+    assert [("critical",)] == worker_env.rows(  # which has what is held without a stop guarded
+        "SELECT queue FROM job WHERE name = 'orders.reconcile_account' AND state = 'queued'"
+    )
     off = operator("accounts", "live", name, "off", "--json").json
     assert (False, True) == (off["live_orders"], off["is_simulated"])
     assert [(False, True)] == worker_env.rows("SELECT live_orders, live_since_at IS NOT NULL FROM account")

@@ -7,9 +7,12 @@ import pytest
 from shared.ledger.jobs.accounts import SnapshotAccounts
 from tests.fixtures.alert_steps import hold
 from tests.fixtures.operator import RunCommand
+from tests.fixtures.watch import open_watch_run
 from tests.fixtures.watched_position import entry_price, watch_once_at
 from tests.fixtures.worker_env import WorkerEnv
-from workers.risk.confirmation import SETTLING_RUNS
+from workers.risk.confirmation import NEXT_DAY_RUNS, SETTLING_RUNS
+from workers.risk.enforcement import enforce_rules
+from workers.risk.snapshots import read_accounts
 
 MOVE = ("accounts", "balance-move", "20001")
 LIMITS = """
@@ -165,3 +168,70 @@ def test_a_payout_of_an_earlier_day_lifts_the_lock_of_its_week(operator: RunComm
     watch(worker_env)
     assert "succeeded" == enter(worker_env)
     assert [(yesterday, Decimal(-2_000))] == worker_env.rows("SELECT trading_day, amount FROM balance_move")
+
+
+def pay_out_before_the_day_ends(worker_env: WorkerEnv) -> None:
+    """Let a payout be pending as the day ends, before the first report of the next."""
+    worker_env.execute(LIMITS)
+    watch(worker_env)
+    (balance,) = worker_env.rows("SELECT balance FROM account")[0]
+    worker_env.venue.set_account(balance=str(balance - 2_000))
+    worker_env.execute(
+        "UPDATE account SET trading_day = trading_day - 1, balance = balance - 2000, unexplained_balance = 0, "
+        "pending_balance = -2000, pending_runs = 5"
+    )
+
+
+def test_a_payout_that_is_pending_as_the_day_ends_locks_neither_the_next_day_nor_the_week(
+    worker_env: WorkerEnv,
+) -> None:
+    pay_out_before_the_day_ends(worker_env)
+    for _ in range(2):
+        watch(worker_env)
+    assert [(False, False, False, False)] == worker_env.rows(MARKS)
+
+    worker_env.run(SnapshotAccounts())
+    for _ in range(SETTLING_RUNS):
+        watch(worker_env)
+    worker_env.run_due_jobs()
+    watch(worker_env)
+    assert [(Decimal(-2_000), None)] == worker_env.rows("SELECT moved_today, pending_balance FROM account")
+    assert [(False, False, False, False)] == worker_env.rows(MARKS)
+    assert "succeeded" == enter(worker_env)
+
+
+def test_a_limit_does_not_wait_for_ever_for_the_first_report_of_a_day(worker_env: WorkerEnv) -> None:
+    pay_out_before_the_day_ends(worker_env)
+    worker_env.execute(f"UPDATE account SET pending_runs = {NEXT_DAY_RUNS}")
+    watch(worker_env)
+
+    assert [(True, True, False, False)] == worker_env.rows(MARKS)
+
+
+def test_a_run_of_the_watch_that_a_person_has_overtaken_locks_and_closes_nothing(
+    operator: RunCommand, worker_env: WorkerEnv
+) -> None:
+    """The run has read the account and confirms its limits as a person tells that the amount was a payout."""
+    worker_env.execute(LIMITS)
+    hold(worker_env, 1)
+    worker_env.run(SnapshotAccounts())
+    watch(worker_env)
+    (balance,) = worker_env.rows("SELECT balance FROM account")[0]
+    worker_env.venue.set_account(balance=str(balance - 2_000))
+    worker_env.run(SnapshotAccounts())
+    watch(worker_env)
+    worker_env.execute(f"UPDATE account SET pending_runs = {2 * SETTLING_RUNS}")
+    worker_env.write_quote()
+    worker_env.watch()  # the amount counts as a result, and touches a limit for the first time
+    worker_env.execute("UPDATE account SET losses_seen_at = losses_seen_at - interval '1 second'")
+    worker_env.write_quote()
+    with open_watch_run(worker_env.settings) as run:
+        watched = read_accounts(run)
+        assert 0 == operator(*MOVE, "-2000", "--yes").status
+        for account_id, snapshot in watched.snapshots.items():
+            assert 0 == enforce_rules(run, snapshot, watched.oldest_quote_at(account_id))
+
+    assert [(False, False, False, False)] == worker_env.rows(MARKS)
+    assert [] == worker_env.rows("SELECT 1 FROM flatten_request")
+    watch(worker_env)
+    assert [(False, False, False, False)] == worker_env.rows(MARKS)

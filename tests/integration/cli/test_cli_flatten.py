@@ -8,6 +8,10 @@ import psycopg
 import pytest
 
 from shared.clock import monotonic
+from shared.db.orders import flatten_requests
+from shared.domain.orders.order import Origin
+from shared.ids import new_id
+from shared.ledger.jobs.orders import Flatten
 from tests.fixtures.operator import RunCommand, worker_at
 from tests.fixtures.processes import until
 from tests.fixtures.venue import MNQ
@@ -74,14 +78,40 @@ def test_flatten_asks_for_confirmation_and_needs_yes_in_a_script(operator: RunCo
     assert [] == worker_env.rows("SELECT id FROM flatten_request")
 
 
-def test_a_second_flatten_joins_the_open_request(operator: RunCommand, worker_env: WorkerEnv) -> None:
+def test_a_flatten_beside_an_open_request_sends_no_second_close_and_ends_both(
+    operator: RunCommand, worker_env: WorkerEnv
+) -> None:
     hold_two(worker_env)
     job = worker_env.flatten()
     result = operator("flatten", "--yes")
+    worker_env.run_due_jobs()
 
     assert 0 == result.status, result
-    assert ("succeeded", 1) == (worker_env.job(job)[0], len(worker_env.rows("SELECT id FROM flatten_request")))
+    assert ("succeeded", {"venue_status": FLAT}, None) == worker_env.job(job)
+    assert [(True,)] * 2 == worker_env.rows("SELECT flat_at IS NOT NULL FROM flatten_request")
     assert 1 == len(worker_env.venue.requests(CLOSE))
+
+
+@pytest.mark.parametrize("command", [("flatten", "--yes"), ("positions", "close", "MNQ")], ids=" ".join)
+@pytest.mark.parametrize("origin", [Origin.PROTECTOR, Origin.MANUAL])
+def test_an_entry_from_before_it_is_not_made_after_it_though_another_request_was_open(
+    operator: RunCommand, worker_env: WorkerEnv, command: tuple[str, ...], origin: Origin
+) -> None:
+    """A guard or a person asked for a flatten, an alert for an entry, which waits for that, and then a person again."""
+    hold_two(worker_env)
+    about = (worker_env.venue.account_id, None if command[0] == "flatten" else MNQ)
+    with worker_env.ledger.transaction() as tx:
+        request = flatten_requests.create(
+            tx.connection, *about, origin=origin, reason="a test", correlation_id=new_id()
+        )
+        tx.enqueue(Flatten(flatten_request_id=request), publish_on_commit=False)
+    entry = worker_env.entry_alert()
+    result = operator(*command)
+    worker_env.run_due_jobs()
+
+    assert 0 == result.status, result
+    assert f"{MNQ} was closed by a later request" in (worker_env.job(entry)[2] or "")
+    assert 0 == worker_env.venue.position(MNQ)
 
 
 def test_flatten_reports_its_obstacle_and_stops_waiting_after_the_limit(
@@ -106,14 +136,15 @@ def test_flatten_reports_its_obstacle_and_stops_waiting_after_the_limit(
     assert 0 == worker_env.venue.position(MNQ)
 
 
-def test_a_flatten_job_of_a_dead_worker_is_reclaimed(operator: RunCommand, worker_env: WorkerEnv) -> None:
+def test_a_flatten_does_not_wait_for_the_job_of_a_dead_worker(operator: RunCommand, worker_env: WorkerEnv) -> None:
     hold_two(worker_env)
     lost = "state = 'running', process_id = 2, lease_until = now() - interval '5 seconds'"
     worker_env.execute(f"UPDATE job SET {lost}, attempt = 1 WHERE id = '{worker_env.flatten()}'")
     result = operator("flatten", "--yes")
 
     assert 0 == result.status, result
-    assert (0, 1) == (worker_env.venue.position(MNQ), len(worker_env.rows("SELECT id FROM flatten_request")))
+    assert 0 == worker_env.venue.position(MNQ)
+    assert [(True,)] * 2 == worker_env.rows("SELECT flat_at IS NOT NULL FROM flatten_request")
 
 
 def test_a_failing_one_shot_process_is_reported_and_the_job_stays_queued(
