@@ -135,7 +135,7 @@ def _decide_entry(trial: AlertTrial) -> tuple[AlertOutlook, str]:
         is_by_risk = alert.quantity is None and held * Side(alert.action).sign < 0
         exact = _size_by_risk(trial, account, trial.contract) if is_by_risk else (alert.quantity or 0) * stored.ratio
         reversal = plan_reversal(Side(alert.action), alert.type, exact, held)
-        if reversal is None:
+        if reversal is None or account.is_shadow:
             return _enter(trial, account, trial.contract, state, quantity=quantity)
         return _reverse(trial, account, trial.contract, state, reversal.opening)
     return _trade_to_position(trial, account, trial.contract, state)

@@ -52,14 +52,17 @@ def enter_manually(job: EnterManually, ctx: Context) -> dict[str, Any]:
 def _preview(ctx: Context, request: EntryRequest, reversal: Reversal | None) -> dict[str, Any]:
     """Return the order that would be sent and the rules that the entry violates; nothing is written.
 
-    Of an entry that reverses a position it is the rest, and the rules that only the close can satisfy are not asked.
+    Of an entry that reverses a position it is the rest, and the rules that only the close can satisfy are not asked; in
+    shadow mode, which closes nothing, it is the whole entry.
     """
-    if reversal is not None:
-        request = replace(request, entry=replace(request.entry, quantity=reversal.opening), risk=None)
     with ctx.autocommit() as connection:
         account = accounts.get(connection, request.account_id)
         if account is None:
             raise RefusedError(f"unknown account {request.account_id}: accounts.snapshot_accounts has not seen it")
+        if account.is_shadow:
+            reversal = None
+        if reversal is not None:
+            request = replace(request, entry=replace(request.entry, quantity=reversal.opening), risk=None)
         check = check_entry(connection, ctx, request, account)
     if reversal is not None:
         reduce_only = None if account.reduce_only is None else RiskLimitError(describe_reduce_only(account.reduce_only))

@@ -7,12 +7,13 @@ from uuid import UUID
 
 from shared.clock import machine_now
 from shared.db.accounts import accounts
+from shared.db.accounts.installations import describe_read_only
 from shared.db.alerts import precedence
 from shared.db.orders import orders, reversals
 from shared.db.orders.reversals import RecordedReversal
 from shared.db.orders.root_state import RootState
 from shared.db.risk import entry_check
-from shared.domain.market_data.contract import Contract
+from shared.domain.market_data.contract import ROOTS, Contract
 from shared.domain.orders.order import OrderType, Origin, Side, direction_of
 from shared.domain.orders.reversal import plan_reversal
 from shared.domain.risk.preconditions import EntryTerms
@@ -20,7 +21,7 @@ from shared.errors import PostponedError, RefusedError
 from shared.hot.quotes import exit_price_from
 from shared.ledger.jobs.orders import ReducePosition
 from workers.context import Context
-from workers.orders.current_state import RETRY_AFTER, WAIT_FOR, find_read_only_reason, require_certain
+from workers.orders.current_state import RETRY_AFTER, WAIT_FOR, read_root_state, require_certain
 from workers.orders.exit_permission import lock_and_require_may_exit
 
 _CLOSE_AGAIN_AFTER = timedelta(seconds=1)
@@ -83,21 +84,26 @@ def measure_quantity(
 def close_reversed_first(
     ctx: Context, request: SidedRequest, state: RootState, recorded: RecordedReversal | None
 ) -> RecordedReversal | None:
-    """Return the reversal once what it closes is closed, None for an entry that reverses nothing.
+    """Return the reversal once what it closes is closed, None for an entry that reverses nothing or is only recorded.
 
-    `recorded` is what is known of it from an earlier run. The close is an exit: no rule of entries denies it, and what
-    it leaves to open is decided with it, once; of a copy that may be nothing. Raise PostponedError until nothing is
-    held against the entry, RefusedError if that takes 15 s or if something is held again, at once if another
-    installation trades the account, and RiskLimitError for one whose live orders were never on.
+    That is so in shadow mode. `recorded` is what is known of the reversal from an earlier run. The close is an exit: no
+    rule of entries denies it, and what it leaves to open is decided with it, once; of a copy that may be nothing.
+    Raise PostponedError until nothing is held against the entry, RefusedError if that takes 15 s or if something is
+    held again, at once if another installation trades the account, and RiskLimitError for one whose live orders were
+    never on.
     """
     if recorded is not None:
-        _require_closed(ctx, request, state, recorded)
+        _require_closed(ctx, request, recorded)
         return recorded
     contract_id = request.contract.id
     reversal = plan_reversal(request.side, request.type, request.quantity, state.quantity(contract_id))
     if reversal is None:
         return None
-    if (read_only := find_read_only_reason(ctx, request.account_id)) is not None:
+    with ctx.autocommit() as connection:
+        account = accounts.get(connection, request.account_id)
+    if account is not None and account.is_shadow:
+        return None
+    if account is not None and (read_only := describe_read_only(account, ctx.market_now)) is not None:
         raise RefusedError(read_only)
     require_certain(state, [contract_id])
     with ctx.transaction() as tx:
@@ -107,17 +113,19 @@ def close_reversed_first(
     raise PostponedError(f"closing {reversal.closing} of {contract_id} before the entry", RETRY_AFTER)
 
 
-def _require_closed(ctx: Context, request: SidedRequest, state: RootState, recorded: RecordedReversal) -> None:
+def _require_closed(ctx: Context, request: SidedRequest, recorded: RecordedReversal) -> None:
     """Raise PostponedError while the position is not closed; request that again, as its exit may have been rejected.
 
+    The position is read after the exits: one that fills meanwhile counts as none of them, and shows in the position.
     What is held after the close was made by something else later, and nothing is opened against that.
     """
     contract_id, account_id = request.contract.id, request.account_id
-    require_certain(state, [contract_id])
     with ctx.autocommit() as connection:
         if precedence.has_open_reduction(connection, account_id, contract_id):
             raise PostponedError(f"closing {recorded.closing} of {contract_id} before the entry", RETRY_AFTER)
         exited = orders.count_exited(connection, account_id, contract_id, ctx.job.correlation_id)
+    state = read_root_state(ctx, account_id, ROOTS[request.contract.root])
+    require_certain(state, [contract_id])
     if state.quantity(contract_id) * request.side.sign >= 0:
         return
     if exited >= recorded.closing:
