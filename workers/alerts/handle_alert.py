@@ -28,7 +28,7 @@ from workers.alerts.entry_checks import (
 )
 from workers.alerts.exit_requests import cancel_first, close_first
 from workers.alerts.exits import exit_position, exit_to_position, skip_exit
-from workers.alerts.outcome import AccountAlert, read_for_account, record_nothing_to_do
+from workers.alerts.outcome import AccountAlert, read_for_account, record_outcome
 from workers.alerts.reversals import close_reversed_positions
 from workers.alerts.stop_changes import STOP_ACTIONS, change_stops
 from workers.context import Context
@@ -95,16 +95,29 @@ def trade_alert(ctx: Context, stored: StoredAlert, account_id: int) -> dict[str,
 
 def _trade_size(ctx: Context, account_alert: AccountAlert, contract: Contract, state: RootState) -> dict[str, str]:
     """Enter the size that the sender wants, after the close of what a market order of it reverses."""
-    quantity = require_copy(ctx, account_alert, contract, state)
+    recorded = account_alert.stored.reversal
+    quantity = require_copy(ctx, account_alert, contract, state) if recorded is None else recorded.opening
     reversal = _close_reversed_first(ctx, account_alert, contract, state)
     if reversal is not None and reversal.opening == 0:
-        return record_nothing_to_do(ctx, account_alert, contract.id, "its copy ratio leaves nothing beyond the close")
+        return _record_closed(ctx, account_alert, contract, reversal)
     warning = check_hook_settings(ctx, account_alert, contract, state)
     against = -state.quantity(contract.id) * Side(account_alert.alert.action).sign
-    opens = quantity > max(0, against) or account_alert.alert.quantity is None
+    opens = reversal is not None or quantity > max(0, against) or account_alert.alert.quantity is None
     if account_alert.stored.is_copied and opens:
         await_copies(ctx, account_alert)
     return _enter(ctx, account_alert, contract, quantity=quantity, reason=warning, reversal=reversal)
+
+
+def _record_closed(
+    ctx: Context, account_alert: AccountAlert, contract: Contract, reversal: RecordedReversal
+) -> dict[str, str]:
+    """Record that an entry has closed what it is against, and leaves nothing to open; end its job."""
+    with ctx.transaction() as tx:
+        reason = f"{reversal.closing} of {contract.id} closed, and nothing to open"
+        result, _ = record_outcome(tx, ctx, account_alert, contract.id, reason=reason)
+        result["closes"] = contract.id
+        tx.finish(result)
+    return result
 
 
 def _close_reversed_first(

@@ -29,7 +29,7 @@ _CLOSE_AGAIN_AFTER = timedelta(seconds=1)
 
 @dataclass(frozen=True, slots=True)
 class SidedRequest:
-    """An entry without a target position that may be beyond the position against it.
+    """An entry without a target position that may be against what is held.
 
     `id` is that of the alert, or of the job of an entry that no alert requested. The quantity of a copy need not be a
     whole number.
@@ -87,8 +87,8 @@ def close_reversed_first(
     """Return the reversal once what it closes is closed, None for an entry that reverses nothing or is only recorded.
 
     That is so in shadow mode. `recorded` is what is known of the reversal from an earlier run. The close is an exit: no
-    rule of entries denies it, and what it leaves to open is decided with it, once; of a copy that may be nothing.
-    Raise PostponedError until nothing is held against the entry, RefusedError if that takes 15 s or if something is
+    rule of entries denies it, and what it leaves to open is decided with it, once; that may be nothing.
+    Raise PostponedError until so much is closed, RefusedError if that takes 15 s or if something is
     held again, at once if another installation trades the account, and RiskLimitError for one whose live orders were
     never on.
     """
@@ -113,6 +113,16 @@ def close_reversed_first(
     raise PostponedError(f"closing {reversal.closing} of {contract_id} before the entry", RETRY_AFTER)
 
 
+def describe_closed(ctx: Context, request: SidedRequest, recorded: RecordedReversal) -> dict[str, str]:
+    """Return the exit of an entry that leaves nothing to open; raise RefusedError if something else has closed all."""
+    contract_id = request.contract.id
+    with ctx.autocommit() as connection:
+        order_id = orders.find_exit(connection, request.account_id, contract_id, ctx.job.correlation_id)
+    if order_id is None:
+        raise RefusedError(f"nothing is held of {contract_id} any more: nothing to close")
+    return {"order_id": str(order_id), "note": f"{recorded.closing} of {contract_id} closed, and nothing opened"}
+
+
 def _require_closed(ctx: Context, request: SidedRequest, recorded: RecordedReversal) -> None:
     """Raise PostponedError while the position is not closed; request that again, as its exit may have been rejected.
 
@@ -127,6 +137,8 @@ def _require_closed(ctx: Context, request: SidedRequest, recorded: RecordedRever
     state = read_root_state(ctx, account_id, ROOTS[request.contract.root])
     require_certain(state, [contract_id])
     if state.quantity(contract_id) * request.side.sign >= 0:
+        return
+    if exited >= recorded.closing and not recorded.opening:
         return
     if exited >= recorded.closing:
         raise RefusedError(f"{contract_id} is held against it again, and was closed once")

@@ -26,6 +26,7 @@ def record(connection: Connection, request_id: UUID, account_id: int, contract_i
     """
     values = {"request_id": request_id, "account_id": account_id, "contract_id": contract_id}
     quantities = {"quantity_closing": reversal.closing, "quantity_opening": reversal.opening}
+    quantities |= {"closes_all": reversal.closes_all}
     connection.execute(insert(entry_reversal).values(**values, **quantities))
 
 
@@ -42,10 +43,11 @@ def find(connection: Connection, request_id: UUID, account_id: int) -> RecordedR
 def was_reversed_since(
     connection: Connection, account_id: int, contract_id: str, after: UUID | None, since: datetime
 ) -> bool:
-    """Whether an entry requested after the alert `after`, or since an instant, has reversed a position there."""
+    """Whether an entry requested after the alert `after`, or since an instant, has closed all that was held there."""
     statement = select(entry_reversal.c.request_id).where(
         entry_reversal.c.account_id == account_id,
         entry_reversal.c.contract_id == contract_id,
+        entry_reversal.c.closes_all,
         entry_reversal.c.requested_at > since if after is None else entry_reversal.c.request_id > after,
     )
     return connection.execute(statement.limit(1)).first() is not None
