@@ -9,7 +9,7 @@ from shared.clock import machine_now
 from shared.db.accounts import accounts
 from shared.db.accounts.installations import describe_read_only
 from shared.db.alerts import precedence
-from shared.db.orders import orders, reversals
+from shared.db.orders import orders, reversals, root_state
 from shared.db.orders.reversals import RecordedReversal
 from shared.db.orders.root_state import RootState
 from shared.db.risk import entry_check
@@ -108,8 +108,9 @@ def close_reversed_first(
     require_certain(state, [contract_id])
     with ctx.transaction() as tx:
         lock_and_require_may_exit(tx, ctx, request.account_id)
-        reversals.record(tx.connection, request.id, request.account_id, contract_id, reversal)
-        tx.enqueue(request.build_close(reversal.closing), key=f"reversal:{request.id}:{request.account_id}:first")
+        is_new = reversals.record(tx.connection, request.id, request.account_id, contract_id, reversal)
+        if is_new:  # else the other job of the alert has
+            tx.enqueue(request.build_close(reversal.closing), key=f"reversal:{request.id}:{request.account_id}:first")
     raise PostponedError(f"closing {reversal.closing} of {contract_id} before the entry", RETRY_AFTER)
 
 
@@ -146,6 +147,11 @@ def _require_closed(ctx: Context, request: SidedRequest, recorded: RecordedRever
         raise RefusedError(f"{contract_id} could not be closed in time, so it opens nothing")
     with ctx.transaction() as tx:
         lock_and_require_may_exit(tx, ctx, account_id)
+        is_being_closed = precedence.has_open_reduction(tx.connection, account_id, contract_id)
+        exits = orders.count_exited(tx.connection, account_id, contract_id, ctx.job.correlation_id)
+        require_certain(root_state.read(tx.connection, account_id, ROOTS[request.contract.root]), [contract_id])
+        if is_being_closed or exits != exited:  # by the other job of the alert, since it was read
+            raise PostponedError(f"closing {recorded.closing} of {contract_id} before the entry", RETRY_AFTER)
         close = request.build_close(recorded.closing - exited)
         tx.enqueue(close, key=f"reversal:{request.id}:{account_id}:{machine_now():%H%M%S}")
     raise PostponedError(f"{contract_id} is not closed yet, so it is closed again", _CLOSE_AGAIN_AFTER)
