@@ -104,7 +104,7 @@ def record_entry(
     obstacle = find_obstacle(tx.connection)
     if obstacle is not None:
         check = replace(check, denial=RiskLimitError(obstacle))
-    elif check.is_reversing:
+    elif check.is_reversing and not account.is_shadow:
         raise PostponedError(f"what is held of {request.contract.id} has changed: it is closed first", _RETRY_AFTER)
     if check.denial is not None and request.closed_note is not None:
         check = replace(check, denial=RiskLimitError(f"{request.closed_note}, nothing is opened: {check.denial}"))

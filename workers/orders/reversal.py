@@ -7,12 +7,13 @@ from uuid import UUID
 
 from shared.clock import machine_now
 from shared.db.accounts import accounts
+from shared.db.accounts.installations import describe_read_only
 from shared.db.alerts import precedence
-from shared.db.orders import orders, reversals
+from shared.db.orders import orders, reversals, root_state
 from shared.db.orders.reversals import RecordedReversal
 from shared.db.orders.root_state import RootState
 from shared.db.risk import entry_check
-from shared.domain.market_data.contract import Contract
+from shared.domain.market_data.contract import ROOTS, Contract
 from shared.domain.orders.order import OrderType, Origin, Side, direction_of
 from shared.domain.orders.reversal import plan_reversal
 from shared.domain.risk.preconditions import EntryTerms
@@ -20,7 +21,7 @@ from shared.errors import PostponedError, RefusedError
 from shared.hot.quotes import exit_price_from
 from shared.ledger.jobs.orders import ReducePosition
 from workers.context import Context
-from workers.orders.current_state import RETRY_AFTER, WAIT_FOR, find_read_only_reason, require_certain
+from workers.orders.current_state import RETRY_AFTER, WAIT_FOR, read_root_state, require_certain
 from workers.orders.exit_permission import lock_and_require_may_exit
 
 _CLOSE_AGAIN_AFTER = timedelta(seconds=1)
@@ -28,7 +29,7 @@ _CLOSE_AGAIN_AFTER = timedelta(seconds=1)
 
 @dataclass(frozen=True, slots=True)
 class SidedRequest:
-    """An entry without a target position that may be beyond the position against it.
+    """An entry without a target position that may be against what is held.
 
     `id` is that of the alert, or of the job of an entry that no alert requested. The quantity of a copy need not be a
     whole number.
@@ -83,42 +84,62 @@ def measure_quantity(
 def close_reversed_first(
     ctx: Context, request: SidedRequest, state: RootState, recorded: RecordedReversal | None
 ) -> RecordedReversal | None:
-    """Return the reversal once what it closes is closed, None for an entry that reverses nothing.
+    """Return the reversal once what it closes is closed, None for an entry that reverses nothing or is only recorded.
 
-    `recorded` is what is known of it from an earlier run. The close is an exit: no rule of entries denies it, and what
-    it leaves to open is decided with it, once; of a copy that may be nothing. Raise PostponedError until nothing is
-    held against the entry, RefusedError if that takes 15 s or if something is held again, at once if another
-    installation trades the account, and RiskLimitError for one whose live orders were never on.
+    That is so in shadow mode. `recorded` is what is known of the reversal from an earlier run. The close is an exit: no
+    rule of entries denies it, and what it leaves to open is decided with it, once; that may be nothing.
+    Raise PostponedError until so much is closed, RefusedError if that takes 15 s or if something is
+    held again, at once if another installation trades the account, and RiskLimitError for one whose live orders were
+    never on.
     """
     if recorded is not None:
-        _require_closed(ctx, request, state, recorded)
+        _require_closed(ctx, request, recorded)
         return recorded
     contract_id = request.contract.id
     reversal = plan_reversal(request.side, request.type, request.quantity, state.quantity(contract_id))
     if reversal is None:
         return None
-    if (read_only := find_read_only_reason(ctx, request.account_id)) is not None:
+    with ctx.autocommit() as connection:
+        account = accounts.get(connection, request.account_id)
+    if account is not None and account.is_shadow:
+        return None
+    if account is not None and (read_only := describe_read_only(account, ctx.market_now)) is not None:
         raise RefusedError(read_only)
     require_certain(state, [contract_id])
     with ctx.transaction() as tx:
         lock_and_require_may_exit(tx, ctx, request.account_id)
-        reversals.record(tx.connection, request.id, request.account_id, contract_id, reversal)
-        tx.enqueue(request.build_close(reversal.closing), key=f"reversal:{request.id}:{request.account_id}:first")
+        is_new = reversals.record(tx.connection, request.id, request.account_id, contract_id, reversal)
+        if is_new:  # else the other job of the alert has
+            tx.enqueue(request.build_close(reversal.closing), key=f"reversal:{request.id}:{request.account_id}:first")
     raise PostponedError(f"closing {reversal.closing} of {contract_id} before the entry", RETRY_AFTER)
 
 
-def _require_closed(ctx: Context, request: SidedRequest, state: RootState, recorded: RecordedReversal) -> None:
+def describe_closed(ctx: Context, request: SidedRequest, recorded: RecordedReversal) -> dict[str, str]:
+    """Return the exit of an entry that leaves nothing to open; raise RefusedError if something else has closed all."""
+    contract_id = request.contract.id
+    with ctx.autocommit() as connection:
+        order_id = orders.find_exit(connection, request.account_id, contract_id, ctx.job.correlation_id)
+    if order_id is None:
+        raise RefusedError(f"nothing is held of {contract_id} any more: nothing to close")
+    return {"order_id": str(order_id), "note": f"{recorded.closing} of {contract_id} closed, and nothing opened"}
+
+
+def _require_closed(ctx: Context, request: SidedRequest, recorded: RecordedReversal) -> None:
     """Raise PostponedError while the position is not closed; request that again, as its exit may have been rejected.
 
+    The position is read after the exits: one that fills meanwhile counts as none of them, and shows in the position.
     What is held after the close was made by something else later, and nothing is opened against that.
     """
     contract_id, account_id = request.contract.id, request.account_id
-    require_certain(state, [contract_id])
     with ctx.autocommit() as connection:
         if precedence.has_open_reduction(connection, account_id, contract_id):
             raise PostponedError(f"closing {recorded.closing} of {contract_id} before the entry", RETRY_AFTER)
         exited = orders.count_exited(connection, account_id, contract_id, ctx.job.correlation_id)
+    state = read_root_state(ctx, account_id, ROOTS[request.contract.root])
+    require_certain(state, [contract_id])
     if state.quantity(contract_id) * request.side.sign >= 0:
+        return
+    if exited >= recorded.closing and not recorded.opening:
         return
     if exited >= recorded.closing:
         raise RefusedError(f"{contract_id} is held against it again, and was closed once")
@@ -126,6 +147,11 @@ def _require_closed(ctx: Context, request: SidedRequest, state: RootState, recor
         raise RefusedError(f"{contract_id} could not be closed in time, so it opens nothing")
     with ctx.transaction() as tx:
         lock_and_require_may_exit(tx, ctx, account_id)
+        is_being_closed = precedence.has_open_reduction(tx.connection, account_id, contract_id)
+        exits = orders.count_exited(tx.connection, account_id, contract_id, ctx.job.correlation_id)
+        require_certain(root_state.read(tx.connection, account_id, ROOTS[request.contract.root]), [contract_id])
+        if is_being_closed or exits != exited:  # by the other job of the alert, since it was read
+            raise PostponedError(f"closing {recorded.closing} of {contract_id} before the entry", RETRY_AFTER)
         close = request.build_close(recorded.closing - exited)
         tx.enqueue(close, key=f"reversal:{request.id}:{account_id}:{machine_now():%H%M%S}")
     raise PostponedError(f"{contract_id} is not closed yet, so it is closed again", _CLOSE_AGAIN_AFTER)

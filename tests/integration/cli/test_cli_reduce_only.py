@@ -1,6 +1,6 @@
 """`tickwork halt --reduce-only`: its place between trading and halted, and where it is shown."""
 
-from tests.fixtures.alert_steps import hold
+from tests.fixtures.alert_steps import average, hold
 from tests.fixtures.operator import RunCommand
 from tests.fixtures.venue import MNQ
 from tests.fixtures.worker_env import WorkerEnv
@@ -61,14 +61,15 @@ def test_the_state_is_shown_by_every_command_that_shows_halts(operator: RunComma
 def test_an_order_that_is_cut_says_so_also_in_a_dry_run(operator: RunCommand, worker_env: WorkerEnv) -> None:
     hold(worker_env, 2)
     assert 0 == operator(*REDUCE_ONLY).status
-    sell = ("orders", "market", "MNQ", "sell", "3", "--stop", "400")
+    price = str(average(worker_env) + 100)
+    sell = ("orders", "limit", "MNQ", "sell", "3", "--price", price, "--stop", "400")
     for _ in range(2):
         dry = operator(*sell, "--dry-run")
         assert (0, True) == (dry.status, "only 2 of 3 is entered, which closes" in dry.words), dry
     done = operator(*sell)
 
     assert (0, True) == (done.status, "only 2 of 3 is entered, which closes" in done.words), done
-    assert 0 == worker_env.venue.position(MNQ)
+    assert 2 == worker_env.venue.position(MNQ)
 
 
 def test_reduce_only_goes_with_no_flatten(operator: RunCommand, worker_env: WorkerEnv) -> None:

@@ -1,10 +1,13 @@
 """A manual market entry against the position: what it reverses is closed first and always, then the rest is opened."""
 
 from threading import Thread
+from typing import Any
 
 import psycopg
 import pytest
 
+from shared.db.orders import reversals
+from shared.db.orders.reversals import RecordedReversal
 from shared.domain.orders.order import OrderType, Side
 from shared.ledger.jobs.orders import EnterManually
 from tests.fixtures.alert_steps import (
@@ -21,8 +24,12 @@ from tests.fixtures.operator import CommandResult, RunCommand, worker_at
 from tests.fixtures.processes import until
 from tests.fixtures.venue import MNQ
 from tests.fixtures.worker_env import WorkerEnv
+from tests.fixtures.worker_processes import process
+from workers.wiring import open_runner
 
 EXITS = "SELECT origin, side, quantity, state FROM orders WHERE role = 'EXIT' ORDER BY created_at"
+EXITS_FILLED = "SELECT 1 FROM orders WHERE role = 'EXIT' AND state = 'FILLED'"
+IN_AN_HOUR = "UPDATE job SET run_at = now() + interval '1 hour' WHERE id = '{}'"
 HALT = "UPDATE account SET halted_at = now(), halt_reason = 'lunch'"
 ONE_TRADE = """UPDATE account SET rule_changes = '{"max_trades_per_day": "1"}'"""
 WAITS_FOR_A_LOCK = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
@@ -76,12 +83,21 @@ def test_a_manual_reversal_at_the_most_contracts_of_an_order_closes_and_opens_th
     assert -5 == worker_env.venue.position()
 
 
-def test_a_manual_entry_that_only_reduces_stays_one_order(worker_env: WorkerEnv, operator: RunCommand) -> None:
+@pytest.mark.parametrize("obstacle", [HALT, ONE_TRADE, "SELECT 1"], ids=["halt", "rule", "none"])
+@pytest.mark.parametrize("quantity", [1, 2])
+def test_a_manual_entry_that_only_reduces_is_an_exit_which_nothing_denies(
+    worker_env: WorkerEnv, operator: RunCommand, obstacle: str, quantity: int
+) -> None:
     hold(worker_env, 2)
+    worker_env.execute(obstacle)
+    preview = type_sell(worker_env, operator, str(quantity), "--dry-run")
+    assert (0, True) == (preview.status, f"It closes {quantity}." in preview.words), preview
+    result = type_sell(worker_env, operator, str(quantity), "--json")
 
-    assert 0 == type_sell(worker_env, operator, "2", "--stop", "400").status
-    assert 0 == worker_env.venue.position()
-    assert ([], []) == (worker_env.rows(EXITS), worker_env.rows("SELECT 1 FROM entry_reversal"))
+    assert (0, "EXIT") == (result.status, result.json["order"]["role"]), result
+    assert 2 - quantity == worker_env.venue.position()
+    assert [("manual", "SELL", quantity, "FILLED")] == worker_env.rows(EXITS)
+    assert 1 == len(worker_env.rows(ENTRIES))
 
 
 @pytest.mark.parametrize("halt", [False, True])
@@ -126,6 +142,34 @@ def test_a_manual_reversal_is_closed_again_when_its_exit_was_rejected_and_opened
 
     assert ["REJECTED", "FILLED"] == [state for *_, state in worker_env.rows(EXITS)]
     assert [("SELL", "MARKET", 1, "FILLED")] == worker_env.rows(ENTRIES)[1:]
+    assert -1 == worker_env.venue.position()
+
+
+def test_a_manual_reversal_whose_close_fills_while_it_reads_the_position_opens_the_rest(
+    worker_env: WorkerEnv, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its exit is made by another worker between its first look at the position and its look at the exits."""
+    hold(worker_env, 1)
+    job_id = worker_env.enqueue(
+        EnterManually(account_id=20001, symbol="MNQ", side=Side.SELL, quantity=2, stop_loss_ticks=400)
+    )
+    run_next(worker_env, job_id)
+    worker_env.execute(IN_AN_HOUR.format(job_id))
+    find = reversals.find
+
+    def close_then_find(*of: Any) -> RecordedReversal | None:
+        monkeypatch.setattr(reversals, "find", find)
+        with open_runner(worker_env.settings, process("test/2"), program="test") as other:
+            while worker_env.venue.position() or not worker_env.rows(EXITS_FILLED):
+                for (one,) in worker_env.rows("SELECT id FROM job WHERE state = 'queued' AND run_at <= now()"):
+                    other.run(one)
+        return find(*of)
+
+    monkeypatch.setattr(reversals, "find", close_then_find)
+    run_next(worker_env, job_id)
+    worker_env.run_due_jobs()
+
+    assert result_of(worker_env, job_id).startswith("succeeded")
     assert -1 == worker_env.venue.position()
 
 

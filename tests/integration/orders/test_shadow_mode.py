@@ -9,10 +9,10 @@ from sqlalchemy.exc import DBAPIError
 
 from shared.db.alerts import alerts, precedence
 from shared.db.orders import orders
-from shared.domain.orders.order import OrderState
-from shared.ledger.jobs.orders import ReconcileAccounts
+from shared.domain.orders.order import OrderState, Side
+from shared.ledger.jobs.orders import EnterManually, ReconcileAccounts
 from tests.fixtures.alert_steps import hold, last_signal, result_of
-from tests.fixtures.approvals import type_entry
+from tests.fixtures.approvals import approve, ask, require_approval, type_entry
 from tests.fixtures.operator import RunCommand
 from tests.fixtures.venue import MNQ
 from tests.fixtures.worker_env import WorkerEnv
@@ -143,6 +143,34 @@ def test_an_exit_passes_in_shadow_mode(worker_env: WorkerEnv, operator: RunComma
     worker_env.run_due_jobs()
 
     assert 0 == worker_env.venue.position(MNQ)
+
+
+@pytest.mark.parametrize("source", ["alert", "manual", "approved"])
+@pytest.mark.parametrize("quantity", [2, 1], ids=["reversal", "close"])
+def test_a_market_entry_against_the_position_is_recorded_whole_in_shadow_mode_and_closes_nothing(
+    worker_env: WorkerEnv, operator: RunCommand, source: str, quantity: int
+) -> None:
+    hold(worker_env, 1)
+    operator("accounts", "live", "20001", "shadow")
+    sent = len(worker_env.venue.requests(PLACE))
+    if source == "manual":
+        sell = EnterManually(account_id=20001, symbol="MNQ", side=Side.SELL, quantity=quantity, stop_loss_ticks=400)
+        (_, preview, _) = worker_env.run(replace(sell, is_dry_run=True))
+        assert (0, quantity) == (preview["closes_first"], preview["would_send"]["quantity"]), preview
+        worker_env.run(sell)
+    elif source == "alert" or quantity == 1:  # one that makes the position smaller waits for no approval
+        worker_env.entry_alert(action="sell", quantity=quantity)
+    else:
+        require_approval(worker_env)
+        approve(worker_env, operator, ask(worker_env, action="sell", quantity=quantity))
+    worker_env.run_due_jobs()
+
+    told = worker_env.rows("SELECT side, quantity, state FROM orders WHERE role IN ('ENTRY', 'EXIT') ORDER BY id")
+    assert [("BUY", 1, "FILLED"), ("SELL", quantity, "SHADOW")] == told
+    assert (1, sent) == (worker_env.venue.position(MNQ), len(worker_env.venue.requests(PLACE)))
+    assert [] == worker_env.rows("SELECT 1 FROM job WHERE name = 'orders.reduce_position'")
+    body = '{"action": "sell", "symbol": "MNQ", "quantity": 2, "stop_loss_ticks": 400}'
+    assert "closes" not in operator("alerts", "mock", body).words
 
 
 def test_commands_say_in_words_that_an_entry_would_have_been_sent(shadow_env: WorkerEnv, operator: RunCommand) -> None:
