@@ -10,6 +10,7 @@ from shared.domain.upkeep.slots import Missed
 from shared.ledger import transitions
 from shared.ledger.enqueue import Enqueued
 from shared.ledger.job import Job, job_from_row, job_type
+from shared.ledger.jobs import job_types  # noqa: F401  # registers every type
 from shared.ledger.ledger import Transaction
 
 _SHORTEST_EXPIRY = timedelta(seconds=10)

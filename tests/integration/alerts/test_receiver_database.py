@@ -46,7 +46,7 @@ def test_killed_connections_lose_no_alert(receiver: ReceiverProcess) -> None:
         )
         assert [] != killed
     post(receiver, ENTRY)
-    assert 4 == receiver.count("job")
+    until(lambda: 4 == receiver.count("job"), 60, "four jobs, perhaps by way of the spool")
 
 
 def test_while_postgres_refuses_connections_alerts_go_to_the_spool_and_then_to_postgres(
