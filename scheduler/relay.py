@@ -95,7 +95,10 @@ class Relay:
     def _check_clock(self, read_at: datetime | None) -> None:
         """Let workers renew their leases after the clock was set, or the computer slept, before any is reclaimed."""
         before, self._clock = self._clock, (read_at, monotonic())
-        if read_at is None or before[0] is None:
+        if read_at is None:
+            return
+        if before[0] is None:  # the clock may have been set back while no relay ran
+            self._forget_future()
             return
         step_s = (read_at - before[0]).total_seconds() - (self._clock[1] - before[1])
         if abs(step_s) < CLOCK_STEP_S:
@@ -105,8 +108,13 @@ class Relay:
             "the clock of Postgres went %+.0f s beside this program's: it was set, or the computer slept", step_s
         )
         if step_s < 0:
-            with self._part("jobs of before the step are due later") as connection:
-                recovery.forget_future(driver(connection))
+            self._forget_future()
+
+    def _forget_future(self) -> None:
+        with self._part("jobs of before a step back of the clock are due later") as connection:
+            changed = recovery.forget_future(driver(connection))
+        if changed:
+            log.warning("the clock was set back: the times of %s queued job(s) are set back with it", changed)
 
     @contextmanager
     def _part(self, consequence: str) -> Iterator[Connection]:

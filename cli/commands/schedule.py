@@ -188,11 +188,8 @@ def _switch(name: str, reason: str | None, *, is_enabled: bool, as_json: bool) -
     if as_json:
         print_json({"name": name, "is_enabled": is_enabled})
     else:
-        click.echo(f"{name} {'was already' if was_enabled == is_enabled else 'is'} {_describe_switch(is_enabled)}.")
-
-
-def _describe_switch(is_enabled: bool) -> str:  # noqa: FBT001  # reads as a word
-    return "scheduled" if is_enabled else "paused"
+        verb = "was already" if was_enabled == is_enabled else "is"
+        click.echo(f"{name} {verb} {'scheduled' if is_enabled else 'paused'}.")
 
 
 @command.command("run")

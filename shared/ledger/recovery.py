@@ -87,12 +87,16 @@ def reclaim_expired_leases(connection: LedgerConnection) -> int:
     return connection.execute(_RECLAIM, {"lease": LEASE, "grace": GRACE}).rowcount
 
 
-# By how much the clock was set back is known from each row: by as much as the row seems to come from the future.
+# By how much the clock was set back is known from each row: by as much as the row seems to come from the future. A
+# wake-up that seems to be published then would not be published again.
 _FORGET_FUTURE = """
-    UPDATE job SET enqueued_at = now(), run_at = run_at - (enqueued_at - now()),
-           expires_at = expires_at - (enqueued_at - now())
-    WHERE id IN (SELECT id FROM job WHERE state = 'queued' AND enqueued_at > now() + interval '1 second'
-                 FOR UPDATE SKIP LOCKED)
+    WITH found AS MATERIALIZED (
+        SELECT id, greatest(enqueued_at - now(), interval '0') AS ahead FROM job
+        WHERE state = 'queued' AND greatest(enqueued_at, published_at) > now() + interval '1 second'
+        FOR UPDATE SKIP LOCKED)
+    UPDATE job SET enqueued_at = enqueued_at - ahead, run_at = run_at - ahead, expires_at = expires_at - ahead,
+           published_at = NULL
+    FROM found WHERE job.id = found.id
 """
 
 

@@ -254,18 +254,14 @@ def read_end(connection: LedgerConnection, job_id: UUID) -> tuple[str, object, s
     return None if row is None else (row[0], row[1], row[2])
 
 
-_LEASE_LEFT = """
-    SELECT greatest(lease_until, seen_at + %(lease)s::interval) - clock_timestamp()
-    FROM job LEFT JOIN worker ON worker.id = job.worker_id
-    WHERE job.id = %(id)s AND claim_id = %(claim)s AND state = 'running'
-"""
+_LEASE_LEFT = "SELECT lease_left(%(id)s, %(claim)s, %(lease)s)"
 
 
 def lease_left(connection: LedgerConnection, job: ClaimedJob) -> timedelta:
     """Return the time left of the job's lease; zero or less if it has ended or was lost."""
     row = connection.execute(_LEASE_LEFT, {"id": job.id, "claim": job.claim_id, "lease": LEASE}).fetchone()
-    left: timedelta = row[0] if row else timedelta(0)
-    return left
+    left: timedelta | None = row[0] if row else None
+    return left or timedelta(0)
 
 
 def clean_error(message: str | None) -> str | None:

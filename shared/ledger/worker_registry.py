@@ -1,6 +1,5 @@
 """The SQL of workers: the heartbeat, on which all leases of a worker depend, and the jobs that it runs."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
@@ -66,18 +65,3 @@ def find_newest(connection: LedgerConnection, fleet: str, host: str, process_id:
     """Return the id of the worker that started last with this process id, for a supervisor that knows only that."""
     row = connection.execute(_FIND, {"fleet": fleet, "host": host, "process_id": process_id}).fetchone()
     return None if row is None else row[0]
-
-
-_LIST = """
-    SELECT fleet, host, process_id, version, started_at, seen_at, ended_at,
-           (SELECT count(*) FROM job WHERE job.worker_id = worker.id AND job.state = 'running') AS running
-    FROM worker WHERE ended_at IS NULL AND seen_at > now() - %(within)s::interval
-    ORDER BY fleet, host, process_id
-"""
-
-
-def list_alive(connection: LedgerConnection, within: timedelta) -> Sequence[dict[str, object]]:
-    """Return the workers whose heartbeat is younger than `within`, with how many jobs each runs."""
-    cursor = connection.execute(_LIST, {"within": within})
-    names = [column.name for column in cursor.description or ()]
-    return [dict(zip(names, row, strict=True)) for row in cursor]

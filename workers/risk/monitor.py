@@ -17,7 +17,7 @@ from shared.db.risk.monitor_lease import make_monitor_engine, try_acquire
 from shared.db.risk.monitor_runs import ActiveMonitor
 from shared.domain.risk.run_delays import RunDelays
 from shared.errors import TickworkError
-from shared.heartbeat import touch
+from shared.heartbeat import touch, touch_waiting
 from shared.hot.quotes import QuoteReader
 from workers.risk.watch import watch_once
 from workers.risk.watch_run import WatchRun
@@ -40,7 +40,6 @@ class RiskMonitor:
     def run(self) -> None:
         """Watch or stand by until `stopping` is set."""
         while not self._stopping.is_set():
-            touch()
             try:
                 with self._engine.connect() as connection:
                     try:
@@ -48,6 +47,7 @@ class RiskMonitor:
                     finally:
                         connection.invalidate()  # the lease ends with the session
             except (*DATABASE_ERRORS, TickworkError) as error:
+                touch_waiting()
                 log.warning("the session of this risk-monitor has ended, it connects again: %s", error)
             except Exception:
                 log.exception("this risk-monitor connects again after an error")

@@ -22,8 +22,19 @@ from typing import Final
 from cli.local.processes.program import Program
 from shared.config import replace_environment
 
-IS_POSSIBLE: Final = sys.platform == "linux"
+
+def _can_follow() -> bool:
+    """Whether the kernel gives handles of processes, without which an orphaned program could not be supervised."""
+    try:
+        os.close(os.pidfd_open(os.getpid()))
+    except (AttributeError, OSError):
+        return False
+    return True
+
+
+IS_POSSIBLE: Final = sys.platform == "linux" and _can_follow()
 _PR_SET_NAME = 15
+_REPORTED_WITHIN_S = 2.0  # by the process it was forked from, which may hang
 _context = multiprocessing.get_context("forkserver")
 
 
@@ -73,7 +84,7 @@ class ForkedProcess:
         """Return the exit code once it has ended; raise subprocess.TimeoutExpired if that takes longer."""
         if not self._has_ended(timeout):
             raise subprocess.TimeoutExpired(str(self.pid), timeout or 0)
-        self._process.join()
+        self._process.join(_REPORTED_WITHIN_S)
         return self._process.exitcode or 0
 
     def send_signal(self, sig: int) -> None:

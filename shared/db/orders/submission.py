@@ -4,11 +4,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, func
 
 from shared.db.market_data import contracts
 from shared.db.orders.orders import OrderRow
-from shared.db.tables.ledger import job, worker
 from shared.domain.market_data.contract import Contract
 from shared.fleets import LEASE
 
@@ -36,14 +35,9 @@ def mark_submitting(
     An entry becomes DENIED if its account is halted, in shadow mode, only read or being flattened, EXPIRED if it was in
     doubt before; none can begin before this commits. Raise LookupError if the contract is unknown.
     """
-    lease = (
-        select(func.greatest(job.c.lease_until, worker.c.seen_at + LEASE) - func.clock_timestamp())
-        .select_from(job.outerjoin(worker, worker.c.id == job.c.worker_id))
-        .where(job.c.id == job_id, job.c.claim_id == claim_id, job.c.state == "running")
-    )
     columns = [
         func.mark_submitting(order.id, machine_now, market_now).label("result"),
-        lease.scalar_subquery().label("lease_left"),
+        func.lease_left(job_id, claim_id, LEASE).label("lease_left"),
     ]
     row = contracts.require_with_columns(connection, order.contract_id, columns)
     result, lease_left, contract = row

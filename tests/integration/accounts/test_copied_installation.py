@@ -5,10 +5,8 @@ import json
 import pytest
 
 from shared.db.accounts import installations
-from shared.domain.orders.order import Side
-from shared.ledger.jobs.orders import EnterManually, ReconcileAccount
 from tests.fixtures.operator import RunCommand
-from tests.fixtures.two_installations import count_mutations, hold_one, read_other, trade_as
+from tests.fixtures.two_installations import buy, count_mutations, hold_one, read_other, reconcile, trade_as
 from tests.fixtures.venue import MNQ
 from tests.fixtures.worker_env import WorkerEnv
 from tests.integration.cli.doctor_checks import run_doctor
@@ -19,18 +17,6 @@ REASON = "bears the id of this installation"
 def read_own(worker_env: WorkerEnv) -> str:
     with worker_env.ledger.engine.connect() as connection:
         return installations.read_own(connection).id
-
-
-def reconcile(worker_env: WorkerEnv) -> None:
-    state, _, error = worker_env.run(ReconcileAccount(account_id=worker_env.venue.account_id))
-    assert "succeeded" == state, error
-
-
-def buy(worker_env: WorkerEnv) -> tuple[str, str]:
-    state, _, error = worker_env.run(
-        EnterManually(account_id=20001, symbol="MNQ", side=Side.BUY, quantity=1, stop_loss_ticks=40)
-    )
-    return state, error or ""
 
 
 @pytest.fixture

@@ -12,17 +12,14 @@ from shared.db.accounts.audit import PROGRAM
 from shared.db.accounts.installations import take_over
 from shared.db.engine import make_engine
 from shared.domain.accounts.installation import OtherInstallation, make_tag
-from shared.domain.orders.order import Role, Side
+from shared.domain.orders.order import Role
 from shared.errors import RefusedError
-from shared.ledger.jobs.orders import EnterManually, ReconcileAccount
 from tests.fixtures.operator import RunCommand, worker_at
+from tests.fixtures.two_installations import OTHER, PLACE, buy, count_mutations, reconcile
 from tests.fixtures.venue import MNQ
 from tests.fixtures.worker_env import WorkerEnv, open_worker_env
 from tests.fixtures.worker_processes import process
 from workers.wiring import open_runner
-
-OTHER = "0badcafe"
-PLACE, CANCEL, CLOSE = "/api/Order/place", "/api/Order/cancel", "/api/Position/closeContract"
 
 
 def place_as_other(worker_env: WorkerEnv) -> str:
@@ -30,22 +27,6 @@ def place_as_other(worker_env: WorkerEnv) -> str:
     tag = make_tag(OTHER, uuid4(), Role.ENTRY)
     worker_env.venue.trade(customTag=tag)
     return tag
-
-
-def reconcile(worker_env: WorkerEnv) -> None:
-    state, _, error = worker_env.run(ReconcileAccount(account_id=worker_env.venue.account_id))
-    assert "succeeded" == state, error
-
-
-def buy(worker_env: WorkerEnv) -> tuple[str, str]:
-    state, _, error = worker_env.run(
-        EnterManually(account_id=20001, symbol="MNQ", side=Side.BUY, quantity=1, stop_loss_ticks=40)
-    )
-    return state, error or ""
-
-
-def count_mutations(worker_env: WorkerEnv) -> int:
-    return sum(len(worker_env.venue.requests(path)) for path in (PLACE, CANCEL, CLOSE))
 
 
 @pytest.fixture

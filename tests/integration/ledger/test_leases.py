@@ -1,40 +1,22 @@
 """Leases and fencing tokens: who may end a job, and when another worker gets it."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Unpack
 from uuid import UUID
 
-import pytest
 from sqlalchemy import Engine, select, text, update
 
 from shared.clock import machine_now
-from shared.db.engine import driver, make_engine
+from shared.db.engine import driver
 from shared.db.tables.ledger import job
 from shared.fleets import LEASE
 from shared.ledger import operations, queues, recovery, transitions, worker_registry
 from shared.ledger.enqueue import EnqueueOptions
 from shared.ledger.jobs.upkeep import DoNothing
 from shared.ledger.ledger import Ledger
-from shared.ledger.publisher import open_publisher
-from tests.fixtures.broker import Broker
 from tests.fixtures.worker_processes import process, worker, worker_id
 
 ME, OTHER = process("trading@here.1/2"), process("trading@here.1/3")
-
-
-@pytest.fixture
-def engine(database_url: str) -> Iterator[Engine]:
-    engine = make_engine(database_url, program="tests", pool_size=8)
-    yield engine
-    engine.dispose()
-
-
-@pytest.fixture
-def ledger(engine: Engine, broker: Broker) -> Iterator[Ledger]:
-    ledger = Ledger(engine, open_publisher(broker.url))
-    yield ledger
-    ledger.close()
 
 
 def enqueue(ledger: Ledger, **options: Unpack[EnqueueOptions]) -> UUID:
@@ -187,13 +169,30 @@ def test_a_job_is_due_and_expires_when_it_was_to_although_the_clock_was_set_back
     ledger: Ledger, engine: Engine
 ) -> None:
     entry = enqueue(ledger, expires_after=timedelta(seconds=90))
+    published = enqueue(ledger)
     set_clock_back(engine)
+    with engine.begin() as connection:  # the wake-up of an older job was published just before
+        times = "enqueued_at = now(), run_at = now(), published_at = now() + interval '1 hour'"
+        connection.execute(text(f"UPDATE job SET {times} WHERE id = '{published}'"))
     assert ledger.claim(entry, ME) is None
     with engine.begin() as connection:
-        assert 1 == recovery.forget_future(driver(connection))
+        assert 2 == recovery.forget_future(driver(connection))
         assert 0 == recovery.forget_future(driver(connection))
 
+    assert {entry, published} == {
+        one.job_id for one in queues.take_due(ledger.connection.open(), DoNothing.queue, 10)[0]
+    }
     found = ledger.claim(entry, ME)
     assert found is not None
     assert found.expires_at is not None
     assert found.expires_at - machine_now() < timedelta(seconds=91)
+
+
+def test_a_claim_of_before_a_step_back_of_the_clock_has_no_time_left(ledger: Ledger, engine: Engine) -> None:
+    enqueue(ledger)
+    claimed = ledger.claim(enqueue(ledger), ME)
+    assert claimed is not None
+    assert transitions.lease_left(ledger.connection.open(), claimed) > timedelta(0)
+    set_clock_back(engine)
+
+    assert timedelta(0) == transitions.lease_left(ledger.connection.open(), claimed)

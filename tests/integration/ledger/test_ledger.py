@@ -1,7 +1,6 @@
 """The guarantees of the ledger, against a real Postgres and a real broker."""
 
 import threading
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Unpack
 from uuid import UUID, uuid4
@@ -9,7 +8,7 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy import Engine, select, text, update
 
-from shared.db.engine import driver, make_engine
+from shared.db.engine import driver
 from shared.db.tables.ledger import job
 from shared.errors import LeaseLostError
 from shared.fleets import Queue, max_outstanding
@@ -24,20 +23,6 @@ from tests.fixtures.broker import Broker
 from tests.fixtures.worker_processes import process
 
 ME, OTHER = process("trading@here.1/2"), process("trading@here.1/3")
-
-
-@pytest.fixture
-def engine(database_url: str) -> Iterator[Engine]:
-    engine = make_engine(database_url, program="tests", pool_size=8)
-    yield engine
-    engine.dispose()
-
-
-@pytest.fixture
-def ledger(engine: Engine, broker: Broker) -> Iterator[Ledger]:
-    ledger = Ledger(engine, open_publisher(broker.url))
-    yield ledger
-    ledger.close()
 
 
 def enqueue(ledger: Ledger, **options: Unpack[EnqueueOptions]) -> UUID:

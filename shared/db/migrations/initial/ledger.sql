@@ -133,4 +133,12 @@ CREATE TABLE disk_space (
     CONSTRAINT pk_disk_space PRIMARY KEY (host, path)
 );
 
+-- The time for which a worker certainly still holds a claim, empty if it holds none. A claim that seems to come from the
+-- future, as after a step back of the clock, gives none.
+CREATE FUNCTION lease_left(wanted uuid, claim uuid, lease interval) RETURNS interval LANGUAGE sql AS $$
+    SELECT greatest(lease_until, CASE WHEN seen_at <= clock_timestamp() THEN seen_at + lease END) - clock_timestamp()
+    FROM job LEFT JOIN worker ON worker.id = job.worker_id
+    WHERE job.id = wanted AND claim_id = claim AND state = 'running' AND job.started_at <= clock_timestamp()
+$$;
+
 INSERT INTO queue_state (queue) SELECT unnest('{critical,high,normal,low,background}'::text[]);

@@ -6,6 +6,7 @@ from uuid import UUID
 
 import pytest
 
+from shared.errors import RefusedError
 from shared.fleets import Queue, max_outstanding
 from shared.ledger.claims import Backlog
 from shared.ledger.jobs.upkeep import DoNothing
@@ -110,10 +111,10 @@ def test_every_run_is_reported_with_its_outcome(runner_env: RunnerEnv) -> None:
         with ctx.transaction() as tx:
             tx.continue_with("first", runner_env.drill(lambda _: "follow-up"))
 
-    jobs = [runner_env.enqueue(act), runner_env.enqueue(raise_error(ValueError("broken")))]
+    jobs = [runner_env.enqueue(act), runner_env.enqueue(raise_error(RefusedError("no")))]
     runner_env.runner.run_and_drain(jobs[0], BACKLOG)
 
-    assert ["succeeded", "succeeded", "rescheduled"] == [run.outcome.state for run in runs]
+    assert ["succeeded", "succeeded", "failed"] == [run.outcome.state for run in runs]
     assert jobs == [runs[0].job.id, runs[2].job.id]
 
 
