@@ -24,6 +24,7 @@ from workers.heartbeat import HeartbeatFile
 from workers.lease_renewer import STATEMENT_TIMEOUT_S
 from workers.leases import LeaseKeeper
 from workers.node_name import NodeName
+from workers.run_events import RunEvents
 from workers.watchdog import Watchdog, end_at_once
 from workers.wiring import tracebacks_folder
 
@@ -73,7 +74,8 @@ def main() -> None:
         # A child that is being forked has no pid yet.
         return {process.pid for process in list(pool._pool) if process.pid} if pool else set()  # noqa: SLF001  # billiard lists them only here
 
-    keeper = LeaseKeeper(engine, me, children, tracebacks_folder(settings))
+    events = RunEvents(app, name.text)
+    keeper = LeaseKeeper(engine, me, children, tracebacks_folder(settings), events.send_lost)
 
     @signals.worker_process_init.connect(weak=False)
     def _prepare_child(**_: Any) -> None:  # noqa: ANN401  # what Celery sends

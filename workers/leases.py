@@ -4,7 +4,7 @@ import logging
 import os
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
@@ -14,6 +14,7 @@ from sqlalchemy import Engine
 from shared.clock import monotonic
 from shared.db.engine import DATABASE_ERRORS, driver, limit_lock_wait
 from shared.ledger import recovery, worker_registry
+from shared.ledger.recovery import LostJob
 from shared.ledger.worker import Worker
 from shared.ledger.worker_registry import RunningJob
 from workers import cancellation
@@ -28,14 +29,25 @@ LOCK_WAIT = timedelta(seconds=1)
 
 
 class LeaseKeeper(threading.Thread):
-    """The thread that keeps the leases, also of a child stuck in C code, and that notices at once when a child ends."""
+    """The thread that keeps the leases, also of a child stuck in C code, and that notices at once when a child ends.
 
-    def __init__(self, engine: Engine, worker: Worker, children: Callable[[], set[int]], tracebacks: Path) -> None:
+    `on_lost` is called with the jobs of a child that ended in the middle of them.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        worker: Worker,
+        children: Callable[[], set[int]],
+        tracebacks: Path,
+        on_lost: Callable[[Sequence[LostJob]], None],
+    ) -> None:
         super().__init__(name="lease keeper", daemon=True)
         self._engine = engine
         self._worker = worker
         self._children = children
         self._tracebacks = tracebacks
+        self._on_lost = on_lost
         self._stopping = threading.Event()
         self._lost: set[int] = set()  # ended, with jobs not released yet
 
@@ -94,10 +106,11 @@ class LeaseKeeper(threading.Thread):
             process = self._worker.process(pid)
             reason = _describe_loss(pid, crash_report(self._tracebacks, process))
             with self._engine.begin() as connection:
-                released_count = recovery.release_lost(driver(connection), process, reason)
-            if released_count:
-                log.warning("child %s was lost, %s job(s) of it released", pid, released_count)
+                released = recovery.release_lost(driver(connection), process, reason)
             self._lost.discard(pid)
+            if released:
+                log.warning("child %s was lost, %s job(s) of it released", pid, len(released))
+                self._on_lost(released)
 
     def stop(self) -> None:
         """End the thread, and record the end of the worker; what runs then loses its lease."""

@@ -3,7 +3,8 @@
 A job that a person asked to cancel is not queued again.
 """
 
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import LiteralString
 from uuid import UUID
 
@@ -23,18 +24,31 @@ _RELEASE_LOST: LiteralString = f"""
     UPDATE job SET {_LOST}, worker_id = NULL, process_id = NULL,
            error = CASE WHEN cancel_requested_at IS NULL THEN %(error)s ELSE %(cancelled)s || ': ' || %(error)s END
     WHERE state = 'running' AND worker_id = %(worker_id)s AND process_id = %(process_id)s
+    RETURNING id, name, state, error, started_at, now() - started_at
 """  # noqa: S608  # no value enters the text
 
 
-def release_lost(connection: LedgerConnection, worker: WorkerProcess, error: str) -> int:
-    """Queue the jobs of a lost process again, or end them as dead if their attempts are used up; return how many."""
+@dataclass(frozen=True, slots=True)
+class LostJob:
+    """A job whose process was lost: its state and error now, and when that run began and for how long it ran."""
+
+    id: UUID
+    name: str
+    state: str
+    error: str
+    began_at: datetime
+    ran_for: timedelta
+
+
+def release_lost(connection: LedgerConnection, worker: WorkerProcess, error: str) -> list[LostJob]:
+    """Queue the jobs of a lost process again, or end them as dead if their attempts are used up; return them."""
     values = {
         "worker_id": worker.worker_id,
         "process_id": worker.process_id,
         "error": clean_error(error),
         "cancelled": CANCELLED,
     }
-    return connection.execute(_RELEASE_LOST, values).rowcount
+    return [LostJob(*row) for row in connection.execute(_RELEASE_LOST, values)]
 
 
 _RELEASE_ON_SHUTDOWN = """

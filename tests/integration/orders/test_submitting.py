@@ -51,7 +51,8 @@ def test_an_order_of_a_process_killed_before_the_call_is_searched_for_before_it_
     assert [OrderState.SUBMITTING] == [row[0] for row in worker_env.rows(ENTRY)]
     assert [] == tags_at_venue(worker_env)
     ((place,),) = worker_env.rows("SELECT id FROM job WHERE name = 'orders.place_order' AND state = 'running'")
-    assert 1 == recovery.release_lost(worker_env.ledger.connection.open(), process("dying/1"), "its process is gone")
+    connection = worker_env.ledger.connection.open()
+    assert 1 == len(recovery.release_lost(connection, process("dying/1"), "its process is gone"))
     worker_env.runner.run(place)
 
     assert [] == tags_at_venue(worker_env)
