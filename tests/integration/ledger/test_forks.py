@@ -7,7 +7,7 @@ import pytest
 
 WORKERS = 75
 PROGRAM = f"""
-import os, sys, threading, time, warnings
+import faulthandler, os, sys, threading, time, warnings
 from shared.db.engine import make_engine
 
 warnings.filterwarnings("ignore", "This process .* is multi-threaded", DeprecationWarning)  # the case under test
@@ -29,12 +29,17 @@ def wait_for(pid, seconds):  # a hung process hangs for ever, so a long timeout 
     os.kill(pid, 9)
     return "hangs"
 
+def connect_and_stay(engine):  # as the lease keeper does: a thread that ends takes locks of the libraries too
+    connect(engine)
+    threading.Event().wait()
+
 def work(number):
-    first = threading.Thread(target=connect, args=(new_engine(),), daemon=True)  # as the lease keeper does
+    first = threading.Thread(target=connect_and_stay, args=(new_engine(),), daemon=True)
     first.start()
     time.sleep(number % 15 / 1000)
     child = os.fork()
     if child == 0:
+        faulthandler.dump_traceback_later(50)
         connect(new_engine())
         os._exit(0)
     os._exit(0 if wait_for(child, 60) == 0 else 1)
