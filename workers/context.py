@@ -100,6 +100,7 @@ class Context:
             with self.within.begin_nested():
                 transaction = Transaction(self.within, self.job)
                 yield transaction
+                transaction.write_end(commits=False)
             self.wake_ups += transaction.wake_ups
         self.is_finished = transaction.has_finished_job
         self.follow_up, self.next_handoff = transaction.follow_up, transaction.handoff

@@ -36,9 +36,10 @@ _INSERT_ALONE: LiteralString = f"{_INSERT} WHERE {_HAS_CAPACITY}"
 # Ends the parent job and inserts the follow-up as already claimed by the same worker, ahead of the jobs that wait for
 # the same sequence_key. Writes neither unless the worker still has its claim of the parent.
 _CONTINUE_WITH: LiteralString = """
-    WITH done AS (
+    done AS (
         UPDATE job SET state = 'succeeded', finished_at = now(), lease_until = NULL, result = %(result)s::jsonb
-        WHERE id = %(parent_id)s AND claim_id = %(parent_claim)s AND state = 'running' RETURNING id)
+        WHERE id = %(parent_id)s AND claim_id = %(parent_claim)s AND state = 'running' RETURNING id),
+    follow_up AS (
     INSERT INTO job (id, name, queue, arguments, max_attempts, deadline, sequence_key, parent_id, sequence_id,
                      correlation_id, state, attempt, claim_id, worker_id, process_id, started_at, lease_until)
     SELECT %(id)s::uuid, %(name)s, %(queue)s, %(arguments)s::jsonb, %(max_attempts)s::integer, %(deadline)s::interval,
@@ -130,9 +131,10 @@ class NewJob:
         return _INSERT_WITH_KEY, values | {"key": self.key, "kept": KEY_RETENTION}
 
     def continue_with(self, parent_claim: UUID, result: object) -> Statement:
-        """Return the statement that ends the parent job and inserts this one as claimed; it also needs claim_values.
+        """Return the parts of a WITH, `done` and `follow_up`, that end the parent job and insert this one as claimed.
 
-        Append RETURNING to it. If it returns no row, the parent's lease was lost and nothing was written.
+        Append RETURNING and the closing parenthesis; the values lack those of a claim. If `follow_up` has no row, the
+        parent's lease was lost and nothing was written.
         """
         _, values = self.insert()
         more = {"parent_claim": parent_claim, "result": None if result is None else Jsonb(result)}

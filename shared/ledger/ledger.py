@@ -10,11 +10,11 @@ import psycopg
 from sqlalchemy import Connection, Engine
 
 from shared.db.engine import driver
-from shared.errors import LeaseLostError
 from shared.fleets import Queue
-from shared.ledger import claims, queues, transitions
+from shared.ledger import claims, ending, queues, transitions
 from shared.ledger.claims import Backlog, ClaimedJob
 from shared.ledger.connection import AutocommitConnection, LedgerUnavailableError
+from shared.ledger.ending import Ending
 from shared.ledger.enqueue import Enqueued, EnqueueOptions, new_job
 from shared.ledger.envelope import WakeUp
 from shared.ledger.job import Job
@@ -30,10 +30,11 @@ class Transaction:
     def __init__(self, connection: Connection, parent: ClaimedJob | None = None) -> None:
         self.connection = connection
         self.wake_ups: list[WakeUp] = []
-        self.has_finished_job = False
+        self.has_finished_job = False  # or does so when the body has ended
         self.follow_up: ClaimedJob | None = None
         self.handoff: object = None
         self._parent = parent
+        self._ending: Ending | None = None
 
     def enqueue(self, request: Job, **options: Unpack[EnqueueOptions]) -> Enqueued:
         """Insert a job unless its idempotency key is taken; it inherits the correlation id of the running job.
@@ -64,22 +65,18 @@ class Transaction:
         return self.enqueue(request, **options)
 
     def finish(self, result: object) -> None:
-        """End the running job as succeeded in this transaction; raise LeaseLostError if its lease was lost."""
-        job = self._running_job()
-        if not transitions.finish(driver(self.connection), job, "succeeded", result=result):
-            raise LeaseLostError(f"worker {job.worker} lost its lease of job {job.id}")
-        self.has_finished_job = True
+        """End the running job as succeeded with the last statement; LeaseLostError then, if its lease was lost."""
+        self._end(ending.finish(self._running_job(), result))
 
     def supersede(self) -> int:
         """Cancel the queued jobs with the running job's name and sequence key: one run brings about the state."""
         return transitions.supersede(driver(self.connection), self._running_job())
 
     def continue_with(self, result: object, request: Job, handoff: object = None, queue: Queue | None = None) -> None:
-        """End the running job and insert `request` as claimed by the same worker, which runs it at once.
+        """End the running job, as `finish`, and insert `request` as claimed by the same worker, which runs it at once.
 
         `handoff` reaches that run only through the memory of this process, so it proves that the run is the first.
         `queue` is by default that of the request's type.
-        Raise LeaseLostError if the lease of the running job was lost.
         """
         job = self._running_job()
         follow_up = new_job(
@@ -91,11 +88,18 @@ class Transaction:
             publish_on_commit=False,
             queue=queue or request.queue,
         )
-        self.follow_up = transitions.continue_with(driver(self.connection), job, result, follow_up)
-        if self.follow_up is None:
-            raise LeaseLostError(f"worker {job.worker} lost its lease of job {job.id}")
+        self._end(ending.continue_with(job, result, follow_up))
         self.handoff = handoff
-        self.has_finished_job = True
+
+    def _end(self, end: Ending) -> None:
+        if self._ending is not None:
+            raise RuntimeError(f"job {end.job.id} is ended twice in one transaction")
+        self._ending, self.has_finished_job = end, True
+
+    def write_end(self, *, commits: bool) -> None:
+        """Write the end of the job, if the body asked for one, and commit with it; call it after the body."""
+        if self._ending is not None:
+            self.follow_up = self._ending.write(driver(self.connection), commits=commits)
 
     def _running_job(self) -> ClaimedJob:
         if self._parent is None:
@@ -117,6 +121,7 @@ class Ledger:
         with self.engine.begin() as connection:
             transaction = Transaction(connection, parent)
             yield transaction
+            transaction.write_end(commits=True)
         self.publish(transaction.wake_ups)
 
     def enqueue(self, request: Job, **options: Unpack[EnqueueOptions]) -> Enqueued:

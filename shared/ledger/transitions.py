@@ -22,26 +22,13 @@ from shared.ledger.claims import (
     ClaimedJob,
     LedgerConnection,
     claim_values,
-    fetch_claim,
     to_claimed_job,
 )
-from shared.ledger.enqueue import NewJob
 
 CANCELLED = "cancelled by a person while it ran"
 
 
-def continue_with(
-    connection: LedgerConnection, job: ClaimedJob, result: object, follow_up: NewJob
-) -> ClaimedJob | None:
-    """End `job` as succeeded and insert the job that its worker runs next, in the caller's transaction.
-
-    None means that the lease was lost and nothing was written.
-    """
-    statement, values = follow_up.continue_with(job.claim_id, result)
-    return fetch_claim(connection, f"{statement} RETURNING {CLAIMED_COLUMNS}", values | claim_values(job.worker))
-
-
-_FINISH: LiteralString = """
+FINISH: LiteralString = """
     UPDATE job SET state = %(state)s, finished_at = now(), lease_until = NULL, result = %(result)s, error = %(error)s
     WHERE id = %(id)s AND claim_id = %(claim)s AND state = 'running'
 """
@@ -51,13 +38,13 @@ def finish(
     connection: LedgerConnection, job: ClaimedJob, state: str, *, result: object = None, error: str | None = None
 ) -> bool:
     """End the job as succeeded, failed, dead or cancelled; False means that the lease was lost, and nothing changes."""
-    return connection.execute(_FINISH, _values_of_end(job, state, result, error)).rowcount == 1
+    return connection.execute(FINISH, values_of_end(job, state, result, error)).rowcount == 1
 
 
 # In the snapshot of the other parts the finished job still runs, so they leave it out by its id. `next` reads `done`,
 # so the job has ended before another of its sequence_key begins.
 _FINISH_AND_CLAIM: LiteralString = f"""
-    WITH done AS ({_FINISH} RETURNING id),
+    WITH done AS ({FINISH} RETURNING id),
     next AS MATERIALIZED (
         {NEXT_DUE.replace("other.id <> job.id", "other.id <> %(id)s")}
         AND (SELECT count(*) FROM done) = 1 {ORDER_AND_LOCK}),
@@ -73,7 +60,7 @@ def finish_and_claim(
 
     False means that the lease was lost, and nothing changes. `connection` is in autocommit mode.
     """
-    values = _values_of_end(job, "succeeded", result, None) | claim_values(job.worker) | backlog.values()
+    values = values_of_end(job, "succeeded", result, None) | claim_values(job.worker) | backlog.values()
     try:
         row = connection.execute(_FINISH_AND_CLAIM, values).fetchone()
     except UniqueViolation:  # a sibling of the next job was claimed at the same moment
@@ -83,7 +70,8 @@ def finish_and_claim(
     return True, None if row[1] is None else to_claimed_job(row[1:])
 
 
-def _values_of_end(job: ClaimedJob, state: str, result: object, error: str | None) -> dict[str, object]:
+def values_of_end(job: ClaimedJob, state: str, result: object, error: str | None) -> dict[str, object]:
+    """Return the values of FINISH."""
     return {
         "id": job.id,
         "claim": job.claim_id,

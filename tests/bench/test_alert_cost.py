@@ -10,8 +10,8 @@ import requests
 
 from shared.ledger.jobs import job_names_with
 from tests.bench.test_order_latency import list_entry_times
+from tests.fixtures.database_trips import DatabaseTrips
 from tests.fixtures.figures import percentile
-from tests.fixtures.round_trips import RoundTrips
 from tests.fixtures.servers import new_database
 from tests.fixtures.stack import ALERT, Stack, eventually
 
@@ -25,14 +25,16 @@ UNFINISHED = "SELECT 1 FROM job WHERE correlation_id = %s AND state IN ('queued'
 
 
 @pytest.fixture
-def trips(servers: tuple[str, str]) -> Iterator[RoundTrips]:
-    with new_database(servers[0], "template1") as url, RoundTrips(url) as relayed:
+def trips(servers: tuple[str, str]) -> Iterator[DatabaseTrips]:
+    with new_database(servers[0], "template1") as url, DatabaseTrips(url) as relayed:
         yield relayed
 
 
 @pytest.mark.bench
 @pytest.mark.timeout(600)
-def test_jobs_and_round_trips_of_an_alert(stack: Stack, trips: RoundTrips, capsys: pytest.CaptureFixture[str]) -> None:
+def test_jobs_and_round_trips_of_an_alert(
+    stack: Stack, trips: DatabaseTrips, capsys: pytest.CaptureFixture[str]
+) -> None:
     stack.env["DATABASE_URL"] = trips.url
     stack.up("--limits", "off")
     url = stack.hook("cost")

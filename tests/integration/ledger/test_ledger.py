@@ -1,6 +1,7 @@
 """The guarantees of the ledger, against a real Postgres and a real broker."""
 
 import threading
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Unpack
 from uuid import UUID, uuid4
@@ -17,7 +18,7 @@ from shared.ledger import queues, recovery, transitions
 from shared.ledger.claims import Backlog
 from shared.ledger.enqueue import EnqueueOptions
 from shared.ledger.jobs.upkeep import DeleteOldRows, DoNothing
-from shared.ledger.ledger import Ledger
+from shared.ledger.ledger import Ledger, Transaction
 from shared.ledger.publisher import open_publisher
 from tests.fixtures.broker import Broker
 from tests.fixtures.worker_processes import process
@@ -169,14 +170,27 @@ def test_continue_with_ends_a_job_and_runs_its_follow_up_ahead_of_waiting_jobs(l
     assert ledger.claim(waiting, OTHER) is None
 
 
-def test_continue_with_after_a_lost_lease_commits_nothing(ledger: Ledger, engine: Engine) -> None:
+def enqueue_and_finish(tx: Transaction) -> None:
+    tx.enqueue(DoNothing())
+    tx.finish({"done": True})
+
+
+def enqueue_and_continue(tx: Transaction) -> None:
+    tx.enqueue(DoNothing())
+    tx.continue_with(None, DoNothing())
+
+
+@pytest.mark.parametrize("end", [enqueue_and_finish, enqueue_and_continue])
+def test_a_job_that_ends_after_a_lost_lease_commits_nothing(
+    ledger: Ledger, engine: Engine, end: Callable[[Transaction], None]
+) -> None:
     claimed = ledger.claim(enqueue(ledger), ME)
     assert claimed is not None
     with engine.begin() as connection:
         recovery.release_lost(driver(connection), ME, "lost")
 
     with pytest.raises(LeaseLostError), ledger.transaction(parent=claimed) as tx:
-        tx.continue_with(None, DoNothing())
+        end(tx)
     with engine.connect() as connection:
         assert 1 == len(connection.execute(select(job.c.id)).all())
 
