@@ -4,7 +4,7 @@ import logging
 import signal
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 
@@ -45,6 +45,7 @@ SHORT_LOCK_WAIT = timedelta(milliseconds=50)
 # A lock that is in the way of one part of a step must not keep the others waiting for long.
 LOCK_TIMEOUT_S = 1.0
 STATEMENT_TIMEOUT_S = 10.0
+FROZEN_AFTER_S = 4.0  # a relay that is frozen in a transaction keeps the jobs of it locked no longer
 
 
 class Relay:
@@ -54,8 +55,8 @@ class Relay:
         self._engine = engine
         self._publisher = publisher
         self._ledger = Ledger(engine, publisher)
-        self._answered_at = monotonic()  # when Postgres last did
-        self._reclaim_from = monotonic() + GRACE_AFTER_PAUSE_S
+        self._ran_at = monotonic()  # when something that it waited for last ended
+        self._reclaim_from = self._ran_at + GRACE_AFTER_PAUSE_S
         self._check_queues_from = 0.0
         self._clock: tuple[datetime | None, float] = (None, 0.0)  # of Postgres and of this program, at the last step
         self._filled_at = dict.fromkeys(Queue, monotonic())  # when each queue was last full
@@ -70,27 +71,35 @@ class Relay:
 
         Raise one of DATABASE_ERRORS or LedgerUnavailableError if Postgres does not answer.
         """
-        now = monotonic()
-        if now - self._answered_at > LEASE.total_seconds() / 2:
-            self._reclaim_from = now + GRACE_AFTER_PAUSE_S
+        self._note_pause()
         work = queues.Work(has_expired=True, has_old_leases=True, due=frozenset(Queue), next_due_in=None)
         with suppress_lock_timeout("the next job is found by polling"):
             work = queues.find_work(self._ledger.connection.open())
-            self._answered_at = monotonic()
+            self._note_pause()
             self._check_clock(work.read_at)
         if work.has_expired:
             with self._part("jobs expire later") as connection:
                 recovery.expire(driver(connection))
-        if work.has_old_leases and now >= self._reclaim_from:
+        if work.has_old_leases and monotonic() >= self._reclaim_from:
             self._reclaim()
-        waits = [self._publish(queue) for queue in Queue if queue in work.due]
-        if now >= self._check_queues_from:
-            self._check_queues_from = now + QUEUES_EVERY_S
+        waits = self._publish_all(work.due)
+        if monotonic() >= self._check_queues_from:
+            self._check_queues_from = monotonic() + QUEUES_EVERY_S
             self._check_queues()
             self._record_republished()
         if work.next_due_in is not None:
             waits.append(max(work.next_due_in.total_seconds(), 0.005))
         return min([*waits, POLL_S])
+
+    def give_grace(self) -> None:
+        """Give workers time to write their heartbeats, as Postgres did not answer, before leases are reclaimed."""
+        self._reclaim_from = monotonic() + GRACE_AFTER_PAUSE_S
+
+    def _note_pause(self) -> None:
+        """Give workers grace if this program or Postgres has stood still since the last call: they may have too."""
+        before, self._ran_at = self._ran_at, monotonic()
+        if self._ran_at - before > LEASE.total_seconds() / 2:
+            self.give_grace()
 
     def _check_clock(self, read_at: datetime | None) -> None:
         """Let workers renew their leases after the clock was set, or the computer slept, before any is reclaimed."""
@@ -103,7 +112,7 @@ class Relay:
         step_s = (read_at - before[0]).total_seconds() - (self._clock[1] - before[1])
         if abs(step_s) < CLOCK_STEP_S:
             return
-        self._reclaim_from = monotonic() + GRACE_AFTER_PAUSE_S
+        self.give_grace()
         log.warning(
             "the clock of Postgres went %+.0f s beside this program's: it was set, or the computer slept", step_s
         )
@@ -121,10 +130,10 @@ class Relay:
         """Commit one part of a step, or leave it for later if it meets a lock."""
         with suppress_lock_timeout(consequence), self._engine.begin() as connection:
             yield connection
-        self._answered_at = monotonic()
+        self._note_pause()
 
     def _reclaim(self) -> None:
-        self._reclaim_from = monotonic() + GRACE_AFTER_PAUSE_S
+        self.give_grace()
         with self._part("expired leases are reclaimed later") as connection:
             limit_lock_wait(connection, SHORT_LOCK_WAIT)
             reclaimed = recovery.reclaim_expired_leases(driver(connection))
@@ -138,8 +147,8 @@ class Relay:
             queues.count_queued(driver(connection))
             due = queues.request_canaries(driver(connection), CANARY_EVERY)
         with suppress_lock_timeout("canaries are sent later"):
-            for queue in due:
-                self._ledger.enqueue(Canary(), queue=queue, expires_after=3 * CANARY_EVERY)
+            for queue in due:  # the next step publishes them
+                self._ledger.enqueue(Canary(), queue=queue, expires_after=3 * CANARY_EVERY, publish_on_commit=False)
 
     def _record_republished(self) -> None:
         for queue, count in list(self._republished.items()):
@@ -148,9 +157,21 @@ class Relay:
                 queues.record_republished(driver(connection), queue, count)
                 del self._republished[queue]
 
-    def _publish(self, queue: Queue) -> float:
+    def _publish_all(self, due: Collection[Queue]) -> list[float]:
+        """Fill the queues; a broker that does not answer is asked once in a step, as each question costs a second."""
+        waits: list[float] = []
+        for queue in Queue:
+            if queue in due:
+                capacity = self._publisher.capacity(queue)
+                self._note_pause()
+                if capacity is None:
+                    return [*waits, POLL_S]
+                waits.append(self._publish(queue, capacity))
+                self._note_pause()
+        return waits
+
+    def _publish(self, queue: Queue, capacity: int) -> float:
         """Fill the queue with wake-ups; return the seconds until it may have capacity for the rest of the backlog."""
-        capacity = self._publisher.capacity(queue)
         if capacity == 0:
             self._filled_at[queue] = monotonic()
             return POLL_S
@@ -217,6 +238,7 @@ def run(settings: Settings) -> None:
         pool_size=2,
         statement_timeout_s=STATEMENT_TIMEOUT_S,
         lock_timeout_s=LOCK_TIMEOUT_S,
+        idle_in_transaction_timeout_s=FROZEN_AFTER_S,
     )
     relay = Relay(engine, open_publisher(settings.require_broker()))
     threading.Thread(target=listen, args=(url, changed, stopping), name="listener", daemon=True).start()
@@ -227,6 +249,7 @@ def run(settings: Settings) -> None:
                 wait = relay.step()
                 touch()
             except (*DATABASE_ERRORS, LedgerUnavailableError) as error:
+                relay.give_grace()
                 log.warning("the ledger does not answer, trying again: %s", error)
                 touch_waiting()
             changed.wait(wait)

@@ -27,6 +27,7 @@ pytest_plugins = (
     "tests.fixtures.monitors",
     "tests.fixtures.books",
     "tests.fixtures.order_sessions",
+    "tests.fixtures.silent_server",
 )
 
 # The same examples on every machine, however slow it is; `make chaos` tries new ones.

@@ -57,12 +57,12 @@ class LeaseKeeper(threading.Thread):
             worker_registry.beat(driver(connection), self._worker)
 
     def run(self) -> None:
-        """Keep leases until stopped; on an unexpected error end the worker, which must not claim without leases."""
+        """Keep leases until stopped; on an unexpected error end the worker, as its jobs would run without leases."""
         try:
             self._keep_leases()
         except Exception:
             log.exception("leases are no longer kept, this worker ends")
-            os.kill(os.getpid(), signal.SIGTERM)
+            os._exit(os.EX_SOFTWARE)  # its children end with it
 
     def _keep_leases(self) -> None:
         """Check for lost children every CHECK_EVERY_S, and write the heartbeat every BEAT_EVERY_S."""

@@ -29,6 +29,7 @@ from shared.ledger.progress import JobProgress, read_progress
 from shared.ledger.publisher import open_publisher
 
 _POLL_EVERY_S = 0.05
+_LOST_FOR_S = 5.0
 _CLAIM_TIMEOUT = timedelta(seconds=1)
 _CLAIM_TIMEOUT_NO_WORKER = timedelta(seconds=0.2)  # after a first job that no worker claimed
 _RESTART_DELAY_S = 1.0
@@ -141,6 +142,7 @@ class JobClient:
     _printed: str | None = None
     _one_shot_exit_count: int = 0
     _not_before: float = 0.0
+    _lost_since: dict[UUID, float] = field(default_factory=dict)
 
     def transaction(self) -> AbstractContextManager[Transaction]:
         """Commit rows and jobs together; a failed wake-up does not fail the commit."""
@@ -194,12 +196,18 @@ class JobClient:
                 for job in read_progress(ledger_connection, job_ids, claim_timeout)
                 if with_caused or job.id in job_ids
             ]
-            if any(job.is_lost for job in found):  # the relay does so too, but may be dead
-                recovery.reclaim_expired_leases(ledger_connection)
+            if lost := self._list_lost(found):  # the relay does so too, but may be dead
+                recovery.reclaim_expired_leases(ledger_connection, only=lost)
         for job in found:
             if job.to_start is not None:
                 self._start_one_shot(job.to_start)
         return found
+
+    def _list_lost(self, found: Sequence[JobProgress]) -> list[UUID]:
+        """Return the jobs whose lease has ended for some seconds: after a sleep of the computer workers renew them."""
+        now = monotonic()
+        self._lost_since = {job.id: self._lost_since.get(job.id, now) for job in found if job.is_lost}
+        return [job_id for job_id, since in self._lost_since.items() if now - since > _LOST_FOR_S]
 
     def _start_one_shot(self, job_id: UUID) -> None:
         running, home = self._one_shots.get(job_id), Home(self.settings.home)

@@ -92,16 +92,18 @@ def make_engine(
     statement_timeout_s: float | None = None,
     lock_timeout_s: float | None = LOCK_TIMEOUT_S,
     idle_timeout_s: float | None = None,
+    idle_in_transaction_timeout_s: float | None = None,
 ) -> Engine:
     """Return an engine on `url`; `pg_stat_activity` lists its connections as `tickwork PROGRAM`.
 
-    Postgres ends the session of a program that sends no statement for `idle_timeout_s`, as when it is frozen.
+    Postgres ends the session of a program that sends no statement for `idle_timeout_s`, as when it is frozen, or for
+    `idle_in_transaction_timeout_s` within a transaction.
     """
     limits_s = {
         "statement_timeout": statement_timeout_s,
         "lock_timeout": lock_timeout_s,
         "idle_session_timeout": idle_timeout_s,
-        "idle_in_transaction_session_timeout": idle_timeout_s,
+        "idle_in_transaction_session_timeout": idle_in_transaction_timeout_s or idle_timeout_s,
     }
     options = _engine_options(url, program, pool_size, limits_s)
     engine = create_engine(_to_psycopg_url(url), **options)

@@ -17,7 +17,9 @@ from uuid import UUID
 from shared.fleets import Queue
 from shared.ids import new_id
 
-_GRACE_S = 15  # Celery's own limit is the backstop: deadlines of the job and of one that continues it, and this
+# Celery's own limit is the backstop if a worker does not end a job at its deadline. The same slot also runs jobs that
+# continue it, and some of the backlog.
+_GRACE_S = 300
 
 BATCH = ".batch"
 
@@ -81,7 +83,7 @@ _NO_KEYWORDS = '{}, {"callbacks": null, "errbacks": null, "chain": null, "chord"
 
 @lru_cache(maxsize=1000)
 def _template(name: str, queue: Queue, deadline: timedelta | None) -> str:
-    hard_limit = None if deadline is None else 2 * deadline.total_seconds() + _GRACE_S
+    hard_limit = None if deadline is None else deadline.total_seconds() + _GRACE_S
     message = {
         "body": _BODY,
         "content-encoding": "utf-8",

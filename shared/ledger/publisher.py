@@ -15,8 +15,8 @@ class Publisher(Protocol):
     def publish(self, wake_ups: Sequence[WakeUp]) -> int:
         """Publish wake-ups while their queues have capacity; return how many, 0 if the broker does not answer."""
 
-    def capacity(self, queue: Queue) -> int:
-        """Return how many more wake-ups `queue` may hold; 0 if the broker does not answer."""
+    def capacity(self, queue: Queue) -> int | None:
+        """Return how many more wake-ups `queue` may hold; None if the broker does not answer."""
 
     def waiting(self, queue: Queue) -> int:
         """Return how many wake-ups of `queue` no worker has taken; 0 if the broker does not answer."""

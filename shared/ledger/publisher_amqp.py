@@ -78,39 +78,39 @@ class AmqpPublisher:
     def publish(self, wake_ups: Sequence[WakeUp]) -> int:
         """Publish wake-ups while their queues have capacity; return how many, 0 if RabbitMQ does not answer."""
         return sum(
-            self._call(lambda broker, queue=queue, some=some: _publish_to(broker, queue, some))  # type: ignore[misc]  # mypy knows no such default
+            self._call(lambda broker, queue=queue, some=some: _publish_to(broker, queue, some)) or 0  # type: ignore[misc]  # mypy knows no such default
             for queue, some in group_by_queue(wake_ups).items()
         )
 
-    def capacity(self, queue: Queue) -> int:
-        """Return how many more wake-ups `queue` may hold; 0 if RabbitMQ does not answer."""
+    def capacity(self, queue: Queue) -> int | None:
+        """Return how many more wake-ups `queue` may hold; None if RabbitMQ does not answer."""
         return self._call(lambda broker: _count_capacity(broker, queue))
 
     def waiting(self, queue: Queue) -> int:
         """Return how many wake-ups of `queue` no worker has taken; 0 if RabbitMQ does not answer."""
-        return self._call(lambda broker: broker.count_waiting(queue))
+        return self._call(lambda broker: broker.count_waiting(queue)) or 0
 
     def close(self) -> None:
         """Close the connection."""
         with self._lock:
             self._disconnect()
 
-    def _call(self, action: Callable[[_BrokerConnection], int]) -> int:
+    def _call(self, action: Callable[[_BrokerConnection], int]) -> int | None:
         if not self._lock.acquire(timeout=_TIMEOUT_S):
-            return 0
+            return None
         try:
             return self._call_connected(action)
         except Exception as error:  # noqa: BLE001  # a lost connection shows as almost anything, AttributeError too
             self._disconnect()
             self._not_before = monotonic() + _PAUSE_S
             log.warning("cannot publish wake-ups, the relay will: %s", str(error) or type(error).__name__)
-            return 0
+            return None
         finally:
             self._lock.release()
 
-    def _call_connected(self, action: Callable[[_BrokerConnection], int]) -> int:
+    def _call_connected(self, action: Callable[[_BrokerConnection], int]) -> int | None:
         if monotonic() < self._not_before:
-            return 0
+            return None
         if self._connection is not None:
             try:
                 return action(self._connection)

@@ -45,10 +45,10 @@ class RedisPublisher:
             log.warning("cannot publish wake-ups, the relay will: %s", error)
         return pushed
 
-    def capacity(self, queue: Queue) -> int:
-        """Return how many more wake-ups `queue` may hold; 0 if Redis does not answer."""
+    def capacity(self, queue: Queue) -> int | None:
+        """Return how many more wake-ups `queue` may hold; None if Redis does not answer."""
         length = self._length(queue)
-        return 0 if length is None else max(max_outstanding(queue) - length, 0)
+        return None if length is None else max(max_outstanding(queue) - length, 0)
 
     def waiting(self, queue: Queue) -> int:
         """Return how many wake-ups of `queue` no worker has taken; 0 if Redis does not answer."""

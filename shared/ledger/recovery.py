@@ -3,6 +3,7 @@
 A job that a person asked to cancel is not queued again.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import LiteralString
@@ -86,19 +87,20 @@ _RECLAIM: LiteralString = f"""
                         ELSE 'lease expired: worker ' || coalesce(worker_id::text, '?') || ' went silent' END
     WHERE id IN (
         SELECT id FROM job
-        WHERE state = 'running'
+        WHERE state = 'running' AND (%(only)s::uuid[] IS NULL OR id = ANY(%(only)s))
           AND ({_OVERRAN} OR {_LEASE_HAS_ENDED}
                AND (worker_id IN (SELECT id FROM silent) OR NOT EXISTS (SELECT 1 FROM worker WHERE id = worker_id)))
         LIMIT 500 FOR UPDATE SKIP LOCKED)
 """  # noqa: S608  # as above
 
 
-def reclaim_expired_leases(connection: LedgerConnection) -> int:
+def reclaim_expired_leases(connection: LedgerConnection, only: Sequence[UUID] | None = None) -> int:
     """Requeue jobs whose lease has ended, or end them as dead if their attempts are used up; return how many.
 
-    A lease ends when the worker's heartbeat is older than LEASE, or GRACE after the job's deadline.
+    With `only`, those of these ids. A lease ends when the worker's heartbeat is older than LEASE, or GRACE after the
+    job's deadline.
     """
-    return connection.execute(_RECLAIM, {"lease": LEASE, "grace": GRACE}).rowcount
+    return connection.execute(_RECLAIM, {"lease": LEASE, "grace": GRACE, "only": only and list(only)}).rowcount
 
 
 # By how much the clock was set back is known from each row: by as much as the row seems to come from the future. A
