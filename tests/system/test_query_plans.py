@@ -20,11 +20,21 @@ JOBS = 10_000_000 if IS_LONG else 300_000
 MOST_ROWS = 8_000  # more than a chunk of a deletion looks through, less than any big table
 COMMANDS = (
     "status", "metrics", "doctor", "orders", "orders --state FILLED", "trades", "trades stats", "positions", "accounts",
-    "risk", "approvals", "strategies", "bars", "bars MNQ", "alerts", "alerts --hook test", "alerts --verdict refused",
-    "hooks", "tokens", "jobs", "jobs dead", "jobs --state failed", "jobs --state succeeded", "jobs --state queued",
-    "jobs --queue critical", "jobs --name orders.place_order", "jobs --name orders.flatten",
-    "jobs requeue --all-dead --name no.such_job", "flatten --yes",
+    "risk", "approvals", "strategies", "bars", "bars MNQ", "alerts list", "alerts list --hook test",
+    "alerts list --verdict refused", "hooks list", "tokens list", "jobs", "jobs dead", "jobs --state failed",
+    "jobs --state succeeded",
+    "jobs --state queued", "jobs --queue critical", "jobs --name orders.place_order", "jobs --name orders.flatten",
+    "jobs requeue --all-dead --name no.such_job", "schedule list", "accounts audit", "accounts show {account}",
+    "accounts audit {account}", "orders show {order}", "orders show {entry}", "alerts show {alert}", "jobs show {job}",
+    "flatten --yes",
 )  # fmt: skip
+MAY_FAIL = ("doctor", "jobs requeue --all-dead --name no.such_job")  # by this computer, or as there is none
+NEWEST = """
+    SELECT (SELECT min(id) FROM account), (SELECT id FROM orders ORDER BY id DESC LIMIT 1),
+           (SELECT id FROM orders WHERE role = 'ENTRY' ORDER BY id DESC LIMIT 1),
+           (SELECT id FROM alert ORDER BY id DESC LIMIT 1),
+           (SELECT id FROM job WHERE name = 'alerts.handle_alert' ORDER BY id DESC LIMIT 1)
+"""
 # Part of a statement that may read more, and why.
 MAY_READ_MORE = {
     "FROM round_trip ORDER BY round_trip.closed_market_at, ": "`trades stats` without `--since` sums up every trade",
@@ -73,8 +83,11 @@ def use(stack: Stack, hook: str) -> None:
     for alert in (ALERT, ALERT | {"action": "sell"}, {"action": "close", "symbol": "MNQ"}):
         answer = requests.post(hook, json=alert, timeout=60)
         stack.wait_for_end(answer.json()["job_id"])
+    [ids] = stack.rows(NEWEST)
+    found = dict(zip(("account", "order", "entry", "alert", "job"), map(str, ids), strict=True))
     for command in COMMANDS:
-        stack.run(*command.split(), check=False)
+        done = stack.run(*command.format_map(found).split(), check=False)
+        assert command in MAY_FAIL or done.returncode == 0, (command, done.stdout, done.stderr)
     ended = "SELECT 1 FROM job WHERE name = schedule.job_name AND finished_at > %s"
     waiting = f"SELECT job_name FROM schedule WHERE is_enabled AND NOT EXISTS ({ended})"
     eventually("each entry of the schedule ran", lambda: not stack.rows(waiting, began))
