@@ -1,8 +1,11 @@
-"""Every job ends once and takes effect once, whatever is killed, frozen, cut off, emptied or used up meanwhile."""
+"""Every job ends once and takes effect once, whatever is killed, frozen, cut off, emptied, set or used up meanwhile."""
 
 import random
+import sys
 import time
 from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -20,13 +23,24 @@ PER_SECOND = 20
 LONGEST_FREEZE_S = 12.0 if IS_LONG else 4.0
 
 OUT_OF_SEQUENCE = """
-    SELECT later.sequence_key, later.id FROM job earlier JOIN job later USING (sequence_key)
-    WHERE earlier.sequence_id < later.sequence_id AND later.started_at < earlier.finished_at LIMIT 10
+    SELECT sequence_key, number FROM (
+        SELECT sequence_key, number,
+               position < lag(position) OVER (PARTITION BY sequence_key ORDER BY sequence_id) AS is_early
+        FROM job JOIN effect ON number = (arguments ->> 'number')::integer WHERE sequence_key IS NOT NULL) AS line
+    WHERE is_early LIMIT 10
 """
 LEASED_BUT_NOT_RUNNING = (
     "SELECT id, state, worker_id, lease_until FROM job WHERE state <> 'running' AND lease_until IS NOT NULL LIMIT 10"
 )
 RUNNING = "SELECT 1 FROM job WHERE state = 'running'"
+
+
+@pytest.fixture(scope="module")
+def killable_stack(home: Path) -> Iterator[KillableStack]:
+    """Servers of this test's own; in the long form Postgres has a clock and a network of its own."""
+    killable_stack = KillableStack(home, has_odd_surroundings=IS_LONG and sys.platform == "linux")
+    yield killable_stack
+    killable_stack.close()
 
 
 def inflict_many(killable_stack: KillableStack, dice: random.Random) -> list[FaultHit]:

@@ -9,6 +9,8 @@ import sys
 import termios
 from pathlib import Path
 
+import pytest
+
 from cli.local.processes.output import stream_output
 from tests.fixtures.processes import until
 from tests.integration.local.supervisor_env import SupervisorEnv
@@ -42,6 +44,7 @@ def last_line(file: Path) -> str:
     return file.read_text().rpartition("\n")[0].rpartition("\n")[2] if file.exists() else ""
 
 
+@pytest.mark.chaos
 def test_a_terminal_that_takes_nothing_delays_neither_programs_nor_their_end(tmp_path: Path) -> None:
     """A pipe that is not read stands for a terminal after Ctrl-S."""
     command = [sys.executable, "-c", SUPERVISOR, str(tmp_path)]
