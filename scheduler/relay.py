@@ -29,7 +29,8 @@ from shared.ledger.publisher import Publisher, open_publisher
 
 log = logging.getLogger(__name__)
 
-POLL_S = 0.2
+POLL_S = 0.45  # a notification comes first
+FULL_POLL_S = 0.2  # while a queue is full
 BACKLOG_POLL_S = 0.02  # while the backlog exceeds the queue's capacity and workers use it up quickly
 # A backlog of at least this many jobs per slot runs in batches, if the jobs are transactional.
 BACKLOG_PER_SLOT = 4
@@ -174,7 +175,7 @@ class Relay:
         """Fill the queue with wake-ups; return the seconds until it may have capacity for the rest of the backlog."""
         if capacity == 0:
             self._filled_at[queue] = monotonic()
-            return POLL_S
+            return FULL_POLL_S
         wake_ups: list[WakeUp] = []
         with self._part(f"jobs of the queue {queue} are published later") as connection:
             raw = driver(connection)
@@ -190,7 +191,7 @@ class Relay:
             return POLL_S
         # The backlog exceeds the capacity: return when, at this pace, workers have taken half of the wake-ups.
         elapsed, self._filled_at[queue] = monotonic() - self._filled_at[queue], monotonic()
-        return min(max(elapsed * max_outstanding(queue) / (2 * capacity), BACKLOG_POLL_S), POLL_S)
+        return min(max(elapsed * max_outstanding(queue) / (2 * capacity), BACKLOG_POLL_S), FULL_POLL_S)
 
     def _plan_batches(self, connection: LedgerConnection, queue: Queue, capacity: int) -> list[WakeUp]:
         """Return wake-ups for batches of jobs, if there is a backlog of transactional jobs."""
