@@ -59,12 +59,16 @@ class ForkedProcess:
         arguments = (program.name, module, program.environment, writer, program.niceness)
         self._process = _context.Process(target=_run, args=arguments, daemon=True)
         self._process.start()
-        writer.close()
-        self.stdout = os.fdopen(os.dup(reader.fileno()), "rb")
-        reader.close()
-        assert self._process.pid is not None  # noqa: S101  # it has started
-        self.pid = self._process.pid
-        self._handle = os.pidfd_open(self.pid)
+        try:
+            writer.close()
+            self.stdout = os.fdopen(os.dup(reader.fileno()), "rb")
+            reader.close()
+            assert self._process.pid is not None  # noqa: S101  # it has started
+            self.pid = self._process.pid
+            self._handle = os.pidfd_open(self.pid)
+        except OSError:
+            self._process.kill()  # nothing would supervise it
+            raise
 
     @property
     def returncode(self) -> int | None:
