@@ -5,14 +5,16 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
+from uuid import UUID, uuid4
 
 from cli.local.processes.forked import IS_POSSIBLE, ForkedProcess
 from cli.local.processes.hang import HangWatch
 from cli.local.processes.output import stream_output
 from cli.local.processes.program import Program, RunningProcess, kill_session, start_program
+from shared.ledger.worker import ID_VARIABLE
 
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.2, 3.0
 _HEALTHY_AFTER_S = 10.0
@@ -40,6 +42,7 @@ class Child:
     program: Program
     state: ChildState = ChildState.STARTING
     process: RunningProcess | None = None
+    worker_id: UUID = field(default_factory=uuid4)  # of this start, if the program runs jobs
     restarts: int = 0
     pause_s: float = _FIRST_PAUSE_S
     started_at: float = 0.0
@@ -106,7 +109,7 @@ class Supervisor:
             time.sleep(_STEP_EVERY_S)
         return True
 
-    def stop(self, names: Sequence[str], *, on_kill: Callable[[Child, int], None] | None = None) -> None:
+    def stop(self, names: Sequence[str], *, on_kill: Callable[[Child], None] | None = None) -> None:
         """Send these programs their stop signals at once, and kill those that outlast their stop timeouts."""
         ending = [
             child for child in self.children if child.program.name in names and child.state is not ChildState.STOPPED
@@ -129,7 +132,7 @@ class Supervisor:
                 kill_session(process)
                 process.wait()
                 if on_kill is not None:
-                    on_kill(child, process.pid)
+                    on_kill(child)
             kill_session(process)  # its remaining children
             child.process = None
             self._changed()
@@ -147,7 +150,9 @@ class Supervisor:
             self._record_failed_start(child, error)
 
     def _start(self, child: Child) -> None:
-        process = self._start_process(child.program)
+        child.worker_id = uuid4()
+        environment = child.program.environment | {ID_VARIABLE: str(child.worker_id)}
+        process = self._start_process(replace(child.program, environment=environment))
         if process.stdout is not None:
             try:
                 stream_output(child.program.name, process.stdout, self._logs, self._show)
