@@ -36,7 +36,7 @@ from shared.config import Settings, load_settings
 from shared.db.migrate import upgrade
 from shared.domain.market_data.calendar import CHICAGO
 from shared.errors import SettingsError
-from shared.fleets import require_known_fleets
+from shared.fleets import count_slots, require_known_fleets
 from shared.log import mask_secrets
 from shared.setting_values import parse_slots
 
@@ -188,7 +188,8 @@ class _StackRun:
             program = valkey_program(self._home, unix_user, ports["valkey"], valkey_password)
             servers.append(self._supervisor.add(program))
         if not self._settings.database_url:
-            program = postgres_program(self._home, unix_user, ports["postgres"], postgres_password)
+            slots = count_slots(self._settings.slots)
+            program = postgres_program(self._home, unix_user, ports["postgres"], postgres_password, slots)
             servers.append(self._supervisor.add(program))
         if not self._supervisor.wait_for(servers, _SERVERS_WITHIN_S, self._is_interrupted) and not self._is_stopping:
             raise SettingsError(f"the servers did not start: read the logs in {self._home.logs}")
