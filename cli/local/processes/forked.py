@@ -94,8 +94,8 @@ class ForkedProcess:
 
     def send_signal(self, sig: int) -> None:
         """Send it a signal, unless it has ended."""
-        if not self._has_ended(0):
-            os.kill(self.pid, sig)
+        with suppress(ProcessLookupError):  # its parent has read its end, at any moment
+            signal.pidfd_send_signal(self._handle, sig)
 
     def kill(self) -> None:
         """Send it SIGKILL, unless it has ended."""
