@@ -95,6 +95,11 @@ def require_known_fleets(slots: Mapping[str, int]) -> None:
         raise SettingsError(f"invalid slots: {error}") from None
 
 
+def count_slots(slots: Mapping[str, int] | None = None) -> int:
+    """Return how many jobs `up` can run at once, with the numbers of slots that are set."""
+    return sum(fleet_named(fleet.name, slots).slots for fleet in FLEETS)
+
+
 def slots_of(queue: Queue) -> int:
     """Return how many jobs of `queue` can run at once across the fleets."""
     return sum(fleet.slots for fleet in FLEETS if queue in fleet.queues)

@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from cli.client.clock_skew import check_database_clock, check_schedule
+from cli.client.connection_check import check_connections
 from cli.client.hook_store import describe_blind_hooks, load_sender_settings
 from cli.client.live_checks import (
     CheckWarningError,
@@ -111,6 +112,7 @@ def _list_stack_checks() -> dict[str, Callable[[], str]]:
     checks |= {
         "database clock": check_database_clock,
         "schedule": check_schedule,
+        "connections": partial(_ask, check_connections),
         "account names": _check_account_names,
         "account sizes": _check_account_sizes,
         "disks of the stack": _check_disks,

@@ -17,7 +17,7 @@ from cli.local.home.folder import Home
 from cli.local.home.installation import load_installation
 from cli.local.home.lock import AlreadyRunningError, Lock
 from cli.local.home.ports import choose_ports
-from cli.local.home.state import Json, read_state, write_state
+from cli.local.home.state import Json, StateWriter, read_state
 from cli.local.market import MarketChoice, check_speed, choose_market, resolve_market_row
 from cli.local.processes.bootstrap import bootstrap, read_market
 from cli.local.processes.forked import begin_to_load
@@ -36,7 +36,7 @@ from shared.config import Settings, load_settings
 from shared.db.migrate import upgrade
 from shared.domain.market_data.calendar import CHICAGO
 from shared.errors import SettingsError
-from shared.fleets import require_known_fleets
+from shared.fleets import count_slots, require_known_fleets
 from shared.log import mask_secrets
 from shared.setting_values import parse_slots
 
@@ -106,11 +106,11 @@ class _StackRun:
         self._limits = limits
         self._stack: StackConfig | None = None
         self._is_stopping = False
-        self._has_changed = True
         self._inhibitor = SleepInhibitor(is_wanted=settings.inhibit_sleep)
         self._sleep = SleepStatus(SleepState.OFF)
         self._terminal = Terminal(home.logs)
-        self._supervisor = Supervisor(home.logs, self._terminal.show, self._mark_changed)
+        self._state = StateWriter(home, self._terminal.show)
+        self._supervisor = Supervisor(home.logs, self._terminal.show, self._state.mark_changed)
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, self._stop)
 
@@ -129,7 +129,7 @@ class _StackRun:
             left_open = shut_down(self._supervisor, self._stack, self._terminal.show)
             self._inhibitor.close()
             self._supervisor.close()
-            self._has_changed = True
+            self._state.mark_changed()
             self._write_state(left_open=left_open)
             self._terminal.say("Stopped.")
             if self._stack is not None and (warning := describe_left_open(left_open)) is not None:
@@ -188,7 +188,8 @@ class _StackRun:
             program = valkey_program(self._home, unix_user, ports["valkey"], valkey_password)
             servers.append(self._supervisor.add(program))
         if not self._settings.database_url:
-            program = postgres_program(self._home, unix_user, ports["postgres"], postgres_password)
+            slots = count_slots(self._settings.slots)
+            program = postgres_program(self._home, unix_user, ports["postgres"], postgres_password, slots)
             servers.append(self._supervisor.add(program))
         if not self._supervisor.wait_for(servers, _SERVERS_WITHIN_S, self._is_interrupted) and not self._is_stopping:
             raise SettingsError(f"the servers did not start: read the logs in {self._home.logs}")
@@ -211,23 +212,20 @@ class _StackRun:
     def _stop(self, *_: object) -> None:
         self._is_stopping = True
 
-    def _mark_changed(self) -> None:
-        self._has_changed = True
-
     def _check_sleep(self) -> None:
         status = self._inhibitor.check()
         if status == self._sleep:
             return
         self._sleep = status
-        self._mark_changed()
+        self._state.mark_changed()
         if status.state is SleepState.FAILED:
             self._terminal.say(f"Note: {describe_failure(status.reason)}. `tickwork doctor` says what to do.")
 
     def _write_state(self, **more: object) -> None:
-        if not self._has_changed:
-            return
-        self._has_changed = False
-        state: Json = {
+        self._state.write(lambda: self._compose_state() | more)
+
+    def _compose_state(self) -> Json:
+        return {
             "pid": os.getpid(),
             "programs": [
                 {
@@ -241,9 +239,7 @@ class _StackRun:
             "urls": self._stack.urls if self._stack else {},
             "sleep": {"state": self._sleep.state.value, "reason": self._sleep.reason},
             "environment": self._stack.environment() if self._stack else {},
-            **more,
         }
-        write_state(self._home, state)
 
     def _print_addresses(self, children: list[Child], seconds: float, *, is_up: bool) -> None:
         assert self._stack is not None  # noqa: S101  # the caller has made it

@@ -4,7 +4,13 @@ import os
 import socket
 from dataclasses import dataclass
 from importlib.metadata import version
+from typing import Final
 from uuid import UUID, uuid4
+
+from shared.config import environment
+from shared.errors import SettingsError
+
+ID_VARIABLE: Final = "TICKWORK_WORKER_ID"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +36,8 @@ class Worker:
 
     @classmethod
     def of_this_process(cls, fleet: str) -> "Worker":
-        """Return a new identity for this process."""
-        return cls(uuid4(), fleet, socket.gethostname(), os.getpid(), version("tickwork"))
+        """Return the identity of this process, with the id that `up` gave to this start, or a new one."""
+        return cls(_read_id() or uuid4(), fleet, socket.gethostname(), os.getpid(), version("tickwork"))
 
     @property
     def name(self) -> str:
@@ -41,3 +47,11 @@ class Worker:
     def process(self, process_id: int | None = None) -> WorkerProcess:
         """Return the identity of the child with this process id, or of the program's own process."""
         return WorkerProcess(self.id, process_id or self.process_id)
+
+
+def _read_id() -> UUID | None:
+    value = environment().get(ID_VARIABLE)
+    try:
+        return UUID(value) if value else None
+    except ValueError:
+        raise SettingsError(f"invalid {ID_VARIABLE} {value!r}: expected a UUID, another for each start") from None

@@ -21,10 +21,6 @@ _RUNNING = """
     FROM job WHERE worker_id = %(id)s AND state = 'running'
 """
 _END = "UPDATE worker SET ended_at = now() WHERE id = %(id)s"
-_FIND = """
-    SELECT id FROM worker WHERE fleet = %(fleet)s AND host = %(host)s AND process_id = %(process_id)s
-    ORDER BY started_at DESC LIMIT 1
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +55,3 @@ def list_running(connection: LedgerConnection, worker: Worker) -> list[RunningJo
 def record_end(connection: LedgerConnection, worker: Worker) -> None:
     """Record that the worker has ended in order."""
     connection.execute(_END, {"id": worker.id})
-
-
-def find_newest(connection: LedgerConnection, fleet: str, host: str, process_id: int) -> UUID | None:
-    """Return the id of the worker that started last with this process id, for a supervisor that knows only that."""
-    row = connection.execute(_FIND, {"fleet": fleet, "host": host, "process_id": process_id}).fetchone()
-    return None if row is None else row[0]

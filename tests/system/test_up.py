@@ -196,6 +196,24 @@ def test_a_killed_program_is_restarted_and_work_continues(running: Stack, hook: 
     assert "succeeded" == running.wait_for_end(job), running.job(job)
 
 
+def test_a_state_that_cannot_be_written_stops_no_program_and_is_written_later(running: Stack) -> None:
+    obstacle = running.home / ".state.json.new"  # stands for a full disk: the new state cannot be written
+    before = running.written()["programs"]
+    pid = running.pid_of("beat")
+    obstacle.mkdir()
+    os.kill(pid, signal.SIGKILL)
+    said = f"{running.home / 'state.json'} cannot be written"
+    eventually("it is said", lambda: said in running.log.read_text())
+    assert before == running.written()["programs"]
+    obstacle.rmdir()
+    eventually("the new process is in the state", lambda: running.pid_of("beat") != pid)
+    running.wait_until_running()
+
+    assert 1 == running.log.read_text().count(said)
+    others = {one["name"]: one["pid"] for one in before if one["name"] != "beat"}
+    assert others == {one["name"]: one["pid"] for one in running.written()["programs"] if one["name"] != "beat"}
+
+
 def test_a_job_that_outlasts_the_shutdown_is_released_uncounted(running: Stack) -> None:
     claims = "SELECT attempt, claim_id FROM job WHERE name = 'upkeep.do_nothing' AND state = 'running'"
     running.rows(

@@ -15,10 +15,10 @@ import threading
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from io import TextIOWrapper
-from multiprocessing import forkserver
 from multiprocessing.connection import Connection, wait
 from typing import Final
 
+from cli.local.processes import fork_server
 from cli.local.processes.program import Program
 from shared.config import replace_environment
 
@@ -35,17 +35,13 @@ def _can_follow() -> bool:
 IS_POSSIBLE: Final = sys.platform == "linux" and _can_follow()
 _PR_SET_NAME = 15
 _REPORTED_WITHIN_S = 2.0  # by the process it was forked from, which may hang
-_context = multiprocessing.get_context("forkserver")
+_UNKNOWN_CODE = 255  # as multiprocessing has it
 
 
 def begin_to_load() -> None:
-    """Start the process that imports the programs, and return at once; the first start of a program waits for it.
-
-    Call it from the main thread: Linux ends the process with the thread that started it.
-    """
+    """Start the process that imports the programs, if this system lets it; call it from the main thread."""
     if IS_POSSIBLE:
-        _context.set_forkserver_preload(["cli.local.processes.preload"])
-        forkserver.ensure_running()
+        fork_server.begin_to_load()
 
 
 class ForkedProcess:
@@ -54,27 +50,36 @@ class ForkedProcess:
     def __init__(self, program: Program) -> None:
         if program.heartbeat is not None:
             program.heartbeat.unlink(missing_ok=True)
-        reader, writer = _context.Pipe(duplex=False)
+        reader, writer = fork_server.context.Pipe(duplex=False)
         module = [str(part) for part in program.command[2:]]  # after `python -m`
         arguments = (program.name, module, program.environment, writer, program.niceness)
-        self._process = _context.Process(target=_run, args=arguments, daemon=True)
-        self._process.start()
-        writer.close()
-        self.stdout = os.fdopen(os.dup(reader.fileno()), "rb")
-        reader.close()
-        assert self._process.pid is not None  # noqa: S101  # it has started
-        self.pid = self._process.pid
-        self._handle = os.pidfd_open(self.pid)
+        self._process = fork_server.context.Process(target=_run, args=arguments, daemon=True)
+        self._code: int | None = None
+        with fork_server.limited_fork():
+            self._process.start()
+        try:
+            writer.close()
+            self.stdout = os.fdopen(os.dup(reader.fileno()), "rb")
+            reader.close()
+            assert self._process.pid is not None  # noqa: S101  # it has started
+            self.pid = self._process.pid
+            self._handle = os.pidfd_open(self.pid)
+        except OSError:
+            self._process.kill()  # nothing would supervise it
+            raise
 
     @property
     def returncode(self) -> int | None:
         """The exit code, negative for a signal; None while it runs.
 
-        Of a program that outlives the process it was forked from it is not known, and 255.
+        Of a program that outlives the process it was forked from it is not known, and 255. One that hangs is ended.
         """
-        if self._process.exitcode is None:
-            return None
-        return self._process.exitcode if self._has_ended(0) else None
+        if self._code is None and self._has_ended(0):
+            self._process.join(_REPORTED_WITHIN_S)
+            if self._process.exitcode is None:
+                fork_server.end()
+            self._code = _UNKNOWN_CODE if self._process.exitcode is None else self._process.exitcode
+        return self._code
 
     def poll(self) -> int | None:
         """Return the exit code, as `returncode`."""
@@ -84,13 +89,13 @@ class ForkedProcess:
         """Return the exit code once it has ended; raise subprocess.TimeoutExpired if that takes longer."""
         if not self._has_ended(timeout):
             raise subprocess.TimeoutExpired(str(self.pid), timeout or 0)
-        self._process.join(_REPORTED_WITHIN_S)
-        return self._process.exitcode or 0
+        code = self.returncode
+        return _UNKNOWN_CODE if code is None else code
 
     def send_signal(self, sig: int) -> None:
         """Send it a signal, unless it has ended."""
-        if not self._has_ended(0):
-            os.kill(self.pid, sig)
+        with suppress(ProcessLookupError):  # its parent has read its end, at any moment
+            signal.pidfd_send_signal(self._handle, sig)
 
     def kill(self) -> None:
         """Send it SIGKILL, unless it has ended."""

@@ -23,7 +23,10 @@ def start_reading(database_url: str) -> Callable[[], list[Json] | None]:
     """
     found: list[list[Json]] = []
     thread = Thread(target=_read, args=(database_url, found), name="left open", daemon=True)
-    thread.start()
+    try:
+        thread.start()
+    except RuntimeError:  # the system has no thread left, and the stop goes on
+        return lambda: None
 
     def finish() -> list[Json] | None:
         thread.join(_TIMEOUT_S)

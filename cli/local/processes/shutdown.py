@@ -1,6 +1,5 @@
 """The ordered stop of a stack: first the programs that take work in, then the workers, then the servers."""
 
-import socket
 from collections.abc import Callable
 
 from cli.local.home.state import Json
@@ -10,11 +9,11 @@ from cli.local.processes.supervisor import Child, Supervisor
 from shared.db.engine import DATABASE_ERRORS, driver, make_engine
 from shared.domain.counting import count_of
 from shared.fleets import FLEETS
-from shared.ledger import recovery, worker_registry
+from shared.ledger import recovery
 
-_WORKERS = {fleet.program: fleet.name for fleet in FLEETS} | {DIRECT_WORKER: "direct"}  # -> the name in its jobs
+_WORKERS = (*(fleet.program for fleet in FLEETS), DIRECT_WORKER)
 # A new program takes its place here: the programs of one group are stopped together, and the next group after them.
-_WORK = (("receiver", RISK_MONITOR, "beat", "relay"), tuple(_WORKERS))  # nothing new, then what runs
+_WORK = (("receiver", RISK_MONITOR, "beat", "relay"), _WORKERS)  # nothing new, then what runs
 _MARKET = (("feed", "flower"), ("simulator",))
 _SERVERS = (("valkey",), ("postgres",))
 STOP_ORDER = (*_WORK, *_MARKET, *_SERVERS)
@@ -26,15 +25,13 @@ def shut_down(supervisor: Supervisor, stack: StackConfig | None, show: Callable[
     Return what stays open at the venue after the last job, by account; None if it is not known.
     """
 
-    def release_on_shutdown(child: Child, pid: int) -> None:
-        worker = _WORKERS.get(child.program.name)
-        if worker is None or stack is None:
+    def release_on_shutdown(child: Child) -> None:
+        if child.program.name not in _WORKERS or stack is None:
             return
         engine = make_engine(stack.database_url, program="up", pool_size=1)
         try:
             with engine.begin() as connection:
-                found = worker_registry.find_newest(driver(connection), worker, socket.gethostname(), pid)
-                count = 0 if found is None else recovery.release_on_shutdown(driver(connection), found)
+                count = recovery.release_on_shutdown(driver(connection), child.worker_id)
             show(f"released {count_of(count, 'job')} of {child.program.name}")
         except DATABASE_ERRORS as error:
             show(f"the jobs of {child.program.name} are released when their leases expire: {error}")

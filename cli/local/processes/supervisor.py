@@ -5,20 +5,24 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
+from uuid import UUID, uuid4
 
 from cli.local.processes.forked import IS_POSSIBLE, ForkedProcess
 from cli.local.processes.hang import HangWatch
 from cli.local.processes.output import stream_output
 from cli.local.processes.program import Program, RunningProcess, kill_session, start_program
+from shared.ledger.worker import ID_VARIABLE
 
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.2, 3.0
 _HEALTHY_AFTER_S = 10.0
 _STEP_EVERY_S = 0.05
 _PROBE_EVERY_S = 0.1
 _PROBE_RUNNING_EVERY_S = 2.0
+# The system lacks memory, a process, a descriptor or a thread; SubprocessError: between fork and exec.
+_FAILED_STARTS = (OSError, RuntimeError, subprocess.SubprocessError)
 
 
 class ChildState(StrEnum):
@@ -38,6 +42,7 @@ class Child:
     program: Program
     state: ChildState = ChildState.STARTING
     process: RunningProcess | None = None
+    worker_id: UUID = field(default_factory=uuid4)  # of this start, if the program runs jobs
     restarts: int = 0
     pause_s: float = _FIRST_PAUSE_S
     started_at: float = 0.0
@@ -66,11 +71,16 @@ class Supervisor:
         self._prober.start()
 
     def add(self, program: Program) -> Child:
-        """Start a program and keep it running."""
+        """Start a program and keep it running; raise OSError if there is no such program."""
         hang = None if program.hung_after_s is None else HangWatch(program.hung_after_s)
         child = Child(program, hang=hang)
         self.children.append(child)
-        self._start(child)
+        try:
+            self._start(child)
+        except (FileNotFoundError, PermissionError):
+            raise
+        except _FAILED_STARTS as error:
+            self._record_failed_start(child, error)
         return child
 
     def step(self) -> None:
@@ -80,8 +90,7 @@ class Supervisor:
             if child.process is not None and child.process.poll() is not None:
                 self._record_exit(child, now)
             elif child.process is None and child.state is ChildState.BACKOFF and now >= child.start_at:
-                child.restarts += 1
-                self._start(child)
+                self._restart(child)
             elif child.state is ChildState.ENDING:
                 if child.process is not None and now >= child.kill_at:
                     kill_session(child.process)
@@ -100,7 +109,7 @@ class Supervisor:
             time.sleep(_STEP_EVERY_S)
         return True
 
-    def stop(self, names: Sequence[str], *, on_kill: Callable[[Child, int], None] | None = None) -> None:
+    def stop(self, names: Sequence[str], *, on_kill: Callable[[Child], None] | None = None) -> None:
         """Send these programs their stop signals at once, and kill those that outlast their stop timeouts."""
         ending = [
             child for child in self.children if child.program.name in names and child.state is not ChildState.STOPPED
@@ -123,7 +132,7 @@ class Supervisor:
                 kill_session(process)
                 process.wait()
                 if on_kill is not None:
-                    on_kill(child, process.pid)
+                    on_kill(child)
             kill_session(process)  # its remaining children
             child.process = None
             self._changed()
@@ -133,14 +142,29 @@ class Supervisor:
         self._is_ending.set()
         self._prober.join()
 
+    def _restart(self, child: Child) -> None:
+        child.restarts += 1
+        try:
+            self._start(child)
+        except _FAILED_STARTS as error:
+            self._record_failed_start(child, error)
+
     def _start(self, child: Child) -> None:
-        process = self._start_process(child.program)
+        child.worker_id = uuid4()
+        environment = child.program.environment | {ID_VARIABLE: str(child.worker_id)}
+        process = self._start_process(replace(child.program, environment=environment))
+        if process.stdout is not None:
+            try:
+                stream_output(child.program.name, process.stdout, self._logs, self._show)
+            except RuntimeError:  # no thread: its output would fill the pipe, and then it would wait
+                kill_session(process)
+                process.wait()
+                process.stdout.close()
+                raise
         with self._states:
             if child.hang is not None:
                 child.hang.begin()
             child.state, child.started_at, child.process = ChildState.STARTING, time.monotonic(), process
-        if process.stdout is not None:
-            stream_output(child.program.name, process.stdout, self._logs, self._show)
         self._changed()
 
     def _start_process(self, program: Program) -> RunningProcess:
@@ -166,7 +190,13 @@ class Supervisor:
         kill_session(child.process)  # its children
         code = child.process.returncode
         cause = f"signal {signal.Signals(-code).name}" if code < 0 else f"status {code}"
-        self._show(f"{child.program.name} ended with {cause}, restart in {child.pause_s:.1f} s")
+        self._back_off(child, f"ended with {cause}", now)
+
+    def _record_failed_start(self, child: Child, error: Exception) -> None:
+        self._back_off(child, f"could not be started ({error})", time.monotonic())
+
+    def _back_off(self, child: Child, cause: str, now: float) -> None:
+        self._show(f"{child.program.name} {cause}, restart in {child.pause_s:.1f} s")
         with self._states:
             child.process, child.state = None, ChildState.BACKOFF
         child.start_at, child.pause_s = now + child.pause_s, min(child.pause_s * 2, _LONGEST_PAUSE_S)
@@ -175,7 +205,10 @@ class Supervisor:
     def _probe_all(self) -> None:
         while not self._is_ending.wait(_PROBE_EVERY_S):
             for child in list(self.children):
-                self._probe(child, child.process)
+                try:
+                    self._probe(child, child.process)
+                except Exception as error:  # noqa: BLE001  # one broken probe must not end those of the other programs
+                    self._show(f"the probe of {child.program.name} failed: {error!r}")
 
     def _probe(self, child: Child, process: RunningProcess | None) -> None:
         now = time.monotonic()

@@ -20,6 +20,7 @@ from shared.db.connect import connect
 from shared.errors import SettingsError
 
 USER = "tickwork"
+_LEAST_CONNECTIONS = 120
 # UTF-8 whatever the computer's locale, and checksums on every page.
 _INITDB_OPTIONS = ("-U", USER, "-A", "scram-sha-256", "-E", "UTF8", "--no-locale", "-k")
 
@@ -29,15 +30,18 @@ def postgres_url(port: int, password: str, database: str) -> str:
     return f"postgresql://{USER}:{password}@127.0.0.1:{port}/{database}"
 
 
-def postgres_program(home: Home, unix_user: UnixUser | None, port: int, password: str) -> Program:
-    """Return the server's program; create its cluster if needed, and wait for an older server on it to end."""
+def postgres_program(home: Home, unix_user: UnixUser | None, port: int, password: str, slots: int = 0) -> Program:
+    """Return the server's program; create its cluster if needed, and wait for an older server on it to end.
+
+    It allows the connections that a stack with so many slots needs, and some for you.
+    """
     binaries = find_postgres_folder(home, unix_user)
     data = _create_cluster(home, unix_user, binaries, password)
     wait_for_old_server(data / "postmaster.pid", data)
     options = {
         "listen_addresses": "127.0.0.1",
         "unix_socket_directories": "",
-        "max_connections": "120",
+        "max_connections": str(max(_LEAST_CONNECTIONS, 60 + 3 * slots)),
         "log_min_messages": "warning",
         "log_line_prefix": "",
     }

@@ -10,16 +10,11 @@ from typing import Any
 
 import pytest
 
-from cli.local.home.folder import Home
-from cli.local.home.ports import DEFAULTS
-from cli.local.market import choose_market
 from cli.local.processes.left_open import describe_left_open
-from cli.local.processes.programs import StackConfig
 from cli.local.processes.shutdown import shut_down
 from cli.local.processes.supervisor import Supervisor
-from shared.clock import live_clock
-from shared.config import load_settings
 from tests.fixtures.alert_steps import hold
+from tests.fixtures.stack_config import stack_config
 from tests.fixtures.venue import MNQ
 from tests.fixtures.worker_env import WorkerEnv
 from tests.integration.cli.shell import Shell
@@ -78,11 +73,7 @@ def start_stack(shell: Shell) -> Iterator[Start]:
 def stop_stack(folder: Path, database_url: str) -> list[dict[str, Any]] | None:
     """Shut down a stack on this database that has no program left."""
     lines: list[str] = []
-    settings = load_settings({"TICKWORK_HOME": str(folder)})
-    stack = StackConfig(
-        Home(folder), settings, choose_market(settings), live_clock(), dict(DEFAULTS), "test", database_url, "", "", "",
-        limits=True,
-    )  # fmt: skip
+    stack = stack_config(folder, database_url)
     return shut_down(Supervisor(folder, lines.append, lambda: None), stack, lines.append)
 
 

@@ -20,8 +20,8 @@ PASSWORD = "a-password-for-tests"
 AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="servers run as another user only when we are root")
 
 
-def postgres(server_home: Home, port: int = 0) -> Program:
-    return postgres_program(server_home, find_unprivileged_user(), port or free_port(), PASSWORD)
+def postgres(server_home: Home, port: int = 0, slots: int = 0) -> Program:
+    return postgres_program(server_home, find_unprivileged_user(), port or free_port(), PASSWORD, slots)
 
 
 def valkey(server_home: Home, port: int = 0) -> Program:

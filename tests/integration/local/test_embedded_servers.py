@@ -15,6 +15,7 @@ from cli.local.servers.database import choose_database
 from cli.local.servers.postgres import postgres_url
 from cli.local.servers.unix_user import find_unprivileged_user
 from cli.local.servers.valkey import valkey_url
+from shared.db.upkeep.connection_limit import count_needed_connections
 from tests.fixtures.processes import free_port
 from tests.integration.local.embedded import AS_ROOT, PASSWORD, find_cluster, postgres, run_server, valkey
 
@@ -143,3 +144,13 @@ def test_markets_with_a_common_name_prefix_have_separate_databases(cluster_home:
         assert "tickwork_mgc_2022" == choose_database(server, "mgc_2022", is_fresh=False) != april
         fresh = choose_database(server, "mgc_2022", is_fresh=True)
         assert april == choose_database(server, "mgc_2022_04", is_fresh=False) != fresh
+
+
+@pytest.mark.parametrize(("slots", "allowed"), [(20, 120), (256, 828)])
+def test_postgres_allows_the_connections_that_the_slots_need(cluster_home: Home, slots: int, allowed: int) -> None:
+    port = free_port()
+    url = postgres_url(port, PASSWORD, "postgres")
+    with run_server(postgres(cluster_home, port, slots)), psycopg.connect(url) as connection:
+        assert (str(allowed),) == connection.execute("SHOW max_connections").fetchone()
+
+    assert allowed > count_needed_connections(slots)

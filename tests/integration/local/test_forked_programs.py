@@ -19,7 +19,7 @@ pytestmark = pytest.mark.skipif(not IS_POSSIBLE, reason="only Linux lets program
 
 SERVES = [sys.executable, "-m", "http.server", "0", "--bind", "127.0.0.1"]
 ENDS = [sys.executable, "-m", "platform"]
-# A supervisor for a test to kill; it writes the pid of its program to a file.
+# A supervisor for a test to kill; it writes the pid of its newest program to a file, and adds one for a file `more`.
 SUPERVISOR = f"""
 import sys, time
 from pathlib import Path
@@ -28,10 +28,15 @@ from cli.local.processes.program import Program
 from cli.local.processes.supervisor import Supervisor
 begin_to_load()
 folder = Path(sys.argv[1])
-supervisor = Supervisor(folder, print, lambda: None)
-child = supervisor.add(Program("server", {SERVES!r}, {{"PATH": "/usr/bin:/bin"}}, lambda: True, is_forked=True))
+supervisor = Supervisor(folder, lambda line: print(line, flush=True), lambda: None)
+def add(name):
+    program = Program(name, {SERVES!r}, {{"PATH": "/usr/bin:/bin"}}, lambda: True, is_forked=True)
+    return supervisor.add(program)
+child = add("server")
 while True:
     supervisor.step()
+    if (folder / "more").exists() and child.program.name == "server":
+        child = add("second")
     (folder / "new").write_text(str(child.pid or ""))
     (folder / "new").rename(folder / "pid")
     time.sleep(0.05)
@@ -40,7 +45,10 @@ while True:
 
 @pytest.fixture
 def supervisor(tmp_path: Path) -> "Iterator[subprocess.Popen[bytes]]":
-    with subprocess.Popen([sys.executable, "-c", SUPERVISOR, str(tmp_path)]) as process:
+    with (
+        (tmp_path / "said").open("wb") as said,
+        subprocess.Popen([sys.executable, "-c", SUPERVISOR, str(tmp_path)], stdout=said) as process,
+    ):
         yield process
         process.kill()
 
@@ -114,3 +122,36 @@ def test_a_program_outlives_the_process_it_was_forked_from_and_is_supervised_all
     second = read_pid(tmp_path)
     assert second is not None
     until(lambda: is_gone(second), what="its end with the supervisor")
+
+
+@pytest.mark.usefixtures("supervisor")
+def test_a_program_that_ends_while_the_process_it_was_forked_from_hangs_is_started_again(
+    tmp_path: Path,
+) -> None:
+    until(lambda: read_pid(tmp_path) is not None, what="the program")
+    first = read_pid(tmp_path)
+    assert first is not None
+    psutil.Process(first).parent().suspend()  # type: ignore[union-attr]  # it has one
+    psutil.Process(first).kill()
+    until(lambda: read_pid(tmp_path) not in {first, None}, what="another process")
+
+    assert "server ended with status 255, restart in 0.2 s" in (tmp_path / "said").read_text()
+
+
+@pytest.mark.usefixtures("supervisor")
+def test_a_program_is_started_by_itself_while_the_process_to_fork_from_hangs(
+    tmp_path: Path,
+) -> None:
+    until(lambda: read_pid(tmp_path) is not None, what="the program")
+    first = read_pid(tmp_path)
+    assert first is not None
+    hung = psutil.Process(first).parent()
+    assert hung is not None
+    hung.suspend()
+    (tmp_path / "more").touch()
+    until(lambda: read_pid(tmp_path) not in {first, None}, what="the second program")
+
+    said = "second is started by itself, as it could not be forked: TimeoutError('the process to fork from hangs"
+    assert said in (tmp_path / "said").read_text()
+    assert is_gone(hung.pid)
+    assert psutil.Process(first).is_running()

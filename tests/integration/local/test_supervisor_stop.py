@@ -49,7 +49,7 @@ def test_a_program_that_ignores_its_stop_signal_is_killed_after_the_timeout(env:
     until(lambda: any("deaf" in line for line in env.lines), what="its first line")
     pid, killed = deaf.pid, []
     began = time.monotonic()
-    env.supervisor.stop(["deaf", "mild"], on_kill=lambda child, pid: killed.append((child.program.name, pid)))
+    env.supervisor.stop(["deaf", "mild"], on_kill=lambda child: killed.append((child.program.name, child.pid)))
 
     assert time.monotonic() - began >= 0.3
     assert [("deaf", pid)] == killed

@@ -3,33 +3,16 @@
 from itertools import chain
 from pathlib import Path
 
-from cli.local.home.folder import Home
-from cli.local.home.ports import DEFAULTS
-from cli.local.market import choose_market
-from cli.local.processes.programs import DIRECT_WORKER, StackConfig, other_programs, receiver_program
+from cli.local.processes.programs import DIRECT_WORKER, other_programs, receiver_program
 from cli.local.processes.shutdown import STOP_ORDER
-from shared.clock import live_clock
-from shared.config import load_settings
 from shared.fleets import FLEETS
+from tests.fixtures.stack_config import stack_config
 
 SERVERS = {"postgres", "valkey"}
 
 
 def test_every_program_of_a_stack_is_stopped_in_order(tmp_path: Path) -> None:
-    settings = load_settings({"TICKWORK_HOME": str(tmp_path)})
-    stack = StackConfig(
-        Home(tmp_path),
-        settings,
-        choose_market(settings),
-        live_clock(),
-        dict(DEFAULTS),
-        "test",
-        "",
-        "",
-        "",
-        "",
-        limits=True,
-    )
+    stack = stack_config(tmp_path)
     started = {program.name for program in (receiver_program(stack), *other_programs(stack))}
 
     assert started | SERVERS == set(chain.from_iterable(STOP_ORDER))
