@@ -39,7 +39,7 @@ from shared.domain.market_data.calendar import calendar_of
 from shared.domain.market_data.contract import ROOTS, Contract
 from shared.domain.orders.order import Side
 from shared.domain.orders.position import show_position
-from shared.domain.orders.reversal import plan_reversal
+from shared.domain.orders.reversal import Reversal, plan_reversal
 from shared.domain.risk.personal_limits import describe_reduce_only
 from shared.domain.risk.preconditions import check_session
 from shared.errors import MarketClosedError, PostponedError, RefusedError, RiskLimitError
@@ -137,18 +137,19 @@ def _decide_entry(trial: AlertTrial) -> tuple[AlertOutlook, str]:
         reversal = plan_reversal(Side(alert.action), alert.type, exact, held)
         if reversal is None or account.is_shadow:
             return _enter(trial, account, trial.contract, state, quantity=quantity)
-        return _reverse(trial, account, trial.contract, state, reversal.opening)
+        return _reverse(trial, account, trial.contract, state, reversal)
     return _trade_to_position(trial, account, trial.contract, state)
 
 
 def _reverse(
-    trial: AlertTrial, account: AccountRow, contract: Contract, state: RootState, opening: int
+    trial: AlertTrial, account: AccountRow, contract: Contract, state: RootState, reversal: Reversal
 ) -> tuple[AlertOutlook, str]:
-    """Return the outcome of an entry that first closes the position against it."""
+    """Return the outcome of an entry that first closes the position against it, or a part of that."""
     _deny_if(_find_read_only_reason(trial, account))
     if trial.stored.settings.is_agreement_required:
         _deny_if(describe_disagreement(trial.alert, contract.id, state))
-    closes = f"closes {contract.id}"
+    opening, part = reversal.opening, "" if reversal.closes_all else f"{reversal.closing} of "
+    closes = f"closes {part}{contract.id}"
     if not opening:
         return AlertOutlook.TRADES, closes
     trial = replace(trial, alert=replace(trial.alert, quantity=opening))

@@ -21,10 +21,11 @@ from workers.context import Context
 from workers.orders.current_state import read_root_state
 from workers.orders.entry import check_entry, require_open_session, submit_entry
 from workers.orders.entry_request import EntryRequest
-from workers.orders.reversal import SidedRequest, close_reversed_first, measure_quantity
+from workers.orders.reversal import SidedRequest, close_reversed_first, describe_closed, measure_quantity
 from workers.task import task
 
 _PRICES = ("limit_price", "stop_price", "trail_price", "stop_loss", "take_profit")
+_NOTHING_SENT: dict[str, Any] = {"dry_run": "nothing was sent", "would_send": None, "denied": None, "rules": []}
 _NUMERAL = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
 
 
@@ -43,6 +44,8 @@ def enter_manually(job: EnterManually, ctx: Context) -> dict[str, Any]:
     with ctx.autocommit() as connection:
         recorded = reversals.find(connection, sided.id, sided.account_id)
     closed = close_reversed_first(ctx, sided, state, recorded)
+    if closed is not None and closed.opening == 0:
+        return describe_closed(ctx, sided, closed)
     if closed is not None:
         request = request.open_rest(closed)
     require_open_session(ctx, contract)
@@ -61,6 +64,8 @@ def _preview(ctx: Context, request: EntryRequest, reversal: Reversal | None) -> 
             raise RefusedError(f"unknown account {request.account_id}: accounts.snapshot_accounts has not seen it")
         if account.is_shadow:
             reversal = None
+        if reversal is not None and reversal.opening == 0:
+            return _NOTHING_SENT | {"closes_first": reversal.closing, "note": f"It closes {reversal.closing}."}
         if reversal is not None:
             request = replace(request, entry=replace(request.entry, quantity=reversal.opening), risk=None)
         check = check_entry(connection, ctx, request, account)
@@ -68,8 +73,7 @@ def _preview(ctx: Context, request: EntryRequest, reversal: Reversal | None) -> 
         reduce_only = None if account.reduce_only is None else RiskLimitError(describe_reduce_only(account.reduce_only))
         check = replace(check, denial=reduce_only if check.findings else check.denial or reduce_only, findings=[])
     entry, bracket = check.entry, check.bracket
-    return {
-        "dry_run": "nothing was sent",
+    return _NOTHING_SENT | {
         "closes_first": 0 if reversal is None else reversal.closing,
         "would_send": None
         if check.denial is not None

@@ -9,7 +9,7 @@ from shared.clock import machine_now
 from shared.db.accounts import accounts
 from shared.db.accounts.installations import describe_read_only
 from shared.db.alerts import precedence
-from shared.db.orders import orders, reversals
+from shared.db.orders import orders, reversals, root_state
 from shared.db.orders.reversals import RecordedReversal
 from shared.db.orders.root_state import RootState
 from shared.db.risk import entry_check
@@ -29,7 +29,7 @@ _CLOSE_AGAIN_AFTER = timedelta(seconds=1)
 
 @dataclass(frozen=True, slots=True)
 class SidedRequest:
-    """An entry without a target position that may be beyond the position against it.
+    """An entry without a target position that may be against what is held.
 
     `id` is that of the alert, or of the job of an entry that no alert requested. The quantity of a copy need not be a
     whole number.
@@ -87,8 +87,8 @@ def close_reversed_first(
     """Return the reversal once what it closes is closed, None for an entry that reverses nothing or is only recorded.
 
     That is so in shadow mode. `recorded` is what is known of the reversal from an earlier run. The close is an exit: no
-    rule of entries denies it, and what it leaves to open is decided with it, once; of a copy that may be nothing.
-    Raise PostponedError until nothing is held against the entry, RefusedError if that takes 15 s or if something is
+    rule of entries denies it, and what it leaves to open is decided with it, once; that may be nothing.
+    Raise PostponedError until so much is closed, RefusedError if that takes 15 s or if something is
     held again, at once if another installation trades the account, and RiskLimitError for one whose live orders were
     never on.
     """
@@ -108,9 +108,20 @@ def close_reversed_first(
     require_certain(state, [contract_id])
     with ctx.transaction() as tx:
         lock_and_require_may_exit(tx, ctx, request.account_id)
-        reversals.record(tx.connection, request.id, request.account_id, contract_id, reversal)
-        tx.enqueue(request.build_close(reversal.closing), key=f"reversal:{request.id}:{request.account_id}:first")
+        is_new = reversals.record(tx.connection, request.id, request.account_id, contract_id, reversal)
+        if is_new:  # else the other job of the alert has
+            tx.enqueue(request.build_close(reversal.closing), key=f"reversal:{request.id}:{request.account_id}:first")
     raise PostponedError(f"closing {reversal.closing} of {contract_id} before the entry", RETRY_AFTER)
+
+
+def describe_closed(ctx: Context, request: SidedRequest, recorded: RecordedReversal) -> dict[str, str]:
+    """Return the exit of an entry that leaves nothing to open; raise RefusedError if something else has closed all."""
+    contract_id = request.contract.id
+    with ctx.autocommit() as connection:
+        order_id = orders.find_exit(connection, request.account_id, contract_id, ctx.job.correlation_id)
+    if order_id is None:
+        raise RefusedError(f"nothing is held of {contract_id} any more: nothing to close")
+    return {"order_id": str(order_id), "note": f"{recorded.closing} of {contract_id} closed, and nothing opened"}
 
 
 def _require_closed(ctx: Context, request: SidedRequest, recorded: RecordedReversal) -> None:
@@ -128,12 +139,19 @@ def _require_closed(ctx: Context, request: SidedRequest, recorded: RecordedRever
     require_certain(state, [contract_id])
     if state.quantity(contract_id) * request.side.sign >= 0:
         return
+    if exited >= recorded.closing and not recorded.opening:
+        return
     if exited >= recorded.closing:
         raise RefusedError(f"{contract_id} is held against it again, and was closed once")
     if machine_now() - recorded.requested_at >= WAIT_FOR:
         raise RefusedError(f"{contract_id} could not be closed in time, so it opens nothing")
     with ctx.transaction() as tx:
         lock_and_require_may_exit(tx, ctx, account_id)
+        is_being_closed = precedence.has_open_reduction(tx.connection, account_id, contract_id)
+        exits = orders.count_exited(tx.connection, account_id, contract_id, ctx.job.correlation_id)
+        require_certain(root_state.read(tx.connection, account_id, ROOTS[request.contract.root]), [contract_id])
+        if is_being_closed or exits != exited:  # by the other job of the alert, since it was read
+            raise PostponedError(f"closing {recorded.closing} of {contract_id} before the entry", RETRY_AFTER)
         close = request.build_close(recorded.closing - exited)
         tx.enqueue(close, key=f"reversal:{request.id}:{account_id}:{machine_now():%H%M%S}")
     raise PostponedError(f"{contract_id} is not closed yet, so it is closed again", _CLOSE_AGAIN_AFTER)

@@ -4,8 +4,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, Select, select
+from sqlalchemy.dialects.postgresql import insert
 
+from shared.db.rows import has_rows
 from shared.db.tables.orders import entry_reversal
 from shared.domain.orders.reversal import Reversal
 
@@ -19,14 +21,16 @@ class RecordedReversal:
     requested_at: datetime
 
 
-def record(connection: Connection, request_id: UUID, account_id: int, contract_id: str, reversal: Reversal) -> None:
-    """Record what a request closes on an account, and how many contracts it is to open after that.
+def record(connection: Connection, request_id: UUID, account_id: int, contract_id: str, reversal: Reversal) -> bool:
+    """Record what a request closes on an account, and how many contracts it is to open after that; False if it was.
 
     `request_id` is the id of the alert, or of the job of an entry that no alert requested.
     """
     values = {"request_id": request_id, "account_id": account_id, "contract_id": contract_id}
     quantities = {"quantity_closing": reversal.closing, "quantity_opening": reversal.opening}
-    connection.execute(insert(entry_reversal).values(**values, **quantities))
+    quantities |= {"closes_all": reversal.closes_all}
+    statement = insert(entry_reversal).values(**values, **quantities).on_conflict_do_nothing()
+    return connection.execute(statement).rowcount == 1
 
 
 def find(connection: Connection, request_id: UUID, account_id: int) -> RecordedReversal | None:
@@ -42,10 +46,22 @@ def find(connection: Connection, request_id: UUID, account_id: int) -> RecordedR
 def was_reversed_since(
     connection: Connection, account_id: int, contract_id: str, after: UUID | None, since: datetime
 ) -> bool:
-    """Whether an entry requested after the alert `after`, or since an instant, has reversed a position there."""
-    statement = select(entry_reversal.c.request_id).where(
+    """Whether an entry requested after the alert `after`, or since an instant, has closed all that was held there."""
+    return has_rows(connection, select_reversed_since(account_id, contract_id, after, since))
+
+
+def describe_later_reversal(contract_id: str) -> str:
+    """Return why an entry is not made whose contract was reversed after it was requested."""
+    return f"an entry that reversed {contract_id} was requested after this one"
+
+
+def select_reversed_since(
+    account_id: int, contract_id: str, after: UUID | None, since: datetime
+) -> Select[tuple[UUID]]:
+    """Return the statement of `was_reversed_since`."""
+    return select(entry_reversal.c.request_id).where(
         entry_reversal.c.account_id == account_id,
         entry_reversal.c.contract_id == contract_id,
+        entry_reversal.c.closes_all,
         entry_reversal.c.requested_at > since if after is None else entry_reversal.c.request_id > after,
     )
-    return connection.execute(statement.limit(1)).first() is not None

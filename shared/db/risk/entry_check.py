@@ -45,7 +45,7 @@ class EntryCheck:
 
     @property
     def is_reversing(self) -> bool:
-        """Whether the entry is a market order beyond a position against it, which is to be closed first."""
+        """Whether the entry is a market order against a position, of which a part or all is to be closed first."""
         return plan_reversal(self.entry.side, self.entry.type, self.entry.quantity, self.held) is not None
 
 
