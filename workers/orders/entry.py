@@ -93,8 +93,8 @@ def record_entry(
     So is one in shadow mode, as SHADOW. One that must be approved first is recorded as an approval, without signal and
     order. With `is_sent_next` the order is SUBMITTING: no halt can come before this commits, and a flatten waits 0.5 s
     for it. Raise PostponedError, with nothing written, while a fact is missing that may still arrive, or for a market
-    order that would reverse what is held by now, and RefusedError for an account that we do not know, or an approved
-    entry that has ended.
+    order that would reverse what is held by now, or what an order on the other side may fill, and RefusedError for an
+    account that we do not know, or an approved entry that has ended.
     """
     account = accounts.lock_to_enter(tx.connection, request.account_id, family_of(request.contract.root))
     if account is None:
@@ -106,6 +106,8 @@ def record_entry(
         check = replace(check, denial=RiskLimitError(obstacle))
     elif check.is_reversing and not account.is_shadow:
         raise PostponedError(f"what is held of {request.contract.id} has changed: it is closed first", _RETRY_AFTER)
+    elif check.may_reverse and not account.is_shadow:
+        raise PostponedError(f"an order against it in {request.contract.id} is not confirmed", _RETRY_AFTER)
     if check.denial is not None and request.closed_note is not None:
         check = replace(check, denial=RiskLimitError(f"{request.closed_note}, nothing is opened: {check.denial}"))
     entry, bracket, note = check.entry, check.bracket, request.closed_note or check.note

@@ -15,6 +15,7 @@ from shared.db.orders.root_state import RootState
 from shared.db.risk import entry_check
 from shared.domain.market_data.contract import ROOTS, Contract
 from shared.domain.orders.order import OrderType, Origin, Side, direction_of
+from shared.domain.orders.poll_pace import poll_pause
 from shared.domain.orders.reversal import plan_reversal
 from shared.domain.risk.preconditions import EntryTerms
 from shared.errors import PostponedError, RefusedError
@@ -88,9 +89,9 @@ def close_reversed_first(
 
     That is so in shadow mode. `recorded` is what is known of the reversal from an earlier run. The close is an exit: no
     rule of entries denies it, and what it leaves to open is decided with it, once; that may be nothing.
-    Raise PostponedError until so much is closed, RefusedError if that takes 15 s or if something is
-    held again, at once if another installation trades the account, and RiskLimitError for one whose live orders were
-    never on.
+    Raise PostponedError until so much is closed, and while an order on the other side may fill what it is to close;
+    RefusedError if the close takes 15 s or if something is held again, at once if another installation trades the
+    account, and RiskLimitError for one whose live orders were never on.
     """
     if recorded is not None:
         _require_closed(ctx, request, recorded)
@@ -98,6 +99,11 @@ def close_reversed_first(
     contract_id = request.contract.id
     reversal = plan_reversal(request.side, request.type, request.quantity, state.quantity(contract_id))
     if reversal is None:
+        if request.type is OrderType.MARKET and state.is_arriving(contract_id, request.side.opposite):
+            raise PostponedError(
+                f"an order against it in {contract_id} is not confirmed",
+                poll_pause(machine_now() - ctx.job.enqueued_at),
+            )
         return None
     with ctx.autocommit() as connection:
         account = accounts.get(connection, request.account_id)
