@@ -58,17 +58,21 @@ def require_current(ctx: Context, account_alert: AccountAlert, contract: Contrac
 def find_later_close(
     ctx: Context, account_alert: AccountAlert, contract: Contract, connection: Connection
 ) -> str | None:
-    """Return why an entry is not made, if its contract was closed or reversed by a request after its alert."""
-    stored = account_alert.stored
-    has_later_close = flatten_requests.has_later_close(
-        connection, account_alert.account_id, contract.id, ctx.job.correlation_id, stored
+    """Return why an entry is not made, if its contract was closed or reversed by a request after its alert.
+
+    Raise PostponedError if the other job of the alert closes something by now; the caller has locked the account.
+    """
+    stored, account_id = account_alert.stored, account_alert.account_id
+    found = entry_obstacles.read_later(
+        connection, stored, account_id=account_id, contract_id=contract.id, correlation_id=ctx.job.correlation_id
     )
-    if has_later_close:
+    if found.has_later_close:
         return flatten_requests.describe_later_close(contract.id)
-    was_reversed = order_reversals.was_reversed_since(
-        connection, account_alert.account_id, contract.id, stored.id, stored.received_at
-    )
-    return order_reversals.describe_later_reversal(contract.id) if was_reversed else None
+    if found.was_reversed_since:
+        return order_reversals.describe_later_reversal(contract.id)
+    if found.has_reversal and stored.reversal is None:
+        raise PostponedError(f"what is held of {contract.id} is being closed for this alert", _RETRY_AFTER)
+    return None
 
 
 def await_copies(ctx: Context, account_alert: AccountAlert) -> None:

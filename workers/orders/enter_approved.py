@@ -134,6 +134,8 @@ def _list_obstacles(
     connection: Connection, row: EntryApproval, stored: StoredAlert | None, quantity: int
 ) -> Iterator[str]:
     yield from _list_later_requests(connection, row, stored)
+    if stored is not None and stored.reversal is None and reversals.find(connection, stored.id, row.account_id):
+        raise PostponedError(f"what is held of {row.contract_id} is being closed for this entry", _RETRY_AFTER)
     if precedence.has_open_reduction(connection, row.account_id, row.contract_id):
         raise PostponedError(f"a part of the position in {row.contract_id} is being closed", _RETRY_AFTER)
     state = _read_state(connection, row)

@@ -114,8 +114,11 @@ def close_reversed_first(
     require_certain(state, [contract_id])
     with ctx.transaction() as tx:
         lock_and_require_may_exit(tx, ctx, request.account_id)
+        locked = root_state.read(tx.connection, request.account_id, ROOTS[request.contract.root])
+        if locked.quantity(contract_id) != state.quantity(contract_id):
+            raise PostponedError(f"what is held of {contract_id} has just changed", RETRY_AFTER)
         is_new = reversals.record(tx.connection, request.id, request.account_id, contract_id, reversal)
-        if is_new:  # else the other job of the alert has
+        if is_new:  # else the other job of the alert has, or has decided already
             tx.enqueue(request.build_close(reversal.closing), key=f"reversal:{request.id}:{request.account_id}:first")
     raise PostponedError(f"closing {reversal.closing} of {contract_id} before the entry", RETRY_AFTER)
 

@@ -29,6 +29,15 @@ class EntryObstacles:
         return self.awaits_exit or self.is_being_reduced or self.is_being_closed
 
 
+@dataclass(frozen=True, slots=True)
+class LaterRequests:
+    """Whether the contract of an alert was closed or reversed by a later request, and the alert itself closes there."""
+
+    has_later_close: bool
+    was_reversed_since: bool
+    has_reversal: bool
+
+
 def read(
     connection: Connection,
     stored: StoredAlert,
@@ -49,3 +58,16 @@ def read(
     )
     found = connection.execute(select(*(statement.exists() for statement in statements))).one()
     return EntryObstacles(*map(bool, found))
+
+
+def read_later(
+    connection: Connection, stored: StoredAlert, *, account_id: int, contract_id: str, correlation_id: UUID
+) -> LaterRequests:
+    """Return what has come between the run that makes an entry of the alert and its lock of the account."""
+    statements = (
+        flatten_requests.select_later_closes(account_id, contract_id, correlation_id, stored),
+        reversals.select_reversed_since(account_id, contract_id, stored.id, stored.received_at),
+        reversals.select_recorded(stored.id, account_id),
+    )
+    found = connection.execute(select(*(statement.exists() for statement in statements))).one()
+    return LaterRequests(*map(bool, found))

@@ -4,10 +4,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Connection, Select, select
+from sqlalchemy import Connection, Select, exists, literal, select
 from sqlalchemy.dialects.postgresql import insert
 
 from shared.db.rows import has_rows
+from shared.db.tables.alerts import signal
 from shared.db.tables.orders import entry_reversal
 from shared.domain.orders.reversal import Reversal
 
@@ -24,13 +25,21 @@ class RecordedReversal:
 def record(connection: Connection, request_id: UUID, account_id: int, contract_id: str, reversal: Reversal) -> bool:
     """Record what a request closes on an account, and how many contracts it is to open after that; False if it was.
 
-    `request_id` is the id of the alert, or of the job of an entry that no alert requested.
+    Nothing is recorded either for an alert that has a signal there: its job has decided what it does. `request_id` is
+    the id of the alert, or of the job of an entry that no alert requested. The caller has locked the account.
     """
-    values = {"request_id": request_id, "account_id": account_id, "contract_id": contract_id}
-    quantities = {"quantity_closing": reversal.closing, "quantity_opening": reversal.opening}
-    quantities |= {"closes_all": reversal.closes_all}
-    statement = insert(entry_reversal).values(**values, **quantities).on_conflict_do_nothing()
-    return connection.execute(statement).rowcount == 1
+    values = {
+        "request_id": request_id,
+        "account_id": account_id,
+        "contract_id": contract_id,
+        "quantity_closing": reversal.closing,
+        "quantity_opening": reversal.opening,
+        "closes_all": reversal.closes_all,
+    }
+    has_decided = exists().where(signal.c.alert_id == request_id, signal.c.account_id == account_id)
+    row = select(*(literal(value, entry_reversal.c[name].type) for name, value in values.items())).where(~has_decided)
+    statement = insert(entry_reversal).from_select(list(values), row, include_defaults=False).on_conflict_do_nothing()
+    return connection.execute(statement.returning(entry_reversal.c.request_id)).first() is not None
 
 
 def find(connection: Connection, request_id: UUID, account_id: int) -> RecordedReversal | None:
@@ -41,6 +50,13 @@ def find(connection: Connection, request_id: UUID, account_id: int) -> RecordedR
     )
     row = connection.execute(statement).one_or_none()
     return None if row is None else RecordedReversal(*row)
+
+
+def select_recorded(request_id: UUID, account_id: int) -> Select[tuple[UUID]]:
+    """Return the reversal that is recorded for a request."""
+    return select(entry_reversal.c.request_id).where(
+        entry_reversal.c.request_id == request_id, entry_reversal.c.account_id == account_id
+    )
 
 
 def was_reversed_since(

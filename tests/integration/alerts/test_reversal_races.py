@@ -11,7 +11,7 @@ import pytest
 
 from shared.domain.orders.order import Side
 from shared.ledger.jobs.orders import EnterManually
-from tests.fixtures.alert_steps import ENTRIES, result_of, run_next, run_until
+from tests.fixtures.alert_steps import ENTRIES, hold, last_signal, result_of, run_next, run_until
 from tests.fixtures.processes import until
 from tests.fixtures.venue import MNQ
 from tests.fixtures.worker_env import WorkerEnv
@@ -83,3 +83,47 @@ def run_while_locked(worker_env: WorkerEnv, job_id: UUID, change: Callable[[psyc
         changing.start()
         run_next(worker_env, job_id)
         changing.join()
+
+
+def test_an_entry_whose_other_job_closes_meanwhile_opens_only_what_that_leaves(worker_env: WorkerEnv) -> None:
+    job_id = worker_env.entry_alert(action="sell", quantity=2)
+    closed = (
+        "INSERT INTO entry_reversal"
+        " (request_id, account_id, contract_id, quantity_closing, quantity_opening, closes_all)"
+        f" SELECT id, 20001, '{MNQ}', 2, 0, true FROM alert"
+    )
+    run_while_locked(worker_env, job_id, lambda holding: holding.execute(closed))
+    assert "queued: " in result_of(worker_env, job_id)
+    run_next(worker_env, job_id)
+
+    assert f"2 of {MNQ} closed, and nothing to open" in last_signal(worker_env)[2]
+    assert [] == worker_env.rows(ENTRIES)
+
+
+def test_nothing_is_closed_for_an_alert_whose_entry_is_recorded_meanwhile(worker_env: WorkerEnv) -> None:
+    hold(worker_env, 1)
+    worker_env.entry_alert(action="sell", quantity=1)
+    ((closing,),) = worker_env.rows("SELECT id FROM job WHERE name = 'alerts.close_reversed' AND state = 'queued'")
+    entered = (
+        "INSERT INTO signal"
+        " (id, origin, account_id, action, quantity, verdict, correlation_id, alert_id, decided_market_at)"
+        " SELECT gen_random_uuid(), 'alert', 20001, 'SELL', 1, 'accepted', job_id, id, now() FROM alert"
+        " ORDER BY id DESC LIMIT 1"
+    )
+    run_while_locked(worker_env, closing, lambda holding: holding.execute(entered))
+    run_next(worker_env, closing)
+
+    assert "has decided already" in result_of(worker_env, closing)
+    assert [] == worker_env.rows("SELECT 1 FROM entry_reversal")
+
+
+def test_what_is_closed_is_measured_once_the_account_is_locked(worker_env: WorkerEnv) -> None:
+    hold(worker_env, 2)
+    job_id = worker_env.entry_alert(action="sell", quantity=3)
+    reduced = "UPDATE position SET quantity = 1"
+    run_while_locked(worker_env, job_id, lambda holding: holding.execute(reduced))
+    assert [] == worker_env.rows("SELECT 1 FROM entry_reversal")
+    run_next(worker_env, job_id)
+
+    assert [(1, 2)] == worker_env.rows("SELECT quantity_closing, quantity_opening FROM entry_reversal")
+    assert 1 == len(worker_env.rows("SELECT 1 FROM job WHERE name = 'orders.reduce_position'"))
