@@ -60,10 +60,9 @@ def close_reversed_size(ctx: Context, account_alert: AccountAlert) -> RecordedRe
     if stored.reversal is None and not _may_close(ctx, account_alert, contract):
         return None
     state = read_root_state(ctx, account_id, alert.root)
-    if stored.reversal is None:
-        require_certain(state, [contract.id])
-        if not _is_reversed(ctx, account_alert, contract, state):
-            return None
+    is_against = state.quantity(contract.id) * Side(alert.action).sign < 0
+    if stored.reversal is None and is_against and not _may_reverse(ctx, account_alert, contract, state):
+        return None
     return close_reversed_first(ctx, build_sided_request(ctx, account_alert, contract, state), state, stored.reversal)
 
 
@@ -98,11 +97,9 @@ def _may_close(ctx: Context, account_alert: AccountAlert, contract: Contract) ->
     return True
 
 
-def _is_reversed(ctx: Context, account_alert: AccountAlert, contract: Contract, state: RootState) -> bool:
-    """Whether something is held against the entry that was not entered after it, and that it may close."""
+def _may_reverse(ctx: Context, account_alert: AccountAlert, contract: Contract, state: RootState) -> bool:
+    """Whether what is held against the entry was not entered after it, and is what it may close."""
     stored, alert, held = account_alert.stored, account_alert.alert, state.quantity(contract.id)
-    if held * Side(alert.action).sign >= 0:
-        return False
     if alert.quantity is not None and not size_copy(stored, alert, contract.id, state):
         return False
     if stored.settings.is_agreement_required and describe_disagreement(alert, contract.id, state) is not None:

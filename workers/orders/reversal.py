@@ -14,7 +14,7 @@ from shared.db.orders.reversals import RecordedReversal
 from shared.db.orders.root_state import RootState
 from shared.db.risk import entry_check
 from shared.domain.market_data.contract import ROOTS, Contract
-from shared.domain.orders.order import OrderType, Origin, Side, direction_of
+from shared.domain.orders.order import OrderState, OrderType, Origin, Role, Side, direction_of
 from shared.domain.orders.poll_pace import poll_pause
 from shared.domain.orders.reversal import plan_reversal
 from shared.domain.risk.preconditions import EntryTerms
@@ -22,10 +22,11 @@ from shared.errors import PostponedError, RefusedError
 from shared.hot.quotes import exit_price_from
 from shared.ledger.jobs.orders import ReducePosition
 from workers.context import Context
-from workers.orders.current_state import RETRY_AFTER, WAIT_FOR, read_root_state, require_certain
+from workers.orders.current_state import RETRY_AFTER, WAIT_FOR, has_waited, read_root_state, require_certain
 from workers.orders.exit_permission import lock_and_require_may_exit
 
 _CLOSE_AGAIN_AFTER = timedelta(seconds=1)
+_UNSENT = frozenset({OrderState.CREATED, OrderState.SUBMITTING, OrderState.IN_DOUBT})
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +90,10 @@ def close_reversed_first(
 
     That is so in shadow mode. `recorded` is what is known of the reversal from an earlier run. The close is an exit: no
     rule of entries denies it, and what it leaves to open is decided with it, once; that may be nothing.
-    Raise PostponedError until so much is closed, and while an order on the other side may fill what it is to close;
-    RefusedError if the close takes 15 s or if something is held again, at once if another installation trades the
-    account, and RiskLimitError for one whose live orders were never on.
+    Raise PostponedError until so much is closed, and while an order on the other side may fill what it is to close, at
+    most 15 s if something is held; an entry that may not be at the venue is not waited for, and is cancelled if it was
+    not sent and all is closed. Raise RefusedError if the close takes 15 s or if something is held again, at once if
+    another installation trades the account, and RiskLimitError for one whose live orders were never on.
     """
     if recorded is not None:
         _require_closed(ctx, request, recorded)
@@ -111,16 +113,28 @@ def close_reversed_first(
         return None
     if account is not None and (read_only := describe_read_only(account, ctx.market_now)) is not None:
         raise RefusedError(read_only)
-    require_certain(state, [contract_id])
+    if not has_waited(ctx):
+        require_certain(_leave_unsent(request, state, opening=reversal.opening), [contract_id])
     with ctx.transaction() as tx:
         lock_and_require_may_exit(tx, ctx, request.account_id)
         locked = root_state.read(tx.connection, request.account_id, ROOTS[request.contract.root])
         if locked.quantity(contract_id) != state.quantity(contract_id):
             raise PostponedError(f"what is held of {contract_id} has just changed", RETRY_AFTER)
         is_new = reversals.record(tx.connection, request.id, request.account_id, contract_id, reversal)
+        if is_new and reversal.closes_all:
+            reason = f"an entry that closes all of {contract_id} was requested after this one"
+            orders.cancel_created(tx.connection, request.account_id, contract_id, reason, Role.ENTRY)
         if is_new:  # else the other job of the alert has, or has decided already
             tx.enqueue(request.build_close(reversal.closing), key=f"reversal:{request.id}:{request.account_id}:first")
     raise PostponedError(f"closing {reversal.closing} of {contract_id} before the entry", RETRY_AFTER)
+
+
+def _leave_unsent(request: SidedRequest, state: RootState, opening: int = 0) -> RootState:
+    """Return the state without the entries that may not be at the venue, and which only add to what is held.
+
+    Before something is opened, one whose call is under way counts: it is a part of what is to be reversed.
+    """
+    return state.without_entries(request.side.opposite, _UNSENT - {OrderState.SUBMITTING} if opening else _UNSENT)
 
 
 def describe_closed(ctx: Context, request: SidedRequest, recorded: RecordedReversal) -> dict[str, str]:
@@ -145,12 +159,12 @@ def _require_closed(ctx: Context, request: SidedRequest, recorded: RecordedRever
             raise PostponedError(f"closing {recorded.closing} of {contract_id} before the entry", RETRY_AFTER)
         exited = orders.count_exited(connection, account_id, contract_id, ctx.job.correlation_id)
     state = read_root_state(ctx, account_id, ROOTS[request.contract.root])
-    require_certain(state, [contract_id])
-    if state.quantity(contract_id) * request.side.sign >= 0:
+    is_exited = exited >= recorded.closing
+    if (is_exited and recorded.opening) or not has_waited(ctx):
+        require_certain(_leave_unsent(request, state), [contract_id])
+    if state.quantity(contract_id) * request.side.sign >= 0 or (is_exited and not recorded.opening):
         return
-    if exited >= recorded.closing and not recorded.opening:
-        return
-    if exited >= recorded.closing:
+    if is_exited:
         raise RefusedError(f"{contract_id} is held against it again, and was closed once")
     if machine_now() - recorded.requested_at >= WAIT_FOR:
         raise RefusedError(f"{contract_id} could not be closed in time, so it opens nothing")
@@ -158,7 +172,9 @@ def _require_closed(ctx: Context, request: SidedRequest, recorded: RecordedRever
         lock_and_require_may_exit(tx, ctx, account_id)
         is_being_closed = precedence.has_open_reduction(tx.connection, account_id, contract_id)
         exits = orders.count_exited(tx.connection, account_id, contract_id, ctx.job.correlation_id)
-        require_certain(root_state.read(tx.connection, account_id, ROOTS[request.contract.root]), [contract_id])
+        if not has_waited(ctx):
+            locked = root_state.read(tx.connection, account_id, ROOTS[request.contract.root])
+            require_certain(_leave_unsent(request, locked), [contract_id])
         if is_being_closed or exits != exited:  # by the other job of the alert, since it was read
             raise PostponedError(f"closing {recorded.closing} of {contract_id} before the entry", RETRY_AFTER)
         close = request.build_close(recorded.closing - exited)

@@ -1,7 +1,7 @@
 """The positions and working orders of an account in the contracts of one root, as our rows show them at one moment."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 
 from sqlalchemy import ARRAY, Connection, Text, and_, bindparam, func, literal, select, type_coerce
 
@@ -66,6 +66,11 @@ class RootState:
             row.contract_id == contract_id and row.role in {Role.ENTRY, Role.EXIT} and not is_resting(row)
             for row in self.orders
         )
+
+    def without_entries(self, side: Side, states: Collection[OrderState]) -> "RootState":
+        """Return the state without the entries on a side that are in these states."""
+        left = [row for row in self.orders if (row.role, row.side) != (Role.ENTRY, side) or row.state not in states]
+        return replace(self, orders=left)
 
     def is_arriving(self, contract_id: str, side: Side) -> bool:
         """Whether an entry on a side may fill next, or an order on it has filled without our knowing the fill."""

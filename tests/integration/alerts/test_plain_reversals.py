@@ -205,7 +205,10 @@ def test_copies_of_a_reversal_are_entered_once_every_account_has_closed(worker_e
         hooks.set_followers(connection, hook_id, {worker_env.venue.account_id + 1000: Decimal(1)})
     worker_env.execute(f"INSERT INTO position SELECT {ANOTHER_ACCOUNT}.* FROM position p")
     job_id = worker_env.entry_alert(hook_id, action="sell", quantity=2)
-    worker_env.execute("UPDATE job SET run_at = now() + interval '1 hour' WHERE name = 'alerts.handle_follower_alert'")
+    worker_env.execute(
+        "UPDATE job SET run_at = now() + interval '1 hour' WHERE name LIKE 'alerts.%' AND arguments ->> 'account_id' ="
+        f" '{worker_env.venue.account_id + 1000}'"
+    )
     while worker_env.venue.position() != 0 or "still closes" not in result_of(worker_env, job_id):
         worker_env.execute(IN_AN_HOUR.format(job_id))
         worker_env.run_due_jobs()
