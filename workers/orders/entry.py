@@ -11,7 +11,7 @@ from shared.clock import machine_now, monotonic
 from shared.db.accounts import accounts
 from shared.db.accounts.accounts import AccountRow
 from shared.db.alerts.signals import NewSignal
-from shared.db.orders import entry_approvals, flatten_requests, orders, positions
+from shared.db.orders import entry_approvals, flatten_requests, orders, positions, reversals
 from shared.db.orders.orders import OrderRow
 from shared.db.risk import entry_check
 from shared.db.risk.entry_check import EntryCheck
@@ -181,12 +181,15 @@ def _choose_state(
 
 
 def _find_later_close(connection: Connection, ctx: Context, request: EntryRequest) -> str | None:
-    """Return why the entry is not made, if a close of its contract was requested after the job of the entry."""
+    """Return why the entry is not made, if its contract was closed or reversed by a request after the job of it."""
     account_id, contract_id = request.account_id, request.contract.id
     was_closed = flatten_requests.was_closed_since(
         connection, account_id, contract_id, ctx.job.correlation_id, ctx.job.enqueued_at
     )
-    return flatten_requests.describe_later_close(contract_id) if was_closed else None
+    if was_closed:
+        return flatten_requests.describe_later_close(contract_id)
+    was_reversed = reversals.was_reversed_since(connection, account_id, contract_id, ctx.job.id, ctx.job.enqueued_at)
+    return reversals.describe_later_reversal(contract_id) if was_reversed else None
 
 
 def _entry_expiry(ctx: Context, request: EntryRequest) -> datetime | None:

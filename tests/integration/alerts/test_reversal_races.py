@@ -127,3 +127,17 @@ def test_what_is_closed_is_measured_once_the_account_is_locked(worker_env: Worke
 
     assert [(1, 2)] == worker_env.rows("SELECT quantity_closing, quantity_opening FROM entry_reversal")
     assert 1 == len(worker_env.rows("SELECT 1 FROM job WHERE name = 'orders.reduce_position'"))
+
+
+def test_a_manual_entry_that_waits_is_not_made_after_a_later_alert_has_closed_all(worker_env: WorkerEnv) -> None:
+    hold(worker_env, 1)
+    request = EnterManually(account_id=20001, symbol="MNQ", side=Side.BUY, quantity=1, stop_loss_ticks=400)
+    waiting = worker_env.enqueue(request)
+    worker_env.execute(f"UPDATE job SET run_at = now() + interval '1 hour' WHERE id = '{waiting}'")
+    run_next(worker_env, worker_env.entry_alert(action="sell", quantity=1))
+    worker_env.run_due_jobs()
+    assert 0 == worker_env.venue.position()
+    run_next(worker_env, waiting)
+
+    assert f"an entry that reversed {MNQ} was requested after this one" in result_of(worker_env, waiting)
+    assert ("BUY", "MARKET", 1, "DENIED") == worker_env.rows(ENTRIES)[-1]
