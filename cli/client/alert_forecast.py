@@ -1,7 +1,9 @@
 """What an alert would lead to if it came now, on each account of its hook, by the questions that a worker asks."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
+from decimal import Decimal
 from uuid import UUID
 
 from sqlalchemy import Connection
@@ -133,7 +135,9 @@ def _decide_entry(trial: AlertTrial) -> tuple[AlertOutlook, str]:
             raise RefusedError(describe_empty_copy(alert.quantity, stored.ratio))
         held = state.quantity(trial.contract.id)
         is_by_risk = alert.quantity is None and held * Side(alert.action).sign < 0
-        exact = _size_by_risk(trial, account, trial.contract) if is_by_risk else (alert.quantity or 0) * stored.ratio
+        exact = (alert.quantity or 0) * stored.ratio
+        if is_by_risk:
+            exact = Decimal(_size_by_risk(trial, account, trial.contract) or abs(held))
         reversal = plan_reversal(Side(alert.action), alert.type, exact, held)
         if reversal is None or account.is_shadow:
             return _enter(trial, account, trial.contract, state, quantity=quantity)
@@ -157,19 +161,22 @@ def _reverse(
 
 
 def _size_by_risk(trial: AlertTrial, account: AccountRow, contract: Contract) -> int:
+    """Return the contracts that the risk covers, 0 without a valid stop: then it closes all that is held against it."""
     market, risk = market_clock.read(trial.connection), trial.stored.risk
     if market is None or risk is None:
         return 0
-    return entry_check.size_by_risk(
-        trial.connection,
-        account,
-        contract,
-        build_entry_terms(trial.alert, 0),
-        risk,
-        settings=trial.settings,
-        clock=market.clock,
-        exit_prices=lambda held: exit_price_from(read_fresh_quotes(trial.settings, held)),
-    )
+    with suppress(RiskLimitError):
+        return entry_check.size_by_risk(
+            trial.connection,
+            account,
+            contract,
+            build_entry_terms(trial.alert, 0),
+            risk,
+            settings=trial.settings,
+            clock=market.clock,
+            exit_prices=lambda held: exit_price_from(read_fresh_quotes(trial.settings, held)),
+        )
+    return 0
 
 
 def _find_read_only_reason(trial: AlertTrial, account: AccountRow) -> str | None:

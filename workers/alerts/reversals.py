@@ -21,7 +21,7 @@ from workers.orders.current_state import (
     read_root_state,
     require_certain,
 )
-from workers.orders.reversal import SidedRequest, close_reversed_first, measure_quantity
+from workers.orders.reversal import SidedRequest, close_reversed_first, measure_or_close_all
 
 
 def close_reversed_positions(ctx: Context, account_alert: AccountAlert) -> list[str]:
@@ -69,11 +69,16 @@ def close_reversed_size(ctx: Context, account_alert: AccountAlert) -> RecordedRe
 def build_sided_request(
     ctx: Context, account_alert: AccountAlert, contract: Contract, state: RootState
 ) -> SidedRequest:
-    """Return the entry of an alert as one that may be against what is held; raise what its sizing by risk does."""
+    """Return the entry of an alert as one that may be against what is held; its size counts until a close is recorded.
+
+    Raise PostponedError while one by risk cannot be measured, at most 15 s.
+    """
     stored, account_id, alert = account_alert.stored, account_alert.account_id, account_alert.alert
-    if alert.quantity is None:
+    if stored.reversal is not None:
+        quantity = Decimal(stored.reversal.closing + stored.reversal.opening)
+    elif alert.quantity is None:
         terms = build_entry_terms(alert, 0)
-        quantity = Decimal(measure_quantity(ctx, account_id, contract, terms, risk=stored.risk, state=state))
+        quantity = Decimal(measure_or_close_all(ctx, account_id, contract, terms, risk=stored.risk, state=state))
     else:
         quantity = alert.quantity * stored.ratio
     return SidedRequest(stored.id, account_id, contract, Side(alert.action), alert.type, quantity, Origin.ALERT)

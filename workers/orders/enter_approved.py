@@ -27,7 +27,7 @@ from workers.context import Context
 from workers.orders.current_state import read_root_state
 from workers.orders.entry import is_flat, require_open_session, submit_entry
 from workers.orders.entry_request import EntryRequest
-from workers.orders.reversal import SidedRequest, close_reversed_first, describe_closed, measure_quantity
+from workers.orders.reversal import SidedRequest, close_reversed_first, describe_closed, measure_or_close_all
 from workers.task import task
 
 _RETRY_AFTER = timedelta(seconds=0.1)
@@ -106,7 +106,10 @@ def _close_reversed_first(
         if next(_list_later_requests(connection, row, stored), None) is not None:
             return None, None
     state = read_root_state(ctx, row.account_id, root_of_contract(row.contract_id))
-    quantity = measure_quantity(ctx, row.account_id, request.contract, request.entry, risk=row.risk, state=state)
+    quantity = row.quantity
+    if stored.reversal is None:
+        terms = request.entry
+        quantity = measure_or_close_all(ctx, row.account_id, request.contract, terms, risk=row.risk, state=state)
     sided = SidedRequest(
         stored.id, row.account_id, request.contract, row.side, row.type, min(quantity, row.quantity), row.origin
     )

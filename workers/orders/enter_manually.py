@@ -34,15 +34,16 @@ def enter_manually(job: EnterManually, ctx: Context) -> dict[str, Any]:
     """Record signal, order and the end of this job in one commit, then place the order; a second run does nothing."""
     contract = _find_contract(ctx, job.symbol)
     request = _build_request(job, ctx, contract)
-    state = read_root_state(ctx, request.account_id, ROOTS[contract.root])
-    quantity = measure_quantity(ctx, request.account_id, contract, request.entry, risk=request.risk, state=state)
+    with ctx.autocommit() as connection:
+        recorded = reversals.find(connection, ctx.job.id, request.account_id)
+    state, quantity = read_root_state(ctx, request.account_id, ROOTS[contract.root]), request.entry.quantity
+    if recorded is None:
+        quantity = measure_quantity(ctx, request.account_id, contract, request.entry, risk=request.risk, state=state)
     side, type_ = request.entry.side, request.entry.type
     if job.is_dry_run:
         reversal = plan_reversal(side, type_, quantity, state.quantity(contract.id))
         return _preview(ctx, request, reversal)
     sided = SidedRequest(ctx.job.id, request.account_id, contract, side, type_, quantity, request.origin)
-    with ctx.autocommit() as connection:
-        recorded = reversals.find(connection, sided.id, sided.account_id)
     closed = close_reversed_first(ctx, sided, state, recorded)
     if closed is not None and closed.opening == 0:
         return describe_closed(ctx, sided, closed)

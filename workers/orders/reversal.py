@@ -18,7 +18,7 @@ from shared.domain.orders.order import OrderState, OrderType, Origin, Role, Side
 from shared.domain.orders.poll_pace import poll_pause
 from shared.domain.orders.reversal import plan_reversal
 from shared.domain.risk.preconditions import EntryTerms
-from shared.errors import PostponedError, RefusedError
+from shared.errors import PostponedError, RefusedError, RiskLimitError
 from shared.hot.quotes import exit_price_from
 from shared.ledger.jobs.orders import ReducePosition
 from workers.context import Context
@@ -81,6 +81,25 @@ def measure_quantity(
             clock=ctx.clock,
             exit_prices=lambda held: exit_price_from(ctx.quotes.read(held)),
         )
+
+
+def measure_or_close_all(
+    ctx: Context, account_id: int, contract: Contract, entry: EntryTerms, *, risk: Decimal | None, state: RootState
+) -> int:
+    """Return what `measure_quantity` does, or all that is held against the entry if its size is not to be found.
+
+    That is so without a valid stop, and if the risk covers no contract. Raise PostponedError while a quote is missing,
+    at most 15 s.
+    """
+    against = max(0, -state.quantity(contract.id) * entry.side.sign)
+    try:
+        return measure_quantity(ctx, account_id, contract, entry, risk=risk, state=state) or against
+    except RiskLimitError:
+        return against
+    except PostponedError:
+        if has_waited(ctx):
+            return against
+        raise
 
 
 def close_reversed_first(
