@@ -1,15 +1,16 @@
 """Closes what a market entry reverses before what is left of it is opened, whether an alert or a person asks for it."""
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import NoReturn
 from uuid import UUID
 
 from shared.clock import machine_now
 from shared.db.accounts import accounts
 from shared.db.accounts.installations import describe_read_only
 from shared.db.alerts import precedence
-from shared.db.orders import orders, reversals, root_state
+from shared.db.orders import flatten_requests, orders, reversals, root_state
 from shared.db.orders.reversals import RecordedReversal
 from shared.db.orders.root_state import RootState
 from shared.db.risk import entry_check
@@ -20,12 +21,13 @@ from shared.domain.orders.reversal import plan_reversal
 from shared.domain.risk.preconditions import EntryTerms
 from shared.errors import PostponedError, RefusedError, RiskLimitError
 from shared.hot.quotes import exit_price_from
-from shared.ledger.jobs.orders import ReducePosition
+from shared.ledger.jobs.orders import Flatten, ReducePosition
 from workers.context import Context
 from workers.orders.current_state import RETRY_AFTER, WAIT_FOR, has_waited, read_root_state, require_certain
 from workers.orders.exit_permission import lock_and_require_may_exit
 
-_CLOSE_AGAIN_AFTER = timedelta(seconds=1)
+_CLOSE_AGAIN_AFTER, _CLOSE_AGAIN_AFTER_AT_MOST = timedelta(seconds=1), timedelta(seconds=15)
+_CLOSE_FOR = timedelta(hours=1)  # a part that the venue rejects; it is no longer the part that was meant
 _UNSENT = frozenset({OrderState.CREATED, OrderState.SUBMITTING, OrderState.IN_DOUBT})
 
 
@@ -45,13 +47,14 @@ class SidedRequest:
     quantity: Decimal | int
     origin: Origin
 
-    def build_close(self, quantity: int) -> ReducePosition:
-        """Return the request to close so many contracts against the entry."""
+    def build_close(self, quantity: int, requested_at: datetime | None = None) -> ReducePosition:
+        """Return the request to close so many contracts against the entry, first made at `requested_at` or now."""
         return ReducePosition(
             account_id=self.account_id,
             contract_id=self.contract.id,
             quantity=quantity,
             direction=direction_of(-self.side.sign),
+            requested_at=requested_at,
             origin=self.origin,
         )
 
@@ -111,7 +114,8 @@ def close_reversed_first(
     rule of entries denies it, and what it leaves to open is decided with it, once; that may be nothing.
     Raise PostponedError until so much is closed, and while an order on the other side may fill what it is to close, at
     most 15 s if something is held; an entry that may not be at the venue is not waited for, and is cancelled if it was
-    not sent and all is closed. Raise RefusedError if the close takes 15 s or if something is held again, at once if
+    not sent and all is closed. What is not closed after 15 s is flattened if it is all that is held, and else asked for
+    again for an hour. Raise RefusedError if something is to be opened after a flatten or is held again, at once if
     another installation trades the account, and RiskLimitError for one whose live orders were never on.
     """
     if recorded is not None:
@@ -185,8 +189,11 @@ def _require_closed(ctx: Context, request: SidedRequest, recorded: RecordedRever
         return
     if is_exited:
         raise RefusedError(f"{contract_id} is held against it again, and was closed once")
-    if machine_now() - recorded.requested_at >= WAIT_FOR:
-        raise RefusedError(f"{contract_id} could not be closed in time, so it opens nothing")
+    waited, missing = machine_now() - recorded.requested_at, recorded.closing - exited
+    if waited >= WAIT_FOR and recorded.closes_all and abs(state.quantity(contract_id)) <= missing:
+        _flatten(ctx, request, recorded)
+    if waited >= _CLOSE_FOR:
+        raise RefusedError(f"{contract_id} could not be closed in time")
     with ctx.transaction() as tx:
         lock_and_require_may_exit(tx, ctx, account_id)
         is_being_closed = precedence.has_open_reduction(tx.connection, account_id, contract_id)
@@ -196,6 +203,27 @@ def _require_closed(ctx: Context, request: SidedRequest, recorded: RecordedRever
             require_certain(_leave_unsent(request, locked), [contract_id])
         if is_being_closed or exits != exited:  # by the other job of the alert, since it was read
             raise PostponedError(f"closing {recorded.closing} of {contract_id} before the entry", RETRY_AFTER)
-        close = request.build_close(recorded.closing - exited)
+        close = request.build_close(missing, recorded.requested_at)
         tx.enqueue(close, key=f"reversal:{request.id}:{account_id}:{machine_now():%H%M%S}")
-    raise PostponedError(f"{contract_id} is not closed yet, so it is closed again", _CLOSE_AGAIN_AFTER)
+    pause = max(_CLOSE_AGAIN_AFTER, min(waited / 4, _CLOSE_AGAIN_AFTER_AT_MOST))
+    raise PostponedError(f"{contract_id} is not closed yet, so it is closed again", pause)
+
+
+def _flatten(ctx: Context, request: SidedRequest, recorded: RecordedReversal) -> NoReturn:
+    """Request a flatten of what could not be closed in time, unless one is open; what would be opened is given up."""
+    account_id, contract_id = request.account_id, request.contract.id
+    with ctx.transaction() as tx:
+        lock_and_require_may_exit(tx, ctx, account_id)
+        if flatten_requests.find_open(tx.connection, account_id, contract_id) is None:
+            flatten_request_id = flatten_requests.create(
+                tx.connection,
+                account_id,
+                contract_id,
+                origin=request.origin,
+                reason="the exit of a market entry was rejected",
+                correlation_id=ctx.job.correlation_id,
+            )
+            tx.enqueue(Flatten(flatten_request_id=flatten_request_id))
+    if recorded.opening:
+        raise RefusedError(f"{contract_id} could not be closed in time, so it opens nothing")
+    raise PostponedError(f"{contract_id} could not be closed in time, so it is flattened", _CLOSE_AGAIN_AFTER)

@@ -12,14 +12,20 @@ from shared.db.tables.alerts import signal
 from shared.db.tables.orders import entry_reversal
 from shared.domain.orders.reversal import Reversal
 
+COLUMNS = [entry_reversal.c[name] for name in ("quantity_closing", "quantity_opening", "requested_at", "closes_all")]
+
 
 @dataclass(frozen=True, slots=True)
 class RecordedReversal:
-    """The contracts that were requested to be closed, when that was, and those that are to be opened after it."""
+    """The contracts that were requested to be closed, when that was, and those that are to be opened after it.
+
+    `closes_all` says that they were all that was held.
+    """
 
     closing: int
     opening: int
     requested_at: datetime
+    closes_all: bool
 
 
 def record(connection: Connection, request_id: UUID, account_id: int, contract_id: str, reversal: Reversal) -> bool:
@@ -44,8 +50,7 @@ def record(connection: Connection, request_id: UUID, account_id: int, contract_i
 
 def find(connection: Connection, request_id: UUID, account_id: int) -> RecordedReversal | None:
     """Return the reversal that is recorded for a request, None without one."""
-    columns = (entry_reversal.c.quantity_closing, entry_reversal.c.quantity_opening, entry_reversal.c.requested_at)
-    statement = select(*columns).where(
+    statement = select(*COLUMNS).where(
         entry_reversal.c.request_id == request_id, entry_reversal.c.account_id == account_id
     )
     row = connection.execute(statement).one_or_none()
