@@ -17,6 +17,15 @@ CLOSE = "/api/Position/closeContract"
 QUERY = "/api/Order/v2/query"
 POSITIONS = "/api/Position/searchOpen"
 EXITS = "SELECT side, sum(quantity) FROM fill GROUP BY side ORDER BY side"
+EXITING = (
+    "INSERT INTO orders (id, account_id, contract_id, origin, role, side, type, quantity, state, correlation_id,"
+    " submitted_at) VALUES (gen_random_uuid(), 20001, '{}', 'alert', 'EXIT', 'SELL', 'MARKET', 2, 'SUBMITTING',"
+    " gen_random_uuid(), now() - interval '3 s')"
+)
+MINUTE_AGO = (
+    "UPDATE orders SET submitted_at = now() - interval '1 minute', in_doubt_at = now() - interval '1 minute'"
+    " WHERE role = 'EXIT'"
+)
 
 
 @pytest.fixture
@@ -153,13 +162,26 @@ def test_a_flatten_gives_an_exit_that_is_on_its_way_time_to_fill(holding: Worker
     account_id = holding.venue.account_id
     reduction = holding.enqueue(ReducePosition(account_id=account_id, contract_id=MNQ, quantity=1))
     holding.runner.run(reduction)
-    holding.execute("UPDATE orders SET submitted_at = now() + interval '1 second' WHERE role = 'EXIT'")
+    holding.execute("UPDATE orders SET in_doubt_at = now() + interval '1 second' WHERE role = 'EXIT'")
     flatten = holding.flatten()
     holding.runner.run(flatten)
     assert f"an exit of {MNQ} is on its way" in (holding.job(flatten)[2] or "")
     assert [] == holding.venue.requests(CLOSE)
 
-    holding.execute("UPDATE orders SET submitted_at = now() - interval '1 minute' WHERE role = 'EXIT'")
+    holding.execute(MINUTE_AGO)
+    holding.execute("UPDATE job SET run_at = now() WHERE state = 'queued'")
+    holding.runner.run(flatten)
+    assert 0 == holding.venue.position()
+
+
+def test_a_flatten_closes_nothing_while_the_call_of_an_exit_is_under_way(holding: WorkerEnv) -> None:
+    holding.execute(EXITING.format(MNQ))
+    flatten = holding.flatten()
+    holding.runner.run(flatten)
+    assert f"an exit of {MNQ} is on its way" in (holding.job(flatten)[2] or "")
+    assert [] == holding.venue.requests(CLOSE)
+
+    holding.execute("UPDATE orders SET submitted_at = now() - interval '8 s' WHERE state = 'SUBMITTING'")
     holding.execute("UPDATE job SET run_at = now() WHERE state = 'queued'")
     holding.runner.run(flatten)
     assert 0 == holding.venue.position()
