@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from typing import Any
 from uuid import UUID
 
 import psycopg
@@ -12,6 +13,7 @@ from tests.fixtures.program_env import make_program_env
 from tests.fixtures.resting_orders import list_working_orders, place_resting_limit
 from tests.fixtures.venue import MNQ
 from tests.fixtures.worker_env import WorkerEnv
+from workers.orders.submit import SubmitResult, submit_order
 
 CLOSE = "/api/Position/closeContract"
 QUERY = "/api/Order/v2/query"
@@ -185,6 +187,24 @@ def test_a_flatten_closes_nothing_while_the_call_of_an_exit_is_under_way(holding
     holding.execute("UPDATE job SET run_at = now() WHERE state = 'queued'")
     holding.runner.run(flatten)
     assert 0 == holding.venue.position()
+
+
+def test_an_exit_that_was_not_sent_is_cancelled_by_a_flatten_that_is_open_when_it_would_be(
+    holding: WorkerEnv, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def flatten_first(*arguments: Any) -> SubmitResult:
+        holding.flatten(MNQ)
+        return submit_order(*arguments)
+
+    monkeypatch.setattr("workers.orders.place_order.submit_order", flatten_first)
+    holding.run(ReducePosition(account_id=holding.venue.account_id, contract_id=MNQ, quantity=1))
+
+    (cancelled,) = holding.rows(
+        "SELECT state, reason FROM orders WHERE role = 'EXIT' AND target_position IS NULL AND client_order_id IS NOT NULL"
+    )
+    assert ("CANCELLED", f"{MNQ} is being flattened") == cancelled
+    assert 0 == holding.venue.position()
+    assert [("BUY", 2), ("SELL", 2)] == holding.rows(EXITS)
 
 
 def test_a_position_that_stays_open_costs_ever_fewer_requests(holding: WorkerEnv) -> None:
