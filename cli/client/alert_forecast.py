@@ -122,9 +122,10 @@ def _decide_entry(trial: AlertTrial) -> tuple[AlertOutlook, str]:
     inactive = describe_inactive(alert, trial.contract)
     if inactive is not None:
         raise RefusedError(_after(_list_closed_anyway(trial), inactive))
-    if (stale := describe_stale(stored)) is not None:
+    stale, late = describe_stale(stored), find_late(connection, stored, alert)
+    if stale is not None and (account is None or late is not None or alert.target_position is not None):
         raise RefusedError(_after(_list_closed_anyway(trial), stale))
-    _deny_if(find_late(connection, stored, alert))
+    _deny_if(late)
     if trial.contract is None or account is None:
         _deny_if(describe_idle_hook(stored, Side(alert.action), "", RootState({}, [], frozenset())))
         return AlertOutlook.UNKNOWN, NO_ACCOUNT
@@ -134,12 +135,13 @@ def _decide_entry(trial: AlertTrial) -> tuple[AlertOutlook, str]:
         if alert.quantity is not None and not quantity:
             raise RefusedError(describe_empty_copy(alert.quantity, stored.ratio))
         held = state.quantity(trial.contract.id)
-        is_by_risk = alert.quantity is None and held * Side(alert.action).sign < 0
-        exact = (alert.quantity or 0) * stored.ratio
-        if is_by_risk:
-            exact = Decimal(_size_by_risk(trial, account, trial.contract) or abs(held))
-        reversal = plan_reversal(Side(alert.action), alert.type, exact, held)
-        if reversal is None or account.is_shadow:
+        exact: Decimal | int = (alert.quantity or 0) * stored.ratio
+        if alert.quantity is None and held * Side(alert.action).sign < 0:
+            exact = _size_by_risk(trial, account, trial.contract) or abs(held)
+        reversal = None if account.is_shadow else plan_reversal(Side(alert.action), alert.type, exact, held)
+        if stale is not None and (reversal is None or reversal.opening):
+            raise RefusedError(_after([] if reversal is None else [_describe_close(reversal, trial.contract)], stale))
+        if reversal is None:
             return _enter(trial, account, trial.contract, state, quantity=quantity)
         return _reverse(trial, account, trial.contract, state, reversal)
     return _trade_to_position(trial, account, trial.contract, state)
@@ -152,12 +154,15 @@ def _reverse(
     _deny_if(_find_read_only_reason(trial, account))
     if trial.stored.settings.is_agreement_required:
         _deny_if(describe_disagreement(trial.alert, contract.id, state))
-    opening, part = reversal.opening, "" if reversal.closes_all else f"{reversal.closing} of "
-    closes = f"closes {part}{contract.id}"
+    opening, closes = reversal.opening, _describe_close(reversal, contract)
     if not opening:
         return AlertOutlook.TRADES, closes
     trial = replace(trial, alert=replace(trial.alert, quantity=opening))
     return _enter(trial, account, contract, state, quantity=opening, before=[closes])
+
+
+def _describe_close(reversal: Reversal, contract: Contract) -> str:
+    return f"closes {'' if reversal.closes_all else f'{reversal.closing} of '}{contract.id}"
 
 
 def _size_by_risk(trial: AlertTrial, account: AccountRow, contract: Contract) -> int:

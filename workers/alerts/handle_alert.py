@@ -28,7 +28,7 @@ from workers.alerts.entry_checks import (
 from workers.alerts.exit_requests import cancel_first, close_first
 from workers.alerts.exits import exit_position, exit_to_position, skip_exit
 from workers.alerts.outcome import AccountAlert, read_for_account, record_outcome
-from workers.alerts.reversals import build_sided_request, close_reversed_positions
+from workers.alerts.reversals import build_sided_request, close_reversed_positions, close_reversed_size
 from workers.alerts.stop_changes import STOP_ACTIONS, change_stops
 from workers.context import Context
 from workers.orders.current_state import RETRY_AFTER, find_read_only_reason, read_root_state, require_certain
@@ -83,13 +83,27 @@ def trade_alert(ctx: Context, stored: StoredAlert, account_id: int) -> dict[str,
     if contract is None or inactive is not None:
         close_reversed_positions(ctx, account_alert)
         raise RefusedError(inactive)
-    if describe_stale(stored) is not None:
-        close_reversed_positions(ctx, account_alert)
+    if describe_stale(stored) is not None and (closed := _close_stale(ctx, account_alert, contract)) is not None:
+        return closed
     require_current(ctx, account_alert, contract)
     state = read_root_state(ctx, account_id, alert.root)
-    if alert.target_position is not None:
-        return _trade_to_position(ctx, account_alert, contract, state)
-    return _trade_size(ctx, account_alert, contract, state)
+    trade = _trade_size if alert.target_position is None else _trade_to_position
+    return trade(ctx, account_alert, contract, state)
+
+
+def _close_stale(ctx: Context, account_alert: AccountAlert, contract: Contract) -> dict[str, str] | None:
+    """Close what a stale entry reverses; return the result of its job if it would open nothing anyway."""
+    if account_alert.alert.target_position is not None:
+        close_reversed_positions(ctx, account_alert)
+        return None
+    try:
+        reversal = close_reversed_size(ctx, account_alert)
+    except RefusedError as error:
+        deny_if(ctx, account_alert, contract, str(error))
+        raise
+    if reversal is None or reversal.opening:
+        return None
+    return _record_closed(ctx, account_alert, contract, reversal)
 
 
 def _trade_size(ctx: Context, account_alert: AccountAlert, contract: Contract, state: RootState) -> dict[str, str]:

@@ -3,13 +3,13 @@
 from decimal import Decimal
 
 from shared.db.alerts import entry_obstacles, precedence, reversals
-from shared.db.alerts.entry_denials import describe_disagreement, describe_inactive, describe_stale, size_copy
+from shared.db.alerts.entry_denials import describe_disagreement, describe_inactive, size_copy
 from shared.db.market_data import contracts
 from shared.db.orders.reversals import RecordedReversal
 from shared.db.orders.root_state import RootState, side_of
 from shared.domain.alerts.entry_terms import build_entry_terms
 from shared.domain.market_data.contract import Contract
-from shared.domain.orders.order import Origin, Side
+from shared.domain.orders.order import OrderType, Origin, Side
 from shared.errors import PostponedError
 from workers.alerts.exit_requests import close_first
 from workers.alerts.outcome import AccountAlert
@@ -48,14 +48,14 @@ def close_reversed_positions(ctx: Context, account_alert: AccountAlert) -> list[
 def close_reversed_size(ctx: Context, account_alert: AccountAlert) -> RecordedReversal | None:
     """Return what a market entry of a size has closed of what is held against it, None if it closes nothing.
 
-    That is so if its own job will deny it for its age, its symbol, its size or a later request, or if what is held was
-    entered after it. Raise what `close_reversed_first` does, and PostponedError while an exit received before is not
-    done.
+    That is so if its own job will deny it for its symbol, its size or a later request, or if what is held was entered
+    after it. Its age denies only what it would open. Raise what `close_reversed_first` does, and PostponedError while
+    an exit received before is not done.
     """
     stored, account_id, alert = account_alert.stored, account_alert.account_id, account_alert.alert
     with ctx.autocommit() as connection:
         contract = contracts.find_active(connection, alert.root.name)
-    if contract is None or describe_inactive(alert, contract) is not None or describe_stale(stored) is not None:
+    if contract is None or describe_inactive(alert, contract) is not None or alert.type is not OrderType.MARKET:
         return None
     if stored.reversal is None and not _may_close(ctx, account_alert, contract):
         return None

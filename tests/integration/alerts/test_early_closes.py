@@ -1,5 +1,6 @@
 """What a market entry reverses is closed at once, also while the entry waits behind an earlier one or expires."""
 
+import json
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -8,7 +9,8 @@ import pytest
 
 from shared.db.alerts import hooks
 from shared.hot.quotes import quote_key
-from tests.fixtures.alert_steps import ENTRIES, hold, result_of, run_next, run_until
+from tests.fixtures.alert_steps import ENTRIES, hold, last_signal, result_of, run_next, run_until, time_ago
+from tests.fixtures.operator import RunCommand
 from tests.fixtures.venue import MNQ
 from tests.fixtures.worker_env import WorkerEnv
 
@@ -148,3 +150,31 @@ def test_only_an_entry_that_may_reverse_something_has_a_closing_job(
     worker_env.entry_alert(**fields)
 
     assert has_job is bool(worker_env.rows(CLOSING_JOBS))
+
+
+@pytest.mark.parametrize("is_by_closing_job", [True, False])
+@pytest.mark.parametrize(("quantity", "told"), [(2, "closed, and nothing to open"), (3, "stale: it was sent 60 s")])
+def test_a_stale_market_entry_closes_what_it_reverses_and_opens_nothing(
+    worker_env: WorkerEnv, operator: RunCommand, quantity: int, told: str, *, is_by_closing_job: bool
+) -> None:
+    hold(worker_env, 2)
+    fields: dict[str, Any] = {"action": "sell", "quantity": quantity, "timenow": time_ago(60)}
+    forecast = operator("alerts", "mock", json.dumps({"symbol": "MNQ"} | fields)).words
+    assert f"closes {MNQ}" in forecast
+    assert (quantity == 3) is ("stale" in forecast)
+    job_id = worker_env.entry_alert(**fields)
+    ((closing,),) = worker_env.rows("SELECT id FROM job WHERE name = 'alerts.close_reversed' AND state = 'queued'")
+    run_next(worker_env, closing if is_by_closing_job else job_id)
+    run_until(worker_env, 0)
+
+    assert [("SELL", 2, "FILLED")] == worker_env.rows(EXITS)
+    assert 1 == len(worker_env.rows(ENTRIES))
+    assert told in last_signal(worker_env)[2]
+
+
+def test_a_stale_market_entry_closes_nothing_that_an_alert_sent_later_has_entered(worker_env: WorkerEnv) -> None:
+    hook_id = worker_env.add_hook()
+    worker_env.entry_alert(hook_id, timenow=time_ago(2))
+    run_until(worker_env, 1)
+    worker_env.entry_alert(hook_id, action="sell", timenow=time_ago(60))
+    run_until(worker_env, 1)
