@@ -25,7 +25,8 @@ TAKE_KEYS: LiteralString = """
     INSERT INTO job_key (idempotency_key, job_id, kept_until)
     SELECT key, id, now() + %(kept)s::interval FROM input
 """
-# Of a job that closes a direction, whether that is held in its root, or an entry at work there may open it.
+# Of a job that closes a direction, whether that is held in its root, or an entry at work there may open it, or one has
+# filled so recently that its fill may not be recorded.
 IS_WANTED: LiteralString = """
     (arguments ->> 'against' IS NULL
      OR EXISTS (
@@ -35,7 +36,13 @@ IS_WANTED: LiteralString = """
      OR EXISTS (
         SELECT FROM orders JOIN contract ON contract.id = orders.contract_id
         WHERE orders.account_id = (arguments ->> 'account_id')::bigint AND orders.role = 'ENTRY'
-          AND orders.state IN ('CREATED','SUBMITTING','IN_DOUBT','WORKING') AND contract.root = arguments ->> 'root'))
+          AND orders.state IN ('CREATED','SUBMITTING','IN_DOUBT','WORKING') AND contract.root = arguments ->> 'root')
+     OR EXISTS (
+        SELECT FROM orders JOIN contract ON contract.id = orders.contract_id
+        WHERE orders.account_id = (arguments ->> 'account_id')::bigint AND orders.role = 'ENTRY'
+          AND orders.side = CASE arguments ->> 'against' WHEN 'LONG' THEN 'BUY' ELSE 'SELL' END
+          AND orders.filled_quantity > 0 AND orders.updated_at > now() - interval '1 minute'
+          AND contract.root = arguments ->> 'root'))
 """
 IN_ORDER: LiteralString = "ORDER BY key, id ON CONFLICT DO NOTHING RETURNING job_id"  # two programs lock in one order
 INSERT_INPUT: LiteralString = """

@@ -68,7 +68,7 @@ _FACTS = text("""
     UNION ALL
     SELECT 'arriving', account_id, contract_id, 1, NULL, NULL, side, NULL
     FROM orders WHERE account_id = ANY(:accounts) AND role = 'ENTRY'
-      AND (state IN ('CREATED', 'SUBMITTING', 'IN_DOUBT') OR state = 'WORKING' AND type = 'MARKET')
+      AND state IN ('CREATED', 'SUBMITTING', 'IN_DOUBT', 'WORKING') AND (state <> 'WORKING' OR type = 'MARKET')
     UNION ALL
     SELECT 'arriving', account_id, contract_id, 1, NULL, NULL, side, NULL
     FROM orders WHERE account_id = ANY(:accounts) AND origin <> 'external' AND filled_quantity > 0

@@ -13,6 +13,7 @@ from tests.fixtures.alert_steps import ENTRIES, hold, last_signal, result_of, ru
 from tests.fixtures.operator import RunCommand
 from tests.fixtures.venue import MNQ
 from tests.fixtures.worker_env import WorkerEnv
+from workers.orders import venue_state
 
 CLOSING_JOBS = "SELECT (arguments ->> 'account_id')::bigint FROM job WHERE name = 'alerts.close_reversed' ORDER BY 1"
 EXITS = "SELECT side, quantity, state FROM orders WHERE role = 'EXIT' ORDER BY created_at"
@@ -178,3 +179,18 @@ def test_a_stale_market_entry_closes_nothing_that_an_alert_sent_later_has_entere
     run_until(worker_env, 1)
     worker_env.entry_alert(hook_id, action="sell", timenow=time_ago(60))
     run_until(worker_env, 1)
+
+
+def test_an_entry_has_a_closing_job_while_the_fill_of_the_one_before_it_is_not_recorded(
+    worker_env: WorkerEnv, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_next(worker_env, worker_env.entry_alert())
+    with monkeypatch.context() as patch:
+        patch.setattr(venue_state, "apply_fills", lambda *_: None)
+        ((job_id,),) = worker_env.rows("SELECT id FROM job WHERE state = 'queued' AND name = 'orders.poll_fills'")
+        run_next(worker_env, job_id)
+    assert [("BUY", "MARKET", 1, "FILLED")] == worker_env.rows(ENTRIES)
+    worker_env.entry_alert()
+    assert [] == worker_env.rows(CLOSING_JOBS)
+    worker_env.entry_alert(action="sell")
+    assert [(worker_env.venue.account_id,)] == worker_env.rows(CLOSING_JOBS)
