@@ -160,6 +160,17 @@ def _leave_unsent(request: SidedRequest, state: RootState, opening: int = 0) -> 
     return state.without_entries(request.side.opposite, _UNSENT - {OrderState.SUBMITTING} if opening else _UNSENT)
 
 
+def _leave_entries(ctx: Context, request: SidedRequest, state: RootState) -> RootState:
+    """Return the state without the entries that are not waited for: after 15 s none is, but each exit always.
+
+    An exit that may have filled is not to be requested again.
+    """
+    if not has_waited(ctx):
+        return _leave_unsent(request, state)
+    every = frozenset(OrderState)
+    return state.without_entries(Side.BUY, every).without_entries(Side.SELL, every)
+
+
 def describe_closed(ctx: Context, request: SidedRequest, recorded: RecordedReversal) -> dict[str, str]:
     """Return the exit of an entry that leaves nothing to open; raise RefusedError if something else has closed all."""
     contract_id = request.contract.id
@@ -183,8 +194,8 @@ def _require_closed(ctx: Context, request: SidedRequest, recorded: RecordedRever
         exited = orders.count_exited(connection, account_id, contract_id, ctx.job.correlation_id)
     state = read_root_state(ctx, account_id, ROOTS[request.contract.root])
     is_exited = exited >= recorded.closing
-    if (is_exited and recorded.opening) or not has_waited(ctx):
-        require_certain(_leave_unsent(request, state), [contract_id])
+    is_final = is_exited and bool(recorded.opening)
+    require_certain(_leave_unsent(request, state) if is_final else _leave_entries(ctx, request, state), [contract_id])
     if state.quantity(contract_id) * request.side.sign >= 0 or (is_exited and not recorded.opening):
         return
     if is_exited:
@@ -198,9 +209,8 @@ def _require_closed(ctx: Context, request: SidedRequest, recorded: RecordedRever
         lock_and_require_may_exit(tx, ctx, account_id)
         is_being_closed = precedence.has_open_reduction(tx.connection, account_id, contract_id)
         exits = orders.count_exited(tx.connection, account_id, contract_id, ctx.job.correlation_id)
-        if not has_waited(ctx):
-            locked = root_state.read(tx.connection, account_id, ROOTS[request.contract.root])
-            require_certain(_leave_unsent(request, locked), [contract_id])
+        locked = root_state.read(tx.connection, account_id, ROOTS[request.contract.root])
+        require_certain(_leave_entries(ctx, request, locked), [contract_id])
         if is_being_closed or exits != exited:  # by the other job of the alert, since it was read
             raise PostponedError(f"closing {recorded.closing} of {contract_id} before the entry", RETRY_AFTER)
         close = request.build_close(missing, recorded.requested_at)
