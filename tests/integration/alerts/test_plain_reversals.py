@@ -156,19 +156,6 @@ def test_nothing_is_opened_against_a_position_whose_close_was_rejected(worker_en
     assert result_of(worker_env, job_id).startswith("succeeded")
 
 
-def test_a_position_that_cannot_be_closed_keeps_the_rest_from_being_opened(worker_env: WorkerEnv) -> None:
-    hold(worker_env, 2)
-    worker_env.venue.faults(path="/api/Order/place", kind="reject", error_code=2, message="no", count=1_000)
-    job_id = worker_env.entry_alert(action="sell", quantity=3)
-    run_next(worker_env, job_id)
-    worker_env.run_due_jobs()
-    worker_env.execute("UPDATE entry_reversal SET requested_at = now() - interval '16 s'")
-    run_next(worker_env, job_id)
-
-    assert "could not be closed in time" in result_of(worker_env, job_id)
-    assert 2 == worker_env.venue.position()
-
-
 def test_what_was_bought_after_the_close_is_neither_closed_nor_opened_against(worker_env: WorkerEnv) -> None:
     hold(worker_env, 2)
     job_id = worker_env.entry_alert(action="sell", quantity=3)
