@@ -1,7 +1,9 @@
 """What an alert would lead to if it came now, on each account of its hook, by the questions that a worker asks."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
+from decimal import Decimal
 from uuid import UUID
 
 from sqlalchemy import Connection
@@ -39,7 +41,7 @@ from shared.domain.market_data.calendar import calendar_of
 from shared.domain.market_data.contract import ROOTS, Contract
 from shared.domain.orders.order import Side
 from shared.domain.orders.position import show_position
-from shared.domain.orders.reversal import plan_reversal
+from shared.domain.orders.reversal import Reversal, plan_reversal
 from shared.domain.risk.personal_limits import describe_reduce_only
 from shared.domain.risk.preconditions import check_session
 from shared.errors import MarketClosedError, PostponedError, RefusedError, RiskLimitError
@@ -120,9 +122,10 @@ def _decide_entry(trial: AlertTrial) -> tuple[AlertOutlook, str]:
     inactive = describe_inactive(alert, trial.contract)
     if inactive is not None:
         raise RefusedError(_after(_list_closed_anyway(trial), inactive))
-    if (stale := describe_stale(stored)) is not None:
+    stale, late = describe_stale(stored), find_late(connection, stored, alert)
+    if stale is not None and (account is None or late is not None or alert.target_position is not None):
         raise RefusedError(_after(_list_closed_anyway(trial), stale))
-    _deny_if(find_late(connection, stored, alert))
+    _deny_if(late)
     if trial.contract is None or account is None:
         _deny_if(describe_idle_hook(stored, Side(alert.action), "", RootState({}, [], frozenset())))
         return AlertOutlook.UNKNOWN, NO_ACCOUNT
@@ -132,43 +135,53 @@ def _decide_entry(trial: AlertTrial) -> tuple[AlertOutlook, str]:
         if alert.quantity is not None and not quantity:
             raise RefusedError(describe_empty_copy(alert.quantity, stored.ratio))
         held = state.quantity(trial.contract.id)
-        is_by_risk = alert.quantity is None and held * Side(alert.action).sign < 0
-        exact = _size_by_risk(trial, account, trial.contract) if is_by_risk else (alert.quantity or 0) * stored.ratio
-        reversal = plan_reversal(Side(alert.action), alert.type, exact, held)
-        if reversal is None or account.is_shadow:
+        exact: Decimal | int = (alert.quantity or 0) * stored.ratio
+        if alert.quantity is None and held * Side(alert.action).sign < 0:
+            exact = _size_by_risk(trial, account, trial.contract) or abs(held)
+        reversal = None if account.is_shadow else plan_reversal(Side(alert.action), alert.type, exact, held)
+        if stale is not None and (reversal is None or reversal.opening):
+            raise RefusedError(_after([] if reversal is None else [_describe_close(reversal, trial.contract)], stale))
+        if reversal is None:
             return _enter(trial, account, trial.contract, state, quantity=quantity)
-        return _reverse(trial, account, trial.contract, state, reversal.opening)
+        return _reverse(trial, account, trial.contract, state, reversal)
     return _trade_to_position(trial, account, trial.contract, state)
 
 
 def _reverse(
-    trial: AlertTrial, account: AccountRow, contract: Contract, state: RootState, opening: int
+    trial: AlertTrial, account: AccountRow, contract: Contract, state: RootState, reversal: Reversal
 ) -> tuple[AlertOutlook, str]:
-    """Return the outcome of an entry that first closes the position against it."""
+    """Return the outcome of an entry that first closes the position against it, or a part of that."""
     _deny_if(_find_read_only_reason(trial, account))
     if trial.stored.settings.is_agreement_required:
         _deny_if(describe_disagreement(trial.alert, contract.id, state))
-    closes = f"closes {contract.id}"
+    opening, closes = reversal.opening, _describe_close(reversal, contract)
     if not opening:
         return AlertOutlook.TRADES, closes
     trial = replace(trial, alert=replace(trial.alert, quantity=opening))
     return _enter(trial, account, contract, state, quantity=opening, before=[closes])
 
 
+def _describe_close(reversal: Reversal, contract: Contract) -> str:
+    return f"closes {'' if reversal.closes_all else f'{reversal.closing} of '}{contract.id}"
+
+
 def _size_by_risk(trial: AlertTrial, account: AccountRow, contract: Contract) -> int:
+    """Return the contracts that the risk covers, 0 without a valid stop: then it closes all that is held against it."""
     market, risk = market_clock.read(trial.connection), trial.stored.risk
     if market is None or risk is None:
         return 0
-    return entry_check.size_by_risk(
-        trial.connection,
-        account,
-        contract,
-        build_entry_terms(trial.alert, 0),
-        risk,
-        settings=trial.settings,
-        clock=market.clock,
-        exit_prices=lambda held: exit_price_from(read_fresh_quotes(trial.settings, held)),
-    )
+    with suppress(RiskLimitError):
+        return entry_check.size_by_risk(
+            trial.connection,
+            account,
+            contract,
+            build_entry_terms(trial.alert, 0),
+            risk,
+            settings=trial.settings,
+            clock=market.clock,
+            exit_prices=lambda held: exit_price_from(read_fresh_quotes(trial.settings, held)),
+        )
+    return 0
 
 
 def _find_read_only_reason(trial: AlertTrial, account: AccountRow) -> str | None:

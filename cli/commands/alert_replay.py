@@ -18,6 +18,7 @@ from shared.db.alerts.alert_history import AlertRecord
 from shared.domain.alerts.alert import Alert
 from shared.errors import RefusedError, SettingsError
 from shared.ids import new_id
+from shared.ledger.batch_insert import is_wanted
 from shared.ledger.jobs.alerts import HandleAlert, alert_job_options, jobs_beside
 
 
@@ -83,7 +84,8 @@ def _enqueue(client: JobClient, record: AlertRecord, alert: Alert, dialect: str)
         followers = hooks.list_followers(tx.connection).get(record.hook_id, {})
         account_ids = (record.account_id, *followers)
         for request, options in jobs_beside(job_id, alert_id, alert, account_ids, client.settings.entry_ttl):
-            tx.enqueue(request, **options)
+            if is_wanted(tx.connection, request):
+                tx.enqueue(request, **options)
         if not alert_history.add_replay(tx.connection, record.id, alert_id, alert, dialect=dialect, job_id=job_id):
             raise RefusedError(f"hook {record.hook} was paused or removed meanwhile: nothing was replayed")
     return alert_id, job_id

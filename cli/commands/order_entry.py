@@ -234,6 +234,7 @@ def _print_preview(result: dict[str, Any], *, as_json: bool) -> None:
         ]
         if rows:
             print_table("Order to send", rows, ("field", "value"), empty="")
+        if rows or not denied:
             click.echo(result.get("note") or "Every pre-trade check passes.")
         else:
             first = f"It closes {result['closes_first']} first. " if result.get("closes_first") else ""

@@ -55,6 +55,7 @@ def send(url: str, number: int) -> str:
     return job
 
 
+OF_ALERTS = "role IN ('ENTRY', 'EXIT')"  # an alert against what is held closes one contract, any other opens one
 UNRESOLVED_ORDERS = f"""
     SELECT orders.state, orders.reason, orders.submitted_at, job.name, job.state, job.attempt, job.error
     FROM orders LEFT JOIN job USING (correlation_id)
@@ -178,20 +179,21 @@ def assert_each_is_one_job_and_one_order(stack: Stack, accepted: dict[int, str],
         explain=lambda: stack.rows(UNRESOLVED_ORDERS),
     )
     ends = Counter(state for _, state in job_states(stack, accepted))
-    at_venue = Counter(tag for tag in entries_at_venue(stack) if tag)
+    at_venue = Counter(tag for tag in filled_at_venue(stack) if tag)
     eventually(
         "every fill at the venue is recorded here",
         lambda: set(at_venue) <= filled_here(stack),
         timeout=120,
-        explain=lambda: stack.rows("SELECT state, count(*) FROM orders WHERE role = 'ENTRY' GROUP BY state"),
+        explain=lambda: stack.rows(f"SELECT role, state, count(*) FROM orders WHERE {OF_ALERTS} GROUP BY 1, 2"),
     )
     placed = filled_here(stack)
-    print(f"\n{what}; jobs {dict(ends)}; entries filled {len(placed)}; at the venue {len(at_venue)}")
+    print(f"\n{what}; jobs {dict(ends)}; orders filled {len(placed)}; at the venue {len(at_venue)}")
 
     assert placed == set(at_venue)
     assert set() == {tag for tag, count in at_venue.items() if count > 1}
-    entries = stack.rows("SELECT count(*), count(DISTINCT correlation_id) FROM orders WHERE role = 'ENTRY'")
-    assert entries[0][0] == entries[0][1], "one alert became two orders"
+    counts = f"SELECT count(*), count(DISTINCT correlation_id) FROM orders WHERE {OF_ALERTS} AND state <> 'REJECTED'"
+    ((order_count, alert_count),) = stack.rows(counts)
+    assert order_count == alert_count, "one alert became two orders"
 
 
 def job_states(stack: Stack, accepted: dict[int, str]) -> list[tuple[str, str]]:
@@ -199,14 +201,12 @@ def job_states(stack: Stack, accepted: dict[int, str]) -> list[tuple[str, str]]:
 
 
 def filled_here(stack: Stack) -> set[str]:
-    """Return the tags of all filled entries in our tables."""
-    return {
-        row[0] for row in stack.rows("SELECT client_order_id FROM orders WHERE role = 'ENTRY' AND state = 'FILLED'")
-    }
+    """Return the tags of all filled orders of alerts in our tables."""
+    return {row[0] for row in stack.rows(f"SELECT client_order_id FROM orders WHERE {OF_ALERTS} AND state = 'FILLED'")}
 
 
-def entries_at_venue(stack: Stack) -> list[str]:
-    """Return the tags of all filled entries at the simulator, without bracket legs."""
+def filled_at_venue(stack: Stack) -> list[str]:
+    """Return the tags of all filled market orders at the simulator."""
     account = stack.rows("SELECT id FROM account")[0][0]
     found = stack.at_venue("/api/Order/search", accountId=account, startTimestamp="2000-01-01T00:00:00Z")["orders"]
     return [

@@ -75,9 +75,11 @@ class AlertCommitter:
             inserted = await insert_new_alerts(connection, [one.row for one in batch], job_rows)
         if inserted is None:
             return {}
-        self._publish(job for one in batch for job in one.jobs)
-        outcomes: dict[UUID, Outcome] = {job_id: Accepted(job_id) for job_id in inserted}
+        self._publish(job for one in batch for job in one.jobs if job.id in inserted)
+        outcomes: dict[UUID, Outcome] = {}
         for one in batch:
+            if one.incoming.job_id in inserted:
+                outcomes[one.incoming.job_id] = Accepted(one.incoming.job_id)
             if isinstance(one.incoming.checked, Refusal):
                 outcomes[one.incoming.job_id] = one.incoming.checked
         return outcomes
@@ -90,11 +92,10 @@ class AlertCommitter:
             raw = await driver_of(connection)
             inserted, outcomes = await insert_alert_jobs(raw, batch, jobs)
             beside = [job for one in rest if one.incoming.job_id in inserted for job in one.jobs[1:]]
-            if beside:
-                await insert_jobs(raw, beside)
+            taken = await insert_jobs(raw, beside) if beside else set()
             rows = [_make_row(one, outcome) for one, outcome in zip(batch, outcomes, strict=True) if _has_row(outcome)]
             await intake.insert_alerts(raw, rows)
-        self._publish([*(jobs[job_id] for job_id in inserted), *beside])
+        self._publish([*(jobs[job_id] for job_id in inserted), *(job for job in beside if job.id in taken)])
         return dict(zip((one.job_id for one in batch), outcomes, strict=True))
 
     def _publish(self, jobs: Iterable[NewJob]) -> None:

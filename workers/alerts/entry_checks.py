@@ -15,6 +15,7 @@ from shared.db.alerts.entry_denials import (
 )
 from shared.db.alerts.signals import NewSignal
 from shared.db.orders import flatten_requests, root_state
+from shared.db.orders import reversals as order_reversals
 from shared.db.orders.root_state import RootState
 from shared.domain.alerts.copy_ratio import SAME, describe_empty_copy, may_round
 from shared.domain.market_data.contract import Contract
@@ -29,7 +30,7 @@ _RETRY_AFTER = timedelta(seconds=0.05)
 
 
 def require_current(ctx: Context, account_alert: AccountAlert, contract: Contract) -> None:
-    """Raise RefusedError, after recording it, for an entry that is stale, late, or closed by a later request.
+    """Raise RefusedError, after recording it, for an entry that is stale, late, closed or reversed by a later request.
 
     It is late if it was received after one that was sent later.
     Raise PostponedError while an exit that was received before is not done, so that the position is about to change.
@@ -48,6 +49,8 @@ def require_current(ctx: Context, account_alert: AccountAlert, contract: Contrac
     deny_if(ctx, account_alert, contract, LATE if found.is_late else None)
     closed = flatten_requests.describe_later_close(contract.id) if found.has_later_close else None
     deny_if(ctx, account_alert, contract, closed)
+    reversed_ = order_reversals.describe_later_reversal(contract.id) if found.was_reversed_since else None
+    deny_if(ctx, account_alert, contract, reversed_)
     if found.waits:
         raise PostponedError(f"an exit that was received before is closing in {contract.id}", _RETRY_AFTER)
 
@@ -55,11 +58,21 @@ def require_current(ctx: Context, account_alert: AccountAlert, contract: Contrac
 def find_later_close(
     ctx: Context, account_alert: AccountAlert, contract: Contract, connection: Connection
 ) -> str | None:
-    """Return why an entry is not made, if a close of the contract was requested after its alert was received."""
-    has_later_close = flatten_requests.has_later_close(
-        connection, account_alert.account_id, contract.id, ctx.job.correlation_id, account_alert.stored
+    """Return why an entry is not made, if its contract was closed or reversed by a request after its alert.
+
+    Raise PostponedError if the other job of the alert closes something by now; the caller has locked the account.
+    """
+    stored, account_id = account_alert.stored, account_alert.account_id
+    found = entry_obstacles.read_later(
+        connection, stored, account_id=account_id, contract_id=contract.id, correlation_id=ctx.job.correlation_id
     )
-    return flatten_requests.describe_later_close(contract.id) if has_later_close else None
+    if found.has_later_close:
+        return flatten_requests.describe_later_close(contract.id)
+    if found.was_reversed_since:
+        return order_reversals.describe_later_reversal(contract.id)
+    if found.has_reversal and stored.reversal is None:
+        raise PostponedError(f"what is held of {contract.id} is being closed for this alert", _RETRY_AFTER)
+    return None
 
 
 def await_copies(ctx: Context, account_alert: AccountAlert) -> None:

@@ -57,7 +57,8 @@ def exit_position(ctx: Context, account_alert: AccountAlert, contract: Contract 
     is_held = any(map(partial(_is_meant, state, alert), named))
     if is_awaited and not (is_held and has_waited(ctx)):
         raise PostponedError(f"an entry in {alert.symbol.text} that was received before is not made yet", RETRY_AFTER)
-    require_certain(state, named)
+    if not (is_held and has_waited(ctx)):
+        require_certain(state, named)
     if not is_held:
         _cancel_unwanted(ctx, account_alert, state, named)
     state = _measure(ctx, account_alert, state, is_held=is_held)

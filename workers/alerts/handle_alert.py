@@ -1,7 +1,6 @@
 """Acts on a stored alert for one account: an entry, an exit, a cancel or a stop change, with its signal."""
 
 from datetime import datetime, timedelta
-from decimal import Decimal
 from functools import partial
 
 from shared.db.alerts import alerts, precedence, reversals
@@ -28,14 +27,14 @@ from workers.alerts.entry_checks import (
 )
 from workers.alerts.exit_requests import cancel_first, close_first
 from workers.alerts.exits import exit_position, exit_to_position, skip_exit
-from workers.alerts.outcome import AccountAlert, read_for_account, record_nothing_to_do
-from workers.alerts.reversals import close_reversed_positions
+from workers.alerts.outcome import AccountAlert, read_for_account, record_outcome
+from workers.alerts.reversals import build_sided_request, close_reversed_positions, close_reversed_size
 from workers.alerts.stop_changes import STOP_ACTIONS, change_stops
 from workers.context import Context
 from workers.orders.current_state import RETRY_AFTER, find_read_only_reason, read_root_state, require_certain
 from workers.orders.entry import require_open_session, submit_entry
 from workers.orders.entry_request import EntryRequest
-from workers.orders.reversal import SidedRequest, close_reversed_first, measure_quantity
+from workers.orders.reversal import close_reversed_first
 from workers.task import task
 
 _LATEST_RESEND = timedelta(seconds=30)  # TradingView sends an alert again for 20 s at most
@@ -84,44 +83,65 @@ def trade_alert(ctx: Context, stored: StoredAlert, account_id: int) -> dict[str,
     if contract is None or inactive is not None:
         close_reversed_positions(ctx, account_alert)
         raise RefusedError(inactive)
-    if describe_stale(stored) is not None:
-        close_reversed_positions(ctx, account_alert)
+    if describe_stale(stored) is not None and (closed := _close_stale(ctx, account_alert, contract)) is not None:
+        return closed
     require_current(ctx, account_alert, contract)
     state = read_root_state(ctx, account_id, alert.root)
-    if alert.target_position is not None:
-        return _trade_to_position(ctx, account_alert, contract, state)
-    return _trade_size(ctx, account_alert, contract, state)
+    trade = _trade_size if alert.target_position is None else _trade_to_position
+    return trade(ctx, account_alert, contract, state)
+
+
+def _close_stale(ctx: Context, account_alert: AccountAlert, contract: Contract) -> dict[str, str] | None:
+    """Close what a stale entry reverses; return the result of its job if it would open nothing anyway."""
+    if account_alert.alert.target_position is not None:
+        close_reversed_positions(ctx, account_alert)
+        return None
+    try:
+        reversal = close_reversed_size(ctx, account_alert)
+    except RefusedError as error:
+        deny_if(ctx, account_alert, contract, str(error))
+        raise
+    if reversal is None or reversal.opening:
+        return None
+    return _record_closed(ctx, account_alert, contract, reversal)
 
 
 def _trade_size(ctx: Context, account_alert: AccountAlert, contract: Contract, state: RootState) -> dict[str, str]:
     """Enter the size that the sender wants, after the close of what a market order of it reverses."""
-    quantity = require_copy(ctx, account_alert, contract, state)
+    recorded = account_alert.stored.reversal
+    quantity = require_copy(ctx, account_alert, contract, state) if recorded is None else recorded.opening
     reversal = _close_reversed_first(ctx, account_alert, contract, state)
     if reversal is not None and reversal.opening == 0:
-        return record_nothing_to_do(ctx, account_alert, contract.id, "its copy ratio leaves nothing beyond the close")
+        return _record_closed(ctx, account_alert, contract, reversal)
     warning = check_hook_settings(ctx, account_alert, contract, state)
     against = -state.quantity(contract.id) * Side(account_alert.alert.action).sign
-    opens = quantity > max(0, against) or account_alert.alert.quantity is None
+    opens = reversal is not None or quantity > max(0, against) or account_alert.alert.quantity is None
     if account_alert.stored.is_copied and opens:
         await_copies(ctx, account_alert)
     return _enter(ctx, account_alert, contract, quantity=quantity, reason=warning, reversal=reversal)
+
+
+def _record_closed(
+    ctx: Context, account_alert: AccountAlert, contract: Contract, reversal: RecordedReversal
+) -> dict[str, str]:
+    """Record that an entry has closed what it is against, and leaves nothing to open; end its job."""
+    with ctx.transaction() as tx:
+        reason = f"{reversal.closing} of {contract.id} closed, and nothing to open"
+        result, _ = record_outcome(tx, ctx, account_alert, contract.id, reason=reason)
+        result["closes"] = contract.id
+        tx.finish(result)
+    return result
 
 
 def _close_reversed_first(
     ctx: Context, account_alert: AccountAlert, contract: Contract, state: RootState
 ) -> RecordedReversal | None:
     """Close what the entry reverses, as `close_reversed_first`, unless chart and account disagree; record a denial."""
-    stored, alert = account_alert.stored, account_alert.alert
-    side, account_id = Side(alert.action), account_alert.account_id
+    stored = account_alert.stored
     if stored.reversal is None:
         require_agreement(ctx, account_alert, contract, state)
     try:
-        if alert.quantity is None:
-            terms = build_entry_terms(alert, 0)
-            quantity = Decimal(measure_quantity(ctx, account_id, contract, terms, risk=stored.risk, state=state))
-        else:
-            quantity = alert.quantity * stored.ratio
-        request = SidedRequest(stored.id, account_id, contract, side, alert.type, quantity, Origin.ALERT)
+        request = build_sided_request(ctx, account_alert, contract, state)
         return close_reversed_first(ctx, request, state, stored.reversal)
     except RefusedError as error:
         deny_if(ctx, account_alert, contract, str(error))

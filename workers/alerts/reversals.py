@@ -1,10 +1,27 @@
-"""Closes what a target position reverses, whatever becomes of its entry."""
+"""Closes what an alert reverses: a target position, or a market entry of a size, whatever becomes of its entry."""
 
-from shared.db.alerts import reversals
+from decimal import Decimal
+
+from shared.db.alerts import entry_obstacles, precedence, reversals
+from shared.db.alerts.entry_denials import describe_disagreement, describe_inactive, size_copy
+from shared.db.market_data import contracts
+from shared.db.orders.reversals import RecordedReversal
+from shared.db.orders.root_state import RootState, side_of
+from shared.domain.alerts.entry_terms import build_entry_terms
+from shared.domain.market_data.contract import Contract
+from shared.domain.orders.order import OrderType, Origin, Side
+from shared.errors import PostponedError
 from workers.alerts.exit_requests import close_first
 from workers.alerts.outcome import AccountAlert
 from workers.context import Context
-from workers.orders.current_state import find_read_only_reason, has_waited, read_root_state, require_certain
+from workers.orders.current_state import (
+    RETRY_AFTER,
+    find_read_only_reason,
+    has_waited,
+    read_root_state,
+    require_certain,
+)
+from workers.orders.reversal import SidedRequest, close_reversed_first, measure_or_close_all
 
 
 def close_reversed_positions(ctx: Context, account_alert: AccountAlert) -> list[str]:
@@ -26,3 +43,72 @@ def close_reversed_positions(ctx: Context, account_alert: AccountAlert) -> list[
     if found:
         close_first(ctx, found, account_id)
     return found
+
+
+def close_reversed_size(ctx: Context, account_alert: AccountAlert) -> RecordedReversal | None:
+    """Return what a market entry of a size has closed of what is held against it, None if it closes nothing.
+
+    That is so if its own job will deny it for its symbol, its size or a later request, or if what is held was entered
+    after it. Its age denies only what it would open. Raise what `close_reversed_first` does, and PostponedError while
+    an exit received before is not done.
+    """
+    stored, account_id, alert = account_alert.stored, account_alert.account_id, account_alert.alert
+    with ctx.autocommit() as connection:
+        contract = contracts.find_active(connection, alert.root.name)
+    if contract is None or describe_inactive(alert, contract) is not None or alert.type is not OrderType.MARKET:
+        return None
+    if stored.reversal is None and not _may_close(ctx, account_alert, contract):
+        return None
+    state = read_root_state(ctx, account_id, alert.root)
+    is_against = state.quantity(contract.id) * Side(alert.action).sign < 0
+    if stored.reversal is None and is_against and not _may_reverse(ctx, account_alert, contract, state):
+        return None
+    return close_reversed_first(ctx, build_sided_request(ctx, account_alert, contract, state), state, stored.reversal)
+
+
+def build_sided_request(
+    ctx: Context, account_alert: AccountAlert, contract: Contract, state: RootState
+) -> SidedRequest:
+    """Return the entry of an alert as one that may be against what is held; its size counts until a close is recorded.
+
+    Raise PostponedError while one by risk cannot be measured, at most 15 s.
+    """
+    stored, account_id, alert = account_alert.stored, account_alert.account_id, account_alert.alert
+    if stored.reversal is not None:
+        quantity = Decimal(stored.reversal.closing + stored.reversal.opening)
+    elif alert.quantity is None:
+        terms = build_entry_terms(alert, 0)
+        quantity = Decimal(measure_or_close_all(ctx, account_id, contract, terms, risk=stored.risk, state=state))
+    else:
+        quantity = alert.quantity * stored.ratio
+    return SidedRequest(stored.id, account_id, contract, Side(alert.action), alert.type, quantity, Origin.ALERT)
+
+
+def _may_close(ctx: Context, account_alert: AccountAlert, contract: Contract) -> bool:
+    """Whether nothing that was sent or requested later is in the way; asked before the position is read."""
+    with ctx.autocommit() as connection:
+        found = entry_obstacles.read(
+            connection,
+            account_alert.stored,
+            account_alert.alert,
+            account_id=account_alert.account_id,
+            contract_id=contract.id,
+            correlation_id=ctx.job.correlation_id,
+        )
+    if found.is_late or found.has_later_close or found.was_reversed_since:
+        return False
+    if found.waits:
+        raise PostponedError(f"an exit that was received before is closing in {contract.id}", RETRY_AFTER)
+    return True
+
+
+def _may_reverse(ctx: Context, account_alert: AccountAlert, contract: Contract, state: RootState) -> bool:
+    """Whether what is held against the entry was not entered after it, and is what it may close."""
+    stored, alert, held = account_alert.stored, account_alert.alert, state.quantity(contract.id)
+    if alert.quantity is not None and not size_copy(stored, alert, contract.id, state):
+        return False
+    if stored.settings.is_agreement_required and describe_disagreement(alert, contract.id, state) is not None:
+        return False
+    with ctx.autocommit() as connection:
+        entered_later = precedence.list_entered_later(connection, stored, account_alert.account_id)
+    return (contract.id, side_of(held)) not in entered_later

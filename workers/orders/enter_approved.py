@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import timedelta
 from functools import partial
+from uuid import UUID
 
 from sqlalchemy import Connection
 
@@ -26,7 +27,7 @@ from workers.context import Context
 from workers.orders.current_state import read_root_state
 from workers.orders.entry import is_flat, require_open_session, submit_entry
 from workers.orders.entry_request import EntryRequest
-from workers.orders.reversal import SidedRequest, close_reversed_first, measure_quantity
+from workers.orders.reversal import SidedRequest, close_reversed_first, describe_closed, measure_or_close_all
 from workers.task import task
 
 _RETRY_AFTER = timedelta(seconds=0.1)
@@ -73,31 +74,46 @@ def _enter(ctx: Context, row: EntryApproval) -> dict[str, str]:
         find_obstacle=partial(_find_obstacle, row=row, stored=stored, quantity=quantity),
         approval=row,
     )
-    reversal = _close_reversed_first(ctx, row, stored, request)
+    sided, reversal = _close_reversed_first(ctx, row, stored, request)
+    if sided is not None and reversal is not None and reversal.opening == 0:
+        return _record_closed(ctx, row, describe_closed(ctx, sided, reversal))
     if reversal is not None:
         request = request.open_rest(reversal)
     require_open_session(ctx, contract)
     return submit_entry(ctx, request)
 
 
+def _record_closed(ctx: Context, row: EntryApproval, closed: dict[str, str]) -> dict[str, str]:
+    """End the approval of an entry that leaves nothing to open with the exit that it was."""
+    with ctx.transaction() as tx:
+        order_id, note = UUID(closed["order_id"]), closed["note"]
+        if not entry_approvals.record_exit(tx.connection, row, order_id, note, ctx.market_now):
+            raise RefusedError(f"approval {row.id} has ended already")
+        tx.finish(closed)
+    return closed
+
+
 def _close_reversed_first(
     ctx: Context, row: EntryApproval, stored: StoredAlert | None, request: EntryRequest
-) -> RecordedReversal | None:
+) -> tuple[SidedRequest | None, RecordedReversal | None]:
     """Close what an alert's entry reverses by now, as `close_reversed_first`, unless something later leaves no place.
 
     A strategy enters only while the account is flat, and a target position is not entered against what is held by now.
     """
     if stored is None or row.target_position is not None:
-        return None
+        return None, None
     with ctx.autocommit() as connection:
         if next(_list_later_requests(connection, row, stored), None) is not None:
-            return None
+            return None, None
     state = read_root_state(ctx, row.account_id, root_of_contract(row.contract_id))
-    quantity = measure_quantity(ctx, row.account_id, request.contract, request.entry, risk=row.risk, state=state)
+    quantity = row.quantity
+    if stored.reversal is None:
+        terms = request.entry
+        quantity = measure_or_close_all(ctx, row.account_id, request.contract, terms, risk=row.risk, state=state)
     sided = SidedRequest(
         stored.id, row.account_id, request.contract, row.side, row.type, min(quantity, row.quantity), row.origin
     )
-    return close_reversed_first(ctx, sided, state, stored.reversal)
+    return sided, close_reversed_first(ctx, sided, state, stored.reversal)
 
 
 def _find_quantity(connection: Connection, row: EntryApproval) -> int:
@@ -121,6 +137,8 @@ def _list_obstacles(
     connection: Connection, row: EntryApproval, stored: StoredAlert | None, quantity: int
 ) -> Iterator[str]:
     yield from _list_later_requests(connection, row, stored)
+    if stored is not None and stored.reversal is None and reversals.find(connection, stored.id, row.account_id):
+        raise PostponedError(f"what is held of {row.contract_id} is being closed for this entry", _RETRY_AFTER)
     if precedence.has_open_reduction(connection, row.account_id, row.contract_id):
         raise PostponedError(f"a part of the position in {row.contract_id} is being closed", _RETRY_AFTER)
     state = _read_state(connection, row)
@@ -160,7 +178,7 @@ def _list_later_requests(connection: Connection, row: EntryApproval, stored: Sto
     if was_closed:
         yield flatten_requests.describe_later_close(contract_id)
     if reversals.was_reversed_since(connection, account_id, contract_id, row.alert_id, row.requested_at):
-        yield f"an entry that reversed {contract_id} was requested after this one"
+        yield reversals.describe_later_reversal(contract_id)
     root = root_of_contract(contract_id).name
     kinds = ["CLOSE", "TARGET", *(["CANCEL"] if row.type is not OrderType.MARKET else [])]
     if precedence.has_later_alert(connection, account_id, root, kinds, since=row.requested_at, stored=stored):

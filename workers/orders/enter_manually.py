@@ -21,10 +21,11 @@ from workers.context import Context
 from workers.orders.current_state import read_root_state
 from workers.orders.entry import check_entry, require_open_session, submit_entry
 from workers.orders.entry_request import EntryRequest
-from workers.orders.reversal import SidedRequest, close_reversed_first, measure_quantity
+from workers.orders.reversal import SidedRequest, close_reversed_first, describe_closed, measure_quantity
 from workers.task import task
 
 _PRICES = ("limit_price", "stop_price", "trail_price", "stop_loss", "take_profit")
+_NOTHING_SENT: dict[str, Any] = {"dry_run": "nothing was sent", "would_send": None, "denied": None, "rules": []}
 _NUMERAL = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
 
 
@@ -33,16 +34,19 @@ def enter_manually(job: EnterManually, ctx: Context) -> dict[str, Any]:
     """Record signal, order and the end of this job in one commit, then place the order; a second run does nothing."""
     contract = _find_contract(ctx, job.symbol)
     request = _build_request(job, ctx, contract)
-    state = read_root_state(ctx, request.account_id, ROOTS[contract.root])
-    quantity = measure_quantity(ctx, request.account_id, contract, request.entry, risk=request.risk, state=state)
+    with ctx.autocommit() as connection:
+        recorded = reversals.find(connection, ctx.job.id, request.account_id)
+    state, quantity = read_root_state(ctx, request.account_id, ROOTS[contract.root]), request.entry.quantity
+    if recorded is None:
+        quantity = measure_quantity(ctx, request.account_id, contract, request.entry, risk=request.risk, state=state)
     side, type_ = request.entry.side, request.entry.type
     if job.is_dry_run:
         reversal = plan_reversal(side, type_, quantity, state.quantity(contract.id))
         return _preview(ctx, request, reversal)
     sided = SidedRequest(ctx.job.id, request.account_id, contract, side, type_, quantity, request.origin)
-    with ctx.autocommit() as connection:
-        recorded = reversals.find(connection, sided.id, sided.account_id)
     closed = close_reversed_first(ctx, sided, state, recorded)
+    if closed is not None and closed.opening == 0:
+        return describe_closed(ctx, sided, closed)
     if closed is not None:
         request = request.open_rest(closed)
     require_open_session(ctx, contract)
@@ -61,6 +65,8 @@ def _preview(ctx: Context, request: EntryRequest, reversal: Reversal | None) -> 
             raise RefusedError(f"unknown account {request.account_id}: accounts.snapshot_accounts has not seen it")
         if account.is_shadow:
             reversal = None
+        if reversal is not None and reversal.opening == 0:
+            return _NOTHING_SENT | {"closes_first": reversal.closing, "note": f"It closes {reversal.closing}."}
         if reversal is not None:
             request = replace(request, entry=replace(request.entry, quantity=reversal.opening), risk=None)
         check = check_entry(connection, ctx, request, account)
@@ -68,8 +74,7 @@ def _preview(ctx: Context, request: EntryRequest, reversal: Reversal | None) -> 
         reduce_only = None if account.reduce_only is None else RiskLimitError(describe_reduce_only(account.reduce_only))
         check = replace(check, denial=reduce_only if check.findings else check.denial or reduce_only, findings=[])
     entry, bracket = check.entry, check.bracket
-    return {
-        "dry_run": "nothing was sent",
+    return _NOTHING_SENT | {
         "closes_first": 0 if reversal is None else reversal.closing,
         "would_send": None
         if check.denial is not None

@@ -11,7 +11,7 @@ from shared.clock import machine_now, monotonic
 from shared.db.accounts import accounts
 from shared.db.accounts.accounts import AccountRow
 from shared.db.alerts.signals import NewSignal
-from shared.db.orders import entry_approvals, flatten_requests, orders, positions
+from shared.db.orders import entry_approvals, flatten_requests, orders, positions, reversals
 from shared.db.orders.orders import OrderRow
 from shared.db.risk import entry_check
 from shared.db.risk.entry_check import EntryCheck
@@ -93,8 +93,8 @@ def record_entry(
     So is one in shadow mode, as SHADOW. One that must be approved first is recorded as an approval, without signal and
     order. With `is_sent_next` the order is SUBMITTING: no halt can come before this commits, and a flatten waits 0.5 s
     for it. Raise PostponedError, with nothing written, while a fact is missing that may still arrive, or for a market
-    order that would reverse what is held by now, and RefusedError for an account that we do not know, or an approved
-    entry that has ended.
+    order that would reverse what is held by now, or what an order on the other side may fill, and RefusedError for an
+    account that we do not know, or an approved entry that has ended.
     """
     account = accounts.lock_to_enter(tx.connection, request.account_id, family_of(request.contract.root))
     if account is None:
@@ -106,6 +106,8 @@ def record_entry(
         check = replace(check, denial=RiskLimitError(obstacle))
     elif check.is_reversing and not account.is_shadow:
         raise PostponedError(f"what is held of {request.contract.id} has changed: it is closed first", _RETRY_AFTER)
+    elif check.may_reverse and not account.is_shadow:
+        raise PostponedError(f"an order against it in {request.contract.id} is not confirmed", _RETRY_AFTER)
     if check.denial is not None and request.closed_note is not None:
         check = replace(check, denial=RiskLimitError(f"{request.closed_note}, nothing is opened: {check.denial}"))
     entry, bracket, note = check.entry, check.bracket, request.closed_note or check.note
@@ -179,12 +181,15 @@ def _choose_state(
 
 
 def _find_later_close(connection: Connection, ctx: Context, request: EntryRequest) -> str | None:
-    """Return why the entry is not made, if a close of its contract was requested after the job of the entry."""
+    """Return why the entry is not made, if its contract was closed or reversed by a request after the job of it."""
     account_id, contract_id = request.account_id, request.contract.id
     was_closed = flatten_requests.was_closed_since(
         connection, account_id, contract_id, ctx.job.correlation_id, ctx.job.enqueued_at
     )
-    return flatten_requests.describe_later_close(contract_id) if was_closed else None
+    if was_closed:
+        return flatten_requests.describe_later_close(contract_id)
+    was_reversed = reversals.was_reversed_since(connection, account_id, contract_id, ctx.job.id, ctx.job.enqueued_at)
+    return reversals.describe_later_reversal(contract_id) if was_reversed else None
 
 
 def _entry_expiry(ctx: Context, request: EntryRequest) -> datetime | None:

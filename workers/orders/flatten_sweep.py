@@ -23,7 +23,7 @@ from workers.orders.submit import require_lease
 from workers.orders.venue_view import VenueView
 
 LOCK_WAIT = timedelta(seconds=0.5)  # what an exit waits for the rows of others before it acts without them
-_EXIT_ENDS_WITHIN = timedelta(seconds=2)  # the call of an exit of ours: then it is listed, or it never arrived
+_EXIT_ENDS_WITHIN = timedelta(seconds=2)  # after the call of an exit of ours: then it is listed, or it never arrived
 
 
 @dataclass(slots=True)

@@ -8,9 +8,11 @@ from uuid import UUID
 from shared.clock import machine_now
 from shared.db.orders.orders import OrderRow
 from shared.domain.orders.order import OPEN_AT_VENUE, Direction, OrderState, OrderType, Role, Side, closing_side_of
+from shared.gateway.rest.requester import TIMEOUT
 from shared.gateway.wire import VenueOrder
 
 Held = Mapping[str, Direction | None]  # contract -> the direction of its position, None if the venue names none
+_CALL_ENDS_WITHIN = TIMEOUT + timedelta(seconds=1)
 _LEGS = {Role.STOP_LOSS, Role.TAKE_PROFIT}
 
 
@@ -28,14 +30,20 @@ class OpenOrder:
 
 
 def is_exit_on_its_way(ours: list[OrderRow], contract_id: str, within: timedelta) -> bool:
-    """Whether an exit of ours in the contract was sent less than `within` ago, also by a clock that has stepped."""
+    """Whether an exit of ours in the contract was sent less than `within` ago, also by a clock that has stepped.
+
+    One whose call had no clear answer counts from then on, and one whose call is under way as long as that may last.
+    """
     return any(
-        row.role is Role.EXIT
-        and row.contract_id == contract_id
-        and row.submitted_at is not None
-        and abs(machine_now() - row.submitted_at) < within
-        for row in ours
+        _was_sent_within(row, within) for row in ours if row.role is Role.EXIT and row.contract_id == contract_id
     )
+
+
+def _was_sent_within(row: OrderRow, within: timedelta) -> bool:
+    sent_at = row.in_doubt_at or row.submitted_at
+    if row.state is OrderState.SUBMITTING:
+        within = max(within, _CALL_ENDS_WITHIN)
+    return sent_at is not None and abs(machine_now() - sent_at) < within
 
 
 def list_by_venue(working: list[VenueOrder], ours: list[OrderRow], held: Held) -> list[OpenOrder]:

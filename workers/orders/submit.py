@@ -53,7 +53,8 @@ def submit_order(ctx: Context, order: OrderRow) -> SubmitResult:
     """Send an order that is CREATED; raise RetryableError, and leave it CREATED, when it was certainly not sent.
 
     An entry of an account that is halted or being flattened is denied, or expires if it was in doubt before and may be
-    at the venue; the transaction that makes it SUBMITTING reads that.
+    at the venue; the transaction that makes it SUBMITTING reads that. An exit is cancelled while its contract is
+    flattened, which closes all.
     """
     if _has_expired(order):
         return _finish_expired(ctx, order)
@@ -64,6 +65,8 @@ def submit_order(ctx: Context, order: OrderRow) -> SubmitResult:
         )
     if found.obstacle == "moved":
         return SubmitResult(order.state, reason="another process moved it")
+    if found.obstacle is not None and order.role is Role.EXIT:
+        return SubmitResult(OrderState.CANCELLED, reason=found.obstacle)
     if found.obstacle is not None:
         state = OrderState.DENIED if order.in_doubt_at is None else OrderState.EXPIRED
         return SubmitResult(state, reason=found.obstacle, refusal=RefusedError(found.obstacle))

@@ -19,6 +19,7 @@ from sqlalchemy import (
     select,
 )
 
+from shared.db.orders import reversals
 from shared.db.orders.reversals import RecordedReversal
 from shared.db.tables.alerts import alert, hook, hook_follower, signal
 from shared.db.tables.orders import entry_reversal
@@ -85,9 +86,7 @@ def _build_to_handle() -> Select[Any]:
             hook.c.account_id,
             func.coalesce(ratio.scalar_subquery(), 1).label("ratio"),
             denial.scalar_subquery().label("denial"),
-            entry_reversal.c.quantity_closing,
-            entry_reversal.c.quantity_opening,
-            entry_reversal.c.requested_at,
+            *reversals.COLUMNS,
             exists().where(is_follower).label("is_copied"),
             exists().where(hook_follower.c.hook_id == hook.c.id, has_left).label("is_unfollowed"),
         )
@@ -109,7 +108,7 @@ def read_alert(connection: Connection, alert_id: UUID, account_id: int | None = 
     if row is None:
         return None
     values = row._asdict()
-    reversal = [values.pop(name) for name in ("quantity_closing", "quantity_opening", "requested_at")]
+    reversal = [values.pop(column.name) for column in reversals.COLUMNS]
     return StoredAlert(
         **values | {"settings": decode_settings(values["settings"])},
         reversal=None if reversal[0] is None else RecordedReversal(*reversal),

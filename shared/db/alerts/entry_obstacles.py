@@ -8,24 +8,34 @@ from sqlalchemy import Connection, select
 from shared.db.alerts import precedence
 from shared.db.alerts.alerts import StoredAlert
 from shared.db.alerts.entry_denials import late_kinds
-from shared.db.orders import flatten_requests
+from shared.db.orders import flatten_requests, reversals
 from shared.domain.alerts.alert import Alert
 
 
 @dataclass(frozen=True, slots=True)
 class EntryObstacles:
-    """Whether an alert that was sent later came first, an exit is not done yet, or the contract was closed since."""
+    """Whether an alert that was sent later came first, an exit is not done, or the contract was closed or reversed."""
 
     is_late: bool
     awaits_exit: bool
     is_being_reduced: bool
     is_being_closed: bool
     has_later_close: bool
+    was_reversed_since: bool
 
     @property
     def waits(self) -> bool:
         """Whether what was received before is not done yet, so that the position is about to change."""
         return self.awaits_exit or self.is_being_reduced or self.is_being_closed
+
+
+@dataclass(frozen=True, slots=True)
+class LaterRequests:
+    """Whether the contract of an alert was closed or reversed by a later request, and the alert itself closes there."""
+
+    has_later_close: bool
+    was_reversed_since: bool
+    has_reversal: bool
 
 
 def read(
@@ -44,6 +54,20 @@ def read(
         precedence.select_open_reductions(account_id, contract_id),
         flatten_requests.select_open_closes(account_id, contract_id),
         flatten_requests.select_later_closes(account_id, contract_id, correlation_id, stored),
+        reversals.select_reversed_since(account_id, contract_id, stored.id, stored.received_at),
     )
     found = connection.execute(select(*(statement.exists() for statement in statements))).one()
     return EntryObstacles(*map(bool, found))
+
+
+def read_later(
+    connection: Connection, stored: StoredAlert, *, account_id: int, contract_id: str, correlation_id: UUID
+) -> LaterRequests:
+    """Return what has come between the run that makes an entry of the alert and its lock of the account."""
+    statements = (
+        flatten_requests.select_later_closes(account_id, contract_id, correlation_id, stored),
+        reversals.select_reversed_since(account_id, contract_id, stored.id, stored.received_at),
+        reversals.select_recorded(stored.id, account_id),
+    )
+    found = connection.execute(select(*(statement.exists() for statement in statements))).one()
+    return LaterRequests(*map(bool, found))

@@ -165,8 +165,24 @@ def _end_approved(connection: Connection, approval_id: UUID, state: ApprovalStat
     return connection.execute(statement.values(state=state.value, **values)).rowcount == 1
 
 
+def record_exit(
+    connection: Connection, row: EntryApproval, order_id: UUID, note: str, decided_market_at: datetime
+) -> bool:
+    """End an approved entry, of which only an exit was made, as ORDERED, with its signal; False if it has ended."""
+    is_ended = record_order(connection, row.id, order_id, denial=None)
+    if is_ended:
+        _record_signal(connection, row, f"{note}; approved by {row.decided_by}", decided_market_at, "accepted")
+    return is_ended
+
+
 def record_denial(connection: Connection, row: EntryApproval, reason: str, decided_market_at: datetime) -> None:
     """Record the signal of an entry that was not approved, or not made after that."""
+    _record_signal(connection, row, reason, decided_market_at, "denied")
+
+
+def _record_signal(
+    connection: Connection, row: EntryApproval, reason: str, decided_market_at: datetime, verdict: str
+) -> None:
     signals.add(
         connection,
         NewSignal(
@@ -176,7 +192,7 @@ def record_denial(connection: Connection, row: EntryApproval, reason: str, decid
             contract_id=row.contract_id,
             action=row.side,
             quantity=row.quantity,
-            verdict="denied",
+            verdict=verdict,
             reason=reason,
             correlation_id=row.correlation_id,
             decided_market_at=decided_market_at,

@@ -35,10 +35,10 @@ _STORED = select(func.coalesce(func.sum(fill.c.quantity), 0)).where(
     fill.c.venue_order_id == orders.c.venue_order_id,
     ~fill.c.is_voided,
 )
-# Contracts in which an order of ours, by its own report, has filled more than its stored fills say. The venue reports
-# an order before its fills, which follow within moments or with the reconcile of every 30 s; a voided fill never does,
-# so only orders count whose row changed within the last minute.
-AWAITED_CONTRACTS = select(orders.c.contract_id).where(
+# Contract and side of the orders of ours that have filled, by their own report, more than their stored fills say. The
+# venue reports an order before its fills, which follow within moments or with the reconcile of every 30 s; a voided
+# fill never does, so only orders count whose row changed within the last minute.
+AWAITED = select(orders.c.contract_id, orders.c.side).where(
     orders.c.account_id == bindparam("account"),
     orders.c.origin != Origin.EXTERNAL.value,
     orders.c.updated_at > func.now() - _FILLS_FOLLOW_WITHIN,

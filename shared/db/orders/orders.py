@@ -247,6 +247,17 @@ def count_exited(connection: Connection, account_id: int, contract_id: str, corr
     return int(connection.execute(statement).scalar_one())
 
 
+def find_exit(connection: Connection, account_id: int, contract_id: str, correlation_id: UUID) -> UUID | None:
+    """Return the newest exit that an entry has caused on an account, None if it has caused none."""
+    statement = select(orders.c.id).where(
+        orders.c.correlation_id == correlation_id,
+        orders.c.account_id == account_id,
+        orders.c.contract_id == contract_id,
+        orders.c.role == Role.EXIT.value,
+    )
+    return connection.execute(statement.order_by(orders.c.id.desc()).limit(1)).scalar_one_or_none()
+
+
 def find_by_tags(connection: Connection, account_id: int, tags: Collection[str]) -> dict[str, OrderRow]:
     """Return the orders with these tags, by tag."""
     found = connection.execute(_OF_TAGS, {"account": account_id, "tags": list(tags)}) if tags else ()

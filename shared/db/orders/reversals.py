@@ -4,48 +4,85 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, Select, exists, literal, select
+from sqlalchemy.dialects.postgresql import insert
 
+from shared.db.rows import has_rows
+from shared.db.tables.alerts import signal
 from shared.db.tables.orders import entry_reversal
 from shared.domain.orders.reversal import Reversal
+
+COLUMNS = [entry_reversal.c[name] for name in ("quantity_closing", "quantity_opening", "requested_at", "closes_all")]
 
 
 @dataclass(frozen=True, slots=True)
 class RecordedReversal:
-    """The contracts that were requested to be closed, when that was, and those that are to be opened after it."""
+    """The contracts that were requested to be closed, when that was, and those that are to be opened after it.
+
+    `closes_all` says that they were all that was held.
+    """
 
     closing: int
     opening: int
     requested_at: datetime
+    closes_all: bool
 
 
-def record(connection: Connection, request_id: UUID, account_id: int, contract_id: str, reversal: Reversal) -> None:
-    """Record what a request closes on an account, and how many contracts it is to open after that.
+def record(connection: Connection, request_id: UUID, account_id: int, contract_id: str, reversal: Reversal) -> bool:
+    """Record what a request closes on an account, and how many contracts it is to open after that; False if it was.
 
-    `request_id` is the id of the alert, or of the job of an entry that no alert requested.
+    Nothing is recorded either for an alert that has a signal there: its job has decided what it does. `request_id` is
+    the id of the alert, or of the job of an entry that no alert requested. The caller has locked the account.
     """
-    values = {"request_id": request_id, "account_id": account_id, "contract_id": contract_id}
-    quantities = {"quantity_closing": reversal.closing, "quantity_opening": reversal.opening}
-    connection.execute(insert(entry_reversal).values(**values, **quantities))
+    values = {
+        "request_id": request_id,
+        "account_id": account_id,
+        "contract_id": contract_id,
+        "quantity_closing": reversal.closing,
+        "quantity_opening": reversal.opening,
+        "closes_all": reversal.closes_all,
+    }
+    has_decided = exists().where(signal.c.alert_id == request_id, signal.c.account_id == account_id)
+    row = select(*(literal(value, entry_reversal.c[name].type) for name, value in values.items())).where(~has_decided)
+    statement = insert(entry_reversal).from_select(list(values), row, include_defaults=False).on_conflict_do_nothing()
+    return connection.execute(statement.returning(entry_reversal.c.request_id)).first() is not None
 
 
 def find(connection: Connection, request_id: UUID, account_id: int) -> RecordedReversal | None:
     """Return the reversal that is recorded for a request, None without one."""
-    columns = (entry_reversal.c.quantity_closing, entry_reversal.c.quantity_opening, entry_reversal.c.requested_at)
-    statement = select(*columns).where(
+    statement = select(*COLUMNS).where(
         entry_reversal.c.request_id == request_id, entry_reversal.c.account_id == account_id
     )
     row = connection.execute(statement).one_or_none()
     return None if row is None else RecordedReversal(*row)
 
 
+def select_recorded(request_id: UUID, account_id: int) -> Select[tuple[UUID]]:
+    """Return the reversal that is recorded for a request."""
+    return select(entry_reversal.c.request_id).where(
+        entry_reversal.c.request_id == request_id, entry_reversal.c.account_id == account_id
+    )
+
+
 def was_reversed_since(
     connection: Connection, account_id: int, contract_id: str, after: UUID | None, since: datetime
 ) -> bool:
-    """Whether an entry requested after the alert `after`, or since an instant, has reversed a position there."""
-    statement = select(entry_reversal.c.request_id).where(
+    """Whether an entry requested after the alert `after`, or since an instant, has closed all that was held there."""
+    return has_rows(connection, select_reversed_since(account_id, contract_id, after, since))
+
+
+def describe_later_reversal(contract_id: str) -> str:
+    """Return why an entry is not made whose contract was reversed after it was requested."""
+    return f"an entry that reversed {contract_id} was requested after this one"
+
+
+def select_reversed_since(
+    account_id: int, contract_id: str, after: UUID | None, since: datetime
+) -> Select[tuple[UUID]]:
+    """Return the statement of `was_reversed_since`."""
+    return select(entry_reversal.c.request_id).where(
         entry_reversal.c.account_id == account_id,
         entry_reversal.c.contract_id == contract_id,
+        entry_reversal.c.closes_all,
         entry_reversal.c.requested_at > since if after is None else entry_reversal.c.request_id > after,
     )
-    return connection.execute(statement.limit(1)).first() is not None

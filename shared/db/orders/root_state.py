@@ -1,12 +1,12 @@
 """The positions and working orders of an account in the contracts of one root, as our rows show them at one moment."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 
 from sqlalchemy import ARRAY, Connection, Text, and_, bindparam, func, literal, select, type_coerce
 
 from shared.db.orders import orders
-from shared.db.orders.fills import AWAITED_CONTRACTS
+from shared.db.orders.fills import AWAITED
 from shared.db.orders.orders import OrderRow
 from shared.db.orders.positions import SIGNED_QUANTITY
 from shared.db.tables.orders import orders as orders_table
@@ -17,7 +17,8 @@ from shared.domain.orders.order import Direction, OrderState, OrderType, Role, S
 _HELD = select(func.jsonb_object_agg(position.c.contract_id, SIGNED_QUANTITY)).where(
     position.c.account_id == bindparam("account"), position.c.direction != Direction.FLAT.value
 )
-_AWAITED = select(func.array_agg(AWAITED_CONTRACTS.subquery().c.contract_id))
+_AWAITED_FILLS = AWAITED.subquery()
+_AWAITED = select(func.array_agg(_AWAITED_FILLS.c.side + " " + _AWAITED_FILLS.c.contract_id))
 _ONE = select(literal(1).label("one")).subquery()
 # One statement sees one state of the database, in one round trip: the open orders, one a row, or a row without any.
 _READ = (
@@ -42,7 +43,9 @@ class RootState:
 
     positions: dict[str, int]
     orders: Sequence[OrderRow]
-    awaits_fills: frozenset[str]  # contracts in which an order has filled more than our fills say
+    awaits_fills: frozenset[
+        tuple[str, Side]
+    ]  # of these contracts and sides an order has filled more than our fills say
 
     @property
     def contract_ids(self) -> list[str]:
@@ -59,8 +62,20 @@ class RootState:
 
     def is_uncertain(self, contract_id: str) -> bool:
         """Whether an entry or exit may have filled without our knowing, so that the position is not certain."""
-        return contract_id in self.awaits_fills or any(
+        return any(contract_id == one for one, _ in self.awaits_fills) or any(
             row.contract_id == contract_id and row.role in {Role.ENTRY, Role.EXIT} and not is_resting(row)
+            for row in self.orders
+        )
+
+    def without_entries(self, side: Side, states: Collection[OrderState]) -> "RootState":
+        """Return the state without the entries on a side that are in these states."""
+        left = [row for row in self.orders if (row.role, row.side) != (Role.ENTRY, side) or row.state not in states]
+        return replace(self, orders=left)
+
+    def is_arriving(self, contract_id: str, side: Side) -> bool:
+        """Whether an entry on a side may fill next, or an order on it has filled without our knowing the fill."""
+        return (contract_id, side) in self.awaits_fills or any(
+            (row.contract_id, row.side, row.role) == (contract_id, side, Role.ENTRY) and not is_resting(row)
             for row in self.orders
         )
 
@@ -95,7 +110,7 @@ def read(connection: Connection, account_id: int, root: Root) -> RootState:
     return RootState(
         {id_: quantity for id_, quantity in (rows[0].held or {}).items() if root_of_contract(id_) is root},
         [row for row in at_work if root_of_contract(row.contract_id) is root],
-        frozenset(rows[0].awaited or ()),
+        frozenset((id_, Side(side)) for side, id_ in (one.split(" ", 1) for one in rows[0].awaited or ())),
     )
 
 

@@ -33,7 +33,8 @@ def mark_submitting(
     """Make a CREATED order SUBMITTING with the Postgres function of this name, in one round trip.
 
     An entry becomes DENIED if its account is halted, in shadow mode, only read or being flattened, EXPIRED if it was in
-    doubt before; none can begin before this commits. Raise LookupError if the contract is unknown.
+    doubt before; none can begin before this commits. An exit becomes CANCELLED while its contract is flattened. Raise
+    LookupError if the contract is unknown.
     """
     columns = [
         func.mark_submitting(order.id, machine_now, market_now).label("result"),

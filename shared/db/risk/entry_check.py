@@ -15,7 +15,7 @@ from shared.db.risk import risk_snapshots
 from shared.db.risk.risk_snapshots import ExitPrice, ExitPrices, RiskSnapshot
 from shared.domain.market_data.calendar import calendar_of
 from shared.domain.market_data.contract import ROOTS, Contract
-from shared.domain.orders.order import Side
+from shared.domain.orders.order import OrderType, Side
 from shared.domain.orders.reversal import plan_reversal
 from shared.domain.risk.account_risk import AccountRisk
 from shared.domain.risk.account_rules import quantity_for
@@ -33,7 +33,8 @@ _PASSING = {"price", "unprotected"}  # a quote comes, and a guard places the sto
 class EntryCheck:
     """The result of the pre-trade checks: the entry with its final quantity, its bracket, and each violated rule.
 
-    `note` says why the quantity is smaller than the requested one; `held` is the position in the contract.
+    `note` says why the quantity is smaller than the requested one; `held` is the position in the contract, and
+    `is_opposed` whether an order on the other side may fill next, or has filled without our knowing the fill.
     """
 
     entry: EntryTerms
@@ -41,11 +42,17 @@ class EntryCheck:
     findings: list[Finding]
     denial: RiskLimitError | None
     held: int
+    is_opposed: bool
     note: str | None = None
 
     @property
+    def may_reverse(self) -> bool:
+        """Whether the entry is a market order that an order on the other side may turn into one against a position."""
+        return self.is_opposed and self.entry.type is OrderType.MARKET
+
+    @property
     def is_reversing(self) -> bool:
-        """Whether the entry is a market order beyond a position against it, which is to be closed first."""
+        """Whether the entry is a market order against a position, of which a part or all is to be closed first."""
         return plan_reversal(self.entry.side, self.entry.type, self.entry.quantity, self.held) is not None
 
 
@@ -70,10 +77,11 @@ def check(
         connection, account, contract, entry.side, settings=settings, clock=clock, exit_prices=exit_prices
     )
     held = 0 if snapshot is None else snapshot.risk.quantity_of(contract.id)
+    is_opposed = snapshot is not None and (contract.id, entry.side.opposite) in snapshot.arriving
     try:
         bracket = check_preconditions(entry, facts)
     except RiskLimitError as error:
-        return EntryCheck(entry, None, [], error, held)
+        return EntryCheck(entry, None, [], error, held, is_opposed)
     assert snapshot is not None  # noqa: S101  # an account without a stage was denied
     if risk is not None:
         entry = replace(entry, quantity=_size(risk, bracket.stop_loss_ticks, contract, snapshot))
@@ -93,7 +101,7 @@ def check(
     if findings and all(finding.rule in _PASSING for finding in findings):
         raise PostponedError("; ".join(finding.message for finding in findings), _RETRY_AFTER)
     denial = RiskLimitError("; ".join(map(describe_finding, findings))) if findings else None
-    return EntryCheck(entry, bracket, findings, denial, held, note)
+    return EntryCheck(entry, bracket, findings, denial, held, is_opposed, note)
 
 
 def size_by_risk(

@@ -66,6 +66,16 @@ _FACTS = text("""
     UNION ALL
     SELECT 'in_doubt', account_id, contract_id, 1, NULL, NULL, NULL, NULL FROM orders WHERE state = 'IN_DOUBT'
     UNION ALL
+    SELECT 'arriving', account_id, contract_id, 1, NULL, NULL, side, NULL
+    FROM orders WHERE account_id = ANY(:accounts) AND role = 'ENTRY'
+      AND state IN ('CREATED', 'SUBMITTING', 'IN_DOUBT', 'WORKING') AND (state <> 'WORKING' OR type = 'MARKET')
+    UNION ALL
+    SELECT 'arriving', account_id, contract_id, 1, NULL, NULL, side, NULL
+    FROM orders WHERE account_id = ANY(:accounts) AND origin <> 'external' AND filled_quantity > 0
+      AND updated_at > now() - interval '1 minute' AND filled_quantity > (
+          SELECT coalesce(sum(fill.quantity), 0) FROM fill WHERE fill.account_id = orders.account_id
+          AND fill.venue_order_id = orders.venue_order_id AND NOT is_voided)
+    UNION ALL
     SELECT 'flatten_request', account_id, coalesce(contract_id, ''), 1, NULL, NULL, reason, requested_at
     FROM flatten_request WHERE flat_at IS NULL AND dropped_at IS NULL
     UNION ALL
@@ -82,7 +92,8 @@ _FACTS = text("""
 class RiskSnapshot:
     """An account, its rule book, and its risk.
 
-    `flatten_requests` are the open ones: their contract, "" for the whole account, and their reason.
+    `flatten_requests` are the open ones: their contract, "" for the whole account, and their reason. `arriving` are the
+    contracts and sides of which an entry may fill next, or an order has filled without our knowing the fill.
     """
 
     account: AccountRow
@@ -90,6 +101,7 @@ class RiskSnapshot:
     risk: AccountRisk
     has_in_doubt_order: bool
     flatten_requests: tuple[tuple[str, str], ...]
+    arriving: frozenset[tuple[str, Side]]
 
 
 @dataclass(slots=True)
@@ -105,6 +117,7 @@ class _Facts:
     opening_costs: list[Row[Any]] = field(default_factory=list)
     sent: list[Row[Any]] = field(default_factory=list)
     in_doubt: list[Row[Any]] = field(default_factory=list)
+    arriving: list[Row[Any]] = field(default_factory=list)
     flatten_request: list[Row[Any]] = field(default_factory=list)
     day: list[Row[Any]] = field(default_factory=list)
     low_disk: list[Row[Any]] = field(default_factory=list)
@@ -162,6 +175,7 @@ def read(
             _to_account_risk(account, found, day=day, clock=clock, exit_price=exit_price, others=others),
             bool(found.in_doubt),
             tuple((row.contract_id, row.side) for row in found.flatten_request),
+            frozenset((row.contract_id, Side(row.side)) for row in found.arriving),
         )
     return snapshots
 

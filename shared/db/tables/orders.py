@@ -121,6 +121,7 @@ entry_reversal = Table(
     Column("contract_id", Text, nullable=False),
     Column("quantity_closing", Integer, nullable=False),
     Column("quantity_opening", Integer, nullable=False),
+    Column("closes_all", Boolean, nullable=False),  # all that was held against it, not a part
     at_column("requested_at", nullable=False, now=True),
     CheckConstraint("quantity_opening >= 0", name="quantity_opening"),
 )

@@ -1,6 +1,7 @@
-"""A market entry beyond the position against it: what it closes first, as an exit, and what it then opens."""
+"""A market entry against a position: what it closes of that first, as an exit, and what it then opens."""
 
 from decimal import Decimal
+from math import ceil
 from typing import NamedTuple
 
 from shared.domain.orders.order import OrderType, Side
@@ -11,15 +12,17 @@ class Reversal(NamedTuple):
 
     closing: int
     opening: int
+    closes_all: bool
 
 
 def plan_reversal(side: Side, type_: OrderType, quantity: Decimal | int, held: int) -> Reversal | None:
-    """Return what an entry closes before it opens; None if it is no market order, or beyond no position.
+    """Return what an entry closes before it opens; None if it is no market order, or against no position.
 
-    `held` is negative when short. A quantity that is no whole number is that of a copy: it may close all and leave less
-    than one contract to open.
+    `held` is negative when short. A quantity that is no whole number is that of a copy: what it closes is rounded up,
+    and what it opens down.
     """
     against = -held * side.sign
-    if type_ is not OrderType.MARKET or not 0 < against < quantity:
+    closing = min(against, ceil(quantity))
+    if type_ is not OrderType.MARKET or closing < 1:
         return None
-    return Reversal(against, int(quantity) - against)
+    return Reversal(closing, max(0, int(quantity) - against), closing == against)

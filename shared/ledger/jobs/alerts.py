@@ -7,6 +7,7 @@ from typing import ClassVar, TypedDict
 from uuid import UUID
 
 from shared.domain.alerts.alert import Alert
+from shared.domain.orders.order import Direction, OrderType, Side, direction_of
 from shared.fleets import Queue
 from shared.ledger.enqueue import EnqueueOptions
 from shared.ledger.job import Job
@@ -40,7 +41,10 @@ class HandleFollowerAlert(Job):
 
 @dataclass(frozen=True, kw_only=True)
 class CloseReversed(Job):
-    """Close what a target position reverses on one account: an exit waits for no entry, as the alert's own job may."""
+    """Close what a market entry reverses on one account: an exit waits for no entry, as the alert's own job may.
+
+    With `against`, the direction that it reverses, it is inserted only if that may be held in the root by then.
+    """
 
     queue: ClassVar = Queue.CRITICAL
     is_internal: ClassVar = True
@@ -48,6 +52,8 @@ class CloseReversed(Job):
     retry_for: ClassVar = timedelta(days=1)
     alert_id: UUID
     account_id: int
+    root: str
+    against: Direction | None = None
 
 
 class AlertJobOptions(TypedDict):
@@ -74,13 +80,15 @@ def jobs_beside(
     """Yield the jobs of an alert beside its own, `job_id`, and how each is enqueued: all in one commit.
 
     `account_ids` are those of its hook, its own first. Each follower account has a job, with the place in the
-    account's order that the alert has, so no account waits for the one before it. What a target position reverses has
-    a job for each account, which waits for no entry.
+    account's order that the alert has, so no account waits for the one before it. What a market entry or a target
+    position reverses has a job for each account, which waits for no entry.
     """
-    if alert.target_position is not None and alert.action.is_entry:
+    has_target = alert.target_position is not None
+    if alert.action.is_entry and (has_target or alert.type is OrderType.MARKET):
+        against = None if has_target else direction_of(-Side(alert.action).sign)
         for closed_id in account_ids:
             yield (
-                CloseReversed(alert_id=alert_id, account_id=closed_id),
+                CloseReversed(alert_id=alert_id, account_id=closed_id, root=alert.root.name, against=against),
                 {"key": f"reversed:{alert_id}:{closed_id}", "correlation_id": job_id, "parent_id": job_id},
             )
     for follower_id in account_ids[1:]:

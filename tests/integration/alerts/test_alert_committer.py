@@ -16,6 +16,7 @@ from shared.ledger.async_ledger import AsyncLedger
 from shared.ledger.publisher import open_async_publisher
 from tests.fixtures.broker import Broker
 from tests.fixtures.receiver_process import ENTRY, ReceiverProcess
+from tests.fixtures.venue import MNQ
 from web.receiver.alert_committer import AlertCommitter
 from web.receiver.check import check_body
 from web.receiver.incoming import Accepted, Incoming, Outcome, new_incoming
@@ -129,3 +130,24 @@ def test_a_batch_that_is_committed_again_stores_nothing_twice(committer: Committ
     assert both[0] == both[1]
     assert 5 == committer.receiver.count("alert")
     assert 5 == committer.receiver.count("job")  # one beside that of the reversal
+
+
+@pytest.mark.parametrize("has_known_key", [False, True])
+def test_only_a_market_entry_against_what_is_held_has_a_closing_job(
+    committer: Committer, *, has_known_key: bool
+) -> None:
+    receiver = committer.receiver
+    committer.commit([committer.incoming({**ENTRY, "id": "known"})])
+    assert 1 == receiver.count("job")
+    receiver.track(MNQ)
+    ((account_id,),) = receiver.rows("SELECT account_id FROM hook LIMIT 1")
+    receiver.execute(
+        "INSERT INTO position (account_id, contract_id, direction, quantity, average_price) "
+        f"VALUES ({account_id}, '{MNQ}', 'SHORT', 1, 20000)"
+    )
+    batch = [committer.incoming({**ENTRY, "id": "reverses"}), committer.incoming({**ENTRY, "action": "sell"})]
+    committer.commit([*batch, *([committer.incoming({**ENTRY, "id": "known"})] if has_known_key else [])])
+
+    beside = receiver.rows("SELECT parent_id, queue FROM job WHERE name = 'alerts.close_reversed'")
+    assert [(batch[0].job_id, "critical")] == beside
+    assert 4 == receiver.count("job")

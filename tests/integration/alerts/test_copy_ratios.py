@@ -71,7 +71,8 @@ def test_plain_orders_are_copied_in_both_directions_and_no_exit_is_lost_to_round
 
     worker_env.entry_alert(hook_id, action=exits, quantity=1)
     run_until_held(worker_env, 3 * way, 0)
-    assert (exits.upper(), 1, "accepted", "copy ratio 0.5") == last_copy(worker_env)
+    closed = f"1 of {MNQ} closed, and nothing to open; copy ratio 0.5"
+    assert ("CLOSE", 1, "accepted", closed) == last_copy(worker_env)
 
 
 @pytest.mark.parametrize(("enters", "way"), [("buy", 1), ("sell", -1)])
@@ -160,9 +161,13 @@ def test_a_copied_exit_by_a_plain_order_waits_for_no_other_account(worker_env: W
     worker_env.entry_alert(hook_id, quantity=1)
     run_until_held(worker_env, 1, 1)
     job_id = worker_env.entry_alert(hook_id, action="sell", quantity=1)
-    worker_env.runner.run(job_id)
+    in_an_hour = "UPDATE job SET run_at = now() + interval '1 hour' WHERE name = 'alerts.handle_follower_alert'"
+    worker_env.execute(in_an_hour)
+    while worker_env.job(job_id)[0] == "queued":
+        worker_env.run_due_jobs()
 
     assert "succeeded" == worker_env.job(job_id)[0]
+    worker_env.execute(in_an_hour.replace("+ interval '1 hour'", ""))
     run_until_held(worker_env, 0, 0)
 
 

@@ -15,6 +15,8 @@ from tests.fixtures.venue import MNQ
 from tests.fixtures.worker_env import WorkerEnv
 
 IN_AN_HOUR = "UPDATE job SET run_at = now() + interval '1 hour' WHERE id = '{}'"
+HALT = "UPDATE account SET halted_at = now(), halt_reason = 'a test'"
+ONE_TRADE = """UPDATE account SET rule_changes = '{"max_trades_per_day": "1"}'"""
 EXITS = "SELECT side, quantity, state FROM orders WHERE role = 'EXIT' ORDER BY created_at"
 ANOTHER_ACCOUNT = "(jsonb_populate_record(p, jsonb_build_object('account_id', p.account_id + 1000)))"
 
@@ -33,17 +35,23 @@ def test_a_market_entry_against_the_position_closes_it_and_opens_the_rest(
     assert [(abs(left),)] == stop_quantities(worker_env)
 
 
-@pytest.mark.parametrize(
-    ("quantity", "left"),
-    [(1, 1), (2, 0)],
-)
-def test_an_entry_that_only_reduces_stays_one_order(worker_env: WorkerEnv, quantity: int, left: int) -> None:
+@pytest.mark.parametrize("obstacle", [HALT, ONE_TRADE, "SELECT 1"], ids=["halt", "rule", "none"])
+@pytest.mark.parametrize("quantity", [1, 2])
+def test_an_entry_that_only_reduces_is_an_exit_which_nothing_denies(
+    worker_env: WorkerEnv, operator: RunCommand, obstacle: str, quantity: int
+) -> None:
     hold(worker_env, 2)
-    worker_env.entry_alert(action="sell", quantity=quantity)
-    run_until(worker_env, left)
+    worker_env.execute(obstacle)
+    body = f'{{"action": "sell", "symbol": "MNQ", "quantity": {quantity}}}'
+    assert f"closes {'1 of ' if quantity == 1 else ''}{MNQ}" in operator("alerts", "mock", body).words
+    job_id = worker_env.entry_alert(action="sell", quantity=quantity, has_stop=False)
+    run_until(worker_env, 2 - quantity)
 
-    assert [] == worker_env.rows(EXITS)
-    assert [] == worker_env.rows("SELECT 1 FROM entry_reversal")
+    closed = f"{quantity} of {MNQ} closed, and nothing to open"
+    assert ("CLOSE", "accepted", closed) == last_signal(worker_env)
+    assert result_of(worker_env, job_id).startswith("succeeded")
+    assert [("SELL", quantity, "FILLED")] == worker_env.rows(EXITS)
+    assert 1 == len(worker_env.rows(ENTRIES))
 
 
 def test_a_reversal_at_the_most_contracts_of_an_order_closes_and_opens_them(worker_env: WorkerEnv) -> None:
@@ -54,10 +62,7 @@ def test_a_reversal_at_the_most_contracts_of_an_order_closes_and_opens_them(work
 
 @pytest.mark.parametrize(
     ("obstacle", "told"),
-    [
-        ("UPDATE account SET halted_at = now(), halt_reason = 'a test'", "is halted: a test"),
-        ("""UPDATE account SET rule_changes = '{"max_trades_per_day": "1"}'""", "trades a day"),
-    ],
+    [(HALT, "is halted: a test"), (ONE_TRADE, "trades a day")],
 )
 def test_the_closing_part_passes_where_the_opening_part_is_denied(
     worker_env: WorkerEnv, obstacle: str, told: str
@@ -151,19 +156,6 @@ def test_nothing_is_opened_against_a_position_whose_close_was_rejected(worker_en
     assert result_of(worker_env, job_id).startswith("succeeded")
 
 
-def test_a_position_that_cannot_be_closed_keeps_the_rest_from_being_opened(worker_env: WorkerEnv) -> None:
-    hold(worker_env, 2)
-    worker_env.venue.faults(path="/api/Order/place", kind="reject", error_code=2, message="no", count=1_000)
-    job_id = worker_env.entry_alert(action="sell", quantity=3)
-    run_next(worker_env, job_id)
-    worker_env.run_due_jobs()
-    worker_env.execute("UPDATE entry_reversal SET requested_at = now() - interval '16 s'")
-    run_next(worker_env, job_id)
-
-    assert "could not be closed in time" in result_of(worker_env, job_id)
-    assert 2 == worker_env.venue.position()
-
-
 def test_what_was_bought_after_the_close_is_neither_closed_nor_opened_against(worker_env: WorkerEnv) -> None:
     hold(worker_env, 2)
     job_id = worker_env.entry_alert(action="sell", quantity=3)
@@ -200,7 +192,10 @@ def test_copies_of_a_reversal_are_entered_once_every_account_has_closed(worker_e
         hooks.set_followers(connection, hook_id, {worker_env.venue.account_id + 1000: Decimal(1)})
     worker_env.execute(f"INSERT INTO position SELECT {ANOTHER_ACCOUNT}.* FROM position p")
     job_id = worker_env.entry_alert(hook_id, action="sell", quantity=2)
-    worker_env.execute("UPDATE job SET run_at = now() + interval '1 hour' WHERE name = 'alerts.handle_follower_alert'")
+    worker_env.execute(
+        "UPDATE job SET run_at = now() + interval '1 hour' WHERE name LIKE 'alerts.%' AND arguments ->> 'account_id' ="
+        f" '{worker_env.venue.account_id + 1000}'"
+    )
     while worker_env.venue.position() != 0 or "still closes" not in result_of(worker_env, job_id):
         worker_env.execute(IN_AN_HOUR.format(job_id))
         worker_env.run_due_jobs()

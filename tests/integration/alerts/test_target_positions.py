@@ -109,9 +109,9 @@ def test_a_stale_reversal_closes_nothing_after_a_later_close(worker_env: WorkerE
     assert "stale" in result_of(worker_env, job_id)
 
 
-def test_a_stale_entry_without_a_position_closes_nothing(worker_env: WorkerEnv) -> None:
+def test_a_stale_limit_entry_closes_nothing(worker_env: WorkerEnv) -> None:
     hold(worker_env, 1)
-    job_id = worker_env.entry_alert(action="sell", timenow=time_ago(45))
+    job_id = worker_env.entry_alert(action="sell", limit_price=30000, timenow=time_ago(45))
     run_until(worker_env, 1)
 
     assert "stale" in result_of(worker_env, job_id)

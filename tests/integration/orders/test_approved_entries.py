@@ -123,6 +123,22 @@ def test_the_closing_part_of_an_approved_entry_passes_where_the_rest_is_denied(
     assert ("DENIED", True) == state_of(worker_env, approval_id)
 
 
+def test_an_approved_entry_that_only_reduces_by_now_is_an_exit_which_nothing_denies(
+    worker_env: WorkerEnv, operator: RunCommand
+) -> None:
+    require_approval(worker_env)
+    approval_id = ask(worker_env, action="sell", quantity=1)
+    type_entry(worker_env, operator)
+    worker_env.execute(HALT)
+    result = approve(worker_env, operator, approval_id)
+
+    assert 0 == result.status, result
+    assert [("SELL", 1, "FILLED")] == worker_env.rows(EXITS)
+    assert 0 == worker_env.venue.position()
+    assert ("ORDERED", True) == state_of(worker_env, approval_id)
+    assert "closed, and nothing opened; approved by" in last_signal(worker_env)[2]
+
+
 def test_an_approved_rest_of_a_reversal_is_denied_when_something_is_held_against_it_again(
     worker_env: WorkerEnv, operator: RunCommand
 ) -> None:

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from typing import Any
 from uuid import UUID
 
 import psycopg
@@ -12,11 +13,21 @@ from tests.fixtures.program_env import make_program_env
 from tests.fixtures.resting_orders import list_working_orders, place_resting_limit
 from tests.fixtures.venue import MNQ
 from tests.fixtures.worker_env import WorkerEnv
+from workers.orders.submit import SubmitResult, submit_order
 
 CLOSE = "/api/Position/closeContract"
 QUERY = "/api/Order/v2/query"
 POSITIONS = "/api/Position/searchOpen"
 EXITS = "SELECT side, sum(quantity) FROM fill GROUP BY side ORDER BY side"
+EXITING = (
+    "INSERT INTO orders (id, account_id, contract_id, origin, role, side, type, quantity, state, correlation_id,"
+    " submitted_at) VALUES (gen_random_uuid(), 20001, '{}', 'alert', 'EXIT', 'SELL', 'MARKET', 2, 'SUBMITTING',"
+    " gen_random_uuid(), now() - interval '3 s')"
+)
+MINUTE_AGO = (
+    "UPDATE orders SET submitted_at = now() - interval '1 minute', in_doubt_at = now() - interval '1 minute'"
+    " WHERE role = 'EXIT'"
+)
 
 
 @pytest.fixture
@@ -153,16 +164,45 @@ def test_a_flatten_gives_an_exit_that_is_on_its_way_time_to_fill(holding: Worker
     account_id = holding.venue.account_id
     reduction = holding.enqueue(ReducePosition(account_id=account_id, contract_id=MNQ, quantity=1))
     holding.runner.run(reduction)
-    holding.execute("UPDATE orders SET submitted_at = now() + interval '1 second' WHERE role = 'EXIT'")
+    holding.execute("UPDATE orders SET in_doubt_at = now() + interval '1 second' WHERE role = 'EXIT'")
     flatten = holding.flatten()
     holding.runner.run(flatten)
     assert f"an exit of {MNQ} is on its way" in (holding.job(flatten)[2] or "")
     assert [] == holding.venue.requests(CLOSE)
 
-    holding.execute("UPDATE orders SET submitted_at = now() - interval '1 minute' WHERE role = 'EXIT'")
+    holding.execute(MINUTE_AGO)
     holding.execute("UPDATE job SET run_at = now() WHERE state = 'queued'")
     holding.runner.run(flatten)
     assert 0 == holding.venue.position()
+
+
+def test_a_flatten_closes_nothing_while_the_call_of_an_exit_is_under_way(holding: WorkerEnv) -> None:
+    holding.execute(EXITING.format(MNQ))
+    flatten = holding.flatten()
+    holding.runner.run(flatten)
+    assert f"an exit of {MNQ} is on its way" in (holding.job(flatten)[2] or "")
+    assert [] == holding.venue.requests(CLOSE)
+
+    holding.execute("UPDATE orders SET submitted_at = now() - interval '8 s' WHERE state = 'SUBMITTING'")
+    holding.execute("UPDATE job SET run_at = now() WHERE state = 'queued'")
+    holding.runner.run(flatten)
+    assert 0 == holding.venue.position()
+
+
+def test_an_exit_that_was_not_sent_is_cancelled_by_a_flatten_that_is_open_when_it_would_be(
+    holding: WorkerEnv, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def flatten_first(*arguments: Any) -> SubmitResult:
+        holding.flatten(MNQ)
+        return submit_order(*arguments)
+
+    monkeypatch.setattr("workers.orders.place_order.submit_order", flatten_first)
+    holding.run(ReducePosition(account_id=holding.venue.account_id, contract_id=MNQ, quantity=1))
+
+    (cancelled,) = holding.rows("SELECT state, reason FROM orders WHERE role = 'EXIT' AND client_order_id IS NOT NULL")
+    assert ("CANCELLED", f"{MNQ} is being flattened") == cancelled
+    assert 0 == holding.venue.position()
+    assert [("BUY", 2), ("SELL", 2)] == holding.rows(EXITS)
 
 
 def test_a_position_that_stays_open_costs_ever_fewer_requests(holding: WorkerEnv) -> None:

@@ -83,12 +83,21 @@ def test_a_manual_reversal_at_the_most_contracts_of_an_order_closes_and_opens_th
     assert -5 == worker_env.venue.position()
 
 
-def test_a_manual_entry_that_only_reduces_stays_one_order(worker_env: WorkerEnv, operator: RunCommand) -> None:
+@pytest.mark.parametrize("obstacle", [HALT, ONE_TRADE, "SELECT 1"], ids=["halt", "rule", "none"])
+@pytest.mark.parametrize("quantity", [1, 2])
+def test_a_manual_entry_that_only_reduces_is_an_exit_which_nothing_denies(
+    worker_env: WorkerEnv, operator: RunCommand, obstacle: str, quantity: int
+) -> None:
     hold(worker_env, 2)
+    worker_env.execute(obstacle)
+    preview = type_sell(worker_env, operator, str(quantity), "--dry-run")
+    assert (0, True) == (preview.status, f"It closes {quantity}." in preview.words), preview
+    result = type_sell(worker_env, operator, str(quantity), "--json")
 
-    assert 0 == type_sell(worker_env, operator, "2", "--stop", "400").status
-    assert 0 == worker_env.venue.position()
-    assert ([], []) == (worker_env.rows(EXITS), worker_env.rows("SELECT 1 FROM entry_reversal"))
+    assert (0, "EXIT") == (result.status, result.json["order"]["role"]), result
+    assert 2 - quantity == worker_env.venue.position()
+    assert [("manual", "SELL", quantity, "FILLED")] == worker_env.rows(EXITS)
+    assert 1 == len(worker_env.rows(ENTRIES))
 
 
 @pytest.mark.parametrize("halt", [False, True])

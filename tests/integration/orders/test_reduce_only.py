@@ -188,7 +188,8 @@ def test_an_account_that_is_in_trouble_is_halted_although_it_is_reduce_only(work
     with worker_env.ledger.engine.begin() as connection:
         assert [20001] == halts.halt(connection, "a mismatch", 20001)
         assert [] == halts.halt(connection, "CPI", 20001, is_reduce_only=True)
-    state, _, error = enter(worker_env, -1, 1)
+    price = str(average(worker_env) + 100)
+    state, _, error = enter(worker_env, -1, 1, type=OrderType.LIMIT, limit_price=price)
 
     assert ("failed", True) == (state, "is halted: a mismatch" in (error or ""))
 

@@ -90,6 +90,7 @@ CREATE TABLE entry_reversal (
     contract_id text NOT NULL,
     quantity_closing integer NOT NULL,
     quantity_opening integer NOT NULL,
+    closes_all boolean NOT NULL,
     requested_at timestamptz DEFAULT now() NOT NULL,
     CONSTRAINT pk_entry_reversal PRIMARY KEY (request_id, account_id),
     CONSTRAINT ck_entry_reversal_quantity_opening CHECK (quantity_opening >= 0),

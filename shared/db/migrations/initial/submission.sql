@@ -13,7 +13,8 @@ CREATE FUNCTION only_reduces(it orders) RETURNS boolean LANGUAGE sql AS $$
 $$;
 
 -- The checks before an order is sent, in one round trip: it becomes SUBMITTING, or with the obstacle DENIED. One that
--- was in doubt before may be at the venue and becomes EXPIRED. Each statement sees the rows as they are after the lock.
+-- was in doubt before may be at the venue and becomes EXPIRED. An exit becomes CANCELLED while a flatten is open, as two
+-- closing orders could reverse the position; it waits for no lock of the account. Each statement sees the rows as they are after the lock.
 CREATE FUNCTION mark_submitting(wanted uuid, machine_now timestamptz, market_now timestamptz) RETURNS text
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -48,6 +49,14 @@ BEGIN
             WHERE id = wanted AND state = 'CREATED';
             RETURN obstacle;
         END IF;
+    ELSIF it.role = 'EXIT' AND EXISTS (
+        SELECT FROM flatten_request WHERE account_id = it.account_id AND flat_at IS NULL AND dropped_at IS NULL
+        AND (contract_id IS NULL OR contract_id = it.contract_id)
+    ) THEN
+        obstacle := it.contract_id || ' is being flattened';
+        UPDATE orders SET state = 'CANCELLED', reason = obstacle, updated_at = now()
+        WHERE id = wanted AND state = 'CREATED';
+        RETURN obstacle;
     END IF;
     UPDATE orders SET state = 'SUBMITTING', updated_at = now(), submitted_at = machine_now,
            submitted_market_at = coalesce(submitted_market_at, market_now)

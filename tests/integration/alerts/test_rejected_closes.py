@@ -1,0 +1,116 @@
+"""A market entry whose exit the venue rejects is closed all the same: only what it would open is given up."""
+
+from uuid import UUID
+
+import pytest
+
+from shared.domain.orders.order import Side
+from shared.ledger.jobs.orders import EnterManually
+from tests.fixtures.alert_steps import hold, result_of, run_next, run_until
+from tests.fixtures.venue import MNQ
+from tests.fixtures.worker_env import WorkerEnv
+
+EXIT_STATES = "SELECT state FROM orders WHERE role = 'EXIT' AND origin = 'alert' ORDER BY created_at"
+FLATTENS = "SELECT contract_id, origin FROM flatten_request"
+REDUCTIONS = "SELECT id FROM job WHERE name = 'orders.reduce_position' AND state = 'queued'"
+REQUESTED_AGO = "UPDATE entry_reversal SET requested_at = now() - interval '{}'"
+
+
+def reject_orders(worker_env: WorkerEnv, count: int) -> None:
+    worker_env.venue.faults(path="/api/Order/place", kind="reject", error_code=2, message="no", count=count)
+
+
+def ask_once(worker_env: WorkerEnv, job_id: UUID) -> None:
+    """Run a job that requests a close, and then the close."""
+    run_next(worker_env, job_id)
+    ((reduction,),) = worker_env.rows(REDUCTIONS)
+    run_next(worker_env, reduction)
+
+
+@pytest.mark.parametrize("is_by_closing_job", [True, False])
+def test_a_market_exit_of_all_is_flattened_once_it_was_rejected_for_15_s(
+    worker_env: WorkerEnv, *, is_by_closing_job: bool
+) -> None:
+    hold(worker_env, 2)
+    reject_orders(worker_env, 1_000)
+    job_id = worker_env.entry_alert(action="sell", quantity=2)
+    ((closing,),) = worker_env.rows("SELECT id FROM job WHERE name = 'alerts.close_reversed' AND state = 'queued'")
+    asking = closing if is_by_closing_job else job_id
+    ask_once(worker_env, asking)
+    worker_env.execute(REQUESTED_AGO.format("16 s"))
+    run_next(worker_env, asking)
+    assert [(MNQ, "alert")] == worker_env.rows(FLATTENS)
+    assert result_of(worker_env, asking).startswith("queued")
+    run_until(worker_env, 0)
+
+    assert ["succeeded"] * 2 == [result_of(worker_env, one)[:9] for one in (job_id, closing)]
+
+
+def test_a_manual_exit_of_all_is_flattened_once_it_was_rejected_for_15_s(worker_env: WorkerEnv) -> None:
+    hold(worker_env, 2)
+    reject_orders(worker_env, 1_000)
+    job_id = worker_env.enqueue(EnterManually(account_id=20001, symbol="MNQ", side=Side.SELL, quantity=2))
+    ask_once(worker_env, job_id)
+    worker_env.execute(REQUESTED_AGO.format("16 s"))
+    run_next(worker_env, job_id)
+    assert [(MNQ, "manual")] == worker_env.rows(FLATTENS)
+    run_until(worker_env, 0)
+
+    assert result_of(worker_env, job_id).startswith("succeeded")
+
+
+def test_a_reversal_is_flattened_and_opens_nothing_once_it_was_rejected_for_15_s(worker_env: WorkerEnv) -> None:
+    hold(worker_env, 2)
+    reject_orders(worker_env, 1_000)
+    job_id = worker_env.entry_alert(action="sell", quantity=3)
+    ask_once(worker_env, job_id)
+    worker_env.execute(REQUESTED_AGO.format("16 s"))
+    run_next(worker_env, job_id)
+    run_until(worker_env, 0)
+
+    assert "could not be closed in time, so it opens nothing" in result_of(worker_env, job_id)
+
+
+@pytest.mark.parametrize(("held_later", "quantity"), [(0, 1), (1, 2)], ids=["a part", "all, and more was bought since"])
+def test_what_is_not_all_that_is_held_is_asked_for_until_it_is_closed(
+    worker_env: WorkerEnv, held_later: int, quantity: int
+) -> None:
+    hold(worker_env, 2)
+    reject_orders(worker_env, 1)
+    job_id = worker_env.entry_alert(action="sell", quantity=quantity)
+    ask_once(worker_env, job_id)
+    if held_later:
+        worker_env.venue.trade(side=0, size=1)
+        worker_env.execute("UPDATE position SET quantity = 3")
+    reject_orders(worker_env, 1)
+    worker_env.execute(REQUESTED_AGO.format("16 s"))
+    worker_env.execute("UPDATE fill SET recorded_at = now() - interval '20 s'")  # so the position is no later one
+    ask_once(worker_env, job_id)
+    run_until(worker_env, 2 + held_later - quantity)
+
+    assert [("REJECTED",), ("REJECTED",), ("FILLED",)] == worker_env.rows(EXIT_STATES)
+    assert [] == worker_env.rows(FLATTENS)
+    assert result_of(worker_env, job_id).startswith("succeeded")
+
+
+def test_a_part_is_not_asked_for_again_while_its_exit_may_have_filled(worker_env: WorkerEnv) -> None:
+    hold(worker_env, 3)
+    job_id = worker_env.entry_alert(action="sell", quantity=1)
+    ask_once(worker_env, job_id)  # its fill is not recorded yet
+    worker_env.execute(REQUESTED_AGO.format("16 s"))
+    worker_env.execute(f"UPDATE job SET enqueued_at = now() - interval '16 s' WHERE id = '{job_id}'")
+    run_next(worker_env, job_id)
+
+    assert [] == worker_env.rows(REDUCTIONS)
+    run_until(worker_env, 2)
+
+
+def test_a_part_that_is_rejected_for_an_hour_is_given_up(worker_env: WorkerEnv) -> None:
+    hold(worker_env, 2)
+    reject_orders(worker_env, 1_000)
+    job_id = worker_env.entry_alert(action="sell", quantity=1)
+    ask_once(worker_env, job_id)
+    worker_env.execute(REQUESTED_AGO.format("61 min"))
+    run_next(worker_env, job_id)
+
+    assert "could not be closed in time" in result_of(worker_env, job_id)
