@@ -63,6 +63,7 @@ def forecast(
         return []
     now, root = machine_now(), traded.root.name
     chosen = _choose_accounts(connection, hook)
+    contract = contracts.find_active(connection, root)
     stored = StoredAlert(
         id=new_id(),
         body=raw,
@@ -77,8 +78,8 @@ def forecast(
         account_id=0 if hook is None else hook.account_id,
         ratio=SAME,
         denial=None,
+        contract=contract,
     )
-    contract = contracts.find_active(connection, root)
     followers = {} if hook is None else hooks.list_followers(connection).get(hook.id, {})
     trials = []
     for account in chosen:

@@ -10,9 +10,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, LiteralString
 
 import psycopg
-import psycopg.rows
-from sqlalchemy import Connection, Engine, Select, create_engine, event, text
-from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
+from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import (
     DataError,
@@ -146,21 +144,6 @@ def connect_unforked(dialect: Any, _: object, arguments: Sequence[Any], options:
     """Connect with the lock that keeps this process from forking."""
     with _connecting:
         return dialect.connect(*arguments, **options)
-
-
-def execute_first(
-    connection: Connection, statement: LiteralString, values: Mapping[str, object]
-) -> list[dict[str, Any]]:
-    """Return the rows of the first statement of a transaction, which is sent in one round trip with its BEGIN."""
-    raw = driver(connection)
-    with raw.pipeline():
-        cursor = raw.cursor(row_factory=psycopg.rows.dict_row).execute(statement, values)
-    return cursor.fetchall()
-
-
-def to_sql(statement: Select[Any]) -> LiteralString:
-    """Return a statement without values as text for psycopg."""
-    return str(statement.compile(dialect=PGDialect_psycopg()))  # type: ignore[no-untyped-call]  # so in SQLAlchemy
 
 
 @contextmanager

@@ -29,8 +29,10 @@ from workers.orders.current_state import has_waited, require_certain
 _RETRY_AFTER = timedelta(seconds=0.05)
 
 
-def require_current(ctx: Context, account_alert: AccountAlert, contract: Contract) -> None:
-    """Raise RefusedError, after recording it, for an entry that is stale, late, closed or reversed by a later request.
+def require_current(ctx: Context, account_alert: AccountAlert, contract: Contract) -> RootState:
+    """Return what the account holds and has at work in the root, for an entry with nothing in its way.
+
+    Raise RefusedError, after recording it, for one that is stale, late, closed or reversed by a later request.
 
     It is late if it was received after one that was sent later.
     Raise PostponedError while an exit that was received before is not done, so that the position is about to change.
@@ -38,7 +40,7 @@ def require_current(ctx: Context, account_alert: AccountAlert, contract: Contrac
     stored, account_id = account_alert.stored, account_alert.account_id
     deny_if(ctx, account_alert, contract, describe_stale(stored))
     with ctx.autocommit() as connection:
-        found = entry_obstacles.read(
+        found, state = entry_obstacles.read(
             connection,
             stored,
             account_alert.alert,
@@ -53,6 +55,7 @@ def require_current(ctx: Context, account_alert: AccountAlert, contract: Contrac
     deny_if(ctx, account_alert, contract, reversed_)
     if found.waits:
         raise PostponedError(f"an exit that was received before is closing in {contract.id}", _RETRY_AFTER)
+    return state
 
 
 def find_later_close(

@@ -6,7 +6,6 @@ from functools import partial
 from shared.db.alerts import alerts, precedence, reversals
 from shared.db.alerts.alerts import StoredAlert
 from shared.db.alerts.entry_denials import describe_inactive, describe_stale
-from shared.db.market_data import contracts
 from shared.db.orders.reversals import RecordedReversal
 from shared.db.orders.root_state import RootState, side_of
 from shared.domain.alerts.alert import AlertAction
@@ -31,7 +30,7 @@ from workers.alerts.outcome import AccountAlert, read_for_account, record_outcom
 from workers.alerts.reversals import build_sided_request, close_reversed_positions, close_reversed_size
 from workers.alerts.stop_changes import STOP_ACTIONS, change_stops
 from workers.context import Context
-from workers.orders.current_state import RETRY_AFTER, find_read_only_reason, read_root_state, require_certain
+from workers.orders.current_state import RETRY_AFTER, find_read_only_reason, require_certain
 from workers.orders.entry import require_open_session, submit_entry
 from workers.orders.entry_request import EntryRequest
 from workers.orders.reversal import close_reversed_first
@@ -69,8 +68,7 @@ def trade_alert(ctx: Context, stored: StoredAlert, account_id: int) -> dict[str,
         return cancel_entries(ctx, account_alert)
     if alert.action in STOP_ACTIONS:
         return change_stops(ctx, account_alert)
-    with ctx.autocommit() as connection:
-        contract = contracts.find_active(connection, alert.root.name)
+    contract = stored.contract
     if alert.action is AlertAction.CLOSE:
         with ctx.autocommit() as connection:
             is_late = (
@@ -85,8 +83,7 @@ def trade_alert(ctx: Context, stored: StoredAlert, account_id: int) -> dict[str,
         raise RefusedError(inactive)
     if describe_stale(stored) is not None and (closed := _close_stale(ctx, account_alert, contract)) is not None:
         return closed
-    require_current(ctx, account_alert, contract)
-    state = read_root_state(ctx, account_id, alert.root)
+    state = require_current(ctx, account_alert, contract)
     trade = _trade_size if alert.target_position is None else _trade_to_position
     return trade(ctx, account_alert, contract, state)
 

@@ -4,7 +4,6 @@ from decimal import Decimal
 
 from shared.db.alerts import entry_obstacles, precedence, reversals
 from shared.db.alerts.entry_denials import describe_disagreement, describe_inactive, size_copy
-from shared.db.market_data import contracts
 from shared.db.orders.reversals import RecordedReversal
 from shared.db.orders.root_state import RootState, side_of
 from shared.domain.alerts.entry_terms import build_entry_terms
@@ -53,8 +52,7 @@ def close_reversed_size(ctx: Context, account_alert: AccountAlert) -> RecordedRe
     an exit received before is not done.
     """
     stored, account_id, alert = account_alert.stored, account_alert.account_id, account_alert.alert
-    with ctx.autocommit() as connection:
-        contract = contracts.find_active(connection, alert.root.name)
+    contract = stored.contract
     if contract is None or describe_inactive(alert, contract) is not None or alert.type is not OrderType.MARKET:
         return None
     if stored.reversal is None and not _may_close(ctx, account_alert, contract):
@@ -87,7 +85,7 @@ def build_sided_request(
 def _may_close(ctx: Context, account_alert: AccountAlert, contract: Contract) -> bool:
     """Whether nothing that was sent or requested later is in the way; asked before the position is read."""
     with ctx.autocommit() as connection:
-        found = entry_obstacles.read(
+        found, _ = entry_obstacles.read(
             connection,
             account_alert.stored,
             account_alert.alert,

@@ -10,7 +10,6 @@ from sqlalchemy import ColumnElement, Connection, Row, Text, bindparam, func, se
 from sqlalchemy.dialects.postgresql import insert
 
 from shared.db.accounts.audit import Actor, record_act
-from shared.db.engine import execute_first, to_sql
 from shared.db.tables.accounts import account, account_event, installation
 from shared.domain.accounts.trading_state import TradingState
 from shared.ids import new_id
@@ -120,8 +119,8 @@ _FAMILY_LOCK = (
     .cte()
     .prefix_with("MATERIALIZED")
 )
-# The row is locked last and read as it is then.
-_LOCK_TO_ENTER = to_sql(
+# One round trip; the row is locked last and read as it is then.
+_LOCK_TO_ENTER = (
     select(*COLUMNS)
     .join_from(account, _FAMILY_LOCK, true())
     .where(account.c.id == bindparam("account"))
@@ -164,8 +163,8 @@ def lock_to_enter(connection: Connection, account_id: int, family: str) -> Accou
 
     Read everything else in a later statement: if this one waited, it sees the rows as they were before the wait.
     """
-    rows = execute_first(connection, _LOCK_TO_ENTER, {"account": account_id, "family": f"family {family}"})
-    return AccountRow(**rows[0]) if rows else None
+    row = connection.execute(_LOCK_TO_ENTER, {"account": account_id, "family": f"family {family}"}).one_or_none()
+    return None if row is None else to_account(row)
 
 
 def require_reconciliation(connection: Connection) -> None:

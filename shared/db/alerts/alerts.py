@@ -17,8 +17,10 @@ from sqlalchemy import (
     func,
     or_,
     select,
+    true,
 )
 
+from shared.db.market_data import contracts
 from shared.db.orders import reversals
 from shared.db.orders.reversals import RecordedReversal
 from shared.db.tables.alerts import alert, hook, hook_follower, signal
@@ -27,11 +29,12 @@ from shared.domain.alerts.alert import Alert
 from shared.domain.alerts.hook_rules import apply_settings
 from shared.domain.alerts.hook_settings import HookSettings, decode_settings
 from shared.domain.alerts.parse import parse_alert
+from shared.domain.market_data.contract import Contract
 
 
 @dataclass(frozen=True, slots=True)
 class StoredAlert:
-    """An alert as the receiver stored it, and its hook."""
+    """An alert as the receiver stored it, its hook, and the only active contract of its root, if there is one."""
 
     id: UUID
     body: bytes
@@ -46,6 +49,7 @@ class StoredAlert:
     account_id: int  # the hook's
     ratio: Decimal  # of the sizes of the account in question to those of the hook
     denial: str | None  # the reason why it was denied for the account in question, if it was
+    contract: Contract | None
     reversal: RecordedReversal | None = None  # what its entry reverses there, once the close of that was requested
     is_copied: bool = False  # its hook has followers
     is_unfollowed: bool = False  # the account in question has followed the hook, and does so no longer
@@ -71,6 +75,7 @@ def _build_to_handle() -> Select[Any]:
     )
     is_follower = and_(hook_follower.c.hook_id == hook.c.id, hook_follower.c.unfollowed_at.is_(None))
     has_left = and_(hook_follower.c.account_id == account_id, hook_follower.c.unfollowed_at.is_not(None))
+    active = contracts.select_active_of(alert.c.root)
     return (
         select(
             alert.c.id,
@@ -89,9 +94,11 @@ def _build_to_handle() -> Select[Any]:
             *reversals.COLUMNS,
             exists().where(is_follower).label("is_copied"),
             exists().where(hook_follower.c.hook_id == hook.c.id, has_left).label("is_unfollowed"),
+            *active.c,
         )
         .join(hook, hook.c.id == alert.c.hook_id)
         .outerjoin(entry_reversal, is_reversal)
+        .outerjoin(active, true())
         .where(alert.c.id == bindparam("alert", type_=Uuid))
     )
 
@@ -109,7 +116,9 @@ def read_alert(connection: Connection, alert_id: UUID, account_id: int | None = 
         return None
     values = row._asdict()
     reversal = [values.pop(column.name) for column in reversals.COLUMNS]
+    contract = contracts.pop_active(values)
     return StoredAlert(
         **values | {"settings": decode_settings(values["settings"])},
+        contract=contract,
         reversal=None if reversal[0] is None else RecordedReversal(*reversal),
     )

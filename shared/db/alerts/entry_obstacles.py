@@ -8,7 +8,8 @@ from sqlalchemy import Connection, select
 from shared.db.alerts import precedence
 from shared.db.alerts.alerts import StoredAlert
 from shared.db.alerts.entry_denials import late_kinds
-from shared.db.orders import flatten_requests, reversals
+from shared.db.orders import flatten_requests, reversals, root_state
+from shared.db.orders.root_state import RootState
 from shared.domain.alerts.alert import Alert
 
 
@@ -46,8 +47,11 @@ def read(
     account_id: int,
     contract_id: str,
     correlation_id: UUID,
-) -> EntryObstacles:
-    """Return the obstacles to an entry of the alert on the account, which the job with this correlation id makes."""
+) -> tuple[EntryObstacles, RootState]:
+    """Return the obstacles to an entry of the alert, which the job with this correlation id makes.
+
+    Return also the state of its root: one database snapshot has shown both.
+    """
     statements = (
         precedence.select_sent_later(stored, late_kinds(alert)),
         precedence.select_awaited_exits(stored, account_id),
@@ -56,8 +60,10 @@ def read(
         flatten_requests.select_later_closes(account_id, contract_id, correlation_id, stored),
         reversals.select_reversed_since(account_id, contract_id, stored.id, stored.received_at),
     )
-    found = connection.execute(select(*(statement.exists() for statement in statements))).one()
-    return EntryObstacles(*map(bool, found))
+    state, found = root_state.read_with(
+        connection, account_id, alert.root, [statement.exists() for statement in statements]
+    )
+    return EntryObstacles(*found), state
 
 
 def read_later(

@@ -8,6 +8,7 @@ from psycopg.types.multirange import TimestamptzMultirange
 from psycopg.types.range import TimestamptzRange
 from sqlalchemy import ColumnElement, Connection, Row, bindparam, cast, func, select, update
 from sqlalchemy.dialects.postgresql import TSTZMULTIRANGE, insert
+from sqlalchemy.sql.selectable import LateralFromClause
 
 from shared.db.tables.market_data import contract
 from shared.db.tables.orders import orders, position
@@ -18,6 +19,23 @@ from shared.domain.orders.order import Direction, OrderState
 _COLUMNS = [contract.c[name] for name in Contract.__dataclass_fields__]
 _GET = select(*_COLUMNS).where(contract.c.id == bindparam("contract"))
 _ACTIVE = select(*_COLUMNS).where(contract.c.root == bindparam("root"), contract.c.is_active)
+
+
+# The active contract of each row's root, which the caller joins; `active_count` is 1 if there is no other.
+_ACTIVE_NAMES = {name: f"active_{name}" for name in Contract.__dataclass_fields__}
+
+
+def select_active_of(root: ColumnElement[Any]) -> LateralFromClause:
+    """Return what an outer join on true adds to each row: an active contract of its root, and how many there are."""
+    columns = [contract.c[name].label(label) for name, label in _ACTIVE_NAMES.items()]
+    statement = select(*columns, func.count().over().label("active_count"))
+    return statement.where(contract.c.root == root, contract.c.is_active).limit(1).lateral("active")
+
+
+def pop_active(values: dict[str, Any]) -> Contract | None:
+    """Remove the columns of `select_active_of` from a row; return the contract, None unless it is the only one."""
+    found = {name: values.pop(label) for name, label in _ACTIVE_NAMES.items()}
+    return Contract(**found) if values.pop("active_count") == 1 else None
 
 
 def _contract(row: Row[tuple[object, ...]]) -> Contract:

@@ -2,8 +2,9 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
-from sqlalchemy import ARRAY, Connection, Text, and_, bindparam, func, literal, select, type_coerce
+from sqlalchemy import ARRAY, Connection, Exists, Row, Text, and_, bindparam, func, literal, select, type_coerce
 
 from shared.db.orders import orders
 from shared.db.orders.fills import AWAITED
@@ -105,7 +106,19 @@ class RootState:
 
 def read(connection: Connection, account_id: int, root: Root) -> RootState:
     """Read what an account holds and has at work in a root; a fill that commits meanwhile shows whole or not at all."""
-    rows = connection.execute(_READ, {"account": account_id}).all()
+    return _to_state(connection.execute(_READ, {"account": account_id}).all(), root)
+
+
+def read_with(
+    connection: Connection, account_id: int, root: Root, conditions: Sequence[Exists]
+) -> tuple[RootState, list[bool]]:
+    """As `read`, with the answers to some conditions, as the same snapshot of the database shows them."""
+    labelled = [condition.label(f"condition_{number}") for number, condition in enumerate(conditions)]
+    rows = connection.execute(_READ.add_columns(*labelled), {"account": account_id}).all()
+    return _to_state(rows, root), [bool(getattr(rows[0], column.name)) for column in labelled]
+
+
+def _to_state(rows: Sequence[Row[Any]], root: Root) -> RootState:
     at_work = [orders.to_row(row) for row in rows if row.id is not None]
     return RootState(
         {id_: quantity for id_, quantity in (rows[0].held or {}).items() if root_of_contract(id_) is root},
