@@ -15,7 +15,7 @@ from shared.config import Settings
 from shared.db.accounts import halts
 from shared.db.accounts.accounts import AccountRow
 from shared.db.accounts.installations import may_act_for, may_guard
-from shared.db.engine import CONNECTION_ERRORS, autocommit
+from shared.db.engine import CONNECTION_ERRORS, autocommit, is_rolled_back
 from shared.errors import HaltError, JobOutcomeUnknownError, TickworkError
 from shared.ledger import transitions
 from shared.ledger.claims import ClaimedJob
@@ -91,7 +91,7 @@ class Context:
                 with self.ledger.transaction(parent=self.job) as transaction:
                     yield transaction
             except CONNECTION_ERRORS as error:
-                if transaction is not None and transaction.has_finished_job:
+                if transaction is not None and transaction.has_finished_job and not is_rolled_back(error):
                     raise JobOutcomeUnknownError(
                         f"it is not known whether {self.job.name} {self.job.id} ended"
                     ) from error

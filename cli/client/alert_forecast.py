@@ -81,12 +81,10 @@ def forecast(
         contract=contract,
     )
     followers = {} if hook is None else hooks.list_followers(connection).get(hook.id, {})
-    trials = []
-    for account in chosen:
-        ratio = SAME if account is None else followers.get(account.id, SAME)
-        alert = scale_alert(traded, ratio)
-        trials.append(AlertTrial(connection, settings, replace(stored, ratio=ratio), alert, contract, account))
-    return list(map(_forecast, trials))
+    ratios = [SAME if account is None else followers.get(account.id, SAME) for account in chosen]
+    alerts = [(replace(stored, ratio=ratio), scale_alert(traded, ratio)) for ratio in ratios]
+    trials = zip(alerts, chosen, strict=True)
+    return [_forecast(AlertTrial(connection, settings, *alert, contract, account)) for alert, account in trials]
 
 
 def _choose_accounts(connection: Connection, hook: Hook | None) -> Sequence[AccountRow | None]:

@@ -34,6 +34,12 @@ DATABASE_ERRORS = (SQLAlchemyError, psycopg.Error)
 CONNECTION_ERRORS = (OperationalError, InterfaceError, psycopg.OperationalError, psycopg.InterfaceError)
 
 
+def is_rolled_back(error: BaseException) -> bool:
+    """Whether Postgres has certainly rolled the transaction back: it gave up a wait for a lock, or found a deadlock."""
+    found = getattr(error, "orig", error)
+    return isinstance(found, psycopg.errors.LockNotAvailable | psycopg.errors.DeadlockDetected)
+
+
 def is_lock_timeout(error: BaseException) -> bool:
     """Whether a statement gave up its wait for a lock: it did nothing, and its transaction is rolled back."""
     return isinstance(getattr(error, "orig", error), psycopg.errors.LockNotAvailable)

@@ -67,7 +67,12 @@ def find_later_close(
     """
     stored, account_id = account_alert.stored, account_alert.account_id
     found = entry_obstacles.read_later(
-        connection, stored, account_id=account_id, contract_id=contract.id, correlation_id=ctx.job.correlation_id
+        connection,
+        stored,
+        account_alert.alert,
+        account_id=account_id,
+        contract_id=contract.id,
+        correlation_id=ctx.job.correlation_id,
     )
     if found.has_later_close:
         return flatten_requests.describe_later_close(contract.id)

@@ -79,7 +79,13 @@ def build_sided_request(
         quantity = Decimal(measure_or_close_all(ctx, account_id, contract, terms, risk=stored.risk, state=state))
     else:
         quantity = alert.quantity * stored.ratio
-    return SidedRequest(stored.id, account_id, contract, Side(alert.action), alert.type, quantity, Origin.ALERT)
+    drops_entry = False
+    if stored.reversal is None and state.quantity(contract.id) * Side(alert.action).sign < 0:
+        with ctx.autocommit() as connection:
+            drops_entry = precedence.awaits_entry(connection, stored, account_id)
+    return SidedRequest(
+        stored.id, account_id, contract, Side(alert.action), alert.type, quantity, Origin.ALERT, drops_entry
+    )
 
 
 def _may_close(ctx: Context, account_alert: AccountAlert, contract: Contract) -> bool:

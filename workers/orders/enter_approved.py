@@ -177,7 +177,9 @@ def _list_later_requests(connection: Connection, row: EntryApproval, stored: Sto
     )
     if was_closed:
         yield flatten_requests.describe_later_close(contract_id)
-    if reversals.was_reversed_since(connection, account_id, contract_id, row.alert_id, row.requested_at):
+    if reversals.was_reversed_since(
+        connection, account_id, contract_id, row.side, after=row.alert_id, since=row.requested_at
+    ):
         yield reversals.describe_later_reversal(contract_id)
     root = root_of_contract(contract_id).name
     kinds = ["CLOSE", "TARGET", *(["CANCEL"] if row.type is not OrderType.MARKET else [])]

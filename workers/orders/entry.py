@@ -188,7 +188,9 @@ def _find_later_close(connection: Connection, ctx: Context, request: EntryReques
     )
     if was_closed:
         return flatten_requests.describe_later_close(contract_id)
-    was_reversed = reversals.was_reversed_since(connection, account_id, contract_id, ctx.job.id, ctx.job.enqueued_at)
+    was_reversed = reversals.was_reversed_since(
+        connection, account_id, contract_id, request.entry.side, after=ctx.job.id, since=ctx.job.enqueued_at
+    )
     return reversals.describe_later_reversal(contract_id) if was_reversed else None
 
 

@@ -29,7 +29,10 @@ def find_obstacle(connection: Connection, ctx: Context, order: OrderRow) -> str 
     read_only = describe_read_only(account, ctx.market_now)
     if read_only is not None:
         return read_only
-    if reversals.was_reversed_since(connection, order.account_id, order.contract_id, None, order.created_at):
+    account_id, contract_id = order.account_id, order.contract_id
+    if reversals.was_reversed_since(
+        connection, account_id, contract_id, order.side, after=None, since=order.created_at
+    ):
         return reversals.describe_later_reversal(order.contract_id)
     contract = contracts.require(connection, order.contract_id)
     snapshot = risk_snapshots.read(

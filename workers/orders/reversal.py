@@ -11,17 +11,20 @@ from shared.db.accounts import accounts
 from shared.db.accounts.installations import describe_read_only
 from shared.db.alerts import precedence
 from shared.db.orders import flatten_requests, orders, reversals, root_state
+from shared.db.orders.orders import OrderRow
 from shared.db.orders.reversals import RecordedReversal
 from shared.db.orders.root_state import RootState
 from shared.db.risk import entry_check
 from shared.domain.market_data.contract import ROOTS, Contract
 from shared.domain.orders.order import OrderState, OrderType, Origin, Role, Side, direction_of
 from shared.domain.orders.poll_pace import poll_pause
-from shared.domain.orders.reversal import plan_reversal
+from shared.domain.orders.reversal import Reversal, plan_reversal
 from shared.domain.risk.preconditions import EntryTerms
 from shared.errors import PostponedError, RefusedError, RiskLimitError
 from shared.hot.quotes import exit_price_from
+from shared.ledger.jobs.alerts import CloseReversed
 from shared.ledger.jobs.orders import Flatten, ReducePosition
+from shared.ledger.ledger import Transaction
 from workers.context import Context
 from workers.orders.current_state import RETRY_AFTER, WAIT_FOR, has_waited, read_root_state, require_certain
 from workers.orders.exit_permission import lock_and_require_may_exit
@@ -46,6 +49,7 @@ class SidedRequest:
     type: OrderType
     quantity: Decimal | int
     origin: Origin
+    drops_entry: bool = False  # an earlier entry against it is only a job yet, and is not made once all is closed
 
     def build_close(self, quantity: int, requested_at: datetime | None = None) -> ReducePosition:
         """Return the request to close so many contracts against the entry, first made at `requested_at` or now."""
@@ -136,37 +140,67 @@ def close_reversed_first(
         return None
     if account is not None and (read_only := describe_read_only(account, ctx.market_now)) is not None:
         raise RefusedError(read_only)
-    if not has_waited(ctx):
-        require_certain(_leave_unsent(request, state, opening=reversal.opening), [contract_id])
+    require_certain(_leave_entries(ctx, request, state, reversal.opening), [contract_id])
     with ctx.transaction() as tx:
         lock_and_require_may_exit(tx, ctx, request.account_id)
         locked = root_state.read(tx.connection, request.account_id, ROOTS[request.contract.root])
-        if locked.quantity(contract_id) != state.quantity(contract_id):
+        require_certain(_leave_entries(ctx, request, locked, reversal.opening), [contract_id])
+        is_being_closed = precedence.has_open_reduction(tx.connection, request.account_id, contract_id)
+        if is_being_closed or locked.quantity(contract_id) != state.quantity(contract_id):
             raise PostponedError(f"what is held of {contract_id} has just changed", RETRY_AFTER)
-        is_new = reversals.record(tx.connection, request.id, request.account_id, contract_id, reversal)
-        if is_new and reversal.closes_all:
+        dropped = _list_dropped(ctx, request, locked) if reversal.closes_all else []
+        if reversal.closes_all:
+            opening = 0 if request.drops_entry else reversal.opening - sum(order.quantity for order in dropped)
+            reversal = reversal._replace(opening=max(0, opening))
+        if reversals.record(
+            tx.connection, request.id, request.account_id, contract_id, side=request.side, reversal=reversal
+        ):
             reason = f"an entry that closes all of {contract_id} was requested after this one"
-            orders.cancel_created(tx.connection, request.account_id, contract_id, reason, Role.ENTRY)
-        if is_new:  # else the other job of the alert has, or has decided already
-            tx.enqueue(request.build_close(reversal.closing), key=f"reversal:{request.id}:{request.account_id}:first")
+            orders.cancel_created(
+                tx.connection, request.account_id, contract_id, reason, only=[order.id for order in dropped]
+            )
+            _enqueue_close(tx, ctx, request, reversal)  # else the other job of the alert has, or has decided already
     raise PostponedError(f"closing {reversal.closing} of {contract_id} before the entry", RETRY_AFTER)
 
 
-def _leave_unsent(request: SidedRequest, state: RootState, opening: int = 0) -> RootState:
+def _list_dropped(ctx: Context, request: SidedRequest, state: RootState) -> list[OrderRow]:
+    """Return the entries that were requested before, are not sent, and would only add to what is closed."""
+    return [
+        order
+        for order in state.orders
+        if order.contract_id == request.contract.id
+        and order.role is Role.ENTRY
+        and order.state is OrderState.CREATED
+        and order.side is request.side.opposite
+        and order.created_at < ctx.job.enqueued_at
+    ]
+
+
+def _enqueue_close(tx: Transaction, ctx: Context, request: SidedRequest, reversal: Reversal) -> None:
+    """Request the close; see it through also if the job of an alert's entry, which expires, has requested it."""
+    tx.enqueue(request.build_close(reversal.closing), key=f"reversal:{request.id}:{request.account_id}:first")
+    if request.origin is Origin.ALERT and ctx.job.name != CloseReversed.job_name():
+        tx.enqueue(
+            CloseReversed(alert_id=request.id, account_id=request.account_id, root=request.contract.root),
+            key=f"reversed:{request.id}:{request.account_id}:until-closed",
+        )
+
+
+def _leave_unsent(request: SidedRequest, state: RootState, opening: int) -> RootState:
     """Return the state without the entries that may not be at the venue, and which only add to what is held.
 
-    Before something is opened, one whose call is under way counts: it is a part of what is to be reversed.
+    Before something is opened, one that may be there counts: it is a part of what is to be reversed.
     """
-    return state.without_entries(request.side.opposite, _UNSENT - {OrderState.SUBMITTING} if opening else _UNSENT)
+    return state.without_entries(request.side.opposite, frozenset({OrderState.CREATED}) if opening else _UNSENT)
 
 
-def _leave_entries(ctx: Context, request: SidedRequest, state: RootState) -> RootState:
+def _leave_entries(ctx: Context, request: SidedRequest, state: RootState, opening: int) -> RootState:
     """Return the state without the entries that are not waited for: after 15 s none is, but each exit always.
 
     An exit that may have filled is not to be requested again.
     """
     if not has_waited(ctx):
-        return _leave_unsent(request, state)
+        return _leave_unsent(request, state, opening)
     every = frozenset(OrderState)
     return state.without_entries(Side.BUY, every).without_entries(Side.SELL, every)
 
@@ -195,22 +229,27 @@ def _require_closed(ctx: Context, request: SidedRequest, recorded: RecordedRever
     state = read_root_state(ctx, account_id, ROOTS[request.contract.root])
     is_exited = exited >= recorded.closing
     is_final = is_exited and bool(recorded.opening)
-    require_certain(_leave_unsent(request, state) if is_final else _leave_entries(ctx, request, state), [contract_id])
+    certain = (
+        _leave_unsent(request, state, recorded.opening) if is_final else _leave_entries(ctx, request, state, opening=0)
+    )
+    require_certain(certain, [contract_id])
+    if recorded.opening:
+        _require_no_flatten(ctx, request, recorded)
     if state.quantity(contract_id) * request.side.sign >= 0 or (is_exited and not recorded.opening):
         return
     if is_exited:
         raise RefusedError(f"{contract_id} is held against it again, and was closed once")
     waited, missing = machine_now() - recorded.requested_at, recorded.closing - exited
-    if waited >= WAIT_FOR and recorded.closes_all and abs(state.quantity(contract_id)) <= missing:
-        _flatten(ctx, request, recorded)
     if waited >= _CLOSE_FOR:
         raise RefusedError(f"{contract_id} could not be closed in time")
+    if waited >= WAIT_FOR and recorded.closes_all and abs(state.quantity(contract_id)) <= missing:
+        _flatten(ctx, request, recorded)
     with ctx.transaction() as tx:
         lock_and_require_may_exit(tx, ctx, account_id)
         is_being_closed = precedence.has_open_reduction(tx.connection, account_id, contract_id)
         exits = orders.count_exited(tx.connection, account_id, contract_id, ctx.job.correlation_id)
         locked = root_state.read(tx.connection, account_id, ROOTS[request.contract.root])
-        require_certain(_leave_entries(ctx, request, locked), [contract_id])
+        require_certain(_leave_entries(ctx, request, locked, opening=0), [contract_id])
         if is_being_closed or exits != exited:  # by the other job of the alert, since it was read
             raise PostponedError(f"closing {recorded.closing} of {contract_id} before the entry", RETRY_AFTER)
         close = request.build_close(missing, recorded.requested_at)
@@ -219,11 +258,24 @@ def _require_closed(ctx: Context, request: SidedRequest, recorded: RecordedRever
     raise PostponedError(f"{contract_id} is not closed yet, so it is closed again", pause)
 
 
+def _require_no_flatten(ctx: Context, request: SidedRequest, recorded: RecordedReversal) -> None:
+    """Raise RefusedError once a flatten of what is reversed was requested, by this job or the other one of an alert."""
+    with ctx.autocommit() as connection:
+        flattened = flatten_requests.list_contracts_requested_by(
+            connection, request.account_id, ctx.job.correlation_id, recorded.requested_at
+        )
+    if request.contract.id in flattened:
+        raise RefusedError(f"{request.contract.id} could not be closed in time, so it opens nothing")
+
+
 def _flatten(ctx: Context, request: SidedRequest, recorded: RecordedReversal) -> NoReturn:
     """Request a flatten of what could not be closed in time, unless one is open; what would be opened is given up."""
     account_id, contract_id = request.account_id, request.contract.id
     with ctx.transaction() as tx:
         lock_and_require_may_exit(tx, ctx, account_id)
+        held_side, since = request.side.opposite, recorded.requested_at
+        if reversals.was_entered_since(tx.connection, account_id, contract_id, held_side, since):
+            raise RefusedError(f"{contract_id} was entered against it again since its close was requested")
         if flatten_requests.find_open(tx.connection, account_id, contract_id) is None:
             flatten_request_id = flatten_requests.create(
                 tx.connection,

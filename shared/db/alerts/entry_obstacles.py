@@ -11,6 +11,7 @@ from shared.db.alerts.entry_denials import late_kinds
 from shared.db.orders import flatten_requests, reversals, root_state
 from shared.db.orders.root_state import RootState
 from shared.domain.alerts.alert import Alert
+from shared.domain.orders.order import Side
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,9 @@ def read(
         precedence.select_open_reductions(account_id, contract_id),
         flatten_requests.select_open_closes(account_id, contract_id),
         flatten_requests.select_later_closes(account_id, contract_id, correlation_id, stored),
-        reversals.select_reversed_since(account_id, contract_id, stored.id, stored.received_at),
+        reversals.select_reversed_since(
+            account_id, contract_id, Side(alert.action), after=stored.id, since=stored.received_at
+        ),
     )
     state, found = root_state.read_with(
         connection, account_id, alert.root, [statement.exists() for statement in statements]
@@ -67,12 +70,20 @@ def read(
 
 
 def read_later(
-    connection: Connection, stored: StoredAlert, *, account_id: int, contract_id: str, correlation_id: UUID
+    connection: Connection,
+    stored: StoredAlert,
+    alert: Alert,
+    *,
+    account_id: int,
+    contract_id: str,
+    correlation_id: UUID,
 ) -> LaterRequests:
     """Return what has come between the run that makes an entry of the alert and its lock of the account."""
     statements = (
         flatten_requests.select_later_closes(account_id, contract_id, correlation_id, stored),
-        reversals.select_reversed_since(account_id, contract_id, stored.id, stored.received_at),
+        reversals.select_reversed_since(
+            account_id, contract_id, Side(alert.action), after=stored.id, since=stored.received_at
+        ),
         reversals.select_recorded(stored.id, account_id),
     )
     found = connection.execute(select(*(statement.exists() for statement in statements))).one()

@@ -17,6 +17,7 @@ from shared.db.tables.accounts import account
 from shared.db.tables.alerts import alert, hook
 from shared.db.tables.ledger import IS_UNFINISHED, job
 from shared.db.tables.orders import entry_approval
+from shared.domain.alerts.alert import AlertAction
 from shared.domain.orders.approval import ApprovalState
 from shared.domain.orders.order import OrderType, Origin, Side
 from shared.domain.risk.preconditions import EntryTerms
@@ -171,17 +172,26 @@ def record_exit(
     """End an approved entry, of which only an exit was made, as ORDERED, with its signal; False if it has ended."""
     is_ended = record_order(connection, row.id, order_id, denial=None)
     if is_ended:
-        _record_signal(connection, row, f"{note}; approved by {row.decided_by}", decided_market_at, "accepted")
+        reason = f"{note}; approved by {row.decided_by}"
+        _record_signal(
+            connection, row, AlertAction.CLOSE, reason, decided_market_at=decided_market_at, verdict="accepted"
+        )
     return is_ended
 
 
 def record_denial(connection: Connection, row: EntryApproval, reason: str, decided_market_at: datetime) -> None:
     """Record the signal of an entry that was not approved, or not made after that."""
-    _record_signal(connection, row, reason, decided_market_at, "denied")
+    _record_signal(connection, row, row.side, reason, decided_market_at=decided_market_at, verdict="denied")
 
 
 def _record_signal(
-    connection: Connection, row: EntryApproval, reason: str, decided_market_at: datetime, verdict: str
+    connection: Connection,
+    row: EntryApproval,
+    action: Side | AlertAction,
+    reason: str,
+    *,
+    decided_market_at: datetime,
+    verdict: str,
 ) -> None:
     signals.add(
         connection,
@@ -190,7 +200,7 @@ def _record_signal(
             origin=row.origin,
             account_id=row.account_id,
             contract_id=row.contract_id,
-            action=row.side,
+            action=action,
             quantity=row.quantity,
             verdict=verdict,
             reason=reason,

@@ -220,9 +220,17 @@ def list_given_up_since(connection: Connection, account_id: int, since: datetime
 
 
 def cancel_created(
-    connection: Connection, account_id: int, contract_id: str | None, reason: str, role: Role | None = None
+    connection: Connection,
+    account_id: int,
+    contract_id: str | None,
+    reason: str,
+    role: Role | None = None,
+    *,
+    only: Collection[UUID] | None = None,
 ) -> int:
-    """End the account's orders that are not to be sent, of one contract and role or of all; return how many.
+    """End the account's orders that are not to be sent, of one contract and role or of all, or `only` of these ids.
+
+    Return how many.
 
     One that was never sent becomes CANCELLED, one that was in doubt EXPIRED: it may be at the venue.
     """
@@ -231,6 +239,8 @@ def cancel_created(
         statement = statement.where(orders.c.contract_id == contract_id)
     if role is not None:
         statement = statement.where(orders.c.role == role.value)
+    if only is not None:
+        statement = statement.where(orders.c.id.in_(only))
     was_in_doubt = (orders.c.in_doubt_at.is_not(None), OrderState.EXPIRED.value)
     values = {"state": case(was_in_doubt, else_=OrderState.CANCELLED.value), "reason": reason, "updated_at": func.now()}
     return connection.execute(statement.values(**values)).rowcount
@@ -248,14 +258,15 @@ def count_exited(connection: Connection, account_id: int, contract_id: str, corr
 
 
 def find_exit(connection: Connection, account_id: int, contract_id: str, correlation_id: UUID) -> UUID | None:
-    """Return the newest exit that an entry has caused on an account, None if it has caused none."""
+    """Return the newest exit that an entry has caused on an account, one that has filled first; None without one."""
     statement = select(orders.c.id).where(
         orders.c.correlation_id == correlation_id,
         orders.c.account_id == account_id,
         orders.c.contract_id == contract_id,
         orders.c.role == Role.EXIT.value,
     )
-    return connection.execute(statement.order_by(orders.c.id.desc()).limit(1)).scalar_one_or_none()
+    newest = statement.order_by((orders.c.filled_quantity > 0).desc(), orders.c.id.desc())
+    return connection.execute(newest.limit(1)).scalar_one_or_none()
 
 
 def find_by_tags(connection: Connection, account_id: int, tags: Collection[str]) -> dict[str, OrderRow]:

@@ -4,12 +4,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Connection, Select, exists, literal, select
+from sqlalchemy import Connection, Select, exists, literal, or_, select
 from sqlalchemy.dialects.postgresql import insert
 
 from shared.db.rows import has_rows
 from shared.db.tables.alerts import signal
-from shared.db.tables.orders import entry_reversal
+from shared.db.tables.orders import entry_reversal, orders
+from shared.domain.orders.order import NEVER_SENT, Origin, Role, Side
 from shared.domain.orders.reversal import Reversal
 
 COLUMNS = [entry_reversal.c[name] for name in ("quantity_closing", "quantity_opening", "requested_at", "closes_all")]
@@ -28,16 +29,20 @@ class RecordedReversal:
     closes_all: bool
 
 
-def record(connection: Connection, request_id: UUID, account_id: int, contract_id: str, reversal: Reversal) -> bool:
-    """Record what a request closes on an account, and how many contracts it is to open after that; False if it was.
+def record(
+    connection: Connection, request_id: UUID, account_id: int, contract_id: str, *, side: Side, reversal: Reversal
+) -> bool:
+    """Record what a request for an entry on a side closes on an account, and how much it is to open after that.
 
-    Nothing is recorded either for an alert that has a signal there: its job has decided what it does. `request_id` is
-    the id of the alert, or of the job of an entry that no alert requested. The caller has locked the account.
+    Return False if it was recorded. Nothing is recorded either for an alert that has a signal there: its job has
+    decided what it does. `request_id` is the id of the alert, or of the job of an entry that no alert requested. The
+    caller has locked the account.
     """
     values = {
         "request_id": request_id,
         "account_id": account_id,
         "contract_id": contract_id,
+        "side": side.value,
         "quantity_closing": reversal.closing,
         "quantity_opening": reversal.opening,
         "closes_all": reversal.closes_all,
@@ -65,10 +70,13 @@ def select_recorded(request_id: UUID, account_id: int) -> Select[tuple[UUID]]:
 
 
 def was_reversed_since(
-    connection: Connection, account_id: int, contract_id: str, after: UUID | None, since: datetime
+    connection: Connection, account_id: int, contract_id: str, side: Side, *, after: UUID | None, since: datetime
 ) -> bool:
-    """Whether an entry requested after the alert `after`, or since an instant, has closed all that was held there."""
-    return has_rows(connection, select_reversed_since(account_id, contract_id, after, since))
+    """Whether an entry requested after the alert `after`, or since an instant, has closed all that was held on a side.
+
+    So an earlier entry on that side is not made: what it adds to is closed.
+    """
+    return has_rows(connection, select_reversed_since(account_id, contract_id, side, after=after, since=since))
 
 
 def describe_later_reversal(contract_id: str) -> str:
@@ -77,12 +85,26 @@ def describe_later_reversal(contract_id: str) -> str:
 
 
 def select_reversed_since(
-    account_id: int, contract_id: str, after: UUID | None, since: datetime
+    account_id: int, contract_id: str, side: Side, *, after: UUID | None, since: datetime
 ) -> Select[tuple[UUID]]:
     """Return the statement of `was_reversed_since`."""
     return select(entry_reversal.c.request_id).where(
         entry_reversal.c.account_id == account_id,
         entry_reversal.c.contract_id == contract_id,
+        entry_reversal.c.side != side.value,
         entry_reversal.c.closes_all,
         entry_reversal.c.requested_at > since if after is None else entry_reversal.c.request_id > after,
     )
+
+
+def was_entered_since(connection: Connection, account_id: int, contract_id: str, side: Side, since: datetime) -> bool:
+    """Whether something was entered on a side after an instant: by an entry, or by an order made elsewhere."""
+    statement = select(orders.c.id).where(
+        orders.c.account_id == account_id,
+        orders.c.contract_id == contract_id,
+        orders.c.side == side.value,
+        orders.c.created_at > since,
+        or_(orders.c.role == Role.ENTRY.value, orders.c.origin == Origin.EXTERNAL.value),
+        orders.c.state.not_in([state.value for state in NEVER_SENT]),
+    )
+    return has_rows(connection, statement)

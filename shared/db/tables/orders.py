@@ -119,6 +119,7 @@ entry_reversal = Table(
     Column("request_id", Uuid, primary_key=True),
     Column("account_id", BigInteger, ForeignKey("account.id"), primary_key=True),
     Column("contract_id", Text, nullable=False),
+    Column("side", Text, nullable=False),  # of the entry: what it closes lies on the other
     Column("quantity_closing", Integer, nullable=False),
     Column("quantity_opening", Integer, nullable=False),
     Column("closes_all", Boolean, nullable=False),  # all that was held against it, not a part

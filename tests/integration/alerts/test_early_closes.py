@@ -31,7 +31,7 @@ def store_waiting(worker_env: WorkerEnv, **fields: Any) -> UUID:
     return job_id
 
 
-def test_what_a_market_entry_reverses_is_closed_while_an_earlier_entry_waits_which_it_drops(
+def test_a_market_entry_closes_while_an_earlier_entry_waits_and_opens_nothing_against_that(
     worker_env: WorkerEnv,
 ) -> None:
     hold(worker_env, 1)
@@ -40,7 +40,7 @@ def test_what_a_market_entry_reverses_is_closed_while_an_earlier_entry_waits_whi
     run_until_closed(worker_env)
     assert result_of(worker_env, reversal).startswith("queued")
     run_next(worker_env, earlier)
-    run_until(worker_env, -1)
+    run_until(worker_env, 0)
 
     assert f"an entry that reversed {MNQ} was requested after this one" in result_of(worker_env, earlier)
     assert [("SELL", 1, "FILLED")] == worker_env.rows(EXITS)

@@ -82,3 +82,32 @@ def test_a_close_in_part_waits_at_most_15_s_for_an_order_at_the_venue(worker_env
     run_next(worker_env, job_id)
 
     assert result_of(worker_env, job_id).startswith("succeeded")
+
+
+def test_a_reversal_does_not_open_what_was_to_offset_an_entry_that_it_drops(worker_env: WorkerEnv) -> None:
+    hold(worker_env, 1)
+    worker_env.execute(BUYING.format("CREATED"))
+    run_next(worker_env, worker_env.entry_alert(action="sell", quantity=3))
+
+    assert [(1, 1)] == worker_env.rows(PLANS)
+    assert ("BUY", "MARKET", 1, "CANCELLED") == worker_env.rows(ENTRIES)[-1]
+
+
+def test_a_reversal_waits_for_an_entry_in_doubt_which_it_may_have_to_close(worker_env: WorkerEnv) -> None:
+    hold(worker_env, 1)
+    worker_env.execute(BUYING.format("IN_DOUBT"))
+    job_id = worker_env.entry_alert(action="sell", quantity=2)
+    run_next(worker_env, job_id)
+
+    assert "is not confirmed" in result_of(worker_env, job_id)
+    assert [] == worker_env.rows(PLANS)
+
+
+def test_of_two_market_entries_at_once_the_first_closes_and_the_second_opens(worker_env: WorkerEnv) -> None:
+    hold(worker_env, 2)
+    for _ in range(2):
+        worker_env.entry_alert(action="sell", quantity=2)
+    for (closing,) in worker_env.rows("SELECT id FROM job WHERE name = 'alerts.close_reversed' ORDER BY id"):
+        run_next(worker_env, closing)
+    assert [(2, 0)] == worker_env.rows(PLANS)
+    run_until(worker_env, -2)

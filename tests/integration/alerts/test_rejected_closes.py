@@ -13,7 +13,11 @@ from tests.fixtures.worker_env import WorkerEnv
 EXIT_STATES = "SELECT state FROM orders WHERE role = 'EXIT' AND origin = 'alert' ORDER BY created_at"
 FLATTENS = "SELECT contract_id, origin FROM flatten_request"
 REDUCTIONS = "SELECT id FROM job WHERE name = 'orders.reduce_position' AND state = 'queued'"
-REQUESTED_AGO = "UPDATE entry_reversal SET requested_at = now() - interval '{}'"
+# What is held was entered before that.
+REQUESTED_AGO = """
+    WITH earlier AS (UPDATE orders SET created_at = created_at - interval '1 day' WHERE role = 'ENTRY')
+    UPDATE entry_reversal SET requested_at = now() - interval '{}'
+"""
 
 
 def reject_orders(worker_env: WorkerEnv, count: int) -> None:
@@ -114,3 +118,20 @@ def test_a_part_that_is_rejected_for_an_hour_is_given_up(worker_env: WorkerEnv) 
     run_next(worker_env, job_id)
 
     assert "could not be closed in time" in result_of(worker_env, job_id)
+
+
+def test_what_was_entered_after_a_rejected_exit_is_not_flattened(worker_env: WorkerEnv) -> None:
+    hold(worker_env, 2)
+    reject_orders(worker_env, 1_000)
+    job_id = worker_env.entry_alert(action="sell", quantity=2)
+    ask_once(worker_env, job_id)
+    worker_env.execute(REQUESTED_AGO.format("16 s"))
+    worker_env.execute(
+        "INSERT INTO orders (id, account_id, contract_id, origin, role, side, type, quantity, state, correlation_id)"
+        f" VALUES (gen_random_uuid(), 20001, '{MNQ}', 'external', 'ENTRY', 'BUY', 'MARKET', 2, 'FILLED',"
+        " gen_random_uuid())"
+    )
+    run_next(worker_env, job_id)
+
+    assert "was entered against it again" in result_of(worker_env, job_id)
+    assert [] == worker_env.rows(FLATTENS)

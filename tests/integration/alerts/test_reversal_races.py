@@ -89,8 +89,8 @@ def test_an_entry_whose_other_job_closes_meanwhile_opens_only_what_that_leaves(w
     job_id = worker_env.entry_alert(action="sell", quantity=2)
     closed = (
         "INSERT INTO entry_reversal"
-        " (request_id, account_id, contract_id, quantity_closing, quantity_opening, closes_all)"
-        f" SELECT id, 20001, '{MNQ}', 2, 0, true FROM alert"
+        " (request_id, account_id, contract_id, side, quantity_closing, quantity_opening, closes_all)"
+        f" SELECT id, 20001, '{MNQ}', 'SELL', 2, 0, true FROM alert"
     )
     run_while_locked(worker_env, job_id, lambda holding: holding.execute(closed))
     assert "queued: " in result_of(worker_env, job_id)

@@ -88,6 +88,7 @@ CREATE TABLE entry_reversal (
     request_id uuid NOT NULL,
     account_id bigint NOT NULL,
     contract_id text NOT NULL,
+    side text NOT NULL,
     quantity_closing integer NOT NULL,
     quantity_opening integer NOT NULL,
     closes_all boolean NOT NULL,
