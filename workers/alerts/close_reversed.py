@@ -13,13 +13,13 @@ from workers.task import task
 def close_reversed(job: CloseReversed, ctx: Context) -> dict[str, str]:
     """Close what an alert reverses, by a flatten for a target position; entry and signal are left to its own job.
 
-    Nothing is closed once that job has recorded its signal.
+    Nothing is closed once that job has recorded its signal, but for what was requested to be closed before.
     """
     with ctx.autocommit() as connection:
         stored = alerts.read_alert(connection, job.alert_id, job.account_id)
         if stored is None:
             raise RefusedError(f"alert {job.alert_id} does not exist")
-        if signals.is_recorded(connection, job.alert_id, job.account_id):
+        if stored.reversal is None and signals.is_recorded(connection, job.alert_id, job.account_id):
             return {"nothing_to_do": "the job of the alert has decided already"}
     account_alert = read_for_account(stored, job.account_id)
     if account_alert.alert.target_position is None:

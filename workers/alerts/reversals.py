@@ -2,7 +2,8 @@
 
 from decimal import Decimal
 
-from shared.db.alerts import entry_obstacles, precedence, reversals
+from shared.db.alerts import alerts, entry_obstacles, precedence, reversals
+from shared.db.alerts.alerts import StoredAlert
 from shared.db.alerts.entry_denials import describe_disagreement, describe_inactive, size_copy
 from shared.db.orders.reversals import RecordedReversal
 from shared.db.orders.root_state import RootState, side_of
@@ -11,7 +12,7 @@ from shared.domain.market_data.contract import Contract
 from shared.domain.orders.order import OrderType, Origin, Side
 from shared.errors import PostponedError
 from workers.alerts.exit_requests import close_first
-from workers.alerts.outcome import AccountAlert
+from workers.alerts.outcome import AccountAlert, read_for_account
 from workers.context import Context
 from workers.orders.current_state import (
     RETRY_AFTER,
@@ -79,13 +80,22 @@ def build_sided_request(
         quantity = Decimal(measure_or_close_all(ctx, account_id, contract, terms, risk=stored.risk, state=state))
     else:
         quantity = alert.quantity * stored.ratio
-    drops_entry = False
-    if stored.reversal is None and state.quantity(contract.id) * Side(alert.action).sign < 0:
-        with ctx.autocommit() as connection:
-            drops_entry = precedence.awaits_entry(connection, stored, account_id)
-    return SidedRequest(
-        stored.id, account_id, contract, Side(alert.action), alert.type, quantity, Origin.ALERT, drops_entry
-    )
+    side, awaited = Side(alert.action), None
+    if stored.reversal is not None or state.quantity(contract.id) * side.sign >= 0:
+        awaited = 0
+    else:
+        awaited = _count_awaited(ctx, stored, account_id, side.opposite)
+    return SidedRequest(stored.id, account_id, contract, side, alert.type, quantity, Origin.ALERT, stored, awaited)
+
+
+def _count_awaited(ctx: Context, stored: StoredAlert, account_id: int, side: Side) -> int | None:
+    """Return the contracts of earlier market entries on a side that are still to be made; None if one has no size."""
+    with ctx.autocommit() as connection:
+        ids = precedence.list_awaited_entries(connection, stored, account_id, side)
+        found = [alerts.read_alert(connection, alert_id, account_id) for alert_id in ids]
+    awaited = [read_for_account(one, account_id).alert for one in found if one is not None]
+    sizes = [alert.quantity for alert in awaited if alert.type is OrderType.MARKET]
+    return None if None in sizes else sum(size for size in sizes if size is not None)
 
 
 def _may_close(ctx: Context, account_alert: AccountAlert, contract: Contract) -> bool:

@@ -103,15 +103,23 @@ def _close_reversed_first(
     if stored is None or row.target_position is not None:
         return None, None
     with ctx.autocommit() as connection:
-        if next(_list_later_requests(connection, row, stored), None) is not None:
-            return None, None
+        is_late = next(_list_later_requests(connection, row, stored), None) is not None
+    if is_late and stored.reversal is None:
+        return None, None
     state = read_root_state(ctx, row.account_id, root_of_contract(row.contract_id))
     quantity = row.quantity
     if stored.reversal is None:
         terms = request.entry
         quantity = measure_or_close_all(ctx, row.account_id, request.contract, terms, risk=row.risk, state=state)
     sided = SidedRequest(
-        stored.id, row.account_id, request.contract, row.side, row.type, min(quantity, row.quantity), row.origin
+        stored.id,
+        row.account_id,
+        request.contract,
+        row.side,
+        row.type,
+        min(quantity, row.quantity),
+        row.origin,
+        stored,
     )
     return sided, close_reversed_first(ctx, sided, state, stored.reversal)
 

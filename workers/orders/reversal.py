@@ -6,10 +6,13 @@ from decimal import Decimal
 from typing import NoReturn
 from uuid import UUID
 
+from sqlalchemy import Connection
+
 from shared.clock import machine_now
 from shared.db.accounts import accounts
 from shared.db.accounts.installations import describe_read_only
 from shared.db.alerts import precedence
+from shared.db.alerts.alerts import StoredAlert
 from shared.db.orders import flatten_requests, orders, reversals, root_state
 from shared.db.orders.orders import OrderRow
 from shared.db.orders.reversals import RecordedReversal
@@ -49,7 +52,8 @@ class SidedRequest:
     type: OrderType
     quantity: Decimal | int
     origin: Origin
-    drops_entry: bool = False  # an earlier entry against it is only a job yet, and is not made once all is closed
+    stored: StoredAlert | None = None  # that requests it
+    awaited: int | None = 0  # by earlier market entries against it that are jobs yet; None if that is not known
 
     def build_close(self, quantity: int, requested_at: datetime | None = None) -> ReducePosition:
         """Return the request to close so many contracts against the entry, first made at `requested_at` or now."""
@@ -148,9 +152,10 @@ def close_reversed_first(
         is_being_closed = precedence.has_open_reduction(tx.connection, request.account_id, contract_id)
         if is_being_closed or locked.quantity(contract_id) != state.quantity(contract_id):
             raise PostponedError(f"what is held of {contract_id} has just changed", RETRY_AFTER)
-        dropped = _list_dropped(ctx, request, locked) if reversal.closes_all else []
-        if reversal.closes_all:
-            opening = 0 if request.drops_entry else reversal.opening - sum(order.quantity for order in dropped)
+        dropped = _list_dropped(tx.connection, ctx, request, locked) if reversal.closes_all else []
+        if reversal.closes_all:  # nothing offsets an entry that is dropped
+            offset = sum(order.quantity for order in dropped if order.type is OrderType.MARKET)
+            opening = 0 if request.awaited is None else reversal.opening - request.awaited - offset
             reversal = reversal._replace(opening=max(0, opening))
         if reversals.record(
             tx.connection, request.id, request.account_id, contract_id, side=request.side, reversal=reversal
@@ -163,17 +168,17 @@ def close_reversed_first(
     raise PostponedError(f"closing {reversal.closing} of {contract_id} before the entry", RETRY_AFTER)
 
 
-def _list_dropped(ctx: Context, request: SidedRequest, state: RootState) -> list[OrderRow]:
+def _list_dropped(connection: Connection, ctx: Context, request: SidedRequest, state: RootState) -> list[OrderRow]:
     """Return the entries that were requested before, are not sent, and would only add to what is closed."""
-    return [
+    unsent = [
         order
-        for order in state.orders
-        if order.contract_id == request.contract.id
-        and order.role is Role.ENTRY
-        and order.state is OrderState.CREATED
-        and order.side is request.side.opposite
-        and order.created_at < ctx.job.enqueued_at
+        for order in state.without_entries(request.side, frozenset(OrderState)).orders
+        if order.contract_id == request.contract.id and order.role is Role.ENTRY and order.state is OrderState.CREATED
     ]
+    if request.stored is None:
+        return [order for order in unsent if order.created_at < ctx.job.enqueued_at]
+    later = precedence.list_later_orders(connection, request.stored, [order.id for order in unsent])
+    return [order for order in unsent if order.id not in later]
 
 
 def _enqueue_close(tx: Transaction, ctx: Context, request: SidedRequest, reversal: Reversal) -> None:
@@ -240,10 +245,10 @@ def _require_closed(ctx: Context, request: SidedRequest, recorded: RecordedRever
     if is_exited:
         raise RefusedError(f"{contract_id} is held against it again, and was closed once")
     waited, missing = machine_now() - recorded.requested_at, recorded.closing - exited
-    if waited >= _CLOSE_FOR:
-        raise RefusedError(f"{contract_id} could not be closed in time")
     if waited >= WAIT_FOR and recorded.closes_all and abs(state.quantity(contract_id)) <= missing:
         _flatten(ctx, request, recorded)
+    if waited >= _CLOSE_FOR:
+        raise RefusedError(f"{contract_id} could not be closed in time")
     with ctx.transaction() as tx:
         lock_and_require_may_exit(tx, ctx, account_id)
         is_being_closed = precedence.has_open_reduction(tx.connection, account_id, contract_id)

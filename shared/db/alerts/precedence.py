@@ -76,6 +76,15 @@ def awaits_entry(connection: Connection, stored: StoredAlert, account_id: int) -
     return has_rows(connection, _select_awaited(stored, account_id, ENTRY_KINDS, Queue.HIGH))
 
 
+def list_awaited_entries(connection: Connection, stored: StoredAlert, account_id: int, side: Side) -> list[UUID]:
+    """Return the entries on a side that were received before this alert and are still to be made.
+
+    Those that set a target position are not among them.
+    """
+    statement = _select_awaited(stored, account_id, (side.value,), Queue.HIGH)
+    return [row.id for row in connection.execute(statement)]
+
+
 def awaits_exit(connection: Connection, stored: StoredAlert, account_id: int) -> bool:
     """Whether an exit that was received before this alert, for the same account and symbol, is still to be requested.
 

@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import insert
 from shared.db.rows import has_rows
 from shared.db.tables.alerts import signal
 from shared.db.tables.orders import entry_reversal, orders
-from shared.domain.orders.order import NEVER_SENT, Origin, Role, Side
+from shared.domain.orders.order import Origin, Role, Side
 from shared.domain.orders.reversal import Reversal
 
 COLUMNS = [entry_reversal.c[name] for name in ("quantity_closing", "quantity_opening", "requested_at", "closes_all")]
@@ -105,6 +105,6 @@ def was_entered_since(connection: Connection, account_id: int, contract_id: str,
         orders.c.side == side.value,
         orders.c.created_at > since,
         or_(orders.c.role == Role.ENTRY.value, orders.c.origin == Origin.EXTERNAL.value),
-        orders.c.state.not_in([state.value for state in NEVER_SENT]),
+        orders.c.filled_quantity > 0,
     )
     return has_rows(connection, statement)

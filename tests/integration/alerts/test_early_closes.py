@@ -47,6 +47,16 @@ def test_a_market_entry_closes_while_an_earlier_entry_waits_and_opens_nothing_ag
     assert result_of(worker_env, reversal).startswith("succeeded")
 
 
+def test_an_earlier_limit_entry_takes_nothing_from_what_a_market_entry_opens(worker_env: WorkerEnv) -> None:
+    hold(worker_env, 1)
+    store_waiting(worker_env, order_type="limit", limit_price="10000")
+    worker_env.entry_alert(action="sell", quantity=3)
+    ((closing,),) = worker_env.rows("SELECT id FROM job WHERE name = 'alerts.close_reversed' AND state = 'queued'")
+    run_next(worker_env, closing)
+
+    assert [(1, 2)] == worker_env.rows("SELECT quantity_closing, quantity_opening FROM entry_reversal")
+
+
 def run_until_closed(worker_env: WorkerEnv) -> None:
     """Run what is due until the venue holds nothing and the closing jobs have ended."""
     while worker_env.venue.position() or worker_env.rows(UNFINISHED):

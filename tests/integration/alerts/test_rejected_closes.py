@@ -120,18 +120,20 @@ def test_a_part_that_is_rejected_for_an_hour_is_given_up(worker_env: WorkerEnv) 
     assert "could not be closed in time" in result_of(worker_env, job_id)
 
 
-def test_what_was_entered_after_a_rejected_exit_is_not_flattened(worker_env: WorkerEnv) -> None:
+@pytest.mark.parametrize("filled", [2, 0])
+def test_what_was_entered_after_a_rejected_exit_is_not_flattened(worker_env: WorkerEnv, filled: int) -> None:
     hold(worker_env, 2)
     reject_orders(worker_env, 1_000)
     job_id = worker_env.entry_alert(action="sell", quantity=2)
     ask_once(worker_env, job_id)
     worker_env.execute(REQUESTED_AGO.format("16 s"))
     worker_env.execute(
-        "INSERT INTO orders (id, account_id, contract_id, origin, role, side, type, quantity, state, correlation_id)"
-        f" VALUES (gen_random_uuid(), 20001, '{MNQ}', 'external', 'ENTRY', 'BUY', 'MARKET', 2, 'FILLED',"
+        "INSERT INTO orders (id, account_id, contract_id, origin, role, side, type, quantity, filled_quantity, state,"
+        " correlation_id)"
+        f" VALUES (gen_random_uuid(), 20001, '{MNQ}', 'external', 'ENTRY', 'BUY', 'MARKET', 2, {filled}, 'FILLED',"
         " gen_random_uuid())"
     )
     run_next(worker_env, job_id)
 
-    assert "was entered against it again" in result_of(worker_env, job_id)
-    assert [] == worker_env.rows(FLATTENS)
+    assert ("was entered against it again" in result_of(worker_env, job_id)) is bool(filled)
+    assert ([] if filled else [(MNQ, "alert")]) == worker_env.rows(FLATTENS)
