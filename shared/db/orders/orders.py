@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -189,10 +189,15 @@ def has_moved_since(
     return connection.execute(statement.limit(1)).first() is not None
 
 
+_CHANGES_FOR = timedelta(days=1)  # an older order changes only while it is open
+
+
 def version_of(connection: Connection, account_id: int, contract_id: str) -> tuple[object, ...]:
     """Return a value that differs once an order of ours in the contract was created or changed, or has filled."""
     totals = select(func.count(), func.sum(orders.c.filled_quantity)).where(
-        orders.c.account_id == account_id, orders.c.contract_id == contract_id
+        orders.c.account_id == account_id,
+        orders.c.contract_id == contract_id,
+        orders.c.created_at >= func.now() - _CHANGES_FOR,
     )
     return (*connection.execute(totals).one(), *list_open_in_contract(connection, account_id, contract_id))
 
