@@ -20,6 +20,7 @@ MOST_TO_VENUE_MS = 100  # the target at 40 a second, p99
 SENDERS = 8
 UNGUARDED = "SELECT 1 FROM orders LEFT JOIN fill ON order_id = orders.id WHERE role = 'ENTRY' AND guarded_at IS NULL"
 UNFINISHED = "SELECT 1 FROM job WHERE state IN ('queued', 'running') AND name ~ '^(alerts|orders)' LIMIT 1"
+ENDS = "SELECT state, left(error, 200), count(*) FROM job WHERE name = 'alerts.handle_alert' GROUP BY 1, 2"
 STORY = """
     SELECT client_order_id, alert.received_at, recorded_at, guarded_at
     FROM alert JOIN signal ON signal.alert_id = alert.id JOIN orders ON orders.signal_id = signal.id
@@ -110,7 +111,7 @@ def run_phase(stack: Stack, hooks: list[str], rate: int) -> Phase:
     eventually("every fill is guarded", lambda: not stack.rows(UNGUARDED) and not stack.rows(UNFINISHED), 300)
     used_s = meter.read()
     rows = stack.rows(STORY, began)
-    assert len(rows) == rate * SECONDS
+    assert len(rows) == rate * SECONDS, stack.rows(ENDS)
     accepted = accepted_at(stack)
     stack.flatten()
     return Phase(
