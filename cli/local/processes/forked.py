@@ -130,6 +130,8 @@ def _run(
     ctypes.CDLL(None).prctl(_PR_SET_NAME, name[:15].encode())  # `ps` and `top` would show `python` for each
     replace_environment(environment)
     sys.argv = list(module)
+    if not hasattr(sys.modules.get(module[0]), "__path__"):  # runpy warns of a module that a preload has imported
+        sys.modules.pop(module[0], None)
     runpy.run_module(module[0], run_name="__main__", alter_sys=True)
 
 
