@@ -13,6 +13,7 @@ from shared.db.alerts.entry_denials import (
     find_cooldown,
     size_copy,
 )
+from shared.db.alerts.entry_obstacles import EntryObstacles, LaterRequests
 from shared.db.alerts.signals import NewSignal
 from shared.db.orders import flatten_requests, root_state
 from shared.db.orders import reversals as order_reversals
@@ -49,10 +50,7 @@ def require_current(ctx: Context, account_alert: AccountAlert, contract: Contrac
             correlation_id=ctx.job.correlation_id,
         )
     deny_if(ctx, account_alert, contract, LATE if found.is_late else None)
-    closed = flatten_requests.describe_later_close(contract.id) if found.has_later_close else None
-    deny_if(ctx, account_alert, contract, closed)
-    reversed_ = order_reversals.describe_later_reversal(contract.id) if found.was_reversed_since else None
-    deny_if(ctx, account_alert, contract, reversed_)
+    deny_if(ctx, account_alert, contract, _describe_later(found, contract))
     if found.waits:
         raise PostponedError(f"an exit that was received before is closing in {contract.id}", _RETRY_AFTER)
     return state
@@ -74,13 +72,17 @@ def find_later_close(
         contract_id=contract.id,
         correlation_id=ctx.job.correlation_id,
     )
-    if found.has_later_close:
-        return flatten_requests.describe_later_close(contract.id)
-    if found.was_reversed_since:
-        return order_reversals.describe_later_reversal(contract.id)
+    if (later := _describe_later(found, contract)) is not None:
+        return later
     if found.has_reversal and stored.reversal is None:
         raise PostponedError(f"what is held of {contract.id} is being closed for this alert", _RETRY_AFTER)
     return None
+
+
+def _describe_later(found: EntryObstacles | LaterRequests, contract: Contract) -> str | None:
+    if found.has_later_close:
+        return flatten_requests.describe_later_close(contract.id)
+    return order_reversals.describe_later_reversal(contract.id) if found.was_reversed_since else None
 
 
 def await_copies(ctx: Context, account_alert: AccountAlert) -> None:

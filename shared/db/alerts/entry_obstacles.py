@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Select, select
 
 from shared.db.alerts import precedence
 from shared.db.alerts.alerts import StoredAlert
@@ -58,10 +58,7 @@ def read(
         precedence.select_awaited_exits(stored, account_id),
         precedence.select_open_reductions(account_id, contract_id),
         flatten_requests.select_open_closes(account_id, contract_id),
-        flatten_requests.select_later_closes(account_id, contract_id, correlation_id, stored),
-        reversals.select_reversed_since(
-            account_id, contract_id, Side(alert.action), after=stored.id, since=stored.received_at
-        ),
+        *_select_later(stored, alert, account_id, contract_id, correlation_id),
     )
     state, found = root_state.read_with(
         connection, account_id, alert.root, [statement.exists() for statement in statements]
@@ -80,11 +77,20 @@ def read_later(
 ) -> LaterRequests:
     """Return what has come between the run that makes an entry of the alert and its lock of the account."""
     statements = (
-        flatten_requests.select_later_closes(account_id, contract_id, correlation_id, stored),
-        reversals.select_reversed_since(
-            account_id, contract_id, Side(alert.action), after=stored.id, since=stored.received_at
-        ),
+        *_select_later(stored, alert, account_id, contract_id, correlation_id),
         reversals.select_recorded(stored.id, account_id),
     )
     found = connection.execute(select(*(statement.exists() for statement in statements))).one()
     return LaterRequests(*map(bool, found))
+
+
+def _select_later(
+    stored: StoredAlert, alert: Alert, account_id: int, contract_id: str, correlation_id: UUID
+) -> tuple[Select[tuple[UUID]], Select[tuple[UUID]]]:
+    """Return the later closes and reversals, which leave no place for an entry of the alert."""
+    return (
+        flatten_requests.select_later_closes(account_id, contract_id, correlation_id, stored),
+        reversals.select_reversed_since(
+            account_id, contract_id, Side(alert.action), after=stored.id, since=stored.received_at
+        ),
+    )
