@@ -152,6 +152,9 @@ def close_reversed_first(
         is_being_closed = precedence.has_open_reduction(tx.connection, request.account_id, contract_id)
         if is_being_closed or locked.quantity(contract_id) != state.quantity(contract_id):
             raise PostponedError(f"what is held of {contract_id} has just changed", RETRY_AFTER)
+        other = (request.account_id, contract_id, request.side)
+        if not has_waited(ctx) and reversals.is_other_unfinished(tx.connection, request.id, *other):
+            raise PostponedError(f"another entry on its side is closing in {contract_id}", RETRY_AFTER)
         dropped = _list_dropped(tx.connection, ctx, request, locked) if reversal.closes_all else []
         if reversal.closes_all:  # nothing offsets an entry that is dropped
             offset = sum(order.quantity for order in dropped if order.type is OrderType.MARKET)

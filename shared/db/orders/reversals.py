@@ -4,11 +4,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Connection, Select, exists, literal, or_, select
+from sqlalchemy import Connection, Select, Text, and_, cast, exists, literal, or_, select
 from sqlalchemy.dialects.postgresql import insert
 
 from shared.db.rows import has_rows
 from shared.db.tables.alerts import signal
+from shared.db.tables.ledger import IS_UNFINISHED, job
 from shared.db.tables.orders import entry_reversal, orders
 from shared.domain.orders.order import Origin, Role, Side
 from shared.domain.orders.reversal import Reversal
@@ -94,6 +95,36 @@ def select_reversed_since(
         entry_reversal.c.side != side.value,
         entry_reversal.c.closes_all,
         entry_reversal.c.requested_at > since if after is None else entry_reversal.c.request_id > after,
+    )
+
+
+def is_other_unfinished(
+    connection: Connection, request_id: UUID, account_id: int, contract_id: str, side: Side
+) -> bool:
+    """Whether another request on the side closes something of a contract, and its job has not seen that through.
+
+    An alert's close is seen through by `alerts.close_reversed`, that of any other entry by the entry's own job.
+    """
+    return has_rows(connection, select_other_unfinished(request_id, account_id, contract_id, side))
+
+
+def select_other_unfinished(request_id: UUID, account_id: int, contract_id: str, side: Side) -> Select[tuple[UUID]]:
+    """Return the statement of `is_other_unfinished`."""
+    closes_for_alert = and_(
+        job.c.name == "alerts.close_reversed",
+        job.c.arguments["alert_id"].astext == cast(entry_reversal.c.request_id, Text),
+        job.c.arguments["account_id"].astext == str(account_id),
+    )
+    return (
+        select(job.c.id)
+        .join(entry_reversal, or_(job.c.id == entry_reversal.c.request_id, closes_for_alert))
+        .where(
+            IS_UNFINISHED,
+            entry_reversal.c.account_id == account_id,
+            entry_reversal.c.contract_id == contract_id,
+            entry_reversal.c.side == side.value,
+            entry_reversal.c.request_id != request_id,
+        )
     )
 
 
