@@ -139,6 +139,13 @@ def test_what_was_entered_after_a_rejected_exit_is_not_flattened(worker_env: Wor
     assert ([] if filled else [(MNQ, "alert")]) == worker_env.rows(FLATTENS)
 
 
+def sell_two_later(worker_env: WorkerEnv) -> tuple[UUID, UUID]:
+    """Store an alert that sells two; return its job, and the one that closes what it reverses."""
+    job_id = worker_env.entry_alert(action="sell", quantity=2)
+    ((closing,),) = worker_env.rows("SELECT id FROM job WHERE name = 'alerts.close_reversed' ORDER BY id DESC LIMIT 1")
+    return job_id, closing
+
+
 @pytest.mark.parametrize("has_waited", [False, True])
 def test_a_later_entry_waits_15_s_for_an_exit_on_its_side_that_was_rejected(
     worker_env: WorkerEnv, *, has_waited: bool
@@ -146,11 +153,12 @@ def test_a_later_entry_waits_15_s_for_an_exit_on_its_side_that_was_rejected(
     hold(worker_env, 2)
     reject_orders(worker_env, 1)
     ask_once(worker_env, worker_env.entry_alert(action="sell", quantity=2))
-    later = worker_env.entry_alert(action="sell", quantity=2)
+    later, closing = sell_two_later(worker_env)
     if has_waited:
-        worker_env.execute(f"UPDATE job SET enqueued_at = now() - interval '16 s' WHERE id = '{later}'")
-    run_next(worker_env, later)
+        worker_env.execute(f"UPDATE job SET enqueued_at = now() - interval '16 s' WHERE id = '{closing}'")
+    run_next(worker_env, closing)
     assert len(worker_env.rows("SELECT 1 FROM entry_reversal")) == (2 if has_waited else 1)
+    assert result_of(worker_env, closing).startswith("queued: ")
     run_until(worker_env, 0 if has_waited else -2)
 
     assert result_of(worker_env, later).startswith("succeeded")
@@ -160,8 +168,8 @@ def test_a_later_entry_waits_for_a_manual_exit_on_its_side_that_was_rejected(wor
     hold(worker_env, 2)
     reject_orders(worker_env, 1)
     ask_once(worker_env, worker_env.enqueue(EnterManually(account_id=20001, symbol="MNQ", side=Side.SELL, quantity=2)))
-    later = worker_env.entry_alert(action="sell", quantity=2)
-    run_next(worker_env, later)
+    later, closing = sell_two_later(worker_env)
+    run_next(worker_env, closing)
     assert len(worker_env.rows("SELECT 1 FROM entry_reversal")) == 1
     run_until(worker_env, -2)
 
