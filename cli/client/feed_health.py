@@ -6,14 +6,14 @@ import click
 import redis
 
 from cli.client.stack import load_stack_settings
-from cli.console.output import print_table
+from cli.console.table import Table
 from shared.clock import machine_now
 from shared.domain.counting import count_of
 from shared.hot.connection import connect
 from shared.hot.feed_health import FeedHealth, HubHealth, read_feed_health
 
 STALE_AFTER_S = 5.0  # the feed reports its health each second
-_COLUMNS = ("contract_id", "silent_s", "is_in_session")
+PRICES = Table("Age of the last price by contract", ("contract_id", "silent_s", "is_in_session"))
 
 
 def read_feed_figures() -> dict[str, Any] | None:
@@ -41,7 +41,7 @@ def print_feed(figures: dict[str, Any] | None) -> None:
     lost = f", {count_of(figures['job_lost_count'], 'job')} left to reconcile" if figures["job_lost_count"] else ""
     waiting = count_of(figures["job_waiting_count"], "job")
     click.echo(f"Feed: {state}; {hubs}; {waiting} waiting for Postgres{lost}.")
-    print_table("Age of the last price by contract", figures["contracts"], _COLUMNS, empty="No prices yet.")
+    PRICES.print(figures["contracts"], empty="No prices yet.")
 
 
 def _to_figures(found: FeedHealth) -> dict[str, Any]:

@@ -12,7 +12,8 @@ from cli.client.change_check import current_actor
 from cli.client.job_client import JobClient
 from cli.client.locks import require_unlocked, visit_accounts
 from cli.client.risk_view import require_market
-from cli.console.output import print_json, print_table
+from cli.console.output import print_json
+from cli.console.table import Table
 from shared.db.accounts import accounts
 from shared.db.accounts.accounts import AccountRow
 from shared.db.accounts.audit import record_act
@@ -26,7 +27,9 @@ from shared.ids import new_id
 from shared.ledger.jobs.orders import Flatten
 from shared.ledger.ledger import Transaction
 
-_COLUMNS = ("account", "contract", "venue", "sweeps", "requested_at", "flat_at")
+REQUESTS = Table(
+    "Flatten requests", ("account", "contract", "venue", "sweeps", "requested_at", "flat_at"), spare=("requested_at",)
+)
 
 
 def confirm(question: str, *, yes: bool, as_json: bool) -> None:
@@ -129,7 +132,7 @@ def flatten(
         return
     if not as_json:
         shown = [row | {"contract": row["contract"] or "everything", "venue": row["venue_status"]} for row in rows]
-        print_table("Flatten requests", shown, _COLUMNS, empty="No accounts.")
+        REQUESTS.print(shown, empty="No accounts.")
     outcomes.require_success()
     require_unlocked(locked, chosen, "flattened")
 

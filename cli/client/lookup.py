@@ -6,6 +6,7 @@ from decimal import Decimal
 import click
 from sqlalchemy import Connection
 
+from cli.console.cells import SHORT_ID, shorten_account
 from shared.db.accounts import accounts
 from shared.db.accounts.accounts import AccountRow
 from shared.db.market_data import contracts
@@ -16,12 +17,10 @@ from shared.domain.market_data.contract import Contract
 from shared.domain.market_data.symbol import Symbol, parse_symbol
 from shared.errors import RefusedError
 
-SHORTEST_ID = 8
-
 
 def short_id(order_id: object) -> str:
     """Return the random end of an id; ids created together share their beginning."""
-    return str(order_id)[-SHORTEST_ID:]
+    return str(order_id)[-SHORT_ID:]
 
 
 def match_account(known: Sequence[AccountRow], word: str | None) -> AccountRow:
@@ -30,7 +29,7 @@ def match_account(known: Sequence[AccountRow], word: str | None) -> AccountRow:
     if not known:
         raise click.ClickException("no account is known yet: `tickwork status` shows whether everything runs")
     if word is not None:
-        matches = [one for one in known if word == str(one.id) or word.lower() == one.name.lower()]
+        matches = [one for one in known if word.lower() in _words_for(one)]
         hint = f"account {word} is unknown; tradable: {shown}"
         if len(matches) > 1:
             hint = f"more than one account is named {word}: give the id, {' or '.join(str(one.id) for one in matches)}"
@@ -40,6 +39,11 @@ def match_account(known: Sequence[AccountRow], word: str | None) -> AccountRow:
     if len(matches) != 1:
         raise click.ClickException(hint)
     return matches[0]
+
+
+def _words_for(account: AccountRow) -> set[str]:
+    """Return what names an account, in lower case: its id, its name, and its name as lists shorten it."""
+    return {str(account.id), account.name.lower(), shorten_account(account.name).lower()}
 
 
 def resolve_accounts(connection: Connection, word: str | None) -> list[AccountRow]:

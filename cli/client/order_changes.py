@@ -13,7 +13,8 @@ from cli.client.change_check import current_actor
 from cli.client.job_client import JobClient
 from cli.client.risk_view import list_findings, print_findings, read_risk_view
 from cli.console.errors import shorten_error
-from cli.console.output import print_json, print_outcome, print_table
+from cli.console.output import print_json, print_outcome
+from cli.console.table import Table
 from shared.db.accounts.audit import record_act
 from shared.db.orders import changes as order_changes
 from shared.db.orders.orders import OrderRow
@@ -21,6 +22,8 @@ from shared.domain.orders.order import ChangeKind, Origin
 from shared.errors import RefusedError
 from shared.ids import new_id
 from shared.ledger.jobs.orders import ChangeOrder
+
+REQUESTS = Table("Requests to send", ("id", "kind", "contract_id", "order", "quantity", "limit_price", "stop_price"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,8 +127,7 @@ def _print_preview(client: JobClient, changes: Sequence[OrderChangeRequest], *, 
         print_json({"dry_run": "nothing was sent", "would_send": rows, "rules": rules})
         return
     click.echo("Dry run: nothing was sent.")
-    columns = ("id", "kind", "contract_id", "order", "quantity", "limit_price", "stop_price")
-    print_table("Requests to send", rows, columns, empty="No matching orders.")
+    REQUESTS.print(rows, empty="No matching orders.")
     for account_id, findings in sorted(rules.items()):
         click.echo(f"Findings of account {account_id}:")
         print_findings(findings)

@@ -13,8 +13,10 @@ from cli.client.lookup import resolve_account
 from cli.client.reconcile import request_reconcile
 from cli.client.risk_view import require_market
 from cli.client.stack import begin, connect, load_stack_settings
-from cli.console.output import print_json, print_table
+from cli.console.list_options import list_options
+from cli.console.output import print_json
 from cli.console.params import json_option, reason_option, yes_option
+from cli.console.table import Table
 from cli.local.home.folder import Home
 from cli.local.home.installation import choose_id, rename_installation
 from shared.config import Settings
@@ -31,13 +33,19 @@ from shared.errors import RefusedError
 
 _LONG = timedelta(days=7)  # of a lock-out
 _BALANCE_LAGS_BY = timedelta(seconds=5)  # behind the fills that the venue reports
-_COLUMNS = ("happened_at", "account", "act", "before", "after", "who", "origin", "reason")
+AUDIT = Table(
+    "Audit",
+    ("happened_at", "account", "act", "before", "after", "who", "origin", "reason"),
+    spare=("origin", "before", "who", "account"),
+    is_list=True,
+)
 
 
 @click.command("audit")
 @click.argument("account", required=False)
 @click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True, help="The most acts to show.")
 @json_option
+@list_options
 def list_audit(account: str | None, limit: int, *, as_json: bool) -> None:
     """List the acts on ACCOUNT, or on all, newest first. Show who acted, from where, the values and the reason.
 
@@ -50,7 +58,7 @@ def list_audit(account: str | None, limit: int, *, as_json: bool) -> None:
         print_json({"acts": acts})
         return
     rows = [act | {name: _to_text(act[name]) for name in ("before", "after")} for act in acts]
-    print_table("Audit", rows, _COLUMNS, empty="No change has been made yet.")
+    AUDIT.print(rows, empty="No change has been made yet.")
 
 
 @click.command("clear-breach")

@@ -12,8 +12,9 @@ from cli.client.change_check import confirm, current_actor
 from cli.client.lookup import resolve_accounts
 from cli.client.risk_view import require_market
 from cli.client.stack import begin, connect
-from cli.console.output import print_json, print_table
+from cli.console.output import print_json
 from cli.console.params import json_option, reason_option, yes_option
+from cli.console.table import Table
 from shared.db.accounts import accounts
 from shared.db.accounts.accounts import AccountRow
 from shared.db.risk.account_books import book_of
@@ -28,7 +29,7 @@ from shared.errors import RefusedError
 
 _PARSERS = {".ics": parse_icalendar, ".csv": parse_csv}
 _LARGEST = 5_000_000  # bytes of a file
-_COLUMNS = ("event", "chicago", "no_entry_from", "until")
+EVENTS = Table("Events", ("event", "chicago", "no_entry_from", "until"))
 _RULE = "imported_news"
 
 
@@ -73,7 +74,7 @@ def import_news(
     windows = sorted({window for change in changes for window in change.added}, key=lambda window: window.at)
     removed_count = max((len(change.removed) for change in changes), default=0)
     if changes and not as_json:
-        print_table("Events", list(map(_to_row, windows)), _COLUMNS, empty="No event is added.")
+        EVENTS.print(list(map(_to_row, windows)), empty="No event is added.")
     if changes and not yes:
         names = ", ".join(f"{change.row.id} ({change.row.name})" for change in changes)
         removing = f" and remove {count_of(removed_count, 'earlier one')}" if removed_count else ""

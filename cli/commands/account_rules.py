@@ -8,8 +8,9 @@ import click
 from cli.client.change_check import confirm_effects, current_actor
 from cli.client.lookup import resolve_account
 from cli.client.stack import begin, connect, load_stack_settings
-from cli.console.output import print_json, print_table
+from cli.console.output import print_json
 from cli.console.params import json_option, reason_option, yes_option
+from cli.console.table import Table
 from shared.db.accounts import accounts
 from shared.db.accounts.accounts import AccountRow
 from shared.db.risk.account_books import book_of, usable_book_of, usable_changes_of
@@ -17,7 +18,7 @@ from shared.domain.risk.rule_book import PRESETS
 from shared.domain.risk.rule_changes import describe_rules
 from shared.errors import RefusedError
 
-_COLUMNS = ("rule", "value", "source", "preset_value")
+RULES = Table("Rules", ("rule", "value", "source", "preset_value"), spare=("preset_value",))
 
 
 @click.command("rules")
@@ -136,4 +137,4 @@ def _print_rules(row: AccountRow, *, as_json: bool) -> None:
             f"Nothing is entered, as a rule does not apply: {book.invalid_changes}. NAME=preset removes a change, "
             "--reset all of them."
         )
-    print_table("Rules", rows, _COLUMNS, empty="")
+    RULES.print(rows, empty="")

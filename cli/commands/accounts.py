@@ -16,8 +16,10 @@ from cli.commands.account_acts import clear_breach, list_audit, lock_out_account
 from cli.commands.account_balance import record_balance_move
 from cli.commands.account_news import news
 from cli.commands.account_rules import change_rules, rule_rows
-from cli.console.output import print_json, print_table
+from cli.console.list_options import echo_note, list_options
+from cli.console.output import print_json
 from cli.console.params import MoneyType, json_option, parse_ticks_or_none, reason_option, yes_option
+from cli.console.table import Table
 from shared.db.accounts import account_reports, accounts, balance_moves
 from shared.db.accounts.accounts import AccountRow
 from shared.db.accounts.installations import describe_read_only
@@ -26,31 +28,29 @@ from shared.domain.counting import count_of
 from shared.domain.risk.account_risk import loss_limit_level
 from shared.errors import RefusedError
 
-_COLUMNS = (
-    "id",
-    "name",
-    "stage",
-    "balance",
-    "equity",
-    "headroom",
-    "live_orders",
-    "state",
-    "halted",
-    "locked_out_until",
-    "blocked",
-    "reconciled_at",
-)
+ACCOUNTS = Table(
+    "Accounts",
+    ("id", "name", "stage", "balance", "equity", "headroom", "live_orders", "state", "halted", "locked_out_until",
+     "blocked", "reconciled_at"),
+    spare=("reconciled_at", "live_orders", "stage", "locked_out_until", "blocked", "equity", "balance"),
+    is_list=True,
+)  # fmt: skip
+FINDINGS = Table("Findings", ("rule", "action", "finding"))
+RULES = Table("Rules", ("rule", "value", "source"))
+DAYS = Table("Trading days", ("trading_day", "result"))
+MOVES = Table("Payouts and deposits", ("recorded_at", "trading_day", "amount", "origin"))
+EVENTS = Table("Newest events", ("happened_at", "kind", "message"))
 _FACTS = ("stage", "preset", "live_orders", "live_since_at", "approval", "can_trade", "state", "halted", "reduce_only",
           "locked_out_until", "blocked", "read_only", "reconciled_at", "default_stop_ticks", "balance", "equity",
           "loss_limit_level", "headroom", "day_opening_balance", "moved_today", "last_paid_on", "high_water_mark",
           "breached_market_at", "locked_on", "profit_locked_on", "week_locked_on")  # fmt: skip
 _EVENTS_SHOWN = 20
 _MOVES_SHOWN = 10
-_MOVE_COLUMNS = ("recorded_at", "trading_day", "amount", "origin")
 
 
 @click.group(name="accounts", invoke_without_command=True)
 @json_option
+@list_options
 @click.pass_context
 def command(ctx: click.Context, *, as_json: bool) -> None:
     """List the accounts. The subcommands show one or change its settings."""
@@ -63,10 +63,10 @@ def command(ctx: click.Context, *, as_json: bool) -> None:
     if as_json:
         print_json({"accounts": rows})
     else:
-        print_table("Accounts", rows, _COLUMNS, empty="No account is known yet: `tickwork status` shows what runs.")
+        ACCOUNTS.print(rows, empty="No account is known yet: `tickwork status` shows what runs.")
         for one in found.accounts:
             if parse_stage(one.name) is Stage.UNKNOWN:
-                click.echo(describe_unknown(one.name))
+                echo_note(describe_unknown(one.name))
 
 
 for subcommand in (
@@ -115,11 +115,11 @@ def show(account: str, *, as_json: bool) -> None:
     for name in _FACTS:
         click.echo(f"  {name.replace('_', ' '):20} {_to_text(account_facts[name])}")
     shown = [one | {"finding": one["message"]} for one in findings]
-    print_table("Findings", shown, ("rule", "action", "finding"), empty="No findings: no rule restricts the account.")
-    print_table("Rules", book, ("rule", "value", "source"), empty="No rules: the account's stage is unknown.")
-    print_table("Trading days", days[-10:], ("trading_day", "result"), empty="No trading day is over yet.")
-    print_table("Payouts and deposits", moves, _MOVE_COLUMNS, empty="No payout and no deposit is known.")
-    print_table("Newest events", events, ("happened_at", "kind", "message"), empty="No events.")
+    FINDINGS.print(shown, empty="No findings: no rule restricts the account.")
+    RULES.print(book, empty="No rules: the account's stage is unknown.")
+    DAYS.print(days[-10:], empty="No trading day is over yet.")
+    MOVES.print(moves, empty="No payout and no deposit is known.")
+    EVENTS.print(events, empty="No events.")
 
 
 @command.command("live")

@@ -6,12 +6,12 @@ from uuid import UUID
 import click
 from sqlalchemy import Connection
 
-from cli.client.alert_lookup import AlertIdType, find_alert
+from cli.client.alert_lookup import find_alert
 from cli.client.alert_reading import describe_request, format_field, read_body
 from cli.client.alert_view import describe_outcome, read_outcomes, to_row
 from cli.client.job_client import JobClient, open_client, wait_option
 from cli.console.output import print_json
-from cli.console.params import json_option
+from cli.console.params import AlertIdType, json_option
 from shared.db.accounts import accounts
 from shared.db.alerts import alert_history, hooks
 from shared.db.alerts.alert_history import AlertRecord

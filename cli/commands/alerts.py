@@ -7,32 +7,42 @@ from typing import Any
 import click
 from sqlalchemy import Connection
 
-from cli.client.alert_lookup import AlertIdType, find_alert
+from cli.client.alert_lookup import find_alert
 from cli.client.alert_reading import AlertReading, escape_body, format_field, list_fields, read_body
 from cli.client.alert_view import AlertOutcome, describe_outcome, read_accounts, read_outcomes, to_row
 from cli.client.alert_watch import AlertWatch
 from cli.client.hook_store import find_hook
-from cli.client.lookup import short_id
 from cli.client.stack import connect
 from cli.commands import alert_mock, alert_replay
 from cli.console.errors import shorten_error
-from cli.console.output import describe_none, print_json, print_json_line, print_table
-from cli.console.params import DurationType, format_duration, json_option
+from cli.console.list_options import form_options
+from cli.console.output import describe_none, print_json, print_json_line
+from cli.console.params import AlertIdType, DurationType, format_duration, json_option
+from cli.console.table import Table
 from shared.db.alerts import alert_history
 from shared.db.alerts.alert_history import AlertFilter, AlertRecord
 from shared.domain.alerts.copy_ratio import SAME
 
-_COLUMNS = (
-    "id", "received_at", "hook", "action", "root", "quantity", "target_position", "verdict", "job", "signal", "order",
-    "submitted_ms", "reason",
+ALERTS = Table(
+    "Alerts",
+    ("id", "received_at", "hook", "action", "root", "quantity", "target_position", "verdict", "job", "signal", "order",
+     "submitted_ms", "reason"),
+    spare=("job", "target_position", "submitted_ms", "hook", "signal", "received_at", "verdict"),
+    is_list=True,
 )  # fmt: skip
-_ORDERS = (
-    "id", "role", "side", "quantity", "type", "state", "filled_quantity", "average_fill_price", "stop_price",
-    "limit_price", "origin", "reason",
+ORDERS = Table(
+    "Orders",
+    ("id", "role", "side", "quantity", "type", "state", "filled_quantity", "average_fill_price", "stop_price",
+     "limit_price", "origin", "reason"),
+    spare=("origin", "limit_price", "filled_quantity", "type", "stop_price", "average_fill_price"),
 )  # fmt: skip
-_FILLS = ("filled_market_at", "contract_id", "side", "quantity", "price", "gross_pnl", "fees", "commissions")
-_FLATTENS = ("requested_at", "contract", "sweep_count", "progress", "flat_at")
-_TIMELINE = ("step", "time", "since_previous_ms", "since_received_ms")
+FILLS = Table(
+    "Fills",
+    ("filled_market_at", "contract_id", "side", "quantity", "price", "gross_pnl", "fees", "commissions"),
+    spare=("commissions", "fees"),
+)
+FLATTENS = Table("Flatten requests", ("requested_at", "contract", "sweep_count", "progress", "flat_at"))
+TIMELINE = Table("Timeline", ("step", "time", "since_previous_ms", "since_received_ms"))
 _POLL_EVERY_S = 0.5
 
 
@@ -52,6 +62,7 @@ command.add_command(alert_mock.mock)
 @click.option("--limit", default=20, show_default=True, type=click.IntRange(1, 10_000), help="Most alerts to list.")
 @click.option("--watch", is_flag=True, help="Go on with a line for each new alert and each new outcome, until Ctrl-C.")
 @json_option
+@form_options
 def list_alerts(
     hook_name: str | None, verdict: str | None, since: timedelta | None, limit: int, *, watch: bool, as_json: bool
 ) -> None:
@@ -73,7 +84,7 @@ def list_alerts(
     else:
         duration = None if since is None else format_duration(since)
         empty = describe_none("alerts", hook=hook_name, verdict=verdict, since=duration)
-        print_table("Alerts", rows, _COLUMNS, empty=empty)
+        ALERTS.print(rows, empty=empty)
 
 
 def _watch(connection: Connection, chosen: AlertFilter, limit: int, *, as_json: bool) -> None:
@@ -155,14 +166,13 @@ def _print_account(account: dict[str, Any]) -> None:
     if job is not None:
         error = f": {format_field(shorten_error(job['error']))}" if job["error"] else ""
         _print_facts({"job": f"{job['id']}, {job['state']}{error}"})
-    orders = [row | {"id": short_id(row["id"])} for row in account["orders"]]
-    print_table("Orders", orders, _ORDERS, empty="No orders.")
+    ORDERS.print(account["orders"], empty="No orders.")
     if account["flatten_requests"]:
         requests = [row | {"contract": row["contract_id"] or "everything"} for row in account["flatten_requests"]]
-        print_table("Flatten requests", requests, _FLATTENS, empty="")
-    print_table("Fills (market time)", account["fills"], _FILLS, empty="No fills.")
+        FLATTENS.print(requests, empty="")
+    FILLS.print(account["fills"], empty="No fills.")
     timeline = [row | {"time": f"{row['at']:%H:%M:%S.%f}"[:-3]} for row in account["timeline"]]
-    print_table("Timeline", timeline, _TIMELINE, empty="")
+    TIMELINE.print(timeline, empty="")
 
 
 def _print_facts(facts: dict[str, Any]) -> None:

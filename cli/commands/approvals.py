@@ -7,12 +7,13 @@ from sqlalchemy import Connection
 
 from cli.client.change_check import current_actor
 from cli.client.job_client import open_client, wait_option
-from cli.client.lookup import short_id
 from cli.client.risk_view import require_market
 from cli.client.stack import begin, connect
 from cli.commands.order_entry import print_entry
-from cli.console.output import print_json, print_table
+from cli.console.list_options import list_options
+from cli.console.output import print_json
 from cli.console.params import ApprovalIdType, json_option
+from cli.console.table import Table
 from shared.db.accounts.audit import Actor, record_act
 from shared.db.orders import entry_approvals
 from shared.db.orders.entry_approvals import EntryApproval
@@ -20,14 +21,20 @@ from shared.domain.orders.approval import ApprovalState
 from shared.errors import RefusedError
 from shared.ledger.jobs.orders import EnterApproved, LapseApproval
 
-_COLUMNS = ("id", "asked_at", "expires_at", "account", "side", "quantity", "contract_id", "type", "price", "stop",
-            "target", "source", "state", "reason")  # fmt: skip
+APPROVALS = Table(
+    "Approvals",
+    ("id", "asked_at", "expires_at", "account", "side", "quantity", "contract_id", "type", "price", "stop", "target",
+     "source", "state", "reason"),
+    spare=("asked_at", "source", "target", "type", "price", "state", "account", "stop"),
+    is_list=True,
+)  # fmt: skip
 
 
 @click.group(name="approvals", invoke_without_command=True)
 @click.option("--all", "is_all", is_flag=True, help="Also those that were decided or have lapsed.")
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 10_000), help="Most approvals to list.")
 @json_option
+@list_options
 @click.pass_context
 def command(ctx: click.Context, limit: int, *, is_all: bool, as_json: bool) -> None:
     """List the entries that wait for approval. Newest first; the subcommands approve and reject them.
@@ -41,7 +48,7 @@ def command(ctx: click.Context, limit: int, *, is_all: bool, as_json: bool) -> N
     if as_json:
         print_json({"approvals": rows})
     else:
-        print_table("Approvals", list(map(_to_row, rows)), _COLUMNS, empty="No entry waits for approval.")
+        APPROVALS.print(list(map(_to_row, rows)), empty="No entry waits for approval.")
 
 
 @command.command("approve")
@@ -129,7 +136,6 @@ def _describe_end(row: EntryApproval) -> str:
 def _to_row(row: dict[str, Any]) -> dict[str, Any]:
     prices = [row[name] for name in ("limit_price", "stop_price", "trail_price") if row[name] is not None]
     return row | {
-        "id": short_id(row["id"]),
         "account": row["account_name"],
         "price": next(iter(prices), None),
         "stop": _to_level(row["stop_loss_ticks"], row["stop_loss"]) or "default",

@@ -27,8 +27,9 @@ from cli.client.monitor_view import check_monitor
 from cli.client.receiver_check import send_test_alert
 from cli.client.spool_view import describe_spool, read_spool_figures
 from cli.client.stack import connect, load_stack_settings
-from cli.console.output import print_json, print_table
+from cli.console.output import print_json
 from cli.console.params import json_option
+from cli.console.table import Table
 from cli.local.home.folder import Home
 from cli.local.home.lock import find_holder
 from cli.local.home.ports import DEFAULTS, is_free
@@ -52,6 +53,7 @@ from shared.domain.risk.disk_space import DiskSpace, find_fullest
 from shared.errors import ProbeFailedError, SettingsError
 from shared.log import mask_secrets
 
+CHECKS = Table("Checks", ("name", "state", "detail"))
 _AWAKE = (
     "turn automatic suspend off in the settings of the system, on a server with `sudo systemctl mask sleep.target "
     "suspend.target`; or, if it never sleeps, set TICKWORK_INHIBIT_SLEEP=off"
@@ -94,10 +96,7 @@ def command(*, as_json: bool) -> None:
     if as_json:
         print_json({"checks": found})
     else:
-        print_table("Checks", found, ("name", "state", "detail"), empty="Nothing was checked.")
-        for one in found:
-            if one["state"] != "fine":  # the table may cut what to do
-                click.echo(f"{one['name']}: {one['detail']}")
+        CHECKS.print(found, empty="Nothing was checked.")
     if any(one["state"] == "wrong" for one in found):
         raise SystemExit(1)
 

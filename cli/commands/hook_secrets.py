@@ -17,8 +17,9 @@ from cli.client.hook_store import (
     require_sender_url,
 )
 from cli.client.stack import begin, connect
-from cli.console.output import print_json, print_table
+from cli.console.output import print_json
 from cli.console.params import json_option
+from cli.console.table import Table
 from shared.db.alerts import hook_secrets
 from shared.db.alerts.hook_secrets import HookSecret
 from shared.domain.alerts.signing_secret import SignatureScheme, read_signing_secret, write_standard_secret
@@ -28,7 +29,7 @@ from shared.ids import new_id
 _SECRET_BYTES = 32
 _LONGEST_FILE = 4096
 _MOST_SECONDS = 30 * 24 * 3600
-_COLUMNS = ("id", "scheme", "created_at", "expires_at")
+SECRETS = Table("Secrets", ("id", "scheme", "created_at", "expires_at"), is_list=True)
 
 
 @click.group(name="secret")
@@ -80,12 +81,12 @@ def list_secrets(name: str, *, as_json: bool) -> None:
     """List the secrets of a webhook, without what they are."""
     with connect() as connection:
         found = hook_secrets.list_of_hook(connection, require_active_hook(connection, name).id)
-    rows = [{column: getattr(one, column) for column in _COLUMNS} for one in found]
+    rows = [{column: getattr(one, column) for column in SECRETS.columns} for one in found]
     if as_json:
         print_json({"secrets": rows})
     else:
         empty = f"No secrets yet: add one with `tickwork hooks secret add {name} --scheme standard-webhooks`."
-        print_table("Secrets", rows, _COLUMNS, empty=empty)
+        SECRETS.print(rows, empty=empty)
 
 
 @command.command("remove")

@@ -22,8 +22,10 @@ from cli.client.hook_store import (
 from cli.client.lookup import match_account
 from cli.client.stack import begin, connect
 from cli.commands import hook_changes, hook_secrets
-from cli.console.output import print_json, print_table
+from cli.console.list_options import list_options
+from cli.console.output import print_json
 from cli.console.params import json_option
+from cli.console.table import Table
 from shared.clock import monotonic
 from shared.db.accounts import accounts
 from shared.db.accounts.accounts import AccountRow
@@ -36,6 +38,12 @@ from shared.domain.alerts.hook_settings import HookSettings, encode_settings
 from shared.ids import new_id
 
 _FIRST_SNAPSHOT_S = 15.0
+HOOKS = Table(
+    "Hooks",
+    ("name", "state", "account_id", "followers", "dialect", "last_alert"),
+    spare=("dialect", "followers"),
+    is_list=True,
+)
 _EXAMPLE_ROOT = "MNQ"
 
 
@@ -102,6 +110,7 @@ def add(
 
 @command.command("list")
 @json_option
+@list_options
 def list_hooks(*, as_json: bool) -> None:
     """List the webhooks, also removed ones, and when each was reached."""
     with connect() as connection:
@@ -131,8 +140,7 @@ def list_hooks(*, as_json: bool) -> None:
         }
         for row in rows
     ]
-    shown_columns = ("name", "state", "account_id", "followers", "dialect", "last_alert")
-    print_table("Hooks", shown, shown_columns, empty="No hooks yet: add one with `tickwork hooks add NAME`.")
+    HOOKS.print(shown, empty="No hooks yet: add one with `tickwork hooks add NAME`.")
 
 
 @command.command("template")

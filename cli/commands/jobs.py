@@ -1,7 +1,6 @@
 """`tickwork jobs`: the jobs of the workers, their outcomes, and requeue, discard and cancel."""
 
 import json
-import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -14,8 +13,10 @@ import click
 
 from cli.client.stack import connect
 from cli.console.errors import extract_headline
-from cli.console.output import describe_none, print_json, print_outcome, print_table
-from cli.console.params import json_option
+from cli.console.list_options import echo_note, list_options
+from cli.console.output import describe_none, print_json, print_outcome
+from cli.console.params import JobIdType, json_option
+from cli.console.table import Table
 from shared.db import api_tokens, views
 from shared.db.engine import driver
 from shared.domain.counting import count_of
@@ -26,9 +27,23 @@ from shared.ledger.claims import LedgerConnection
 from shared.ledger.jobs import job_names_with
 
 STATES = ("queued", "running", "succeeded", "failed", "dead", "cancelled", "expired")
-_COLUMNS = ("id", "name", "queue", "state", "attempt", "enqueued_at", "finished_at", "error")
-_DEAD_COLUMNS = ("id", "name", "queue", "attempts", "finished_at", "error")
-_RELATED_COLUMNS = ("id", "name", "queue", "state", "attempt", "enqueued_at", "started_at", "finished_at", "worker")
+JOBS = Table(
+    "Jobs",
+    ("id", "name", "queue", "state", "attempt", "enqueued_at", "finished_at", "error"),
+    spare=("finished_at", "attempt", "queue", "enqueued_at"),
+    is_list=True,
+)
+DEAD = Table(
+    "Dead jobs",
+    ("id", "name", "queue", "attempts", "finished_at", "error"),
+    spare=("queue", "attempts", "finished_at"),
+    is_list=True,
+)
+RELATED = Table(
+    "Job and related jobs, oldest first",
+    ("id", "name", "queue", "state", "attempt", "enqueued_at", "started_at", "finished_at", "worker"),
+    spare=("worker", "finished_at", "attempt", "queue", "enqueued_at"),
+)
 _DETAILS = (
     "arguments",
     "result",
@@ -42,24 +57,6 @@ _DETAILS = (
     "failing_since",
     "schedule",
 )
-_SHORTEST_PREFIX = 8
-
-
-class _JobId(click.ParamType[str]):
-    """A job's id or its first characters, as hexadecimal digits."""
-
-    name = "job id"
-
-    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Return the digits; fail when the value cannot begin an id."""
-        digits = value.replace("-", "").lower()
-        if not re.fullmatch(rf"[0-9a-f]{{{_SHORTEST_PREFIX},32}}", digits):
-            self.fail(
-                f"invalid job id {value!r}: expected an id, or at least its first {_SHORTEST_PREFIX} characters",
-                param,
-                ctx,
-            )
-        return digits
 
 
 @click.group(name="jobs", invoke_without_command=True)
@@ -72,6 +69,7 @@ class _JobId(click.ParamType[str]):
 @click.option("--name", help="Only jobs with this name, such as orders.place_order.")
 @click.option("--limit", default=20, show_default=True, type=click.IntRange(1, 10_000), help="Most jobs to list.")
 @json_option
+@list_options
 @click.pass_context
 def command(
     ctx: click.Context, state: str | None, queue: str | None, name: str | None, limit: int, *, as_json: bool
@@ -87,13 +85,14 @@ def command(
         print_json({"jobs": rows})
     else:
         empty = describe_none("jobs", state=state, queue=queue, name=name)
-        print_table("Jobs", [_with_headline(row) for row in rows], _COLUMNS, empty=empty)
+        JOBS.print([_with_headline(row) for row in rows], empty=empty)
 
 
 @command.command("dead")
 @click.option("--name", help="Only jobs with this name.")
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 10_000), help="Most jobs to list.")
 @json_option
+@list_options
 def list_dead(name: str | None, limit: int, *, as_json: bool) -> None:
     """List the dead jobs. They used up their attempts and stay dead until you act, or for 90 days."""
     with connect() as connection:
@@ -105,18 +104,18 @@ def list_dead(name: str | None, limit: int, *, as_json: bool) -> None:
         return
     shown = [_with_headline(row) | {"attempts": f"{row['attempt']} of {row['max_attempts']}"} for row in rows]
     empty = "No job is dead." if name is None else describe_none("dead jobs", name=name)
-    print_table("Dead jobs", shown, _DEAD_COLUMNS, empty=empty)
+    DEAD.print(shown, empty=empty)
     if rows:
-        click.echo(
+        echo_note(
             "`tickwork jobs show ID` shows why; then run `tickwork jobs requeue ID` or `tickwork jobs discard ID`."
         )
 
 
 @command.command("show")
-@click.argument("job_id", metavar="ID", type=_JobId())
+@click.argument("job_id", metavar="ID", type=JobIdType())
 @json_option
 def show(job_id: str, *, as_json: bool) -> None:
-    """Show a job and its related jobs. The first 8 characters of ID are enough."""
+    """Show a job and its related jobs. The last 8 characters of ID are enough."""
     with connect() as connection:
         (found,) = _resolve_ids(driver(connection), [job_id])
         rows = views.list_related_jobs(connection, found)
@@ -125,13 +124,13 @@ def show(job_id: str, *, as_json: bool) -> None:
     if as_json:
         print_json({"jobs": rows})
         return
-    print_table("Job and related jobs, oldest first", rows, _RELATED_COLUMNS, empty="")
+    RELATED.print(rows, empty="")
     for row in rows:
         _print_details(row)
 
 
 @command.command("requeue")
-@click.argument("job_ids", metavar="[ID]...", nargs=-1, type=_JobId())
+@click.argument("job_ids", metavar="[ID]...", nargs=-1, type=JobIdType())
 @click.option("--all-dead", is_flag=True, help="Requeue every dead job.")
 @click.option("--name", help="With --all-dead: only jobs with this name.")
 @click.option("--past-expiry", is_flag=True, help="Also requeue expired jobs, except entries.")
@@ -153,7 +152,7 @@ def requeue(
 
 
 @command.command("discard")
-@click.argument("job_ids", metavar="ID...", nargs=-1, type=_JobId(), required=True)
+@click.argument("job_ids", metavar="ID...", nargs=-1, type=JobIdType(), required=True)
 @json_option
 def discard(job_ids: tuple[str, ...], *, as_json: bool) -> None:
     """Discard dead or failed jobs: they end as cancelled."""
@@ -164,7 +163,7 @@ def discard(job_ids: tuple[str, ...], *, as_json: bool) -> None:
 
 
 @command.command("cancel")
-@click.argument("job_ids", metavar="ID...", nargs=-1, type=_JobId(), required=True)
+@click.argument("job_ids", metavar="ID...", nargs=-1, type=JobIdType(), required=True)
 @json_option
 def cancel(job_ids: tuple[str, ...], *, as_json: bool) -> None:
     """Cancel queued jobs, and running ones at their next step.
@@ -190,23 +189,18 @@ def _confirm_requeue(count: int, *, may_ask: bool) -> None:
         raise SettingsError("nothing was requeued")
 
 
-def _resolve_ids(connection: LedgerConnection, beginnings: Sequence[str]) -> list[UUID]:
-    """Return the id that each beginning means, without duplicates."""
-    return list(dict.fromkeys(_resolve_id(connection, digits) for digits in beginnings))
+def _resolve_ids(connection: LedgerConnection, parts: Sequence[str]) -> list[UUID]:
+    """Return the id that each part of one means, without duplicates."""
+    return list(dict.fromkeys(_resolve_id(connection, digits) for digits in parts))
 
 
 def _resolve_id(connection: LedgerConnection, digits: str) -> UUID:
-    found = operations.find_ids_by_prefix(connection, digits)
+    found = operations.find_ids_by_part(connection, digits)
     if not found:
-        raise SettingsError(f"no job has the id {_format_id(digits)}: `tickwork jobs` lists the ids")
+        raise SettingsError(f"no job id begins or ends with {digits}: `tickwork jobs` lists the ids")
     if len(found) > 1:
-        raise SettingsError(f"job id {_format_id(digits)} is ambiguous ({found[0]}, {found[1]}): give more characters")
+        raise SettingsError(f"job id {digits} is ambiguous ({found[0]}, {found[1]}): give more characters")
     return found[0]
-
-
-def _format_id(digits: str) -> str:
-    """Return an id, or its beginning, with the dashes of a UUID."""
-    return "-".join(part for part in (digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]) if part)
 
 
 def _apply_to_each(done: str, job_ids: Iterable[UUID], apply: Callable[[UUID], None], *, as_json: bool) -> None:

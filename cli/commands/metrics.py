@@ -8,15 +8,25 @@ import psutil
 
 from cli.client.feed_health import print_feed, read_feed_figures
 from cli.client.stack import connect, list_running_programs
-from cli.console.output import print_json, print_table
+from cli.console.output import print_json
 from cli.console.params import json_option
+from cli.console.table import Table
 from shared.db.metrics import metrics
 from shared.fleets import Queue
 
-_API = ("endpoint", "count", "error_count", "error_rate", "p50_ms", "p95_ms", "max_ms")
-_CANARIES = ("queue", "queued", "republished_count", "canary_wait_ms", "canary_age_s")
-_STRATEGIES = ("strategy", "contract_id", "evaluation_count", "decision_count", "p50_ms", "newest_market_at")
 _STATES = ("queued", "running", "succeeded", "failed", "dead", "expired", "cancelled")
+CALLS = Table("Venue calls", ("endpoint", "count", "error_count", "error_rate", "p50_ms", "p95_ms", "max_ms"))
+JOBS = Table("Jobs", ("queue", *_STATES))
+QUEUES = Table(
+    "Queues: backlog, repairs and canary",
+    ("queue", "queued", "republished_count", "canary_wait_ms", "canary_age_s"),
+)
+SYSTEM = Table("System", ("name", "cpu_percent", "memory_mb", "processes"))
+STRATEGY_RUNS = Table(
+    "Strategies",
+    ("strategy", "contract_id", "evaluation_count", "decision_count", "p50_ms", "newest_market_at"),
+    spare=("newest_market_at",),
+)
 
 
 @click.command(name="metrics")
@@ -47,22 +57,16 @@ def command(minutes: int, *, as_json: bool) -> None:
         }
         print_json({"minutes": minutes, **figures})
         return
-    print_table(f"Venue calls, last {minutes} min, slowest first", api, _API, empty="No venue calls.")
-    print_table(
-        f"Jobs: queued, running and dead now, others of the last {minutes} min", queues, ("queue", *_STATES), empty=""
-    )
-    print_table("Queues: backlog, repairs and canary", canaries, _CANARIES, empty="")
+    last = f"last {minutes} min"
+    CALLS.print(api, empty="No venue calls.", title=f"Venue calls, {last}, slowest first")
+    JOBS.print(queues, empty="", title=f"Jobs: queued, running and dead now, others of the {last}")
+    QUEUES.print(canaries, empty="")
     print_feed(feed)
-    print_table(
-        "System",
-        system["programs"],
-        ("name", "cpu_percent", "memory_mb", "processes"),
-        empty="No stack is running here.",
-    )
+    SYSTEM.print(system["programs"], empty="No stack is running here.")
     click.echo(
         f"Computer: CPU {system['cpu_percent']} %, memory {system['memory_percent']} % used, load {system['load']}\n"
     )
-    print_table(f"Strategies, last {minutes} min", strategies, _STRATEGIES, empty="No strategy was evaluated.")
+    STRATEGY_RUNS.print(strategies, empty="No strategy was evaluated.", title=f"Strategies, {last}")
 
 
 def _count_by_queue(counts: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -11,8 +11,9 @@ from sqlalchemy import Connection
 
 from cli.client.job_client import JobClient, JobOutcomes, open_client, wait_option
 from cli.client.lookup import require_tick_multiple, resolve_account, resolve_active_contract, short_id
-from cli.console.output import print_json, print_table
+from cli.console.output import print_json
 from cli.console.params import PriceType, SideType, account_option, json_option
+from cli.console.table import Table
 from shared.db import views
 from shared.domain.orders.order import MAX_TICKS, PRICE_FIELDS, OrderState, OrderType, Side
 from shared.ledger.jobs.orders import EnterManually
@@ -37,6 +38,7 @@ class _EntryOptions(TypedDict):
     as_json: bool
 
 
+ORDER = Table("Order to send", ("field", "value"))
 _FAILED = {OrderState.REJECTED, OrderState.DENIED, OrderState.EXPIRED, OrderState.CANCELLED}
 _TICKS = click.IntRange(1, MAX_TICKS)
 _OPTIONS = [
@@ -233,7 +235,7 @@ def _print_preview(result: dict[str, Any], *, as_json: bool) -> None:
             {"field": name.replace("_", " "), "value": value} for name, value in wanted.items() if value is not None
         ]
         if rows:
-            print_table("Order to send", rows, ("field", "value"), empty="")
+            ORDER.print(rows, empty="")
         if rows or not denied:
             click.echo(result.get("note") or "Every pre-trade check passes.")
         else:

@@ -1,20 +1,21 @@
 """`tickwork orders`: positions, orders and fills; cancel and modify."""
 
 from decimal import Decimal
-from typing import Any
 
 import click
 from sqlalchemy import Connection
 
 from cli.client.job_client import open_client, wait_option
-from cli.client.lookup import find_order, list_exit_contracts, require_tick_multiple, resolve_accounts, short_id
+from cli.client.lookup import find_order, list_exit_contracts, require_tick_multiple, resolve_accounts
 from cli.client.order_changes import OrderChangeRequest, apply_changes, require_open_orders
 from cli.client.risk_view import list_alarms
 from cli.client.stack import connect
 from cli.commands import order_entry
 from cli.commands.order_entry import describe_order
-from cli.console.output import describe_none, print_json, print_table
+from cli.console.list_options import echo_note, list_options
+from cli.console.output import describe_none, print_json
 from cli.console.params import OrderIdType, PriceType, account_option, json_option
+from cli.console.table import Table
 from shared.db import views
 from shared.db.market_data import contracts
 from shared.db.orders import orders, positions
@@ -22,25 +23,24 @@ from shared.db.orders.orders import OrderRow
 from shared.domain.orders.order import PRICE_FIELDS, ChangeKind, OrderState, Role
 from shared.errors import RefusedError, SettingsError
 
-_ORDERS = (
-    "id",
-    "created_at",
-    "account",
-    "contract_id",
-    "role",
-    "side",
-    "quantity",
-    "type",
-    "state",
-    "average_fill_price",
-    "stop_price",
-    "limit_price",
-    "origin",
-    "reason",
+_COLUMNS = ("id", "created_at", "account_name", "contract_id", "role", "side", "quantity", "type", "state",
+            "average_fill_price", "stop_price", "limit_price", "origin", "reason")  # fmt: skip
+_SPARE = ("origin", "limit_price", "created_at", "stop_price", "type", "account_name", "role")
+ORDERS = Table("Orders", _COLUMNS, spare=_SPARE, is_list=True)
+RELATED = Table("Related orders", _COLUMNS, spare=_SPARE)
+FILLS = Table(
+    "Fills",
+    ("filled_market_at", "contract_id", "side", "quantity", "price", "gross_pnl", "fees", "commissions"),
+    spare=("commissions", "fees"),
 )
-_FILLS = ("filled_market_at", "contract_id", "side", "quantity", "price", "gross_pnl", "fees", "commissions")
-_POSITIONS = ("account_name", "contract_id", "direction", "quantity", "average_price", "opened_market_at")
-_CHANGES = ("created_at", "kind", "quantity", "limit_price", "stop_price", "state", "outcome", "origin", "reason")
+POSITIONS = Table(
+    "Positions", ("account_name", "contract_id", "direction", "quantity", "average_price", "opened_market_at")
+)
+CHANGES = Table(
+    "Change requests",
+    ("created_at", "kind", "quantity", "limit_price", "stop_price", "state", "outcome", "origin", "reason"),
+    spare=("origin", "created_at", "outcome", "limit_price"),
+)
 _LEGS = {Role.STOP_LOSS, Role.TAKE_PROFIT}
 _dry_run_option = click.option("--dry-run", is_flag=True, help="Show the requests; send nothing.")
 
@@ -51,6 +51,7 @@ _dry_run_option = click.option("--dry-run", is_flag=True, help="Show the request
     "--limit", default=20, show_default=True, type=click.IntRange(1, 10_000), help="Most orders and fills to list."
 )
 @json_option
+@list_options
 @click.pass_context
 def command(ctx: click.Context, state: str | None, limit: int, *, as_json: bool) -> None:
     """List positions, orders and fills. Newest first; the subcommands enter, cancel and modify orders."""
@@ -65,10 +66,10 @@ def command(ctx: click.Context, state: str | None, limit: int, *, as_json: bool)
         print_json({"positions": held, "orders": found, "fills": fills, "alarms": alarms})
         return
     for line in alarms:
-        click.echo(line)
-    print_table("Positions", held, _POSITIONS, empty="Flat: no open position.")
-    print_table("Orders", [_to_table_row(row) for row in found], _ORDERS, empty=describe_none("orders", state=state))
-    print_table("Fills (market time)", fills, _FILLS, empty="No fills.")
+        echo_note(line)
+    POSITIONS.print(held, empty="Flat: no open position.")
+    ORDERS.print(found, empty=describe_none("orders", state=state))
+    FILLS.print(fills, empty="No fills.")
 
 
 for _command in order_entry.COMMANDS:
@@ -93,10 +94,9 @@ def show(digits: str, *, as_json: bool) -> None:
             click.echo(f"  {name.replace('_', ' '):18} {order[name]}")
     for title in ("entry", "legs"):
         if found[title]:
-            rows = [_to_table_row(row) for row in found[title]]
-            print_table({"entry": "Entry", "legs": "Legs"}[title], rows, _ORDERS, empty="")
-    print_table("Change requests", found["changes"], _CHANGES, empty="No change requests.")
-    print_table("Fills (market time)", found["fills"], _FILLS, empty="No fills.")
+            RELATED.print(found[title], empty="", title=title.capitalize())
+    CHANGES.print(found["changes"], empty="No change requests.")
+    FILLS.print(found["fills"], empty="No fills.")
 
 
 @command.command("cancel")
@@ -190,7 +190,3 @@ def _list_cancellable(connection: Connection, account_word: str | None, symbol: 
         and order.state is not OrderState.SUSPENDED
         and not (order.role in _LEGS and (order.account_id, order.contract_id) in held)
     ]
-
-
-def _to_table_row(row: dict[str, Any]) -> dict[str, Any]:
-    return row | {"id": short_id(row["id"]), "account": row["account_name"]}

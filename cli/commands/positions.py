@@ -14,8 +14,10 @@ from cli.client.lookup import list_exit_contracts, resolve_account, resolve_cont
 from cli.client.order_changes import OrderChangeRequest, apply_changes
 from cli.client.risk_view import list_alarms, read_fresh_quotes
 from cli.client.stack import begin, connect, load_stack_settings
-from cli.console.output import print_json, print_table
+from cli.console.list_options import echo_note, list_options
+from cli.console.output import print_json
 from cli.console.params import account_option, json_option, parse_ticks_or_none
+from cli.console.table import Table
 from shared.config import Settings
 from shared.db import views
 from shared.db.accounts import accounts
@@ -34,12 +36,18 @@ from shared.errors import RefusedError
 from shared.hot.quotes import exit_price_from
 from shared.ledger.jobs.orders import ReducePosition
 
-_COLUMNS = ("account", "contract", "direction", "quantity", "average", "price", "open_profit", "stop", "guarded_by")
+POSITIONS = Table(
+    "Positions",
+    ("account", "contract", "direction", "quantity", "average", "price", "open_profit", "stop", "guarded_by"),
+    spare=("guarded_by", "price", "average"),
+    is_list=True,
+)
 _dry_run_option = click.option("--dry-run", is_flag=True, help="Show the requests; send nothing.")
 
 
 @click.group(name="positions", invoke_without_command=True)
 @json_option
+@list_options
 @click.pass_context
 def command(ctx: click.Context, *, as_json: bool) -> None:
     """List open positions, profit and stops. The subcommands close positions and move their stops."""
@@ -53,10 +61,10 @@ def command(ctx: click.Context, *, as_json: bool) -> None:
         print_json({"positions": rows, "alarms": alarms})
         return
     for line in alarms:
-        click.echo(line)
-    print_table("Positions", rows, _COLUMNS, empty="Flat: no open position.")
+        echo_note(line)
+    POSITIONS.print(rows, empty="Flat: no open position.")
     if any(row["price"] is None for row in rows):
-        click.echo("Open profit is unknown without a fresh quote: check the feed with `tickwork status`.")
+        echo_note("Open profit is unknown without a fresh quote: check the feed with `tickwork status`.")
 
 
 @command.command("close")

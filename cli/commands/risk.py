@@ -10,8 +10,9 @@ import click
 from cli.client.lookup import resolve_accounts
 from cli.client.risk_view import RiskView, list_findings, print_findings, read_risk_view
 from cli.client.stack import connect, load_stack_settings
-from cli.console.output import print_json, print_table
+from cli.console.output import print_json
 from cli.console.params import json_option
+from cli.console.table import Table
 from shared.db.accounts import watch_times
 from shared.db.accounts.accounts import AccountRow
 from shared.db.accounts.installations import describe_read_only
@@ -25,8 +26,8 @@ from shared.domain.risk.payouts import list_payout_ways
 from shared.domain.risk.personal_limits import losses_in_row
 
 _BAR_WIDTH = 20
-_COLUMNS = ("rule", "used", "allowance", "headroom", "of_allowance")
-_PAYOUT_COLUMNS = ("way", "days", "most", "still_needed")
+HEADROOM = Table("Headroom by rule", ("rule", "used", "allowance", "headroom", "of_allowance"))
+PAYOUT = Table("Next payout", ("way", "days", "most", "still_needed"))
 
 
 @click.command("risk")
@@ -53,9 +54,9 @@ def command(account_word: str | None, *, as_json: bool) -> None:
         for contract_id in one["contracts_being_flattened"]:
             click.echo(f"No entry in {contract_id}: it is being flattened")
         rows = [row | {"of_allowance": _draw_bar(row["headroom"], row["allowance"])} for row in one["rules"]]
-        print_table("Headroom by rule", rows, _COLUMNS, empty="No rules: the account's stage is unknown.")
+        HEADROOM.print(rows, empty="No rules: the account's stage is unknown.")
         if one["payout"]:
-            print_table("Next payout", [_payout_text(way) for way in one["payout"]], _PAYOUT_COLUMNS, empty="")
+            PAYOUT.print([_payout_text(way) for way in one["payout"]], empty="")
         print_findings(one["findings"])
 
 

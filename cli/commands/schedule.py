@@ -11,8 +11,10 @@ from sqlalchemy import Connection
 from cli.client.change_check import current_actor
 from cli.client.risk_view import require_market
 from cli.client.stack import begin, connect
-from cli.console.output import print_json, print_table
+from cli.console.list_options import echo_note, list_options
+from cli.console.output import print_json
 from cli.console.params import DurationType, format_duration, json_option, reason_option
+from cli.console.table import Table
 from shared.clock import MarketClock
 from shared.db.accounts.audit import record_act
 from shared.db.upkeep import schedules
@@ -22,7 +24,12 @@ from shared.errors import QueueFullError, RefusedError
 from shared.ledger.ledger import Transaction
 from shared.ledger.schedule_jobs import build_request, enqueue_slot, takes_slot
 
-_COLUMNS = ("name", "job_name", "clock", "every", "missed", "state", "last_slot", "ran_at", "outcome", "next_due_at")
+SCHEDULE = Table(
+    "Schedule",
+    ("name", "job_name", "clock", "every", "missed", "state", "last_slot", "ran_at", "outcome", "next_due_at"),
+    spare=("job_name", "missed", "last_slot", "ran_at", "clock"),
+    is_list=True,
+)
 _SHORTEST, _LONGEST = timedelta(seconds=1), timedelta(days=7)
 _MINUTE = timedelta(minutes=1)
 
@@ -37,6 +44,7 @@ def command(ctx: click.Context) -> None:
 
 @command.command("list")
 @json_option
+@list_options
 def list_schedule(*, as_json: bool) -> None:
     """List the entries of the schedule, with the last job of each, its state, and when the next is due.
 
@@ -52,10 +60,10 @@ def list_schedule(*, as_json: bool) -> None:
         print_json({"schedule": rows})
         return
     shown = [row | {"every": format_duration(row["every"]), "state": _describe_state(row)} for row in rows]
-    print_table("Schedule", shown, _COLUMNS, empty="No entries yet: beat adds them when it starts.")
+    SCHEDULE.print(shown, empty="No entries yet: beat adds them when it starts.")
     for row in rows:
         if row["changed"]:
-            click.echo(f"{row['name']}: {', '.join(row['changed'])} set by a person.")
+            echo_note(f"{row['name']}: {', '.join(row['changed'])} set by a person.")
 
 
 def _to_figures(entry: ScheduleRow, clock: MarketClock, now: datetime, outcome: str | None) -> dict[str, Any]:

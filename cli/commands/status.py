@@ -13,7 +13,8 @@ from cli.client.public_url import print_public_url, read_public_url_figures
 from cli.client.risk_view import list_alarms
 from cli.client.spool_view import describe_spool, read_spool_figures
 from cli.client.stack import connect, load_stack_settings
-from cli.console.output import print_json, print_table
+from cli.console.output import print_json
+from cli.console.table import Table
 from cli.local.home.folder import Home
 from cli.local.home.lock import find_holder
 from cli.local.home.state import read_state
@@ -21,6 +22,8 @@ from shared.config import load_settings
 from shared.db.market_data import market_clock
 from shared.log import mask_secrets
 
+PROGRAMS = Table("Programs", ("name", "pid", "state", "restarts"), is_list=True)
+ADDRESSES = Table("Addresses", ("name", "address"))
 _NOT_RUNNING = 3  # the status of systemctl for a stopped unit
 
 
@@ -59,9 +62,9 @@ def command(*, as_json: bool) -> None:
     elif pid is None:
         click.echo(f"No stack runs in {home.root}: start one with `tickwork up`.")
     else:
-        print_table("Programs", programs, ("name", "pid", "state", "restarts"), empty="No program has started yet.")
+        PROGRAMS.print(programs, empty="No program has started yet.")
         addresses = [{"name": name, "address": mask_secrets(url)} for name, url in state["urls"].items()]
-        print_table("Addresses", addresses, ("name", "address"), empty="No addresses yet.")
+        ADDRESSES.print(addresses, empty="No addresses yet.")
         if is_up:
             print_feed(feed)
             print_monitor(monitor)

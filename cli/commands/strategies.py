@@ -9,15 +9,22 @@ from cli.client.change_check import current_actor
 from cli.client.lookup import resolve_account
 from cli.client.risk_view import require_market
 from cli.client.stack import begin, connect
-from cli.console.output import print_json, print_table
+from cli.console.list_options import echo_note, list_options
+from cli.console.output import print_json
 from cli.console.params import json_option
+from cli.console.table import Table
 from shared.db.accounts.audit import record_act
 from shared.db.strategies import strategy_accounts, strategy_runs
 from shared.db.strategies.strategy_accounts import StrategyShare
 from strategies.registry import STRATEGIES, Strategy, strategy_named
 
 _NEWEST = ("contract_id", "closed_until_market_at", "decision", "reason")  # of the newest evaluation
-_COLUMNS = ("strategy", "account", "name", "trades", "why", "decision", "reason", "closed_until_market_at")
+STRATEGIES_SHOWN = Table(
+    "Strategies",
+    ("strategy", "account", "trades", "why", "decision", "reason", "closed_until_market_at"),
+    spare=("closed_until_market_at", "why"),
+    is_list=True,
+)
 
 
 class StrategyType(click.ParamType[Strategy]):
@@ -35,6 +42,7 @@ class StrategyType(click.ParamType[Strategy]):
 
 @click.group(name="strategies", invoke_without_command=True)
 @json_option
+@list_options
 @click.pass_context
 def command(ctx: click.Context, *, as_json: bool) -> None:
     """List the accounts of each strategy. `on` and `off` change them."""
@@ -51,9 +59,10 @@ def command(ctx: click.Context, *, as_json: bool) -> None:
     if as_json:
         print_json({"strategies": rows, "are_evaluated": not is_live})
         return
-    print_table("Strategies", rows, _COLUMNS, empty="No strategy is registered: strategies/registry.py lists them.")
+    shown = [row | {"account": row["name"]} for row in rows]
+    STRATEGIES_SHOWN.print(shown, empty="No strategy is registered: strategies/registry.py lists them.")
     if is_live:
-        click.echo("Strategies are not evaluated at the real venue: only at the simulator.")
+        echo_note("Strategies are not evaluated at the real venue: only at the simulator.")
 
 
 def _list_rows(

@@ -9,8 +9,10 @@ import click
 
 from cli.client.change_check import current_actor
 from cli.client.stack import begin, connect, load_stack_settings
-from cli.console.output import print_json, print_table
+from cli.console.list_options import list_options
+from cli.console.output import print_json
 from cli.console.params import json_option
+from cli.console.table import Table
 from shared.db import api_tokens
 from shared.db.accounts.audit import record_act
 from shared.db.alerts.hooks import hash_token
@@ -21,7 +23,12 @@ _TOKEN_BYTES = 32
 _NEVER = "never"
 _DEFAULT_DAYS = "90"
 _MOST_DAYS = 3_650
-_COLUMNS = ("name", "job_names", "created_at", "expires_at", "revoked_at", "used_at")
+TOKENS = Table(
+    "API tokens",
+    ("name", "job_names", "created_at", "expires_at", "revoked_at", "used_at"),
+    spare=("created_at", "used_at"),
+    is_list=True,
+)
 
 
 class _Lifetime(click.ParamType[timedelta | None]):
@@ -108,18 +115,16 @@ def add(name: str, scope: tuple[str, ...], valid_for: timedelta | None, *, as_js
 
 @command.command("list")
 @json_option
+@list_options
 def list_tokens(*, as_json: bool) -> None:
     """List the API tokens, also revoked and expired ones."""
     with connect() as connection:
         found = [api_tokens.token_of(row) for row in connection.execute(api_tokens.select_all())]
-    rows = [{column: getattr(token, column) for column in _COLUMNS} for token in found]
+    rows = [{column: getattr(token, column) for column in TOKENS.columns} for token in found]
     if as_json:
         print_json({"tokens": rows})
     else:
-        shown = [row | {"job_names": ", ".join(row["job_names"])} for row in rows]
-        print_table(
-            "API tokens", shown, _COLUMNS, empty="No API tokens yet: add one with `tickwork tokens add NAME --job JOB`."
-        )
+        TOKENS.print(rows, empty="No API tokens yet: add one with `tickwork tokens add NAME --job JOB`.")
 
 
 @command.command("revoke")

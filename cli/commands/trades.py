@@ -8,8 +8,10 @@ from typing import Any, TypedDict, Unpack
 import click
 
 from cli.client.stack import connect
-from cli.console.output import describe_none, print_json, print_table
+from cli.console.list_options import echo_note, list_options
+from cli.console.output import describe_none, print_json
 from cli.console.params import json_option
+from cli.console.table import Table
 from shared.db.accounts import accounts
 from shared.db.trades import round_trips
 from shared.db.trades.round_trips import RoundTripFilter
@@ -18,14 +20,21 @@ from shared.domain.market_data.contract import ROOTS
 from shared.domain.market_data.symbol import parse_symbol
 from shared.domain.trades.statistics import GROUPINGS, Statistics, group_statistics, label_of, statistics_of
 
-_COLUMNS = (
-    "closed_market_at", "contract", "direction", "quantity", "entry_price", "exit_price", "gross", "costs", "net",
-    "mae", "mfe", "held", "strategy",
+TRADES = Table(
+    "Round trips",
+    ("closed_market_at", "contract_id", "direction", "quantity", "entry_price", "exit_price", "gross", "costs", "net",
+     "mae", "mfe", "held", "strategy"),
+    spare=("mfe", "mae", "costs", "gross", "held", "strategy"),
+    is_list=True,
 )  # fmt: skip
-_BY_COLUMNS = (
-    "name", "count", "wins", "losses", "win_rate", "gross", "costs", "net", "expectancy", "average_win",
-    "average_loss", "profit_factor", "max_drawdown", "average_mae", "average_mfe",
+GROUPS = Table(
+    "Round trips by group",
+    ("name", "count", "wins", "losses", "win_rate", "gross", "costs", "net", "expectancy", "average_win",
+     "average_loss", "profit_factor", "max_drawdown", "average_mae", "average_mfe"),
+    spare=("average_mfe", "average_mae", "average_win", "average_loss", "costs", "gross", "profit_factor", "losses",
+           "wins"),
 )  # fmt: skip
+FIGURES = Table("Round trips", ("figure", "value"))
 
 
 class _Filters(TypedDict):
@@ -98,6 +107,7 @@ def _add_filters(command: Callable[..., None]) -> Callable[..., None]:
     "--limit", default=20, show_default=True, type=click.IntRange(1, 10_000), help="Most round trips to list."
 )
 @_add_filters
+@list_options
 @click.pass_context
 def command(ctx: click.Context, /, limit: int, *, as_json: bool, **filters: Unpack[_Filters]) -> None:
     """List round trips, newest first. `trades stats` shows their statistics."""
@@ -111,9 +121,9 @@ def command(ctx: click.Context, /, limit: int, *, as_json: bool, **filters: Unpa
         print_json({"round_trips": rows})
         return
     empty = _describe_none(**filters)
-    print_table("Round trips (market time, UTC)", [_to_table_row(row) for row in rows], _COLUMNS, empty=empty)
+    TRADES.print([_to_table_row(row) for row in rows], empty=empty)
     if any(row["has_unknown_entry"] for row in rows):
-        click.echo(
+        echo_note(
             "*: includes an opening position, held before the first known fill; its entry price is derived from the "
             "venue's result."
         )
@@ -138,15 +148,11 @@ def show_statistics(ctx: click.Context, /, by: str | None, *, as_json: bool, **f
     elif not results:
         click.echo(_describe_none(**either))
     elif by:
-        print_table(
-            f"Round trips by {by}",
-            [_to_group_row(*group) for group in [*groups, ("total", total)]],
-            _BY_COLUMNS,
-            empty="",
-        )
+        shown = [_to_group_row(*group) for group in [*groups, ("total", total)]]
+        GROUPS.print(shown, empty="", title=f"Round trips by {by}")
     else:
         rows = [{"figure": name.replace("_", " "), "value": value} for name, value in _to_figures(total).items()]
-        print_table("Round trips", rows, ("figure", "value"), empty="")
+        FIGURES.print(rows, empty="")
 
 
 def _to_filter(
@@ -178,7 +184,6 @@ def _check_account(chosen: RoundTripFilter, known: list[int]) -> None:
 def _to_table_row(row: dict[str, Any]) -> dict[str, Any]:
     mark = "*" if row["has_unknown_entry"] else ""
     return row | {
-        "contract": row["contract_id"].removeprefix("CON.F.US."),
         "direction": f"{row['direction']}{mark}",
         "costs": row["fees"] + row["commissions"],
         "held": None if mark else str(row["closed_market_at"] - row["opened_market_at"]).partition(".")[0],

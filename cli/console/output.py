@@ -1,4 +1,4 @@
-"""Output of commands: aligned tables for a terminal, JSON for scripts."""
+"""Output of commands: JSON for scripts, and short lines."""
 
 import json
 import sys
@@ -6,18 +6,9 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import Enum
-from typing import Any
 from uuid import UUID
 
 import click
-from rich import box
-from rich.console import Console
-from rich.table import Table
-
-from shared.clock import machine_now
-
-_NUMBERS = (int, Decimal)
-_UNLIMITED = 1_000_000  # the width of a file or pipe: a table in it is as wide as its widest row
 
 
 def print_json(value: object) -> None:
@@ -56,54 +47,6 @@ def _plain(value: object) -> str | float:
         case Decimal() | UUID() | Enum():
             return str(value)
     raise TypeError(f"{type(value).__name__} has no JSON form here")
-
-
-def print_table(title: str, rows: Sequence[dict[str, Any]], columns: Sequence[str], *, empty: str) -> None:
-    """Print `columns` of the rows, numbers aligned right; print `empty` when there are no rows.
-
-    A terminal wraps a long cell and cuts it at the terminal's width; into a file or pipe every cell goes whole, on one
-    line.
-    """
-    if not rows:
-        click.echo(empty)
-        return
-    console = Console(markup=False)  # the text of a job or a venue is not markup
-    if not console.is_terminal:
-        console.width = _UNLIMITED
-    shown = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
-    for column in columns:
-        is_number = all(isinstance(row[column], _NUMBERS) for row in rows if row[column] is not None)
-        is_identifier = column in {"id", "contract", "name"}
-        shown.add_column(
-            column.replace("_", " "),
-            justify="right" if is_number else "left",
-            no_wrap=is_identifier,
-            overflow="ellipsis" if is_identifier else "fold",
-        )
-    for row in rows:
-        shown.add_row(*(_text(row[column], console.width) for column in columns))
-    if console.is_terminal:
-        console.print(shown)
-        return
-    with console.capture() as printed:
-        console.print(shown)
-    click.echo("\n".join(line.rstrip() for line in printed.get().split("\n")), nl=False)
-
-
-def _text(value: object, width: int) -> str:
-    match value:
-        case None:
-            return "-"
-        case datetime():
-            is_this_year = value.year == machine_now().year
-            return f"{value:%m-%d %H:%M:%S}" if is_this_year else f"{value:%Y-%m-%d %H:%M}"
-        case Decimal():
-            return f"{value.normalize():f}"
-        case str():
-            line = value.strip().splitlines()[-1] if value.strip() else ""
-            return line if len(line) <= width else line[: width - 1] + "…"
-        case _:
-            return str(value)
 
 
 def describe_none(rows: str, **chosen: object) -> str:

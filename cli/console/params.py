@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import click
 
-from cli.client.lookup import SHORTEST_ID
+from cli.console.cells import SHORT_ID
 from shared.domain.orders.order import MAX_TICKS, MIN_TICKS, Side
 from shared.errors import RefusedError
 
@@ -33,14 +33,28 @@ class OrderIdType(click.ParamType[str]):
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Return the digits; fail when the value cannot be part of an id."""
         digits = value.replace("-", "").lower()
-        if not re.fullmatch(rf"[0-9a-f]{{{SHORTEST_ID},32}}", digits):
+        if not re.fullmatch(rf"[0-9a-f]{{{SHORT_ID},32}}", digits):
             self.fail(
-                f"invalid {self.name} {value!r}: expected an id, or at least {SHORTEST_ID} of its first or last "
+                f"invalid {self.name} {value!r}: expected an id, or at least {SHORT_ID} of its first or last "
                 f"characters; `{self.listed_by}` lists the ids",
                 param,
                 ctx,
             )
         return digits
+
+
+class JobIdType(OrderIdType):
+    """A job's id, or its first or last characters, as hexadecimal digits."""
+
+    name = "job id"
+    listed_by = "tickwork jobs"
+
+
+class AlertIdType(OrderIdType):
+    """An alert's id, or its first or last characters, as hexadecimal digits."""
+
+    name = "alert id"
+    listed_by = "tickwork alerts list"
 
 
 class ApprovalIdType(OrderIdType):

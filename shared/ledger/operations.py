@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import LiteralString
 from uuid import UUID
 
+from shared.db.id_part import NEWEST_SEARCHED
 from shared.errors import RefusedError
 from shared.fleets import ORDERING
 from shared.ledger.claims import LedgerConnection
@@ -120,11 +121,21 @@ def _refusal(job_id: UUID, found: _JobFacts, rule: str) -> RefusedError:
     return RefusedError(f"{found.name} {job_id} is {found.state}: {rule}")
 
 
-def find_ids_by_prefix(connection: LedgerConnection, digits: str) -> list[UUID]:
-    """Return up to three ids of jobs that start with these hexadecimal digits, newest first."""
+def find_ids_by_part(connection: LedgerConnection, digits: str) -> list[UUID]:
+    """Return up to three ids of jobs that start with these hexadecimal digits, or of the newest that end so.
+
+    Endings are searched among the newest 100,000 jobs. The newest found comes first.
+    """
     first, last = UUID(digits.ljust(_ID_DIGITS, "0")), UUID(digits.ljust(_ID_DIGITS, "f"))
-    statement = "SELECT id FROM job WHERE id BETWEEN %(first)s AND %(last)s ORDER BY id DESC LIMIT 3"
-    return [job_id for (job_id,) in connection.execute(statement, {"first": first, "last": last})]
+    statement = """
+        SELECT id FROM job WHERE id BETWEEN %(first)s AND %(last)s
+        UNION
+        SELECT id FROM (SELECT id FROM job ORDER BY id DESC LIMIT %(newest)s) AS newest
+        WHERE right(replace(id::text, '-', ''), %(length)s) = %(digits)s
+        ORDER BY id DESC LIMIT 3
+    """
+    values = {"first": first, "last": last, "newest": NEWEST_SEARCHED, "length": len(digits), "digits": digits}
+    return [job_id for (job_id,) in connection.execute(statement, values)]
 
 
 def list_dead_ids(connection: LedgerConnection, name: str | None) -> list[UUID]:

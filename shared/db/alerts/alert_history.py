@@ -28,6 +28,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from shared.clock import machine_now
+from shared.db.id_part import has_id_part
 from shared.db.tables.accounts import account
 from shared.db.tables.alerts import alert, hook, signal
 from shared.db.tables.ledger import UNFINISHED, job
@@ -37,7 +38,6 @@ from shared.domain.alerts.hook_settings import HookSettings, decode_settings
 from shared.ids import lowest_id_at
 
 MAX_SEARCHED = 100_000  # alerts that a list by verdict looks through: no index has the verdicts
-_ID_DIGITS = 32
 _ID_IS_EARLIER_BY = timedelta(hours=1)  # at most, than the row: it is made when the alert arrives
 
 
@@ -107,10 +107,9 @@ def list_by_ids(
     return _read(connection, page, is_newest_first=False)
 
 
-def find_by_prefix(connection: Connection, digits: str) -> list[AlertRecord]:
-    """Return up to two alerts whose ids start with these hexadecimal digits, newest first."""
-    first, last = UUID(digits.ljust(_ID_DIGITS, "0")), UUID(digits.ljust(_ID_DIGITS, "f"))
-    page = select(alert).where(alert.c.id.between(first, last)).order_by(alert.c.id.desc()).limit(2)
+def find_by_id_part(connection: Connection, digits: str) -> list[AlertRecord]:
+    """Return up to two alerts whose ids start or end with these hexadecimal digits, newest first."""
+    page = select(alert).where(has_id_part(alert.c.id, digits)).order_by(alert.c.id.desc()).limit(2)
     return _read(connection, page, is_newest_first=True)
 
 

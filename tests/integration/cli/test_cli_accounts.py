@@ -250,3 +250,9 @@ def test_a_hook_may_trade_further_accounts(operator: RunCommand, worker_env: Wor
     assert "20001" in operator("hooks", "list").out
     result = operator("hooks", "add", "two")
     assert "choose an account with --account ID; tradable: " in result.error
+
+
+def test_an_account_is_named_by_its_name_as_lists_shorten_it(operator: RunCommand, worker_env: WorkerEnv) -> None:
+    short = f"prac-{read_name(worker_env)[-4:]}"
+
+    assert 20001 == show_account(operator, short)["account"]["id"]

@@ -146,7 +146,7 @@ def test_a_short_id_shows_modifies_and_cancels_the_order(operator: RunCommand, w
     order = enter_resting(operator, worker_env, quantity=2)
     short = order["id"][-8:]
     assert short in operator("orders").out
-    assert order["account_name"] in operator("orders").out
+    assert order["account_name"] in operator("orders", "-o", "wide").out
     new = newest_close(worker_env) - 120
 
     assert f"modified {order['id']}" in operator("orders", "modify", short, "--limit", str(new), "--quantity", "1").out

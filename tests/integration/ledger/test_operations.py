@@ -239,7 +239,7 @@ def test_dead_canaries_are_not_listed(ledger_env: LedgerEnv) -> None:
         assert [other] == operations.list_dead_ids(raw, "metrics.roll_up")
 
 
-def test_a_prefix_finds_the_ids_that_start_with_it(ledger_env: LedgerEnv) -> None:
+def test_a_part_finds_the_ids_that_start_or_end_with_it(ledger_env: LedgerEnv) -> None:
     alike = [UUID(f"01234567-89ab-7000-8000-00000000000{digit}") for digit in range(4)]
     for job_id in alike:
         ledger_env.execute(
@@ -248,6 +248,7 @@ def test_a_prefix_finds_the_ids_that_start_with_it(ledger_env: LedgerEnv) -> Non
 
     with ledger_env.ledger.engine.connect() as connection:
         raw = driver(connection)
-        assert alike[:0:-1] == operations.find_ids_by_prefix(raw, "01234567")
-        assert [alike[2]] == operations.find_ids_by_prefix(raw, alike[2].hex)
-        assert [] == operations.find_ids_by_prefix(raw, "01234568")
+        assert alike[:0:-1] == operations.find_ids_by_part(raw, "01234567")
+        assert [alike[2]] == operations.find_ids_by_part(raw, alike[2].hex)
+        assert [alike[3]] == operations.find_ids_by_part(raw, "00000003")
+        assert [] == operations.find_ids_by_part(raw, "01234568")

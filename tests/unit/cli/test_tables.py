@@ -1,16 +1,25 @@
-"""Tables of commands: whole in a file or pipe, and as wide as a terminal."""
+"""Tables of commands: whole in a file or pipe, as wide as a terminal, and as CSV."""
 
+import csv
 import io
 import re
 import sys
 from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
 
+import click
 import pytest
+from click.testing import CliRunner
 
-from cli.console.output import print_table
+from cli.console.list_options import list_options
+from cli.console.params import json_option
+from cli.console.table import Table
 from shared.clock import machine_now
 
 LONG = "the venue refused the order, " * 10 + "and this is the end"
+ORDER = UUID("01890a5d-ac96-774b-bcce-b302099a8057")
 
 
 class Screen(io.StringIO):
@@ -20,9 +29,19 @@ class Screen(io.StringIO):
         return True
 
 
+def show(monkeypatch: pytest.MonkeyPatch, table: Table, rows: list[dict[str, Any]], width: int = 80) -> str:
+    """Return what a terminal of that width shows."""
+    screen = Screen()
+    with monkeypatch.context() as patched:
+        patched.setattr(sys, "stdout", screen)
+        patched.setenv("COLUMNS", str(width))
+        table.print(rows, empty="None.")
+    return screen.getvalue()
+
+
 def print_reasons(*reasons: str) -> None:
     rows = [{"id": "one", "reason": reason, "count": 1} for reason in reasons]
-    print_table("Alerts", rows, ("id", "reason", "count"), empty="None.")
+    Table("Alerts", ("id", "reason", "count")).print(rows, empty="None.")
 
 
 def test_a_long_cell_goes_whole_into_a_pipe_on_one_line(capsys: pytest.CaptureFixture[str]) -> None:
@@ -35,25 +54,68 @@ def test_a_long_cell_goes_whole_into_a_pipe_on_one_line(capsys: pytest.CaptureFi
 
 
 @pytest.mark.parametrize("width", [40, 100])
-def test_a_terminal_cuts_a_cell_at_its_width(monkeypatch: pytest.MonkeyPatch, width: int) -> None:
-    screen = Screen()
-    monkeypatch.setattr(sys, "stdout", screen)
-    monkeypatch.setenv("COLUMNS", str(width))
-    monkeypatch.setenv("TERM", "xterm")  # one without abilities is always 80 wide
+def test_a_terminal_wraps_a_text_and_cuts_nothing(monkeypatch: pytest.MonkeyPatch, width: int) -> None:
+    rows = [{"id": "one", "reason": LONG, "count": 1}]
+    lines = show(monkeypatch, Table("Alerts", ("id", "count", "reason")), rows, width).splitlines()
 
-    print_reasons(LONG, "x" * width)
+    assert width >= max(map(len, lines))
+    assert LONG.split() == " ".join(lines[3:]).split()[2:]
 
-    text = re.sub(r"\x1b\[[0-9;]*m", "", screen.getvalue())
-    assert width >= max(map(len, text.splitlines()))
-    assert "…" in text
-    assert "and this is the end" not in text
-    assert width == text.count("x")
+
+def test_the_least_important_columns_go_first_and_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    table = Table("Fills", ("id", "reason", "origin", "fees"), spare=("origin", "fees"))
+    rows: list[dict[str, Any]] = [{"id": ORDER, "reason": LONG, "origin": "x" * 60, "fees": Decimal(1)}]
+
+    narrow, wide = show(monkeypatch, table, rows, 80), show(monkeypatch, table, rows, 120)
+    assert "Not shown: origin (-o wide shows all)" in narrow
+    assert "x" * 60 not in narrow
+    assert "fees" in narrow.splitlines()[1]
+    assert "x" * 60 in wide
+
+
+def test_no_number_is_cut_in_a_terminal_that_is_too_narrow(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [{"id": ORDER, "price": Decimal("26517.25"), "net": Decimal("-1234567.5")}]
+    monkeypatch.setenv("NO_COLOR", "1")
+
+    assert "099a8057  26517.25  -1234567.50" in show(monkeypatch, Table("Prices", ("id", "price", "net")), rows, 20)
+
+
+def test_ids_contracts_and_accounts_are_short_but_in_the_wide_form() -> None:
+    row = {"id": ORDER, "contract_id": "CON.F.US.MNQ.Z26", "account_name": "50KTC-V2-20001-58378919"}
+
+    short, wide = run_list([row]).output, run_list([row], "-o", "wide").output
+    assert "099a8057  MNQ Z26   50KTC-8919" in short
+    assert f"{ORDER}  CON.F.US.MNQ.Z26  50KTC-V2-20001-58378919" in wide
+
+
+def test_a_column_of_prices_has_the_same_places_and_money_has_two(capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [{"price": Decimal("26517.25"), "net": Decimal(5)}, {"price": Decimal(26518), "net": Decimal("-2.5")}]
+    Table("Trades", ("price", "net")).print(rows, empty="None.")
+
+    assert ["26517.25   5.00", "26518.00  -2.50"] == capsys.readouterr().out.splitlines()[3:5]
+
+
+def test_side_state_and_result_have_colours_but_not_with_no_color(monkeypatch: pytest.MonkeyPatch) -> None:
+    table, rows = Table("Trades", ("side", "state", "net")), [{"side": "BUY", "state": "REJECTED", "net": Decimal(-5)}]
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    colored = re.findall(r"\x1b\[3\dm[A-Z\-0-9.]+", show(monkeypatch, table, rows))
+    assert ["\x1b[32mBUY", "\x1b[31mREJECTED", "\x1b[31m-5.00"] == colored
+
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert "\x1b" not in show(monkeypatch, table, rows)
+
+
+def test_an_instant_of_market_time_says_so_beside_one_of_machine_time(capsys: pytest.CaptureFixture[str]) -> None:
+    now = machine_now()
+    Table("Fills", ("created_at", "filled_market_at")).print([{"created_at": now, "filled_market_at": now}], empty="")
+
+    assert ["created", "filled", "market"] == capsys.readouterr().out.splitlines()[1].split()
 
 
 def test_a_date_of_another_year_has_its_year(capsys: pytest.CaptureFixture[str]) -> None:
     now = machine_now()
     old = datetime(now.year - 1, 12, 31, 23, 59, 58, tzinfo=UTC)
-    print_table("Alerts", [{"at": now}, {"at": old}], ("at",), empty="None.")
+    Table("Alerts", ("at",)).print([{"at": now}, {"at": old}], empty="None.")
 
     shown = capsys.readouterr().out
     assert f"{now:%m-%d %H:%M:%S}" in shown
@@ -65,6 +127,69 @@ def test_an_empty_table_is_one_sentence_however_narrow_the_terminal_is(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("COLUMNS", "20")
-    print_table("Alerts", [], ("id",), empty="No alerts yet: add a webhook with `tickwork hooks add NAME`.")
+    Table("Alerts", ("id",)).print([], empty="No alerts yet: add a webhook with `tickwork hooks add NAME`.")
 
     assert "No alerts yet: add a webhook with `tickwork hooks add NAME`.\n" == capsys.readouterr().out
+
+
+def run_list(rows: list[dict[str, Any]], *arguments: str) -> Any:
+    """Run a command that lists rows, and shows another table beside them."""
+    orders = Table("Orders", tuple(rows[0]) if rows else ("id",), is_list=True)
+
+    @click.command()
+    @json_option
+    @list_options
+    def command(*, as_json: bool) -> None:
+        if as_json:
+            click.echo("as json")
+            return
+        Table("Others", ("id",)).print([{"id": "another"}], empty="")
+        orders.print(rows, empty="No orders.")
+
+    return CliRunner().invoke(command, list(arguments))
+
+
+def test_csv_has_the_list_alone_with_whole_values() -> None:
+    at = datetime(2026, 3, 9, 14, 30, tzinfo=UTC)
+    rows = [{"id": ORDER, "created_at": at, "price": Decimal("26517.250"), "reason": 'a "b", c', "net": None}]
+
+    (heading, row) = list(csv.reader(io.StringIO(run_list(rows, "-o", "csv").output)))
+
+    assert ["id", "created_at", "price", "reason", "net"] == heading
+    assert [str(ORDER), "2026-03-09T14:30:00+00:00", "26517.250", 'a "b", c', ""] == row
+
+
+def test_chosen_columns_are_shown_in_their_order_and_of_the_list_alone() -> None:
+    found = run_list([{"id": ORDER, "side": "BUY", "quantity": 2}], "--columns", "quantity,id")
+
+    assert ["quantity", "id"] == found.output.splitlines()[1].split()
+    assert "another" not in found.output
+
+
+def test_an_unknown_column_names_those_there_are() -> None:
+    found = run_list([{"id": ORDER, "side": "BUY"}], "--columns", "sied")
+
+    assert 2 == found.exit_code
+    assert "invalid --columns 'sied': expected any of id, side" in found.output
+
+
+def test_columns_are_not_chosen_of_json() -> None:
+    assert "JSON has every field" in run_list([{"id": ORDER}], "--json", "--columns", "id").output
+    assert "as json\n" == run_list([{"id": ORDER}], "-o", "json").output
+
+
+def test_a_watched_list_is_printed_again_until_it_is_interrupted() -> None:
+    runs = []
+
+    @click.command()
+    @json_option
+    @list_options
+    def command(*, as_json: bool) -> None:  # noqa: ARG001  # list_options needs it
+        runs.append(1)
+        if len(runs) == 3:
+            raise KeyboardInterrupt
+        Table("Orders", ("count",), is_list=True).print([{"count": len(runs)}], empty="")
+
+    found = CliRunner().invoke(command, ["--watch", "0.2"])
+    assert 3 == len(runs)
+    assert ["1", "2"] == [line for line in found.output.splitlines() if line.isdigit()]

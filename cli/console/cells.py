@@ -1,0 +1,125 @@
+"""The text and the colour of a table's cells: by the type of a value and the name of its column."""
+
+import re
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from uuid import UUID
+
+from shared.clock import machine_now
+
+SHORT_ID = 8
+_NUMBERS = (int, float, Decimal)
+_CONTRACT = re.compile(r"CON\.[A-Z]\.[A-Z]+\.([A-Z0-9]+)\.([A-Z])([0-9]{2})")
+_HEADINGS = {"account_name": "account", "average_fill_price": "fill price"}
+_ACCOUNTS = frozenset({"account", "account_name"})
+_MONEY = frozenset(
+    {
+        "amount",
+        "average_loss",
+        "average_mae",
+        "average_mfe",
+        "average_win",
+        "balance",
+        "commissions",
+        "costs",
+        "equity",
+        "expectancy",
+        "fees",
+        "gross",
+        "gross_pnl",
+        "headroom",
+        "mae",
+        "max_drawdown",
+        "mfe",
+        "net",
+        "open_profit",
+        "result",
+    }
+)
+_SIGNED = frozenset({"amount", "gross", "gross_pnl", "headroom", "net", "open_profit", "result"})
+_STYLES = {
+    "green": "BUY FILLED LONG accepted fine ready running succeeded",
+    "red": "REJECTED SELL SHORT dead failed refused wrong",
+    "yellow": "DENIED IN_DOUBT check expired restarting warning",
+    "cyan": "WORKING queued SUBMITTING",
+    "dim": "CANCELLED EXPIRED cancelled stopped SUSPENDED",
+}
+_STYLE_OF = {word: style for style, words in _STYLES.items() for word in words.split()}
+
+
+def shorten_contract(contract_id: str) -> str:
+    """Return root, month and year of the venue's id of a contract, such as `MNQ Z26`; any other text as it is."""
+    found = _CONTRACT.fullmatch(contract_id)
+    return contract_id if found is None else f"{found[1]} {found[2]}{found[3]}"
+
+
+def shorten_account(name: str) -> str:
+    """Return the first part of an account's name and its last four digits, such as `50KTC-6001`."""
+    first, dash, rest = name.partition("-")
+    return f"{first}-{rest[-4:]}" if dash and rest[-4:].isdigit() else name
+
+
+def heading_of(column: str) -> str:
+    """Return a column's heading; that of an instant of market time says so."""
+    if column in _HEADINGS:
+        return _HEADINGS[column]
+    for ending, clock in (("_market_at", " market"), ("_at", "")):
+        if column.endswith(ending):
+            return column.removesuffix(ending).replace("_", " ") + clock
+    return column.removesuffix("_id").replace("_", " ")
+
+
+def is_number_column(values: Sequence[object]) -> bool:
+    """Whether a column holds numbers alone, and at least one."""
+    present = [value for value in values if value is not None]
+    return bool(present) and all(isinstance(value, _NUMBERS) and not isinstance(value, bool) for value in present)
+
+
+def format_column(column: str, values: Sequence[object], *, is_wide: bool) -> list[str]:
+    """Return the text of each value of a column; decimals have as many places as the longest, money at least two.
+
+    With `is_wide` ids, contracts and accounts are whole.
+    """
+    places = 2 if column in _MONEY else 0
+    decimals = [value for value in values if isinstance(value, Decimal) and value.is_finite()]
+    if decimals:
+        exponents = [-int(value.normalize().as_tuple().exponent) for value in decimals]
+        places = max(places, *exponents, 0)
+    return [_format(column, value, places, is_wide=is_wide) for value in values]
+
+
+def style_of(column: str, value: object) -> str:
+    """Return the colour of a cell: of a side, a state or a result; empty for none."""
+    if column in _SIGNED and isinstance(value, Decimal):
+        return "green" if value > 0 else "red" if value < 0 else ""
+    return _STYLE_OF.get(value, "") if isinstance(value, str) else ""
+
+
+def _format(  # noqa: C901, PLR0911  # one case per type
+    column: str, value: object, places: int, *, is_wide: bool
+) -> str:
+    match value:
+        case None:
+            return "-"
+        case bool():
+            return "yes" if value else "no"
+        case UUID():
+            return str(value) if is_wide else str(value)[-SHORT_ID:]
+        case datetime():
+            is_this_year = value.year == machine_now().year
+            return f"{value:%m-%d %H:%M:%S}" if is_this_year else f"{value:%Y-%m-%d %H:%M}"
+        case timedelta():
+            return str(value).partition(".")[0]
+        case Decimal():
+            return f"{value:.{places}f}"
+        case date():
+            return value.isoformat()
+        case list() | tuple():
+            return ", ".join(map(str, value))
+        case str():
+            line = value.strip().splitlines()[-1] if value.strip() else ""
+            if is_wide:
+                return line
+            return shorten_account(line) if column in _ACCOUNTS else shorten_contract(line)
+    return str(value)

@@ -1,0 +1,139 @@
+"""The options of every list: -o table|wide|json|csv, --columns and --watch, and the terminal it is printed on."""
+
+import functools
+import io
+import shutil
+import sys
+from collections.abc import Callable
+from contextlib import redirect_stdout
+from enum import StrEnum
+from threading import Event
+from typing import TypeVar
+
+import click
+
+from shared.config import environment
+
+_Value = TypeVar("_Value")
+
+_FORM, _COLUMNS, _SCREEN = "tickwork.form", "tickwork.columns", "tickwork.screen"
+_PAUSE_S, _SHORTEST_PAUSE_S = 2.0, 0.2
+
+
+class Form(StrEnum):
+    """What a list is printed as."""
+
+    TABLE = "table"
+    WIDE = "wide"
+    JSON = "json"
+    CSV = "csv"
+
+
+def form_options(function: Callable[..., None]) -> Callable[..., None]:
+    """Add -o and --columns to a command that lists; it takes `as_json`."""
+
+    @functools.wraps(function)
+    def run(*args: object, form: str | None, columns: str | None, **kwargs: object) -> None:
+        context = click.get_current_context()
+        if form is not None:
+            context.meta[_FORM] = Form(form)
+            kwargs["as_json"] = kwargs["as_json"] or form == Form.JSON
+        if columns is not None:
+            if kwargs["as_json"]:
+                raise click.UsageError("--columns chooses of a table or CSV: JSON has every field")
+            context.meta[_COLUMNS] = _split(columns)
+        function(*args, **kwargs)
+
+    forms = click.Choice([form.value for form in Form])
+    run = click.option("--columns", metavar="A,B", help="Only these columns, in this order.")(run)
+    return click.option("-o", "--output", "form", type=forms, help="What to print; default: a table.")(run)
+
+
+def list_options(function: Callable[..., None]) -> Callable[..., None]:
+    """Add -o, --columns and --watch to a command that lists; it takes `as_json`."""
+    shown = form_options(function)
+
+    @functools.wraps(shown)
+    def run(*args: object, watch_s: float | None, **kwargs: object) -> None:
+        context = click.get_current_context()
+        if watch_s is None or context.invoked_subcommand is not None:
+            shown(*args, **kwargs)
+        else:
+            _watch(functools.partial(shown, *args, **kwargs), context, watch_s)
+
+    return click.option(
+        "--watch",
+        "watch_s",
+        type=click.FloatRange(_SHORTEST_PAUSE_S, 3600),
+        is_flag=False,
+        flag_value=_PAUSE_S,
+        metavar="[SECONDS]",
+        help=f"Show it again every {_PAUSE_S:g} s, or so many, until Ctrl-C.",
+    )(run)
+
+
+def chosen_form() -> Form:
+    """Return what the running command prints its list as."""
+    return _read(_FORM, Form.TABLE)
+
+
+def chosen_columns() -> tuple[str, ...]:
+    """Return the columns that --columns names, none without it."""
+    return _read(_COLUMNS, tuple[str, ...]())
+
+
+def screen_width() -> int | None:
+    """Return how many columns the terminal has; None for a file or pipe."""
+    return shutil.get_terminal_size().columns if _read(_SCREEN, sys.stdout.isatty()) else None
+
+
+def may_color() -> bool:
+    """Whether what is printed may have colours: at a terminal, without NO_COLOR."""
+    return screen_width() is not None and not environment().get("NO_COLOR")
+
+
+def echo_note(text: str) -> None:
+    """Print a line beside a list; not into CSV."""
+    if chosen_form() is not Form.CSV:
+        click.echo(text)
+
+
+def _read(name: str, default: _Value) -> _Value:
+    context = click.get_current_context(silent=True)
+    return default if context is None else context.meta.get(name, default)
+
+
+def _split(columns: str) -> tuple[str, ...]:
+    chosen = tuple(name.strip().replace(" ", "_") for name in columns.split(",") if name.strip())
+    if not chosen:
+        raise click.UsageError(f"invalid --columns {columns!r}: expected names with commas between them")
+    return chosen
+
+
+def _watch(call: Callable[[], None], context: click.Context, every_s: float) -> None:
+    """Print again and again, each time over the last: at a terminal on a screen of its own, until Ctrl-C."""
+    is_screen = sys.stdout.isatty()
+    context.meta[_SCREEN] = is_screen
+    if is_screen:
+        click.echo("\x1b[?1049h\x1b[?25l", nl=False)
+    try:
+        while True:
+            text = io.StringIO()
+            with redirect_stdout(text):
+                call()
+            _show(text.getvalue(), is_screen=is_screen)
+            Event().wait(every_s)
+    finally:
+        if is_screen:
+            click.echo("\x1b[?25h\x1b[?1049l", nl=False)
+
+
+def _show(text: str, *, is_screen: bool) -> None:
+    if not is_screen:
+        click.echo(text)
+        sys.stdout.flush()
+        return
+    height = shutil.get_terminal_size().lines
+    lines = text.rstrip("\n").split("\n")[: height - 1]
+    click.echo("\x1b[H" + "".join(f"{line}\x1b[K\n" for line in lines) + "\x1b[J", nl=False)
+    sys.stdout.flush()

@@ -1,0 +1,147 @@
+"""Tables for a person: as wide as the terminal, where the least important columns go first and no number is cut."""
+
+import csv
+import sys
+import textwrap
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import click
+
+from cli.console.cells import format_column, heading_of, is_number_column, style_of
+from cli.console.list_options import Form, chosen_columns, chosen_form, may_color, screen_width
+
+_GAP = 2
+_LEAST_FOLDED = 20  # the least width of a column whose texts wrap
+_SHORT_WORDS = 20  # a longer text with spaces may wrap
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table: its title, its columns in the order shown, and those that a narrow terminal leaves out, in that order.
+
+    The one that `is_list` is what its command lists: --columns chooses of it, and only it is written as CSV.
+    """
+
+    title: str
+    columns: tuple[str, ...]
+    spare: tuple[str, ...] = ()
+    is_list: bool = False
+
+    def print(self, rows: Sequence[Mapping[str, Any]], *, empty: str, title: str | None = None) -> None:
+        """Print the rows, or the sentence `empty` if there are none; a file or pipe has every column, uncut."""
+        chosen = chosen_columns()
+        if not self.is_list and (chosen or chosen_form() is Form.CSV):
+            return
+        columns = self._require_known(rows, chosen) if chosen else self.columns
+        if chosen_form() is Form.CSV:
+            _write_csv(rows, columns)
+            return
+        if not rows:
+            click.echo(empty)
+            return
+        is_wide, width = chosen_form() is Form.WIDE, screen_width()
+        found = [_Column(name, rows, is_wide=is_wide) for name in columns]
+        spare = () if chosen or is_wide or width is None else self.spare
+        kept, hidden = found, list[str]()
+        if width is not None and not is_wide:
+            kept, hidden = _fit(found, spare, width)
+        _render(self.title if title is None else title, kept, is_colored=may_color())
+        if hidden:
+            click.echo("\n".join(textwrap.wrap(f"Not shown: {', '.join(hidden)} (-o wide shows all)", width or 80)))
+
+    def _require_known(self, rows: Sequence[Mapping[str, Any]], chosen: Sequence[str]) -> tuple[str, ...]:
+        known = list(dict.fromkeys([*self.columns, *(rows[0] if rows else ())]))
+        unknown = [name for name in chosen if name not in known]
+        if unknown and rows:
+            raise click.UsageError(f"invalid --columns {', '.join(unknown)!r}: expected any of {', '.join(known)}")
+        return tuple(chosen)
+
+
+class _Column:
+    """A column's heading, the texts and colours of its cells, and how wide they are."""
+
+    def __init__(self, name: str, rows: Sequence[Mapping[str, Any]], *, is_wide: bool) -> None:
+        values = [row.get(name) for row in rows]
+        self.name = name
+        self.heading = heading_of(name)
+        self.texts = format_column(name, values, is_wide=is_wide)
+        self.styles = [style_of(name, value) for value in values]
+        self.is_number = is_number_column(values)
+        self.longest = max(map(len, self.texts))
+        self.may_fold = self.longest > _SHORT_WORDS and any(
+            isinstance(value, str) and " " in text for value, text in zip(values, self.texts, strict=True)
+        )
+        self.width = max(self.longest, *map(len, self.heading.split()))
+
+    @property
+    def least_width(self) -> int:
+        """The width without which something would be cut."""
+        return min(self.width, _LEAST_FOLDED) if self.may_fold else self.width
+
+
+def _fit(columns: list[_Column], spare: Sequence[str], width: int) -> tuple[list[_Column], list[str]]:
+    """Return the columns that fit, and the headings of those left out; texts wrap before a column goes."""
+    kept, hidden = list(columns), list[str]()
+    for name in spare:
+        if _total(one.least_width for one in kept) <= width:
+            break
+        for one in [one for one in kept if one.name == name]:
+            kept.remove(one)
+            hidden.append(one.heading)
+    room = width - _total(one.least_width for one in kept)
+    for one in kept:
+        if one.may_fold:
+            one.width = min(one.width, one.least_width + max(0, room))
+            room -= one.width - one.least_width
+    return kept, hidden
+
+
+def _total(widths: Iterable[int]) -> int:
+    found = list(widths)
+    return sum(found) + _GAP * (len(found) - 1)
+
+
+def _render(title: str, columns: Sequence[_Column], *, is_colored: bool) -> None:
+    headings = [textwrap.wrap(one.heading, one.width) for one in columns]
+    height = max(map(len, headings))
+    lines = [title, *_lines([[""] * (height - len(one)) + one for one in headings], columns)]
+    lines.append("─" * _total(one.width for one in columns))
+    for index in range(len(columns[0].texts)):
+        cells = [textwrap.wrap(one.texts[index], one.width) or [""] for one in columns]
+        lines += _lines(cells, columns, [one.styles[index] if is_colored else "" for one in columns])
+    click.echo("\n".join([*lines, ""]), color=is_colored)
+
+
+def _lines(cells: Sequence[Sequence[str]], columns: Sequence[_Column], styles: Sequence[str] = ()) -> Iterator[str]:
+    """Yield the lines of a row whose cells may have several."""
+    for number in range(max(map(len, cells))):
+        parts = []
+        for position, (cell, column) in enumerate(zip(cells, columns, strict=True)):
+            text = cell[number] if number < len(cell) else ""
+            shown = text.rjust(column.width) if column.is_number else text.ljust(column.width)
+            is_last = position == len(columns) - 1
+            shown = shown.rstrip() if is_last else shown
+            style = styles[position] if styles and text else ""
+            parts.append(shown if not style else shown.replace(text, _paint(text, style), 1))
+        yield (" " * _GAP).join(parts).rstrip()
+
+
+def _paint(text: str, style: str) -> str:
+    return click.style(text, dim=True) if style == "dim" else click.style(text, fg=style)
+
+
+def _write_csv(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> None:
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(columns)
+    for row in rows:
+        writer.writerow([_plain(row.get(column)) for column in columns])
+
+
+def _plain(value: object) -> object:
+    """Return a value for CSV: instants in ISO 8601, decimals as exact text, nothing for None."""
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return f"{value:f}" if hasattr(value, "as_tuple") else value
