@@ -192,4 +192,4 @@ def test_a_watched_list_is_printed_again_until_it_is_interrupted() -> None:
 
     found = CliRunner().invoke(command, ["--watch", "0.2"])
     assert 3 == len(runs)
-    assert ["1", "2"] == [line for line in found.output.splitlines() if line.isdigit()]
+    assert ["1", "2"] == [line.strip() for line in found.output.splitlines() if line.strip().isdigit()]
