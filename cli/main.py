@@ -6,6 +6,8 @@ from importlib import import_module
 
 import click
 
+from cli.command_list import ALIASES, SECTIONS, list_names
+from cli.console.groups import CommandGroup
 from cli.console.output import print_json
 from shared.errors import TickworkError
 from shared.log import mask_secrets
@@ -13,51 +15,36 @@ from shared.log import mask_secrets
 _INTERRUPTED = 130
 
 
-class _Commands(click.Group):
+class _Commands(CommandGroup):
     """Imports a command's module on first use, so that `status` does not load the imports of `up`."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # click's signature
-        return list(COMMANDS)
+        return list_names()
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002  # as above
-        if cmd_name not in COMMANDS:
+        name = ALIASES.get(cmd_name, cmd_name)
+        if name not in list_names():
             return None
-        command: click.Command = import_module(f"cli.commands.{cmd_name}").command
+        command: click.Command = import_module(f"cli.commands.{name}").command
         return command
 
-
-COMMANDS = (
-    "up",
-    "status",
-    "down",
-    "sim",
-    "conformance",
-    "setup",
-    "accounts",
-    "positions",
-    "orders",
-    "approvals",
-    "risk",
-    "flatten",
-    "halt",
-    "resume",
-    "trades",
-    "jobs",
-    "schedule",
-    "bars",
-    "strategies",
-    "hooks",
-    "alerts",
-    "tokens",
-    "metrics",
-    "db",
-    "doctor",
-)
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002  # as above
+        for section, commands in SECTIONS.items():
+            with formatter.section(section):
+                formatter.write_dl(list(commands.items()))
 
 
-@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
-def tickwork() -> None:
-    """Run and control the worker system behind your futures account."""
+@click.group(cls=_Commands, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+@click.pass_context
+def tickwork(ctx: click.Context) -> None:
+    """Run and control the worker system behind your futures account.
+
+    Without a command: show positions, profit, headroom, alerts and queues once, as `tickwork top` does live.
+    """
+    if ctx.invoked_subcommand is None:
+        from cli.commands.top import show_once  # noqa: PLC0415  # imported by few commands, and takes long
+
+        show_once()
 
 
 def main() -> None:

@@ -33,15 +33,20 @@ def read_feed_figures() -> dict[str, Any] | None:
 
 def print_feed(figures: dict[str, Any] | None) -> None:
     """Print one line about the feed, and a table of its contracts."""
+    click.echo(describe_feed(figures))
+    if figures is not None:
+        PRICES.print(figures["contracts"], empty="No prices yet.")
+
+
+def describe_feed(figures: dict[str, Any] | None) -> str:
+    """Return one line about the feed: whether it is active, its hubs, and what waits for Postgres."""
     if figures is None:
-        click.echo("Feed: no report, because it has sent none for minutes or Redis does not answer.")
-        return
+        return "Feed: no report, because it has sent none for minutes or Redis does not answer."
     state = "active" if figures["age_s"] <= STALE_AFTER_S else f"SILENT for {figures['age_s']:.0f} s"
     hubs = ", ".join(_describe_hub(name, figures[name]) for name in ("market", "user"))
     lost = f", {count_of(figures['job_lost_count'], 'job')} left to reconcile" if figures["job_lost_count"] else ""
     waiting = count_of(figures["job_waiting_count"], "job")
-    click.echo(f"Feed: {state}; {hubs}; {waiting} waiting for Postgres{lost}.")
-    PRICES.print(figures["contracts"], empty="No prices yet.")
+    return f"Feed: {state}; {hubs}; {waiting} waiting for Postgres{lost}."
 
 
 def _to_figures(found: FeedHealth) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from cli.client.change_check import confirm, current_actor
 from cli.client.lookup import resolve_accounts
 from cli.client.risk_view import require_market
 from cli.client.stack import begin, connect
+from cli.console.groups import CommandGroup
 from cli.console.output import print_json
 from cli.console.params import json_option, reason_option, yes_option
 from cli.console.table import Table
@@ -33,7 +34,7 @@ EVENTS = Table("Events", ("event", "chicago", "no_entry_from", "until"))
 _RULE = "imported_news"
 
 
-@click.group("news")
+@click.group("news", cls=CommandGroup)
 def news() -> None:
     """Import the events around which no new position is allowed. Only you supply their times."""
 

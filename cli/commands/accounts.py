@@ -16,6 +16,7 @@ from cli.commands.account_acts import clear_breach, list_audit, lock_out_account
 from cli.commands.account_balance import record_balance_move
 from cli.commands.account_news import news
 from cli.commands.account_rules import change_rules, rule_rows
+from cli.console.groups import CommandGroup
 from cli.console.list_options import echo_note, list_options
 from cli.console.output import print_json
 from cli.console.params import MoneyType, json_option, parse_ticks_or_none, reason_option, yes_option
@@ -48,7 +49,7 @@ _EVENTS_SHOWN = 20
 _MOVES_SHOWN = 10
 
 
-@click.group(name="accounts", invoke_without_command=True)
+@click.group(name="accounts", cls=CommandGroup, invoke_without_command=True)
 @json_option
 @list_options
 @click.pass_context

@@ -15,6 +15,7 @@ from cli.client.hook_store import find_hook
 from cli.client.stack import connect
 from cli.commands import alert_mock, alert_replay
 from cli.console.errors import shorten_error
+from cli.console.groups import CommandGroup
 from cli.console.list_options import form_options
 from cli.console.output import describe_none, print_json, print_json_line
 from cli.console.params import AlertIdType, DurationType, format_duration, json_option
@@ -46,7 +47,7 @@ TIMELINE = Table("Timeline", ("step", "time", "since_previous_ms", "since_receiv
 _POLL_EVERY_S = 0.5
 
 
-@click.group(name="alerts")
+@click.group(name="alerts", cls=CommandGroup)
 def command() -> None:
     """Show received alerts and their outcomes."""
 

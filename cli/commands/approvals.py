@@ -10,6 +10,7 @@ from cli.client.job_client import open_client, wait_option
 from cli.client.risk_view import require_market
 from cli.client.stack import begin, connect
 from cli.commands.order_entry import print_entry
+from cli.console.groups import CommandGroup
 from cli.console.list_options import list_options
 from cli.console.output import print_json
 from cli.console.params import ApprovalIdType, json_option
@@ -30,7 +31,7 @@ APPROVALS = Table(
 )  # fmt: skip
 
 
-@click.group(name="approvals", invoke_without_command=True)
+@click.group(name="approvals", cls=CommandGroup, invoke_without_command=True)
 @click.option("--all", "is_all", is_flag=True, help="Also those that were decided or have lapsed.")
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 10_000), help="Most approvals to list.")
 @json_option

@@ -8,6 +8,7 @@ from urllib.parse import unquote, urlsplit
 import click
 
 from cli.client.stack import load_stack_settings
+from cli.console.groups import CommandGroup
 from cli.local.home.folder import Home
 from cli.local.servers.binaries import find_postgres_folder
 from shared.clock import live_clock
@@ -22,7 +23,7 @@ from shared.log import mask_secrets
 _LOCK_WAIT = timedelta(seconds=0.5)
 
 
-@click.group(name="db")
+@click.group(name="db", cls=CommandGroup)
 def command() -> None:
     """Upgrade the database, or open psql on it."""
 

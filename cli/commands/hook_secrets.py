@@ -17,6 +17,7 @@ from cli.client.hook_store import (
     require_sender_url,
 )
 from cli.client.stack import begin, connect
+from cli.console.groups import CommandGroup
 from cli.console.output import print_json
 from cli.console.params import json_option
 from cli.console.table import Table
@@ -32,7 +33,7 @@ _MOST_SECONDS = 30 * 24 * 3600
 SECRETS = Table("Secrets", ("id", "scheme", "created_at", "expires_at"), is_list=True)
 
 
-@click.group(name="secret")
+@click.group(name="secret", cls=CommandGroup)
 def command() -> None:
     """Add, list and remove the secrets that sign requests to a webhook."""
 

@@ -22,6 +22,7 @@ from cli.client.hook_store import (
 from cli.client.lookup import match_account
 from cli.client.stack import begin, connect
 from cli.commands import hook_changes, hook_secrets
+from cli.console.groups import CommandGroup
 from cli.console.list_options import list_options
 from cli.console.output import print_json
 from cli.console.params import json_option
@@ -47,7 +48,7 @@ HOOKS = Table(
 _EXAMPLE_ROOT = "MNQ"
 
 
-@click.group(name="hooks")
+@click.group(name="hooks", cls=CommandGroup)
 def command() -> None:
     """Add, list, change and remove webhooks for alerts."""
 

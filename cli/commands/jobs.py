@@ -13,6 +13,7 @@ import click
 
 from cli.client.stack import connect
 from cli.console.errors import extract_headline
+from cli.console.groups import CommandGroup
 from cli.console.list_options import echo_note, list_options
 from cli.console.output import describe_none, print_json, print_outcome
 from cli.console.params import JobIdType, json_option
@@ -59,7 +60,7 @@ _DETAILS = (
 )
 
 
-@click.group(name="jobs", invoke_without_command=True)
+@click.group(name="jobs", cls=CommandGroup, invoke_without_command=True)
 @click.option("--state", type=click.Choice(STATES), help="Only jobs in this state.")
 @click.option(
     "--queue",

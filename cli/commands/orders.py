@@ -12,6 +12,7 @@ from cli.client.risk_view import list_alarms
 from cli.client.stack import connect
 from cli.commands import order_entry
 from cli.commands.order_entry import describe_order
+from cli.console.groups import CommandGroup
 from cli.console.list_options import echo_note, list_options
 from cli.console.output import describe_none, print_json
 from cli.console.params import OrderIdType, PriceType, account_option, json_option
@@ -45,7 +46,7 @@ _LEGS = {Role.STOP_LOSS, Role.TAKE_PROFIT}
 _dry_run_option = click.option("--dry-run", is_flag=True, help="Show the requests; send nothing.")
 
 
-@click.group(name="orders", invoke_without_command=True)
+@click.group(name="orders", cls=CommandGroup, invoke_without_command=True)
 @click.option("--state", type=click.Choice([state.value for state in OrderState]), help="Only orders in this state.")
 @click.option(
     "--limit", default=20, show_default=True, type=click.IntRange(1, 10_000), help="Most orders and fills to list."

@@ -1,6 +1,5 @@
 """`tickwork positions`: open positions and their stops; close, breakeven and trail."""
 
-from typing import Any
 from uuid import UUID
 
 import click
@@ -12,26 +11,24 @@ from cli.client.job_client import JobClient, open_client, wait_option
 from cli.client.locks import end_blocking_sessions
 from cli.client.lookup import list_exit_contracts, resolve_account, resolve_contract
 from cli.client.order_changes import OrderChangeRequest, apply_changes
+from cli.client.position_view import list_positions
 from cli.client.risk_view import list_alarms, read_fresh_quotes
 from cli.client.stack import begin, connect, load_stack_settings
+from cli.console.groups import CommandGroup
 from cli.console.list_options import echo_note, list_options
 from cli.console.output import print_json
 from cli.console.params import account_option, json_option, parse_ticks_or_none
 from cli.console.table import Table
-from shared.config import Settings
-from shared.db import views
 from shared.db.accounts import accounts
 from shared.db.accounts.accounts import AccountRow
 from shared.db.accounts.audit import record_act
-from shared.db.market_data import contracts
 from shared.db.orders import positions
 from shared.db.orders.orders import OrderRow
 from shared.db.orders.positions import PositionRow
 from shared.db.orders.stops import list_external, list_working, read_stopped_position, set_trail
 from shared.domain.market_data.contract import Contract
-from shared.domain.orders.order import ChangeKind, direction_of
+from shared.domain.orders.order import ChangeKind
 from shared.domain.orders.stop_moves import plan_breakeven, require_to_rest
-from shared.domain.risk.account_risk import Holding, open_profit
 from shared.errors import RefusedError
 from shared.hot.quotes import exit_price_from
 from shared.ledger.jobs.orders import ReducePosition
@@ -45,7 +42,7 @@ POSITIONS = Table(
 _dry_run_option = click.option("--dry-run", is_flag=True, help="Show the requests; send nothing.")
 
 
-@click.group(name="positions", invoke_without_command=True)
+@click.group(name="positions", cls=CommandGroup, invoke_without_command=True)
 @json_option
 @list_options
 @click.pass_context
@@ -55,7 +52,7 @@ def command(ctx: click.Context, *, as_json: bool) -> None:
         return
     settings = load_stack_settings()
     with connect() as connection:
-        rows = _list_positions(connection, settings)
+        rows = list_positions(connection, settings)
         alarms = list_alarms(connection)
     if as_json:
         print_json({"positions": rows, "alarms": alarms})
@@ -203,41 +200,6 @@ def trail(symbol: str, ticks: str, account_word: str | None, *, as_json: bool) -
     else:
         detail = "" if distance is None else ", never back, checked once a second while `up` runs"
         click.echo(f"{account.name if account else position.account_id}, {change.text} from now on{detail}.")
-
-
-def _list_positions(connection: Connection, settings: Settings) -> list[dict[str, Any]]:
-    known = accounts.list_all(connection)
-    names = {one.id: one.name for one in known}
-    held = positions.list_in_accounts(connection, list(names))
-    quotes = read_fresh_quotes(settings, {row.contract_id for row in held})
-    guards = views.read_guards(connection)
-    rows = []
-    for row in held:
-        contract = contracts.require(connection, row.contract_id)
-        price = exit_price_from(quotes)(row.contract_id, row.quantity)
-        stops = [f"{stop.quantity} at {stop.stop_price}" for stop in list_working(connection, row)]
-        stops += [f"{stop.quantity} at {stop.stop_price}, external" for stop in list_external(connection, row)]
-        at, how = guards.get((row.account_id, row.contract_id), (None, None))
-        profit = None
-        if row.average_price is not None:
-            profit = open_profit([Holding(contract.id, contract.root, row.quantity, row.average_price, price)])
-        rows.append(
-            {
-                "account": names[row.account_id],
-                "account_id": row.account_id,
-                "contract": contract.id,
-                "direction": direction_of(row.quantity),
-                "quantity": abs(row.quantity),
-                "average": row.average_price,
-                "price": price,
-                "open_profit": profit,
-                "stop": ", ".join(stops) or "NONE",
-                "guarded_at": at,
-                "guarded_by": how if at is not None else "NOT PROVEN",
-                "opened_market_at": row.opened_market_at,
-            }
-        )
-    return rows
 
 
 def _find_protected_position(

@@ -12,6 +12,7 @@ from cli.client.risk_view import RiskView, list_findings, print_findings, read_r
 from cli.client.stack import connect, load_stack_settings
 from cli.console.output import print_json
 from cli.console.params import json_option
+from cli.console.sparkline import draw_share
 from cli.console.table import Table
 from shared.db.accounts import watch_times
 from shared.db.accounts.accounts import AccountRow
@@ -53,7 +54,9 @@ def command(account_word: str | None, *, as_json: bool) -> None:
             click.echo(f"A guess: {one['assumed_size']}.")
         for contract_id in one["contracts_being_flattened"]:
             click.echo(f"No entry in {contract_id}: it is being flattened")
-        rows = [row | {"of_allowance": _draw_bar(row["headroom"], row["allowance"])} for row in one["rules"]]
+        rows = [
+            row | {"of_allowance": draw_share(row["headroom"], row["allowance"], _BAR_WIDTH)} for row in one["rules"]
+        ]
         HEADROOM.print(rows, empty="No rules: the account's stage is unknown.")
         if one["payout"]:
             PAYOUT.print([_payout_text(way) for way in one["payout"]], empty="")
@@ -172,12 +175,3 @@ def _rule_row(rule: str, used: Decimal | None, allowance: Decimal) -> dict[str, 
         "allowance": allowance,
         "headroom": headroom,
     }
-
-
-def _draw_bar(headroom: Decimal | None, allowance: Decimal) -> str:
-    """Return the headroom as a bar and a percentage of the allowance, which are full also with more."""
-    if headroom is None:
-        return "unknown"
-    share = max(Decimal(0), min(Decimal(1), headroom / allowance)) if allowance > 0 else Decimal(0)
-    full = int((share * _BAR_WIDTH).to_integral_value())
-    return f"{'█' * full}{'░' * (_BAR_WIDTH - full)} {share:.0%}"

@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 from cli.client.change_check import current_actor
 from cli.client.risk_view import require_market
 from cli.client.stack import begin, connect
+from cli.console.groups import CommandGroup
 from cli.console.list_options import echo_note, list_options
 from cli.console.output import print_json
 from cli.console.params import DurationType, format_duration, json_option, reason_option
@@ -34,7 +35,7 @@ _SHORTEST, _LONGEST = timedelta(seconds=1), timedelta(days=7)
 _MINUTE = timedelta(minutes=1)
 
 
-@click.group(name="schedule", invoke_without_command=True)
+@click.group(name="schedule", cls=CommandGroup, invoke_without_command=True)
 @click.pass_context
 def command(ctx: click.Context) -> None:
     """List, change, pause and run the scheduled jobs. Without a command: list them."""

@@ -14,6 +14,7 @@ from cli.client.lookup import match_account
 from cli.client.practice_order import STOP_TICKS, TARGET_TICKS, PracticeOrder, PracticeStep
 from cli.client.risk_view import require_market
 from cli.client.stack import connect, load_stack_settings
+from cli.console.groups import CommandGroup
 from shared.db.accounts import accounts
 from shared.db.accounts.accounts import AccountRow
 from shared.domain.accounts.stage import Stage, describe_unknown, parse_stage
@@ -22,7 +23,7 @@ from shared.domain.market_data.symbol import parse_symbol
 from shared.errors import RefusedError, SettingsError, TickworkError
 
 
-@click.group(name="setup")
+@click.group(name="setup", cls=CommandGroup)
 def command() -> None:
     """Set up what needs a person at the terminal."""
 

@@ -9,6 +9,7 @@ from cli.client.change_check import current_actor
 from cli.client.lookup import resolve_account
 from cli.client.risk_view import require_market
 from cli.client.stack import begin, connect
+from cli.console.groups import CommandGroup
 from cli.console.list_options import echo_note, list_options
 from cli.console.output import print_json
 from cli.console.params import json_option
@@ -40,7 +41,7 @@ class StrategyType(click.ParamType[Strategy]):
             self.fail(str(error.args[0]), param, ctx)
 
 
-@click.group(name="strategies", invoke_without_command=True)
+@click.group(name="strategies", cls=CommandGroup, invoke_without_command=True)
 @json_option
 @list_options
 @click.pass_context

@@ -9,6 +9,7 @@ import click
 
 from cli.client.change_check import current_actor
 from cli.client.stack import begin, connect, load_stack_settings
+from cli.console.groups import CommandGroup
 from cli.console.list_options import list_options
 from cli.console.output import print_json
 from cli.console.params import json_option
@@ -49,7 +50,7 @@ class _Lifetime(click.ParamType[timedelta | None]):
         return timedelta(days=int(value))
 
 
-@click.group(name="tokens")
+@click.group(name="tokens", cls=CommandGroup)
 def command() -> None:
     """Add, list and revoke API tokens, with which programs request jobs."""
 

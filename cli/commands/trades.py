@@ -8,6 +8,7 @@ from typing import Any, TypedDict, Unpack
 import click
 
 from cli.client.stack import connect
+from cli.console.groups import CommandGroup
 from cli.console.list_options import echo_note, list_options
 from cli.console.output import describe_none, print_json
 from cli.console.params import json_option
@@ -102,7 +103,7 @@ def _add_filters(command: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
-@click.group(name="trades", invoke_without_command=True)
+@click.group(name="trades", cls=CommandGroup, invoke_without_command=True)
 @click.option(
     "--limit", default=20, show_default=True, type=click.IntRange(1, 10_000), help="Most round trips to list."
 )

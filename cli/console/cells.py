@@ -13,31 +13,12 @@ _NUMBERS = (int, float, Decimal)
 _CONTRACT = re.compile(r"CON\.[A-Z]\.[A-Z]+\.([A-Z0-9]+)\.([A-Z])([0-9]{2})")
 _HEADINGS = {"account_name": "account", "average_fill_price": "fill price"}
 _ACCOUNTS = frozenset({"account", "account_name"})
-_MONEY = frozenset(
-    {
-        "amount",
-        "average_loss",
-        "average_mae",
-        "average_mfe",
-        "average_win",
-        "balance",
-        "commissions",
-        "costs",
-        "equity",
-        "expectancy",
-        "fees",
-        "gross",
-        "gross_pnl",
-        "headroom",
-        "mae",
-        "max_drawdown",
-        "mfe",
-        "net",
-        "open_profit",
-        "result",
-    }
-)
-_SIGNED = frozenset({"amount", "gross", "gross_pnl", "headroom", "net", "open_profit", "result"})
+_MONEY = frozenset({
+    "amount", "average_loss", "average_mae", "average_mfe", "average_win", "balance", "commissions", "costs", "equity",
+    "expectancy", "fees", "gross", "gross_pnl", "headroom", "mae", "max_drawdown", "mfe", "net", "open_profit",
+    "result", "result_today",
+})  # fmt: skip
+_SIGNED = frozenset(["amount", "gross", "gross_pnl", "headroom", "net", "open_profit", "result", "result_today"])
 _STYLES = {
     "green": "BUY FILLED LONG accepted fine ready running succeeded",
     "red": "REJECTED SELL SHORT dead failed refused wrong",
@@ -77,8 +58,9 @@ def is_number_column(values: Sequence[object]) -> bool:
 
 
 def format_column(column: str, values: Sequence[object], *, is_wide: bool) -> list[str]:
-    """Return the text of each value of a column; decimals have as many places as the longest, money at least two.
+    """Return the text of each value of a column; decimals have as many places as the longest, two if it has any.
 
+    Money has at least two.
     With `is_wide` ids, contracts and accounts are whole.
     """
     places = 2 if column in _MONEY else 0
@@ -86,6 +68,7 @@ def format_column(column: str, values: Sequence[object], *, is_wide: bool) -> li
     if decimals:
         exponents = [-int(value.normalize().as_tuple().exponent) for value in decimals]
         places = max(places, *exponents, 0)
+        places = max(places, 2) if places else 0
     return [_format(column, value, places, is_wide=is_wide) for value in values]
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import redirect_stdout
 from enum import StrEnum
 from threading import Event
-from typing import TypeVar
+from typing import NoReturn, TypeVar
 
 import click
 
@@ -59,7 +59,7 @@ def list_options(function: Callable[..., None]) -> Callable[..., None]:
         if watch_s is None or context.invoked_subcommand is not None:
             shown(*args, **kwargs)
         else:
-            _watch(functools.partial(shown, *args, **kwargs), context, watch_s)
+            watch(functools.partial(shown, *args, **kwargs), watch_s)
 
     return click.option(
         "--watch",
@@ -110,10 +110,10 @@ def _split(columns: str) -> tuple[str, ...]:
     return chosen
 
 
-def _watch(call: Callable[[], None], context: click.Context, every_s: float) -> None:
+def watch(call: Callable[[], None], every_s: float) -> NoReturn:
     """Print again and again, each time over the last: at a terminal on a screen of its own, until Ctrl-C."""
     is_screen = sys.stdout.isatty()
-    context.meta[_SCREEN] = is_screen
+    click.get_current_context().meta[_SCREEN] = is_screen
     if is_screen:
         click.echo("\x1b[?1049h\x1b[?25l", nl=False)
     try:

@@ -132,6 +132,13 @@ def _values_of_first_opening(name: str, opening: Decimal) -> dict[str, Any]:
     }
 
 
+def list_balances(connection: Connection, account_id: int, limit: int) -> list[Decimal]:
+    """Return the newest reported balances of an account, at most `limit`, oldest first."""
+    newest = select(account_snapshot.c.balance).where(account_snapshot.c.account_id == account_id)
+    newest = newest.order_by(account_snapshot.c.taken_market_at.desc()).limit(limit)
+    return list(connection.execute(newest).scalars())[::-1]
+
+
 def list_days(connection: Connection, account_id: int) -> list[tuple[date, Decimal]]:
     """Return the trading days that have ended, oldest first, each with its result in dollars."""
     result = account_day.c.closing_balance - account_day.c.opening_balance - account_day.c.moved

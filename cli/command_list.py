@@ -1,0 +1,50 @@
+"""The commands by what a person wants to do, each with its line of help: `--help` imports none of them."""
+
+SECTIONS: dict[str, dict[str, str]] = {
+    "Trade": {
+        "orders": "List positions, orders and fills.",
+        "positions": "List open positions, profit and stops.",
+        "flatten": "Close all positions, then cancel all orders.",
+        "halt": "Stop new entries at once.",
+        "resume": "Allow entries again.",
+        "approvals": "List the entries that wait for approval.",
+    },
+    "See": {
+        "top": "Show positions, profit, headroom, alerts and queues.",
+        "status": "Show the programs and their addresses.",
+        "accounts": "List the accounts.",
+        "risk": "Show the headroom of each rule.",
+        "trades": "List round trips, newest first.",
+        "alerts": "Show received alerts and their outcomes.",
+        "quotes": "Show the newest price of each contract.",
+        "bars": "Show the newest bars and the coverage.",
+        "jobs": "List jobs, newest first.",
+        "metrics": "Show figures of the last minutes.",
+    },
+    "Run": {
+        "up": "Start the stack and keep it running until Ctrl-C.",
+        "down": "Stop the stack.",
+        "doctor": "Check this computer and the running stack.",
+        "schedule": "List, change, pause and run the scheduled jobs.",
+        "strategies": "List the accounts of each strategy.",
+        "sim": "Run the venue's simulator on its own.",
+        "conformance": "Compare a gateway with the simulator, question by question.",
+    },
+    "Set up": {
+        "setup": "Set up what needs a person at the terminal.",
+        "hooks": "Add, list, change and remove webhooks for alerts.",
+        "tokens": "Add, list and revoke API tokens, with which programs request jobs.",
+        "db": "Upgrade the database, or open psql on it.",
+        "completion": "Print the shell's completion script.",
+    },
+}
+ALIASES = {
+    "account": "accounts", "alert": "alerts", "approval": "approvals", "bar": "bars", "hook": "hooks", "job": "jobs",
+    "order": "orders", "position": "positions", "pos": "positions", "quote": "quotes", "start": "up", "stop": "down",
+    "strategy": "strategies", "token": "tokens", "trade": "trades",
+}  # fmt: skip
+
+
+def list_names() -> list[str]:
+    """Return the names of all commands, section by section."""
+    return [name for commands in SECTIONS.values() for name in commands]

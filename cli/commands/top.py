@@ -1,0 +1,124 @@
+"""`tickwork top`: one screen with accounts, positions, the last alerts, the queues and the feed."""
+
+import sys
+from typing import Any
+
+import click
+from sqlalchemy import Connection
+
+from cli.client.alert_view import read_outcomes, to_row
+from cli.client.feed_health import describe_feed, read_feed_figures
+from cli.client.position_view import list_positions
+from cli.client.risk_view import RiskView, list_alarms, read_risk_view, require_market
+from cli.client.stack import connect, load_stack_settings, read_running_state
+from cli.console.list_options import watch
+from cli.console.output import print_json
+from cli.console.params import json_option
+from cli.console.sparkline import draw_share, draw_trend
+from cli.console.table import Table
+from shared.config import load_settings
+from shared.db.accounts import account_reports
+from shared.db.accounts.accounts import AccountRow
+from shared.db.alerts import alert_history
+from shared.db.alerts.alert_history import AlertFilter
+from shared.db.metrics import metrics
+from shared.domain.risk.account_risk import day_equity_result, loss_limit_level
+from shared.fleets import Queue
+
+ACCOUNTS = Table(
+    "Accounts",
+    ("account", "state", "balance", "result_today", "headroom", "loss_left", "trend"),
+    spare=("trend", "balance"),
+)
+POSITIONS = Table(
+    "Positions",
+    ("account", "contract", "direction", "quantity", "average", "price", "open_profit", "stop"),
+    spare=("average", "account"),
+)
+ALERTS = Table(
+    "Last alerts",
+    ("received_at", "hook", "action", "root", "quantity", "verdict", "order", "reason"),
+    spare=("hook", "quantity"),
+)
+QUEUES = Table("Queues", ("queue", "queued", "running", "dead"))
+_ALERTS_SHOWN, _BALANCES_SHOWN = 5, 96
+_BAR_WIDTH, _TREND_WIDTH = 10, 24
+_PAUSE_S = 2.0
+
+
+@click.command("top")
+@click.option("--once", is_flag=True, help="Show it once, also at a terminal.")
+@json_option
+def command(*, once: bool, as_json: bool) -> None:
+    """Show positions, profit, headroom, alerts and queues. At a terminal it is live, until Ctrl-C."""
+    if as_json:
+        print_json(_read())
+    elif once or not sys.stdout.isatty():
+        show_once()
+    else:
+        watch(show_once, _PAUSE_S)
+
+
+def show_once() -> None:
+    """Print the screen once; say what to do if no stack runs."""
+    if read_running_state() is None and not load_settings().database_url:
+        click.echo("No stack runs here: start one with `tickwork up`. `tickwork --help` lists the commands.")
+        return
+    found = _read()
+    market = found["market"]
+    click.echo(f"Market {market['name']}, market time {market['market_now']:%Y-%m-%d %H:%M:%S} UTC")
+    click.echo("\n".join([describe_feed(found["feed"]), *found["alarms"], ""]))
+    ACCOUNTS.print(list(map(_draw, found["accounts"])), empty="No account is known yet.\n")
+    POSITIONS.print(found["positions"], empty="Flat: no open position.\n")
+    ALERTS.print(found["alerts"], empty="No alerts yet: add a webhook with `tickwork hooks add NAME`.\n")
+    QUEUES.print(found["queues"], empty="")
+
+
+def _read() -> dict[str, Any]:
+    settings = load_stack_settings()
+    with connect() as connection:
+        market = require_market(connection)
+        risk = read_risk_view(connection, settings)
+        alerts = alert_history.list_newest(connection, AlertFilter(), _ALERTS_SHOWN)
+        return {
+            "market": {"name": market.market, "kind": market.kind, "market_now": market.clock.now()},
+            "feed": read_feed_figures(),
+            "alarms": list_alarms(connection),
+            "accounts": [_to_figures(connection, risk, one) for one in risk.accounts],
+            "positions": list_positions(connection, settings),
+            "alerts": [to_row(outcome) for outcome in read_outcomes(connection, alerts)],
+            "queues": _list_queues(connection),
+        }
+
+
+def _to_figures(connection: Connection, risk: RiskView, row: AccountRow) -> dict[str, Any]:
+    """Return an account's figures; None where a balance or a price is missing."""
+    snapshot = risk.snapshots.get(row.id)
+    equity = level = basis = result = None
+    if snapshot is not None:
+        equity, level = snapshot.risk.equity, loss_limit_level(snapshot.risk, snapshot.book)
+        basis, result = snapshot.risk.day_basis, day_equity_result(snapshot.risk)
+    return {
+        "account": row.name,
+        "account_id": row.id,
+        "state": row.state.value,
+        "balance": row.balance,
+        "result_today": result,
+        "headroom": None if equity is None or level is None else equity - level,
+        "headroom_at_opening": None if basis is None or level is None else basis - level,
+        "balances": account_reports.list_balances(connection, row.id, _BALANCES_SHOWN),
+    }
+
+
+def _draw(figures: dict[str, Any]) -> dict[str, Any]:
+    whole = figures["headroom_at_opening"]
+    left = "no limit" if whole is None else draw_share(figures["headroom"], whole, _BAR_WIDTH)
+    return figures | {"loss_left": left, "trend": draw_trend(figures["balances"], _TREND_WIDTH)}
+
+
+def _list_queues(connection: Connection) -> list[dict[str, Any]]:
+    counts = {(row["queue"], row["state"]): row["count"] for row in metrics.count_unfinished(connection)}
+    return [
+        {"queue": one.value, **{state: counts.get((one.value, state), 0) for state in ("queued", "running", "dead")}}
+        for one in Queue
+    ]

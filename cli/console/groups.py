@@ -1,0 +1,41 @@
+"""Groups of commands: what people type for a list is taken, and a wrong name gets the nearest one."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+from typing import NoReturn
+
+import click
+
+_LIST_WORDS = ("list", "ls")
+
+
+class CommandGroup(click.Group):
+    """A group whose list is printed by its own name and by `list` or `ls` after it."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Take `orders ls` for `orders`, and `hooks` for `hooks list`."""
+        lists_itself = self.invoke_without_command and "list" not in self.commands
+        if args and args[0] in _LIST_WORDS:
+            args = args[1:] if lists_itself else ["list", *args[1:]] if "list" in self.commands else args
+        elif not self.invoke_without_command and "list" in self.commands and _names_no_command(args):
+            args = ["list", *args]
+        return super().parse_args(ctx, args)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command; raise UsageError with the nearest name if there is none."""
+        if args and not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
+            fail_unknown(args[0], self.list_commands(ctx), ctx)
+        return super().resolve_command(ctx, args)
+
+
+def fail_unknown(name: str, known: Iterable[str], ctx: click.Context) -> NoReturn:
+    """Raise UsageError for an unknown command, with the nearest known name."""
+    nearest = get_close_matches(name, list(known), n=1, cutoff=0.5)
+    hint = f"did you mean {nearest[0]}?" if nearest else f"`{ctx.command_path} --help` lists the commands"
+    raise click.UsageError(f"no command is named {name!r}: {hint}", ctx)
+
+
+def _names_no_command(args: list[str]) -> bool:
+    return not args or (args[0].startswith("-") and args[0] not in {"-h", "--help"})

@@ -1,0 +1,92 @@
+"""The list of commands: what `--help` says without importing them, and what a mistyped name leads to."""
+
+import re
+import subprocess
+import sys
+from importlib import import_module
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from cli.command_list import ALIASES, SECTIONS, list_names
+from cli.main import tickwork
+
+
+def load(name: str) -> click.Command:
+    command: click.Command = import_module(f"cli.commands.{name}").command
+    return command
+
+
+def run(*arguments: str) -> str:
+    return CliRunner().invoke(tickwork, list(arguments)).output
+
+
+@pytest.mark.parametrize("name", list_names())
+def test_the_help_of_all_commands_is_the_first_sentence_of_each(name: str) -> None:
+    (line,) = (commands[name] for commands in SECTIONS.values() if name in commands)
+
+    assert line == " ".join((load(name).help or "").split()).split(". ")[0].rstrip(".") + "."
+
+
+def test_help_lists_every_command_in_its_section_and_imports_none() -> None:
+    code = "import sys; from cli.main import main\ntry: main()\nfinally: print(sorted(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code, "--help"], capture_output=True, text=True, check=True)
+
+    shown, _, modules = done.stdout.rpartition("\n[")
+    assert [f"{section}:" for section in SECTIONS] == re.findall(r"^(?!Usage|Options)\S.*:$", shown, re.MULTILINE)
+    assert [] == [name for name in list_names() if f"\n  {name}" not in shown]
+    assert "sqlalchemy" not in modules
+    assert "cli.commands" not in modules
+
+
+def test_every_alias_is_of_a_command() -> None:
+    assert set(ALIASES.values()) <= set(list_names())
+    assert not set(ALIASES) & set(list_names())
+
+
+@pytest.mark.parametrize(
+    ("typed", "hint"),
+    [
+        (("ordes",), "no command is named 'ordes': did you mean orders?"),
+        (("orders", "cancle"), "no command is named 'cancle': did you mean cancel?"),
+        (("accounts", "rule"), "no command is named 'rule': did you mean rules"),
+        (("hooks", "secret", "lst"), "no command is named 'lst': did you mean list?"),
+        (("xyzzy",), "no command is named 'xyzzy': `tickwork --help` lists the commands"),
+    ],
+)
+def test_a_wrong_name_gets_the_nearest_one(typed: tuple[str, ...], hint: str) -> None:
+    found = CliRunner().invoke(tickwork, list(typed))
+
+    assert 2 == found.exit_code
+    assert hint in " ".join(found.output.split())
+
+
+@pytest.mark.parametrize(
+    ("typed", "usage"),
+    [
+        (("order", "--help"), "tickwork order [OPTIONS]"),
+        (("orders", "ls", "--help"), "tickwork orders [OPTIONS]"),
+        (("orders", "list", "--help"), "tickwork orders [OPTIONS]"),
+        (("hooks", "ls", "--help"), "tickwork hooks list [OPTIONS]"),
+        (("schedule", "ls", "--help"), "tickwork schedule list [OPTIONS]"),
+    ],
+)
+def test_what_people_type_for_a_list_is_taken(typed: tuple[str, ...], usage: str) -> None:
+    assert usage in run(*typed)
+
+
+def test_a_group_that_lists_shows_its_help_when_asked() -> None:
+    assert "Commands:" in run("hooks", "--help")
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_prints_a_script_of_the_shell(shell: str) -> None:
+    shown = run("completion", shell)
+
+    assert shown.startswith("# To keep it, add to ")
+    assert f"_TICKWORK_COMPLETE={shell}_complete" in shown
+
+
+def test_an_unknown_shell_is_refused() -> None:
+    assert "is not one of 'bash', 'zsh', 'fish'" in run("completion", "csh")
