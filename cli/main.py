@@ -7,6 +7,7 @@ from importlib import import_module
 import click
 
 from cli.command_list import ALIASES, SECTIONS, list_names
+from cli.console.errors import TRACEBACK_OPTION, wants_traceback
 from cli.console.groups import CommandGroup
 from cli.console.output import print_json
 from shared.errors import TickworkError
@@ -35,6 +36,7 @@ class _Commands(CommandGroup):
 
 
 @click.group(cls=_Commands, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(TRACEBACK_OPTION, is_flag=True, expose_value=False, help="Show the whole traceback of an error.")
 @click.pass_context
 def tickwork(ctx: click.Context) -> None:
     """Run and control the worker system behind your futures account.
@@ -52,7 +54,8 @@ def main() -> None:
     # Log records of the shared packages are dropped: a command prints its own messages.
     logging.basicConfig(handlers=[logging.NullHandler()])
     try:
-        sys.exit(tickwork(standalone_mode=False))
+        arguments = [one for one in sys.argv[1:] if one != TRACEBACK_OPTION]
+        sys.exit(tickwork(arguments, standalone_mode=False))
     except click.exceptions.Abort:
         sys.exit(_INTERRUPTED)
     except click.ClickException as error:
@@ -60,10 +63,9 @@ def main() -> None:
     except TickworkError as error:
         _fail(str(error), 1)
     except Exception as error:
-        message = _describe_database_error(error)
-        if message is None:
+        if wants_traceback():
             raise
-        _fail(message, 1)
+        _fail(_describe_database_error(error) or _describe_fault(error), 1)
 
 
 def _describe_database_error(error: Exception) -> str | None:
@@ -80,6 +82,10 @@ def _describe_database_error(error: Exception) -> str | None:
         first = str(cause).strip().partition("\n")[0]
         return f"the database schema is out of date ({first}): run `tickwork db upgrade`"
     return None
+
+
+def _describe_fault(error: Exception) -> str:
+    return f"{error or 'no message'} ({type(error).__name__}): a fault of Tickwork; --traceback shows where"
 
 
 def _fail(message: str, status_code: int) -> None:

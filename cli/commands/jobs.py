@@ -12,7 +12,7 @@ from uuid import UUID
 import click
 
 from cli.client.stack import connect
-from cli.console.errors import extract_headline
+from cli.console.errors import extract_headline, wants_traceback
 from cli.console.groups import CommandGroup
 from cli.console.list_options import echo_note, list_options
 from cli.console.output import describe_none, print_json, print_outcome
@@ -25,7 +25,7 @@ from shared.errors import RefusedError, SettingsError
 from shared.fleets import Queue
 from shared.ledger import operations
 from shared.ledger.claims import LedgerConnection
-from shared.ledger.jobs import job_names_with
+from shared.ledger.jobs import job_names_with, job_types
 
 STATES = ("queued", "running", "succeeded", "failed", "dead", "cancelled", "expired")
 JOBS = Table(
@@ -68,25 +68,43 @@ _DETAILS = (
     help="Only jobs in this queue, of the newest 100,000.",
 )
 @click.option("--name", help="Only jobs with this name, such as orders.place_order.")
+@click.option("--all", "is_all", is_flag=True, help="Also routine: what the schedule repeats, and polls.")
 @click.option("--limit", default=20, show_default=True, type=click.IntRange(1, 10_000), help="Most jobs to list.")
 @json_option
 @list_options
 @click.pass_context
 def command(
-    ctx: click.Context, state: str | None, queue: str | None, name: str | None, limit: int, *, as_json: bool
+    ctx: click.Context,
+    state: str | None,
+    queue: str | None,
+    name: str | None,
+    limit: int,
+    *,
+    is_all: bool,
+    as_json: bool,
 ) -> None:
-    """List jobs, newest first. `jobs show ID` shows one job with all related jobs."""
+    """List jobs, newest first. `jobs show ID` shows one job with all related jobs.
+
+    Routine that did not fail is left out unless --all, --state, --queue or --name asks for it.
+    """
     if ctx.invoked_subcommand is not None:
         return
+    is_chosen = is_all or any(one is not None for one in (state, queue, name))
+    probes = job_names_with("is_probe")
     with connect() as connection:
-        rows = views.list_jobs(
-            connection, hidden=job_names_with("is_probe"), state=state, queue=queue, name=name, limit=limit
-        )
+        if is_chosen:
+            rows = views.list_jobs(connection, hidden=probes, state=state, queue=queue, name=name, limit=limit)
+        else:
+            routine = {*probes, *job_names_with("is_repeated")}
+            names = [one.job_name() for one in job_types() if one.job_name() not in routine]
+            rows = views.list_notable_jobs(connection, names, limit)
     if as_json:
         print_json({"jobs": rows})
-    else:
-        empty = describe_none("jobs", state=state, queue=queue, name=name)
-        JOBS.print([_with_headline(row) for row in rows], empty=empty)
+        return
+    empty = describe_none("jobs", state=state, queue=queue, name=name)
+    JOBS.print([_with_headline(row) for row in rows], empty=empty)
+    if not is_chosen:
+        echo_note("Routine is not shown: `tickwork jobs --all` lists it too.")
 
 
 @command.command("dead")
@@ -116,7 +134,10 @@ def list_dead(name: str | None, limit: int, *, as_json: bool) -> None:
 @click.argument("job_id", metavar="ID", type=JobIdType())
 @json_option
 def show(job_id: str, *, as_json: bool) -> None:
-    """Show a job and its related jobs. The last 8 characters of ID are enough."""
+    """Show a job and its related jobs. The last 8 characters of ID are enough.
+
+    Of an error it shows the cause; --traceback shows all that was recorded.
+    """
     with connect() as connection:
         (found,) = _resolve_ids(driver(connection), [job_id])
         rows = views.list_related_jobs(connection, found)
@@ -223,7 +244,8 @@ def _print_details(row: dict[str, Any]) -> None:
         if row[name] not in (None, {}):
             click.echo(f"  {name.replace('_', ' '):12} {_format_detail(row[name])}")
     if row["error"]:
-        click.echo("  " + row["error"].rstrip().replace("\n", "\n  "))
+        error = row["error"].rstrip() if wants_traceback() else extract_headline(row["error"])
+        click.echo("  " + error.replace("\n", "\n  "))
 
 
 def _format_detail(value: object) -> str:

@@ -1,9 +1,16 @@
-"""One-line forms of a job's error."""
+"""One-line forms of errors; `--traceback`, anywhere on the command line, asks for the whole one."""
 
 import re
+import sys
 
+TRACEBACK_OPTION = "--traceback"
 TRACEBACK = "Traceback (most recent call last):"
 _CLASS = re.compile(r"(?:\w+\.)*\w+(?:Error|Exception): ")
+
+
+def wants_traceback() -> bool:
+    """Whether the command line asks for whole tracebacks."""
+    return TRACEBACK_OPTION in sys.argv
 
 
 def extract_headline(error: str) -> str:

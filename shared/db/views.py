@@ -5,7 +5,21 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, FromClause, Select, Subquery, case, func, or_, select, table, text, true, union_all
+from sqlalchemy import (
+    Connection,
+    FromClause,
+    Select,
+    Subquery,
+    case,
+    func,
+    or_,
+    select,
+    table,
+    text,
+    true,
+    union,
+    union_all,
+)
 from sqlalchemy import column as named
 
 from shared.db.tables.accounts import account
@@ -47,6 +61,20 @@ def list_jobs(
         if value is not None:
             statement = statement.where(source.c[column] == value)
     return _fetch_all(connection, statement.order_by(source.c.id.desc()).limit(limit))
+
+
+def list_notable_jobs(connection: Connection, names: Sequence[str], limit: int) -> list[dict[str, Any]]:
+    """Return the newest jobs with these names, and the newest of any name that failed or are dead, newest first.
+
+    Each name and state has an index, so the jobs that are left out are not read.
+    """
+    newest = [_select_by_name(name, limit).select() for name in names]
+    newest += [
+        select(*_JOB_COLUMNS).where(job.c.state == state).order_by(job.c.id.desc()).limit(limit).subquery().select()
+        for state in ("failed", "dead")
+    ]
+    found = union(*newest).subquery()
+    return _fetch_all(connection, select(found).order_by(found.c.id.desc()).limit(limit))
 
 
 def _select_by_name(name: str, most: int) -> Subquery:

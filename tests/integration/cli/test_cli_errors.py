@@ -133,11 +133,3 @@ def test_up_refuses_an_unusable_home_with_a_hint(shell: Shell) -> None:
     done = shell.run_process("up")
 
     assert (1, True) == (done.status, "set TICKWORK_HOME to a folder of your own" in done.stderr)
-
-
-def test_help_lists_the_commands(shell: Shell) -> None:
-    done = shell.run("--help")
-    commands = [line.split()[0] for line in done.stdout.partition("Commands:")[2].splitlines() if line.strip()]
-
-    assert 0 == done.status
-    assert {"up", "status", "down", "jobs", "orders", "bars", "hooks", "metrics", "db", "doctor"} <= set(commands)

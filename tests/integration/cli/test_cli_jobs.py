@@ -41,6 +41,21 @@ def test_the_table_shows_the_exception_of_a_traceback(job_ledger: LedgerEnv, job
     assert f"discarded by a person: {TRACEBACK}" == job_ledger.row(job_id)["error"]
 
 
+def test_routine_is_listed_when_it_failed_or_is_asked_for(job_ledger: LedgerEnv, jobs: Run) -> None:
+    create_job(job_ledger, "succeeded", "name = 'metrics.roll_up'")
+    failed = create_job(job_ledger, "failed", "name = 'orders.reconcile_account'")
+    running = create_job(job_ledger, "running", "name = 'orders.place_order'")
+
+    def listed(*options: str) -> list[str]:
+        return [row["id"] for row in jobs(*options, "--json").json["jobs"]]
+
+    assert [str(running), str(failed)] == listed()
+    assert [str(running)] == listed("--limit", "1")
+    assert 3 == len(listed("--all"))
+    assert 1 == len(listed("--name", "metrics.roll_up"))
+    assert "Routine is not shown: `tickwork jobs --all` lists it too." in jobs().out
+
+
 def test_a_dead_job_without_an_error_is_listed(job_ledger: LedgerEnv, jobs: Run) -> None:
     job_id = create_job(job_ledger, "dead", "error = NULL")
 
@@ -63,7 +78,8 @@ def test_show_prints_a_job_and_its_related_jobs(job_ledger: LedgerEnv, jobs: Run
     first = create_job(job_ledger, "dead", f"error = '{TRACEBACK}', {BY_WORKER}, sequence_key = 'account:7'")
     story = f"correlation_id = '{first}', expires_at = '2031-02-03 04:05:06+00', result = '[1]'"
     second = create_job(job_ledger, "succeeded", story)
-    shown = jobs("show", str(first))
+    assert f"\n  {HEADLINE}\n" in jobs("show", str(first)).out
+    shown = jobs("show", str(first), "--traceback")
 
     assert (0, "") == (shown.status, shown.error)
     assert "\n".join(f"  {line}".rstrip() for line in TRACEBACK.splitlines()) in "\n".join(

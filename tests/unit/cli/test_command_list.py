@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from cli.command_list import ALIASES, SECTIONS, list_names
-from cli.main import tickwork
+from cli.main import main, tickwork
 
 
 def load(name: str) -> click.Command:
@@ -90,3 +90,22 @@ def test_completion_prints_a_script_of_the_shell(shell: str) -> None:
 
 def test_an_unknown_shell_is_refused() -> None:
     assert "is not one of 'bash', 'zsh', 'fish'" in run("completion", "csh")
+
+
+def test_a_fault_is_one_sentence_and_its_traceback_behind_an_option(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError("division by zero")
+
+    monkeypatch.setattr("cli.commands.completion.get_completion_class", fail)
+    monkeypatch.setattr(sys, "argv", ["tickwork", "completion", "bash"])
+    with pytest.raises(SystemExit):
+        main()
+    assert (
+        "tickwork: division by zero (ZeroDivisionError): a fault of Tickwork; --traceback shows where\n"
+        == capsys.readouterr().err
+    )
+    monkeypatch.setattr(sys, "argv", ["tickwork", "completion", "bash", "--traceback"])
+    with pytest.raises(ZeroDivisionError):
+        main()
