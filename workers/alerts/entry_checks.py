@@ -5,6 +5,7 @@ from datetime import timedelta
 from sqlalchemy import Connection
 
 from shared.db.alerts import entry_obstacles, hooks, reversals, signals
+from shared.db.alerts.alerts import StoredAlert
 from shared.db.alerts.entry_denials import (
     LATE,
     describe_disagreement,
@@ -36,7 +37,8 @@ def require_current(ctx: Context, account_alert: AccountAlert, contract: Contrac
     Raise RefusedError, after recording it, for one that is stale, late, closed or reversed by a later request.
 
     It is late if it was received after one that was sent later.
-    Raise PostponedError while an exit that was received before is not done, so that the position is about to change.
+    Raise PostponedError while an exit that was received before is not done, so that the position is about to change,
+    and if the other job of the alert has changed it meanwhile.
     """
     stored, account_id = account_alert.stored, account_alert.account_id
     deny_if(ctx, account_alert, contract, describe_stale(stored))
@@ -53,6 +55,7 @@ def require_current(ctx: Context, account_alert: AccountAlert, contract: Contrac
     deny_if(ctx, account_alert, contract, _describe_later(found, contract))
     if found.waits:
         raise PostponedError(f"an exit that was received before is closing in {contract.id}", _RETRY_AFTER)
+    _require_own_close_known(stored, found, contract)
     return state
 
 
@@ -74,9 +77,14 @@ def find_later_close(
     )
     if (later := _describe_later(found, contract)) is not None:
         return later
+    _require_own_close_known(stored, found, contract)
+    return None
+
+
+def _require_own_close_known(stored: StoredAlert, found: EntryObstacles | LaterRequests, contract: Contract) -> None:
+    """Raise PostponedError if the other job of the alert has requested a close since the alert was read."""
     if found.has_reversal and stored.reversal is None:
         raise PostponedError(f"what is held of {contract.id} is being closed for this alert", _RETRY_AFTER)
-    return None
 
 
 def _describe_later(found: EntryObstacles | LaterRequests, contract: Contract) -> str | None:

@@ -16,7 +16,10 @@ from shared.domain.orders.order import Side
 
 @dataclass(frozen=True, slots=True)
 class EntryObstacles:
-    """Whether an alert that was sent later came first, an exit is not done, or the contract was closed or reversed."""
+    """Whether an alert that was sent later came first, an exit is not done, or the contract was closed or reversed.
+
+    `has_reversal` says that the alert itself closes something there.
+    """
 
     is_late: bool
     awaits_exit: bool
@@ -24,6 +27,7 @@ class EntryObstacles:
     is_being_closed: bool
     has_later_close: bool
     was_reversed_since: bool
+    has_reversal: bool
 
     @property
     def waits(self) -> bool:
@@ -59,6 +63,7 @@ def read(
         precedence.select_open_reductions(account_id, contract_id),
         flatten_requests.select_open_closes(account_id, contract_id),
         *_select_later(stored, alert, account_id, contract_id, correlation_id),
+        reversals.select_recorded(stored.id, account_id),
     )
     state, found = root_state.read_with(
         connection, account_id, alert.root, [statement.exists() for statement in statements]

@@ -9,12 +9,17 @@ from uuid import UUID
 import psycopg
 import pytest
 
+from shared.db.alerts import alerts
+from shared.db.alerts.alerts import StoredAlert
+from shared.domain.alerts.hook_settings import HookSettings
 from shared.domain.orders.order import Side
 from shared.ledger.jobs.orders import EnterManually
 from tests.fixtures.alert_steps import ENTRIES, hold, last_signal, result_of, run_next, run_until
 from tests.fixtures.processes import until
 from tests.fixtures.venue import MNQ
 from tests.fixtures.worker_env import WorkerEnv
+from tests.fixtures.worker_processes import process
+from workers.wiring import open_runner
 
 EXITS = "SELECT side, quantity, state FROM orders WHERE role = 'EXIT' ORDER BY created_at"
 WAITS_FOR_A_LOCK = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
@@ -22,6 +27,7 @@ BUYING = (
     "INSERT INTO orders (id, account_id, contract_id, origin, role, side, type, quantity, state, correlation_id)"
     f" VALUES (gen_random_uuid(), 20001, '{MNQ}', 'manual', 'ENTRY', 'BUY', 'MARKET', 1, 'WORKING', gen_random_uuid())"
 )
+CLOSING_JOBS = "SELECT 1 FROM job WHERE name = 'alerts.close_reversed' AND state IN ('queued', 'running')"
 
 
 def send_alert(worker_env: WorkerEnv, quantity: int, *, has_stop: bool) -> UUID:
@@ -141,3 +147,28 @@ def test_a_manual_entry_that_waits_is_not_made_after_a_later_alert_has_closed_al
 
     assert f"an entry that reversed {MNQ} was requested after this one" in result_of(worker_env, waiting)
     assert ("BUY", "MARKET", 1, "DENIED") == worker_env.rows(ENTRIES)[-1]
+
+
+def test_an_entry_whose_other_job_closes_before_it_reads_the_position_opens_the_rest(
+    worker_env: WorkerEnv, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is not denied because the account is flat by then and the chart was long."""
+    hold(worker_env, 2)
+    hook_id = worker_env.add_hook(HookSettings(is_agreement_required=True))
+    job_id = worker_env.entry_alert(hook_id, action="sell", quantity=3, prev_market_position="long")
+    worker_env.execute(f"UPDATE job SET run_at = now() + interval '1 hour' WHERE id = '{job_id}'")
+    read = alerts.read_alert
+
+    def read_then_close(*of: Any) -> StoredAlert | None:
+        stored = read(*of)
+        monkeypatch.setattr(alerts, "read_alert", read)
+        with open_runner(worker_env.settings, process("test/2"), program="test") as other:
+            while worker_env.venue.position() or worker_env.rows(CLOSING_JOBS):
+                for (one,) in worker_env.rows("SELECT id FROM job WHERE state = 'queued' AND run_at <= now()"):
+                    other.run(one)
+        return stored
+
+    monkeypatch.setattr(alerts, "read_alert", read_then_close)
+    run_next(worker_env, job_id)
+    assert "is being closed for this alert" in result_of(worker_env, job_id)
+    run_until(worker_env, -1)
