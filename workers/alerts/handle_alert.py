@@ -100,7 +100,7 @@ def _close_stale(ctx: Context, account_alert: AccountAlert, contract: Contract) 
         raise
     if reversal is None or reversal.opening:
         return None
-    return _record_closed(ctx, account_alert, contract, reversal)
+    return _record_closed(ctx, account_alert, reversal)
 
 
 def _trade_size(ctx: Context, account_alert: AccountAlert, contract: Contract, state: RootState) -> dict[str, str]:
@@ -109,7 +109,7 @@ def _trade_size(ctx: Context, account_alert: AccountAlert, contract: Contract, s
     quantity = require_copy(ctx, account_alert, contract, state) if recorded is None else recorded.opening
     reversal = _close_reversed_first(ctx, account_alert, contract, state)
     if reversal is not None and reversal.opening == 0:
-        return _record_closed(ctx, account_alert, contract, reversal)
+        return _record_closed(ctx, account_alert, reversal)
     warning = check_hook_settings(ctx, account_alert, contract, state)
     against = -state.quantity(contract.id) * Side(account_alert.alert.action).sign
     opens = reversal is not None or quantity > max(0, against) or account_alert.alert.quantity is None
@@ -118,14 +118,12 @@ def _trade_size(ctx: Context, account_alert: AccountAlert, contract: Contract, s
     return _enter(ctx, account_alert, contract, quantity=quantity, reason=warning, reversal=reversal)
 
 
-def _record_closed(
-    ctx: Context, account_alert: AccountAlert, contract: Contract, reversal: RecordedReversal
-) -> dict[str, str]:
+def _record_closed(ctx: Context, account_alert: AccountAlert, reversal: RecordedReversal) -> dict[str, str]:
     """Record that an entry has closed what it is against, and leaves nothing to open; end its job."""
     with ctx.transaction() as tx:
-        reason = f"{reversal.closing} of {contract.id} closed, and nothing to open"
-        result, _ = record_outcome(tx, ctx, account_alert, contract.id, reason=reason)
-        result["closes"] = contract.id
+        reason = f"{reversal.closing} of {reversal.contract_id} closed, and nothing to open"
+        result, _ = record_outcome(tx, ctx, account_alert, reversal.contract_id, reason=reason)
+        result["closes"] = reversal.contract_id
         tx.finish(result)
     return result
 

@@ -2,8 +2,7 @@
 
 from decimal import Decimal
 
-from shared.db.alerts import alerts, entry_obstacles, precedence, reversals
-from shared.db.alerts.alerts import StoredAlert
+from shared.db.alerts import entry_obstacles, precedence, reversals
 from shared.db.alerts.entry_denials import describe_disagreement, describe_inactive, size_copy
 from shared.db.orders.reversals import RecordedReversal
 from shared.db.orders.root_state import RootState, side_of
@@ -12,7 +11,7 @@ from shared.domain.market_data.contract import Contract
 from shared.domain.orders.order import OrderType, Origin, Side
 from shared.errors import PostponedError
 from workers.alerts.exit_requests import close_first
-from workers.alerts.outcome import AccountAlert, read_for_account
+from workers.alerts.outcome import AccountAlert
 from workers.context import Context
 from workers.orders.current_state import (
     RETRY_AFTER,
@@ -21,7 +20,9 @@ from workers.orders.current_state import (
     read_root_state,
     require_certain,
 )
-from workers.orders.reversal import SidedRequest, close_reversed_first, measure_or_close_all
+from workers.orders.reversal import close_reversed_first
+from workers.orders.reversal_size import measure_or_close_all
+from workers.orders.sided_request import SidedRequest
 
 
 def close_reversed_positions(ctx: Context, account_alert: AccountAlert) -> list[str]:
@@ -53,16 +54,19 @@ def close_reversed_size(ctx: Context, account_alert: AccountAlert) -> RecordedRe
     an exit received before is not done.
     """
     stored, account_id, alert = account_alert.stored, account_alert.account_id, account_alert.alert
+    if stored.reversal is not None:
+        request = _to_sided(account_alert, stored.reversal.contract_id, _size_recorded(stored.reversal))
+        return close_reversed_first(ctx, request, read_root_state(ctx, account_id, alert.root), stored.reversal)
     contract = stored.contract
     if contract is None or describe_inactive(alert, contract) is not None or alert.type is not OrderType.MARKET:
         return None
-    if stored.reversal is None and not _may_close(ctx, account_alert, contract):
+    if not _may_close(ctx, account_alert, contract):
         return None
     state = read_root_state(ctx, account_id, alert.root)
     is_against = state.quantity(contract.id) * Side(alert.action).sign < 0
-    if stored.reversal is None and is_against and not _may_reverse(ctx, account_alert, contract, state):
+    if is_against and not _may_reverse(ctx, account_alert, contract, state):
         return None
-    return close_reversed_first(ctx, build_sided_request(ctx, account_alert, contract, state), state, stored.reversal)
+    return close_reversed_first(ctx, build_sided_request(ctx, account_alert, contract, state), state, None)
 
 
 def build_sided_request(
@@ -72,30 +76,33 @@ def build_sided_request(
 
     Raise PostponedError while one by risk cannot be measured, at most 15 s.
     """
-    stored, account_id, alert = account_alert.stored, account_alert.account_id, account_alert.alert
+    stored, alert = account_alert.stored, account_alert.alert
     if stored.reversal is not None:
-        quantity = Decimal(stored.reversal.closing + stored.reversal.opening)
+        quantity = _size_recorded(stored.reversal)
     elif alert.quantity is None:
-        terms = build_entry_terms(alert, 0)
+        account_id, terms = account_alert.account_id, build_entry_terms(alert, 0)
         quantity = Decimal(measure_or_close_all(ctx, account_id, contract, terms, risk=stored.risk, state=state))
     else:
         quantity = alert.quantity * stored.ratio
-    side, awaited = Side(alert.action), None
-    if stored.reversal is not None or state.quantity(contract.id) * side.sign >= 0:
-        awaited = 0
-    else:
-        awaited = _count_awaited(ctx, stored, account_id, side.opposite)
-    return SidedRequest(stored.id, account_id, contract, side, alert.type, quantity, Origin.ALERT, stored, awaited)
+    return _to_sided(account_alert, contract.id, quantity)
 
 
-def _count_awaited(ctx: Context, stored: StoredAlert, account_id: int, side: Side) -> int | None:
-    """Return the contracts of earlier market entries on a side that are still to be made; None if one has no size."""
-    with ctx.autocommit() as connection:
-        ids = precedence.list_awaited_entries(connection, stored, account_id, side)
-        found = [alerts.read_alert(connection, alert_id, account_id) for alert_id in ids]
-    awaited = [read_for_account(one, account_id).alert for one in found if one is not None]
-    sizes = [alert.quantity for alert in awaited if alert.type is OrderType.MARKET]
-    return None if None in sizes else sum(size for size in sizes if size is not None)
+def _size_recorded(reversal: RecordedReversal) -> Decimal:
+    return Decimal(reversal.closing + reversal.opening)
+
+
+def _to_sided(account_alert: AccountAlert, contract_id: str, quantity: Decimal) -> SidedRequest:
+    stored, alert = account_alert.stored, account_alert.alert
+    return SidedRequest(
+        stored.id,
+        account_alert.account_id,
+        contract_id,
+        Side(alert.action),
+        alert.type,
+        quantity,
+        Origin.ALERT,
+        stored,
+    )
 
 
 def _may_close(ctx: Context, account_alert: AccountAlert, contract: Contract) -> bool:

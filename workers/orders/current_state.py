@@ -54,6 +54,6 @@ def find_read_only_reason(ctx: Context, account_id: int) -> str | None:
     return None if account is None else describe_read_only(account, ctx.market_now)
 
 
-def has_waited(ctx: Context) -> bool:
+def has_waited(ctx: Context, longest: timedelta = WAIT_FOR) -> bool:
     """Whether the job has waited as long as it may for a fact that may still come."""
-    return machine_now() - ctx.job.enqueued_at >= WAIT_FOR
+    return machine_now() - ctx.job.enqueued_at >= longest

@@ -27,7 +27,10 @@ from workers.context import Context
 from workers.orders.current_state import read_root_state
 from workers.orders.entry import is_flat, require_open_session, submit_entry
 from workers.orders.entry_request import EntryRequest
-from workers.orders.reversal import SidedRequest, close_reversed_first, describe_closed, measure_or_close_all
+from workers.orders.reversal import close_reversed_first
+from workers.orders.reversal_close import describe_closed
+from workers.orders.reversal_size import measure_or_close_all
+from workers.orders.sided_request import SidedRequest
 from workers.task import task
 
 _RETRY_AFTER = timedelta(seconds=0.1)
@@ -114,7 +117,7 @@ def _close_reversed_first(
     sided = SidedRequest(
         stored.id,
         row.account_id,
-        request.contract,
+        request.contract.id,
         row.side,
         row.type,
         min(quantity, row.quantity),

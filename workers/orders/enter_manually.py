@@ -21,7 +21,10 @@ from workers.context import Context
 from workers.orders.current_state import read_root_state
 from workers.orders.entry import check_entry, require_open_session, submit_entry
 from workers.orders.entry_request import EntryRequest
-from workers.orders.reversal import SidedRequest, close_reversed_first, describe_closed, measure_quantity
+from workers.orders.reversal import close_reversed_first
+from workers.orders.reversal_close import describe_closed
+from workers.orders.reversal_size import measure_quantity
+from workers.orders.sided_request import SidedRequest
 from workers.task import task
 
 _PRICES = ("limit_price", "stop_price", "trail_price", "stop_loss", "take_profit")
@@ -31,7 +34,10 @@ _NUMERAL = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
 
 @task(EnterManually)
 def enter_manually(job: EnterManually, ctx: Context) -> dict[str, Any]:
-    """Record signal, order and the end of this job in one commit, then place the order; a second run does nothing."""
+    """Record signal, order and the end of this job in one commit, then place the order; a second run does nothing.
+
+    A part of a position that it closes, and whose exit the venue rejects, is requested again until the job expires.
+    """
     contract = _find_contract(ctx, job.symbol)
     request = _build_request(job, ctx, contract)
     with ctx.autocommit() as connection:
@@ -43,7 +49,7 @@ def enter_manually(job: EnterManually, ctx: Context) -> dict[str, Any]:
     if job.is_dry_run:
         reversal = plan_reversal(side, type_, quantity, state.quantity(contract.id))
         return _preview(ctx, request, reversal)
-    sided = SidedRequest(ctx.job.id, request.account_id, contract, side, type_, quantity, request.origin)
+    sided = SidedRequest(ctx.job.id, request.account_id, contract.id, side, type_, quantity, request.origin)
     closed = close_reversed_first(ctx, sided, state, recorded)
     if closed is not None and closed.opening == 0:
         return describe_closed(ctx, sided, closed)

@@ -17,6 +17,7 @@ from shared.fleets import Queue
 from shared.ids import CLOCK_SKEW, lowest_id_at
 
 ENTRY_KINDS = ("BUY", "SELL", "TARGET")
+HAS_TIME = or_(job.c.state == "running", job.c.expires_at.is_(None), job.c.expires_at > func.now())
 _LOOK_BACK = timedelta(minutes=10)  # before an alert was sent: senders' clocks differ, so one sent later may be there
 
 
@@ -73,16 +74,7 @@ def has_later_change(
 
 def awaits_entry(connection: Connection, stored: StoredAlert, account_id: int) -> bool:
     """Whether an entry that was received before this alert, for the same account and symbol, is still to be made."""
-    return has_rows(connection, _select_awaited(stored, account_id, ENTRY_KINDS, Queue.HIGH))
-
-
-def list_awaited_entries(connection: Connection, stored: StoredAlert, account_id: int, side: Side) -> list[UUID]:
-    """Return the entries on a side that were received before this alert and are still to be made.
-
-    Those that set a target position are not among them.
-    """
-    statement = _select_awaited(stored, account_id, (side.value,), Queue.HIGH)
-    return [row.id for row in connection.execute(statement)]
+    return has_rows(connection, select_awaited(account_id, stored.root, ENTRY_KINDS, Queue.HIGH, before=stored.id))
 
 
 def awaits_exit(connection: Connection, stored: StoredAlert, account_id: int) -> bool:
@@ -95,10 +87,12 @@ def awaits_exit(connection: Connection, stored: StoredAlert, account_id: int) ->
 
 def select_awaited_exits(stored: StoredAlert, account_id: int) -> Select[tuple[UUID]]:
     """Return the statement of `awaits_exit`."""
-    return _select_awaited(stored, account_id, ("CLOSE",), Queue.CRITICAL)
+    return select_awaited(account_id, stored.root, ("CLOSE",), Queue.CRITICAL, before=stored.id)
 
 
-def _select_awaited(stored: StoredAlert, account_id: int, kinds: Sequence[str], queue: Queue) -> Select[tuple[UUID]]:
+def select_awaited(
+    account_id: int, root: str | None, kinds: Sequence[str], queue: Queue, *, before: UUID
+) -> Select[tuple[UUID]]:
     """Return alerts of these kinds, received before, with an unfinished job on a queue that concerns the account.
 
     The root of an alert is stored as its hook trades it, so other hooks count too.
@@ -115,11 +109,11 @@ def _select_awaited(stored: StoredAlert, account_id: int, kinds: Sequence[str], 
         .where(
             IS_UNFINISHED,
             job.c.queue == queue.value,
-            or_(job.c.state == "running", job.c.expires_at.is_(None), job.c.expires_at > func.now()),
+            HAS_TIME,
             or_(is_of_hook, is_of_follower),
-            alert.c.root == stored.root,
+            alert.c.root == root,
             alert.c.action.in_(kinds),
-            alert.c.id < stored.id,
+            alert.c.id < before,
         )
     )
 

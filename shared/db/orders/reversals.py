@@ -4,17 +4,22 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Connection, Select, Text, and_, cast, exists, literal, or_, select
+from sqlalchemy import Connection, Select, Uuid, and_, case, cast, exists, literal, or_, select
 from sqlalchemy.dialects.postgresql import insert
 
 from shared.db.rows import has_rows
 from shared.db.tables.alerts import signal
 from shared.db.tables.ledger import IS_UNFINISHED, job
 from shared.db.tables.orders import entry_reversal, orders
-from shared.domain.orders.order import Origin, Role, Side
+from shared.domain.orders.order import OrderState, OrderType, Origin, Role, Side
 from shared.domain.orders.reversal import Reversal
+from shared.fleets import Queue
 
-COLUMNS = [entry_reversal.c[name] for name in ("quantity_closing", "quantity_opening", "requested_at", "closes_all")]
+COLUMNS = [
+    entry_reversal.c[name]
+    for name in ("quantity_closing", "quantity_opening", "requested_at", "closes_all", "contract_id")
+]
+_IN_FLIGHT = [state.value for state in (OrderState.SUBMITTING, OrderState.IN_DOUBT, OrderState.WORKING)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +33,7 @@ class RecordedReversal:
     opening: int
     requested_at: datetime
     closes_all: bool
+    contract_id: str  # it may be the active one no longer
 
 
 def record(
@@ -103,23 +109,23 @@ def is_other_unfinished(
 ) -> bool:
     """Whether another request on the side closes something of a contract, and its job has not seen that through.
 
-    An alert's close is seen through by `alerts.close_reversed`, that of any other entry by the entry's own job.
+    An alert's close is seen through by `alerts.close_reversed`, that of a person's entry by the entry's own job.
     """
     return has_rows(connection, select_other_unfinished(request_id, account_id, contract_id, side))
 
 
 def select_other_unfinished(request_id: UUID, account_id: int, contract_id: str, side: Side) -> Select[tuple[UUID]]:
     """Return the statement of `is_other_unfinished`."""
-    closes_for_alert = and_(
-        job.c.name == "alerts.close_reversed",
-        job.c.arguments["alert_id"].astext == cast(entry_reversal.c.request_id, Text),
-        job.c.arguments["account_id"].astext == str(account_id),
-    )
+    closes_for_alert = job.c.name == "alerts.close_reversed"
+    closed_for = case((closes_for_alert, cast(job.c.arguments["alert_id"].astext, Uuid)), else_=job.c.id)
     return (
         select(job.c.id)
-        .join(entry_reversal, or_(job.c.id == entry_reversal.c.request_id, closes_for_alert))
+        .join(entry_reversal, entry_reversal.c.request_id == closed_for)  # one equality: its key finds the row
         .where(
             IS_UNFINISHED,
+            job.c.queue.in_([Queue.CRITICAL.value, Queue.HIGH.value]),
+            job.c.name.in_(["alerts.close_reversed", "orders.enter_manually"]),
+            job.c.arguments["account_id"].astext == str(account_id),
             entry_reversal.c.account_id == account_id,
             entry_reversal.c.contract_id == contract_id,
             entry_reversal.c.side == side.value,
@@ -128,14 +134,22 @@ def select_other_unfinished(request_id: UUID, account_id: int, contract_id: str,
     )
 
 
-def was_entered_since(connection: Connection, account_id: int, contract_id: str, side: Side, since: datetime) -> bool:
-    """Whether something was entered on a side after an instant: by an entry, or by an order made elsewhere."""
-    statement = select(orders.c.id).where(
+def list_entered_since(
+    connection: Connection, account_id: int, contract_id: str, side: Side, since: datetime
+) -> list[int]:
+    """Return how much each entry on a side has filled that was requested after an instant, and has filled or may next.
+
+    An order that was made elsewhere counts as one.
+    """
+    statement = select(orders.c.filled_quantity).where(
         orders.c.account_id == account_id,
         orders.c.contract_id == contract_id,
         orders.c.side == side.value,
         orders.c.created_at > since,
         or_(orders.c.role == Role.ENTRY.value, orders.c.origin == Origin.EXTERNAL.value),
-        orders.c.filled_quantity > 0,
+        or_(
+            orders.c.filled_quantity > 0,
+            and_(orders.c.type == OrderType.MARKET.value, orders.c.state.in_(_IN_FLIGHT)),
+        ),
     )
-    return has_rows(connection, statement)
+    return list(connection.execute(statement).scalars())

@@ -8,7 +8,7 @@ import pytest
 
 from shared.db.alerts import hooks
 from shared.domain.alerts.hook_settings import HookSettings, SizeMode
-from tests.fixtures.alert_steps import strategy_fields
+from tests.fixtures.alert_steps import run_next, strategy_fields
 from tests.fixtures.processes import until
 from tests.fixtures.venue import MNQ, RunningVenue, StartVenue
 from tests.fixtures.worker_env import WorkerEnv
@@ -186,3 +186,18 @@ def test_alerts_received_before_an_account_left_close_there_by_its_ratio_and_ent
 
     assert ("BUY", "denied") == last_copy(worker_env)[::2]
     assert "the account follows hook" in last_copy(worker_env)[3]
+
+
+def test_a_copied_market_entry_offsets_an_earlier_one_at_the_ratio_of_each_account(worker_env: WorkerEnv) -> None:
+    hook_id = add_hook(worker_env, "2")
+    worker_env.entry_alert(hook_id)
+    run_until_held(worker_env, 1, 2)
+    worker_env.entry_alert(hook_id)
+    worker_env.execute("UPDATE job SET run_at = now() + interval '1 hour' WHERE state = 'queued'")
+    worker_env.entry_alert(hook_id, action="sell", quantity=3)
+    for (closing,) in worker_env.rows("SELECT id FROM job WHERE name = 'alerts.close_reversed' AND state = 'queued'"):
+        run_next(worker_env, closing)
+    plans = "SELECT quantity_closing, quantity_opening FROM entry_reversal ORDER BY quantity_closing"
+    assert [(1, 1), (2, 2)] == worker_env.rows(plans)
+    worker_env.execute("UPDATE job SET run_at = now() WHERE state = 'queued'")
+    run_until_held(worker_env, -1, -2)

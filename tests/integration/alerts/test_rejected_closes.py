@@ -6,7 +6,7 @@ import pytest
 
 from shared.domain.orders.order import Side
 from shared.ledger.jobs.orders import EnterManually
-from tests.fixtures.alert_steps import hold, result_of, run_next, run_until
+from tests.fixtures.alert_steps import OTHER_MONTH, hold, result_of, run_next, run_until
 from tests.fixtures.venue import MNQ
 from tests.fixtures.worker_env import WorkerEnv
 
@@ -120,42 +120,53 @@ def test_a_part_that_is_rejected_for_an_hour_is_given_up(worker_env: WorkerEnv) 
     assert "could not be closed in time" in result_of(worker_env, job_id)
 
 
-@pytest.mark.parametrize("filled", [2, 0])
-def test_what_was_entered_after_a_rejected_exit_is_not_flattened(worker_env: WorkerEnv, filled: int) -> None:
+@pytest.mark.parametrize(
+    ("state", "filled", "told"),
+    [
+        ("FILLED", 2, "was entered against it again"),
+        ("FILLED", 0, "so it is flattened"),
+        ("WORKING", 0, "an order against it in"),
+        ("IN_DOUBT", 0, "an order against it in"),
+    ],
+)
+def test_what_was_entered_after_a_rejected_exit_is_not_flattened(
+    worker_env: WorkerEnv, state: str, filled: int, told: str
+) -> None:
     hold(worker_env, 2)
     reject_orders(worker_env, 1_000)
     job_id = worker_env.entry_alert(action="sell", quantity=2)
     ask_once(worker_env, job_id)
     worker_env.execute(REQUESTED_AGO.format("16 s"))
+    worker_env.execute(f"UPDATE job SET enqueued_at = now() - interval '16 s' WHERE id = '{job_id}'")
     worker_env.execute(
         "INSERT INTO orders (id, account_id, contract_id, origin, role, side, type, quantity, filled_quantity, state,"
         " correlation_id)"
-        f" VALUES (gen_random_uuid(), 20001, '{MNQ}', 'external', 'ENTRY', 'BUY', 'MARKET', 2, {filled}, 'FILLED',"
+        f" VALUES (gen_random_uuid(), 20001, '{MNQ}', 'external', 'ENTRY', 'BUY', 'MARKET', 2, {filled}, '{state}',"
         " gen_random_uuid())"
     )
     run_next(worker_env, job_id)
 
-    assert ("was entered against it again" in result_of(worker_env, job_id)) is bool(filled)
-    assert ([] if filled else [(MNQ, "alert")]) == worker_env.rows(FLATTENS)
+    assert told in result_of(worker_env, job_id)
+    assert ([(MNQ, "alert")] if "flattened" in told else []) == worker_env.rows(FLATTENS)
 
 
-def sell_two_later(worker_env: WorkerEnv) -> tuple[UUID, UUID]:
-    """Store an alert that sells two; return its job, and the one that closes what it reverses."""
-    job_id = worker_env.entry_alert(action="sell", quantity=2)
+def sell_later(worker_env: WorkerEnv, quantity: int) -> tuple[UUID, UUID]:
+    """Store an alert that sells; return its job, and the one that closes what it reverses."""
+    job_id = worker_env.entry_alert(action="sell", quantity=quantity)
     ((closing,),) = worker_env.rows("SELECT id FROM job WHERE name = 'alerts.close_reversed' ORDER BY id DESC LIMIT 1")
     return job_id, closing
 
 
-@pytest.mark.parametrize("has_waited", [False, True])
-def test_a_later_entry_waits_15_s_for_an_exit_on_its_side_that_was_rejected(
-    worker_env: WorkerEnv, *, has_waited: bool
+@pytest.mark.parametrize(("waited_s", "has_waited"), [(0, False), (16, False), (21, True)])
+def test_a_later_entry_waits_20_s_for_an_exit_on_its_side_that_was_rejected(
+    worker_env: WorkerEnv, waited_s: int, *, has_waited: bool
 ) -> None:
+    """That one is flattened after 15 s."""
     hold(worker_env, 2)
     reject_orders(worker_env, 1)
     ask_once(worker_env, worker_env.entry_alert(action="sell", quantity=2))
-    later, closing = sell_two_later(worker_env)
-    if has_waited:
-        worker_env.execute(f"UPDATE job SET enqueued_at = now() - interval '16 s' WHERE id = '{closing}'")
+    later, closing = sell_later(worker_env, 2)
+    worker_env.execute(f"UPDATE job SET enqueued_at = now() - interval '{waited_s} s' WHERE id = '{closing}'")
     run_next(worker_env, closing)
     assert len(worker_env.rows("SELECT 1 FROM entry_reversal")) == (2 if has_waited else 1)
     assert result_of(worker_env, closing).startswith("queued: ")
@@ -168,9 +179,59 @@ def test_a_later_entry_waits_for_a_manual_exit_on_its_side_that_was_rejected(wor
     hold(worker_env, 2)
     reject_orders(worker_env, 1)
     ask_once(worker_env, worker_env.enqueue(EnterManually(account_id=20001, symbol="MNQ", side=Side.SELL, quantity=2)))
-    later, closing = sell_two_later(worker_env)
+    later, closing = sell_later(worker_env, 2)
     run_next(worker_env, closing)
     assert len(worker_env.rows("SELECT 1 FROM entry_reversal")) == 1
     run_until(worker_env, -2)
 
     assert result_of(worker_env, later).startswith("succeeded")
+
+
+@pytest.mark.parametrize("is_typed", [False, True])
+def test_a_part_that_is_rejected_is_given_up_once_a_later_request_closes_all(
+    worker_env: WorkerEnv, *, is_typed: bool
+) -> None:
+    hold(worker_env, 2)
+    reject_orders(worker_env, 1)
+    if is_typed:
+        job_id = worker_env.enqueue(EnterManually(account_id=20001, symbol="MNQ", side=Side.SELL, quantity=1))
+    else:
+        _, job_id = sell_later(worker_env, 1)
+    ask_once(worker_env, job_id)
+    worker_env.flatten(MNQ)
+    run_next(worker_env, job_id)
+    assert f"{MNQ} was closed by a later request" in result_of(worker_env, job_id)
+    run_until(worker_env, 0)
+
+
+@pytest.mark.parametrize(("quantity", "left"), [(1, 1), (2, 0)])
+def test_a_rejected_exit_is_requested_again_in_its_month_though_another_one_has_become_active(
+    worker_env: WorkerEnv, quantity: int, left: int
+) -> None:
+    hold(worker_env, 2)
+    reject_orders(worker_env, 1)
+    _, closing = sell_later(worker_env, quantity)
+    ask_once(worker_env, closing)
+    roll(worker_env)
+    run_next(worker_env, closing)
+    assert "is closed again" in result_of(worker_env, closing)
+    run_until(worker_env, left)
+
+
+def test_what_was_to_be_opened_in_a_month_that_is_active_no_longer_is_given_up(worker_env: WorkerEnv) -> None:
+    hold(worker_env, 2)
+    job_id = worker_env.entry_alert(action="sell", quantity=3)
+    run_next(worker_env, job_id)
+    roll(worker_env)
+    run_until(worker_env, 0)
+
+    assert f"{MNQ} was closed and is not the active contract any more" in result_of(worker_env, job_id)
+
+
+def roll(worker_env: WorkerEnv) -> None:
+    """Make another month the active one."""
+    worker_env.execute(
+        "INSERT INTO contract SELECT (jsonb_populate_record(c, jsonb_build_object("
+        f"'id', '{OTHER_MONTH}', 'name', 'MNQM6'))).* FROM contract c WHERE id = '{MNQ}'"
+    )
+    worker_env.execute(f"UPDATE contract SET is_active = false WHERE id = '{MNQ}'")

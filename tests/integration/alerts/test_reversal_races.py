@@ -27,6 +27,11 @@ BUYING = (
     "INSERT INTO orders (id, account_id, contract_id, origin, role, side, type, quantity, state, correlation_id)"
     f" VALUES (gen_random_uuid(), 20001, '{MNQ}', 'manual', 'ENTRY', 'BUY', 'MARKET', 1, 'WORKING', gen_random_uuid())"
 )
+CREATED_BEFORE = (
+    BUYING.replace("'WORKING'", "'CREATED'")
+    .replace("correlation_id)", "correlation_id, created_at)")
+    .replace("gen_random_uuid())", "gen_random_uuid(), now() - interval '1 minute')")
+)
 CLOSING_JOBS = "SELECT 1 FROM job WHERE name = 'alerts.close_reversed' AND state IN ('queued', 'running')"
 
 
@@ -147,6 +152,23 @@ def test_a_manual_entry_that_waits_is_not_made_after_a_later_alert_has_closed_al
 
     assert f"an entry that reversed {MNQ} was requested after this one" in result_of(worker_env, waiting)
     assert ("BUY", "MARKET", 1, "DENIED") == worker_env.rows(ENTRIES)[-1]
+
+
+def test_an_entry_that_is_recorded_while_the_account_is_awaited_is_offset_once(worker_env: WorkerEnv) -> None:
+    hold(worker_env, 1)
+    waiting = worker_env.entry_alert()
+    worker_env.execute(f"UPDATE job SET run_at = now() + interval '1 hour' WHERE id = '{waiting}'")
+    worker_env.entry_alert(action="sell", quantity=3)
+    ((closing,),) = worker_env.rows("SELECT id FROM job WHERE name = 'alerts.close_reversed' AND state = 'queued'")
+
+    def record_entry(holding: psycopg.Connection[Any]) -> None:
+        holding.execute(CREATED_BEFORE)
+        holding.execute("UPDATE job SET state = 'succeeded', finished_at = now() WHERE id = %s", (waiting,))
+
+    run_while_locked(worker_env, closing, record_entry)
+
+    assert [(1, 1)] == worker_env.rows("SELECT quantity_closing, quantity_opening FROM entry_reversal")
+    assert ("BUY", "MARKET", 1, "CANCELLED") in worker_env.rows(ENTRIES)
 
 
 def test_an_entry_whose_other_job_closes_before_it_reads_the_position_opens_the_rest(

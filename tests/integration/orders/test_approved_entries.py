@@ -1,7 +1,5 @@
 """What becomes of an approved entry: it waits for no other, closes what it reverses first, and its row says its end."""
 
-from uuid import UUID
-
 import pytest
 
 from shared.ledger import recovery
@@ -16,7 +14,15 @@ from tests.fixtures.alert_steps import (
     run_next,
     strategy_fields,
 )
-from tests.fixtures.approvals import ENTRIES, approve, ask, require_approval, state_of, type_entry
+from tests.fixtures.approvals import (
+    ENTRIES,
+    approve,
+    approve_without_worker,
+    ask,
+    require_approval,
+    state_of,
+    type_entry,
+)
 from tests.fixtures.operator import RunCommand
 from tests.fixtures.processes import until
 from tests.fixtures.venue import MNQ
@@ -25,20 +31,11 @@ from tests.fixtures.worker_env import WorkerEnv
 EXITS = "SELECT side, quantity, state FROM orders WHERE role = 'EXIT'"
 HALT = "UPDATE account SET halted_at = now(), halt_reason = 'lunch'"
 IN_AN_HOUR = "UPDATE job SET run_at = now() + interval '1 hour' WHERE id = '{}'"
-JOB = "SELECT id FROM job WHERE name = 'orders.enter_approved'"
 BAR_OF_OTHER_MONTH = (
     f"INSERT INTO bar_minute SELECT (jsonb_populate_record(b, jsonb_build_object('contract_id', '{OTHER_MONTH}'))).*"
     f" FROM bar_minute b WHERE contract_id = '{MNQ}' ORDER BY start DESC LIMIT 1"
 )
 TO_LONG_2 = strategy_fields(action="buy", market_position="long", market_position_size=2)
-
-
-def approve_without_worker(worker_env: WorkerEnv, operator: RunCommand, approval_id: UUID) -> UUID:
-    """Approve an entry while no worker runs; return the id of the job that is to make it."""
-    assert 1 == operator("approvals", "approve", str(approval_id), "--wait", "0.1").status
-    ((job_id,),) = worker_env.rows(JOB)
-    found: UUID = job_id
-    return found
 
 
 def test_an_approved_entry_is_made_though_another_entry_of_its_account_waits(
