@@ -216,12 +216,12 @@ def test_an_entry_to_be_sent_again_does_not_wait_for_an_alert_that_waits_for_it(
 def test_the_closing_part_of_a_reversal_that_waits_respects_an_alert_sent_later(
     worker_env: WorkerEnv, sent: int, left: int
 ) -> None:
-    hook_id = worker_env.add_hook()
+    hook_id, sent_at = worker_env.add_hook(), time_ago(sent)
     worker_env.entry_alert(hook_id, timenow=time_ago(2))
     run_until(worker_env, 1)
     waiting = worker_env.entry_alert()
     worker_env.execute(f"UPDATE job SET run_at = now() + interval '1 hour' WHERE id = '{waiting}'")
-    worker_env.entry_alert(hook_id, **SHORT_ONE, timenow=time_ago(sent))
+    worker_env.entry_alert(hook_id, **SHORT_ONE, timenow=sent_at)
     worker_env.run_due_jobs()
 
     assert left == worker_env.venue.position()
