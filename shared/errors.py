@@ -31,7 +31,6 @@ TickworkError
 |-- LeaseLostError                 another worker may run the job now: this one must write nothing
 |-- JobOutcomeUnknownError         the end of a job may not be recorded: this process must end
 |-- JobCancelledError              workers.context: a person cancelled the job while it ran
-|-- JobFailedError                 workers.app: shown by Flower for a job that ended failed or dead
 |-- RedisUnavailableError          shared.hot.connection: continue without Redis
 |-- TokenRefusedError              shared.gateway.rest.transport: renew the token
 |-- HubError                       shared.gateway.hubs.hub: connect again

@@ -13,14 +13,14 @@ from typing import Any
 from uuid import UUID
 
 from celery import Celery, Task
-from celery.exceptions import Ignore, Retry
+from celery.exceptions import Ignore
 from kombu import Exchange
 from kombu import Queue as KombuQueue
 
 import workers
 from shared.config import Settings, load_settings
 from shared.db.engine import DATABASE_ERRORS
-from shared.errors import JobOutcomeUnknownError, TickworkError
+from shared.errors import JobOutcomeUnknownError
 from shared.fleets import BATCHED, FLEETS, Fleet, Queue
 from shared.ledger.claims import Backlog
 from shared.ledger.envelope import BATCH
@@ -38,10 +38,6 @@ from workers.wiring import open_runner
 log = logging.getLogger(__name__)
 
 _PR_SET_PDEATHSIG = 1
-
-
-class JobFailedError(TickworkError):
-    """A job ended failed or dead; Flower shows this error."""
 
 
 def import_tasks() -> None:
@@ -87,10 +83,10 @@ def make_app(settings: Settings, fleet: Fleet | None = None) -> Celery:
     )
     probes = set(job_names_with("is_probe"))  # Flower keeps the last tasks: these would push out the others
     for job_name in TASKS:
-        task = app.task(name=job_name, bind=True, throws=(JobFailedError,), send_events=job_name not in probes)
+        task = app.task(name=job_name, bind=True, send_events=job_name not in probes)
         task(_run_job)  # the runner has logged it
     for job_name in job_names_with("is_transactional"):
-        app.task(name=job_name + BATCH)(_make_batch_task(job_name))
+        app.task(name=job_name + BATCH, send_events=False)(_make_batch_task(job_name))
     return app
 
 
@@ -130,7 +126,7 @@ def _rabbitmq_options(served: Sequence[Queue], name: str) -> dict[str, Any]:
 def _make_batch_task(name: str) -> Callable[[str, int], dict[str, int]]:
     def run_batch(queue: str, most: int) -> dict[str, int]:
         """Run batches of up to `most` jobs of one name, while full batches are due."""
-        with _open_child_runner() as runner:
+        with _open_child_runner() as runner, _require_child().events.send_all():
             return runner.run_batch(name, Queue(queue), most)
 
     return run_batch
@@ -145,28 +141,23 @@ def _open_child_runner() -> Iterator[Runner]:
         os._exit(os.EX_TEMPFAIL)
 
 
-def _run_job(task: Task[Any, Any], job_id: str) -> object:
+def _run_job(task: Task[Any, Any], job_id: str) -> None:
     """Claim and run one job of the ledger, then its follow-up jobs and the backlog of its queue.
 
-    The events of the first job are Celery's own. A wake-up of a job that another slot has run shows how that ended, and
-    nothing while it still runs.
+    Celery sends the events that the first job was received and started, and `RunEvents` those of its end and of all
+    other jobs: Celery's own events know no job that was denied. A wake-up of a job that another slot has run shows how
+    that ended, and nothing while it still runs.
     """
     child = _require_child()
     delivery: Any = task.request.delivery_info
     queue = Queue(delivery["routing_key"])
-    with _open_child_runner() as runner, child.events.send_all_but(UUID(job_id)):
+    with _open_child_runner() as runner, child.events.send_all(announced=UUID(job_id)):
         outcome = runner.run_and_drain(UUID(job_id), child.backlogs[queue])
-        if outcome.state == "duplicate":
-            outcome = runner.read_end(UUID(job_id)) or outcome
-    match outcome.state:
-        case "rescheduled" | "unclaimed":
-            raise Retry(outcome.error, when=None)
-        case "failed" | "dead" | "expired":
-            raise JobFailedError(f"{outcome.state}: {outcome.error}")
-        case "duplicate" | "cancelled" | "expired":
-            raise Ignore
-        case _:
-            return outcome.result
+        if outcome.state == "unclaimed":
+            child.events.add_unrun(UUID(job_id), task.name, outcome)
+        elif outcome.state == "duplicate" and (end := runner.read_end(UUID(job_id))) is not None:
+            child.events.add_unrun(UUID(job_id), task.name, end)
+    raise Ignore
 
 
 class _Child:

@@ -1,18 +1,21 @@
-"""The events for Flower that Celery does not send: of follow-up jobs, of a backlog, and of jobs lost in their run."""
+"""The events by which Flower learns how jobs have ended, and of the jobs of which Celery knows nothing."""
 
 import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
 from celery import Celery
 from celery.utils.saferepr import saferepr
 
-from shared.clock import monotonic
+from shared.clock import machine_now, monotonic
+from shared.errors import HaltError
 from shared.ledger.jobs import job_names_with
 from shared.ledger.recovery import LostJob
+from workers.recording import Outcome
 from workers.runner import Run
 
 log = logging.getLogger(__name__)
@@ -28,13 +31,20 @@ _LIMITS: Final = {
     "interval_start": 0,
     "interval_step": 0,
 }
-_PAUSE_S: Final = 5.0  # after a failure; the events of that time are lost
-_TYPES = {
+_PAUSE_S: Final = 5.0  # after a failure
+_MOST_KEPT: Final = 1_000  # runs whose events could not be sent
+# Celery's types, and two of our own: Flower shows DENIED and EXPIRED, and counts neither as a failure.
+DENIED, EXPIRED = "task-denied", "task-expired"
+_TYPES: Final = {
+    "succeeded": "task-succeeded",
+    "cancelled": "task-revoked",
     "rescheduled": "task-retried",
+    "unclaimed": "task-retried",
     "queued": "task-retried",
-    "failed": "task-failed",
+    "failed": DENIED,
+    "halted": "task-failed",
     "dead": "task-failed",
-    "expired": "task-failed",
+    "expired": EXPIRED,
 }
 
 
@@ -49,6 +59,13 @@ class _Shown:
     error: str | None
     began: float
     seconds: float
+    is_announced: bool = False  # Celery has sent that it was received and started
+
+    @property
+    def type(self) -> str:
+        """The type of the event of its end; a job to which a rule or the venue said no is no failure, a halt is one."""
+        is_halt = self.state == "failed" and (self.error or "").partition(":")[0] in _list_halts(HaltError)
+        return _TYPES["halted" if is_halt else self.state]
 
 
 class RunEvents:
@@ -58,15 +75,29 @@ class RunEvents:
         self._app = app
         self._node = node
         self._probes = frozenset(job_names_with("is_probe"))
-        self._runs: list[Run] = []
+        self._runs: list[_Shown] = []
+        self._announced: UUID | None = None
         self._sent_at = 0.0
+        self._unsent: list[_Shown] = []
         self._dispatcher: Any = None
         self._paused_until = 0.0
 
     def add(self, run: Run) -> None:
         """Keep a run; those of probes and duplicates have no events."""
-        if run.job.name not in self._probes and run.outcome.state != "duplicate":
-            self._runs.append(run)
+        if run.outcome.state != "duplicate":
+            self._keep(run.job.id, run.job.name, run.outcome, run.began_at, run.seconds)
+
+    def add_unrun(self, job_id: UUID, name: str, outcome: Outcome) -> None:
+        """Keep the outcome of a wake-up whose job did not run here."""
+        self._keep(job_id, name, outcome, machine_now(), 0.0)
+
+    def _keep(self, job_id: UUID, name: str, outcome: Outcome, began_at: datetime, seconds: float) -> None:
+        if name in self._probes:
+            return
+        result, error, is_announced = outcome.result, outcome.error, job_id == self._announced
+        self._runs.append(
+            _Shown(str(job_id), name, outcome.state, result, error, began_at.timestamp(), seconds, is_announced)
+        )
 
     def send_before_next(self) -> None:
         """Send what is kept before another job runs, if that is not new: its process may die with what it knows."""
@@ -74,25 +105,29 @@ class RunEvents:
             self._send_kept()
 
     def _send_kept(self) -> None:
-        runs, self._runs, self._sent_at = self._runs, [], monotonic()
+        runs, self._runs = self._runs, []
         if runs:
-            self._send([_show(run) for run in runs])
+            self._sent_at = monotonic()
+            self._send(runs)
 
     def send_lost(self, jobs: Sequence[LostJob]) -> None:
         """Send the events of runs that ended with their process."""
         self._send([_show_lost(job) for job in jobs if job.name not in self._probes])
 
     @contextmanager
-    def send_all_but(self, first: UUID) -> Iterator[None]:
-        """Send the events of all runs in the body, but for those of the job whose events the worker sends itself."""
+    def send_all(self, announced: UUID | None = None) -> Iterator[None]:
+        """Send the events of all runs in the body; of the job that Celery has announced, only that of its end."""
+        self._announced = announced
         try:
             yield
         finally:
-            self._runs = [run for run in self._runs if run.job.id != first or run.outcome.state == "cancelled"]
             self._send_kept()
+            self._announced = None
 
     def _send(self, runs: list[_Shown]) -> None:
+        runs, self._unsent = [*self._unsent, *runs][-_MOST_KEPT:], []
         if monotonic() < self._paused_until:
+            self._unsent = runs
             return
         try:
             dispatcher = self._dispatcher = self._dispatcher or self._open()
@@ -101,7 +136,8 @@ class RunEvents:
                     dispatcher.send(type_, **fields)
             dispatcher.flush()
         except Exception as error:  # noqa: BLE001  # a lost broker shows as almost anything, and costs only a display
-            log.warning("the events of %s job(s) did not reach Flower: %s", len(runs), error)
+            log.warning("the events of %s job(s) did not reach Flower, they are sent later: %s", len(runs), error)
+            self._unsent = runs
             self._paused_until = monotonic() + _PAUSE_S
             self._close()
 
@@ -121,11 +157,6 @@ class RunEvents:
                 dispatcher.connection.release()
 
 
-def _show(run: Run) -> _Shown:
-    outcome, began = run.outcome, run.began_at.timestamp()
-    return _Shown(str(run.job.id), run.job.name, outcome.state, outcome.result, outcome.error, began, run.seconds)
-
-
 def _show_lost(job: LostJob) -> _Shown:
     began, seconds = job.began_at.timestamp(), job.ran_for.total_seconds()
     return _Shown(str(job.id), job.name, job.state, None, job.error, began, seconds)
@@ -133,15 +164,21 @@ def _show_lost(job: LostJob) -> _Shown:
 
 def _events_of(run: _Shown) -> Iterator[tuple[str, dict[str, object]]]:
     uuid, began = run.uuid, run.began
+    # Also with the end: an event of Celery's own has no name, by which Flower tells them apart.
     name = {"uuid": uuid, "name": run.name, "args": f"('{uuid}',)", "kwargs": "{}", "root_id": uuid, "retries": 0}
-    yield "task-received", name | {"timestamp": began}
-    yield "task-started", {"uuid": uuid, "timestamp": began}
-    fields: dict[str, object] = {"uuid": uuid, "timestamp": began + run.seconds}
-    match run.state:
-        case "succeeded":
-            yield "task-succeeded", fields | {"result": saferepr(run.result), "runtime": run.seconds}
-        case "cancelled":
-            yield "task-revoked", fields | {"terminated": True, "signum": None, "expired": False}
-        case state:
-            error = f"{state}: {run.error}"
-            yield _TYPES[state], fields | {"exception": error, "traceback": ""}
+    if not run.is_announced:
+        yield "task-received", name | {"timestamp": began}
+        yield "task-started", {"uuid": uuid, "timestamp": began}
+    fields = name | {"timestamp": began + run.seconds}
+    match run.type:
+        case "task-succeeded":
+            yield run.type, fields | {"result": saferepr(run.result), "runtime": run.seconds}
+        case "task-revoked":
+            yield run.type, fields | {"terminated": True, "signum": None, "expired": False}
+        case type_:
+            yield type_, fields | {"exception": f"{run.state}: {run.error}", "traceback": ""}
+
+
+def _list_halts(kind: type[HaltError]) -> set[str]:
+    """Return the names of the errors that halt, with which the error of a failed job begins."""
+    return {kind.__name__}.union(*map(_list_halts, kind.__subclasses__()))

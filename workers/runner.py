@@ -46,7 +46,7 @@ class Run:
 
 
 class Runner:
-    """Runs jobs for one worker process; `on_run` is called after each run of a job alone or of a follow-up."""
+    """Runs jobs for one worker process; `on_run` is called after each run of a job."""
 
     def __init__(
         self,
@@ -180,35 +180,42 @@ class Runner:
 
     def _run_batch(self, jobs: list[ClaimedJob]) -> list[str]:
         contexts: list[Context] = []
+        runs: list[Run] = []
         with _require_record(jobs[0]):
             try:
                 with self._ledger.engine.begin() as connection:
-                    outcomes = [self._run_in_batch(connection, job, contexts) for job in jobs]
-                    _finish_all(connection, contexts, outcomes)
+                    runs += (self._run_in_batch(connection, job, contexts) for job in jobs)
+                    _finish_all(connection, contexts, [run.outcome for run in runs])
             except (LeaseLostError, psycopg.DataError, UnicodeError) as error:  # as attempts, so that each runs alone
                 log.warning(
                     "a batch of %s %s jobs was rolled back, they run one by one: %s", len(jobs), jobs[0].name, error
                 )
-                raw = self._ledger.connection.open()
-                return [reschedule(raw, job, timedelta(0), error, is_counted=True).state for job in jobs]
+                raw, now = self._ledger.connection.open(), machine_now()
+                runs = [Run(job, reschedule(raw, job, timedelta(0), error, is_counted=True), now, 0.0) for job in jobs]
+                contexts = []
+        for run in runs:
+            self.on_run(run)
         for context in contexts:
             self._ledger.publish(context.wake_ups)
             context.calls.flush(context.job.id)
             if context.follow_up is not None:
                 self._run_chain(context.follow_up, None, context.next_handoff)
-        return [outcome.state for outcome in outcomes]
+        return [run.outcome.state for run in runs]
 
-    def _run_in_batch(self, connection: Connection, job: ClaimedJob, contexts: list[Context]) -> Outcome:
+    def _run_in_batch(self, connection: Connection, job: ClaimedJob, contexts: list[Context]) -> Run:
         context = self._context_of(job, connection)
         contexts.append(context)
+        began_at, began = machine_now(), monotonic()
         try:
             with self._deadline.watch(job.deadline):
                 result = self._call_task(job, context)
         except LeaseLostError:
             raise
         except Exception as error:  # noqa: BLE001  # every error of a task is recorded, as in _run
-            return record_failure(driver(connection), job, context, error)
-        return Outcome("succeeded", result)
+            outcome = record_failure(driver(connection), job, context, error)
+        else:
+            outcome = Outcome("succeeded", result)
+        return Run(job, outcome, began_at, monotonic() - began)
 
 
 def _finish_all(connection: Connection, contexts: list[Context], outcomes: list[Outcome]) -> None:

@@ -17,6 +17,7 @@ from flower.views import BaseHandler
 from shared.config import environment, load_settings, replace_environment
 from shared.log import set_up_logging
 from workers.app import make_app
+from workers.flower.job_state import JobsState
 
 # More tasks than a day at rest brings, at 3 kB each.
 MAX_TASKS: Final = 10_000
@@ -75,6 +76,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options.max_tasks = MAX_TASKS
     options.purge_offline_workers = chosen.purge_after
     served = ReadOnlyFlower(settings.flower_hosts, capp=make_app(settings), options=options, **web_settings)
+    served.events.state = JobsState(max_workers_in_memory=options.max_workers, max_tasks_in_memory=MAX_TASKS)
     atexit.register(served.stop)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     signal.signal(signal.SIGINT, lambda *_: sys.exit())
