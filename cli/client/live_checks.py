@@ -5,6 +5,7 @@ from datetime import timedelta
 from sqlalchemy import Connection
 
 from cli.client.risk_view import require_market
+from cli.client.stack_problems import describe_unknown_root
 from shared.config import Settings
 from shared.db.accounts import accounts
 from shared.db.accounts.accounts import AccountRow
@@ -93,6 +94,8 @@ def check_contract(connection: Connection, root: str) -> str:
 
     Raise SettingsError if its active month or its market hours are not known.
     """
+    if root not in ROOTS:
+        raise SettingsError(describe_unknown_root(root))
     contract = contracts.find_active(connection, root)
     if contract is None:
         raise SettingsError(

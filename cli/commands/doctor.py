@@ -27,6 +27,7 @@ from cli.client.monitor_view import check_monitor
 from cli.client.receiver_check import send_test_alert
 from cli.client.spool_view import describe_spool, read_spool_figures
 from cli.client.stack import connect, load_stack_settings
+from cli.client.stack_problems import find_dead_jobs, find_failing_calls, require_none
 from cli.console.output import print_json
 from cli.console.params import json_option
 from cli.console.table import Table
@@ -117,6 +118,8 @@ def _list_stack_checks() -> dict[str, Callable[[], str]]:
         "disks of the stack": _check_disks,
         "installations": _check_installations,
         "risk monitor": partial(_ask, check_monitor),
+        "jobs": partial(_ask, require_none(find_dead_jobs, "none is dead", CheckWarningError)),
+        "venue calls": partial(_ask, require_none(find_failing_calls, "few or none fail", SettingsError)),
         **_list_trading_checks(settings),
     }
     return {"senders": _check_senders, **checks, **({"settings": partial(_fail, warning)} if warning else {})}

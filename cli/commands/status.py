@@ -13,6 +13,7 @@ from cli.client.public_url import print_public_url, read_public_url_figures
 from cli.client.risk_view import list_alarms
 from cli.client.spool_view import describe_spool, read_spool_figures
 from cli.client.stack import connect, load_stack_settings
+from cli.client.stack_problems import list_problems
 from cli.console.output import print_json
 from cli.console.table import Table
 from cli.local.home.folder import Home
@@ -44,7 +45,7 @@ def command(*, as_json: bool) -> None:
         else (None, None, None, None)
     )
     spool = read_spool_figures(home.root)
-    alarms, monitor = _read_alarms() if market else ([], None)
+    alarms, monitor, problems = _read_alarms() if market else ([], None, [])
     if as_json:
         print_json(
             {
@@ -57,6 +58,7 @@ def command(*, as_json: bool) -> None:
                 "public_url": public_url,
                 "spool": spool,
                 "accounts": alarms,
+                "problems": problems,
             }
         )
     elif pid is None:
@@ -73,8 +75,7 @@ def command(*, as_json: bool) -> None:
             print_skew(clock)
         if market:
             click.echo(_describe_market(market))
-        for alarm in alarms:
-            click.echo(alarm)
+        _print_lines(alarms, problems)
     if not as_json and (waiting := describe_spool(spool)) is not None:
         click.echo(f"{waiting}.")
     if pid is None:
@@ -100,14 +101,21 @@ def _read_market() -> dict[str, Any] | None:
     }
 
 
-def _read_alarms() -> tuple[list[str], dict[str, Any] | None]:
-    """Return the alarms, and the figures of the risk monitor."""
+def _read_alarms() -> tuple[list[str], dict[str, Any] | None, list[dict[str, str]]]:
+    """Return the alarms, the figures of the risk monitor, and the problems."""
+    settings = load_stack_settings()
     try:
         with connect() as connection:
-            blind = describe_blind_hooks(connection, load_stack_settings())
-            return [*list_alarms(connection), *blind], read_monitor_figures(connection)
+            blind = describe_blind_hooks(connection, settings)
+            alarms = [*list_alarms(connection), *blind]
+            return alarms, read_monitor_figures(connection), list_problems(connection, settings)
     except SQLAlchemyError:  # as above, or the schema is out of date
-        return [], None
+        return [], None, []
+
+
+def _print_lines(alarms: list[str], problems: list[dict[str, str]]) -> None:
+    for line in (*alarms, *(f"PROBLEM, {one['name']}: {one['detail']}." for one in problems)):
+        click.echo(line)
 
 
 def _describe_market(market: dict[str, Any]) -> str:

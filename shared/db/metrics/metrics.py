@@ -149,3 +149,38 @@ def list_queue_states(connection: Connection) -> list[dict[str, Any]]:
     )
     found = {row["queue"]: dict(row) for row in connection.execute(statement).mappings()}
     return [found[queue.value] for queue in Queue if queue.value in found]
+
+
+def list_failing_endpoints(
+    connection: Connection, window: timedelta, *, least: int, share: float
+) -> list[dict[str, Any]]:
+    """Return the endpoints with at least `least` failed calls in the window, if they are a `share` of all; worst first.
+
+    A row has `endpoint`, `count`, `error_count` and `newest_error`.
+    """
+    return _fetch_rows(
+        connection,
+        """
+        SELECT endpoint, count(*) AS count, count(error) AS error_count,
+               (array_agg(error ORDER BY called_at DESC) FILTER (WHERE error IS NOT NULL))[1] AS newest_error
+        FROM api_call WHERE called_at > now() - :window GROUP BY endpoint
+        HAVING count(error) >= :least AND count(error) >= :share * count(*)
+        ORDER BY count(error)::float / count(*) DESC, endpoint
+        """,
+        window=window,
+        least=least,
+        share=share,
+    )
+
+
+def count_dead_by_name(connection: Connection) -> dict[str, int]:
+    """Return how many jobs of each name are dead, the most first."""
+    statement = "SELECT name, count(*) AS count FROM job WHERE state = 'dead' GROUP BY name ORDER BY 2 DESC, 1"
+    return {row["name"]: row["count"] for row in _fetch_rows(connection, statement)}
+
+
+def find_newest_failure(connection: Connection, name: str) -> str | None:
+    """Return the error of the newest job of this name that has ended; None if that succeeded, or none has ended."""
+    statement = "SELECT state, error FROM job WHERE name = :name AND finished_at IS NOT NULL ORDER BY id DESC LIMIT 1"
+    newest = next(iter(_fetch_rows(connection, statement, name=name)), None)
+    return None if newest is None or newest["state"] == "succeeded" else newest["error"] or newest["state"]

@@ -62,6 +62,7 @@ def test_status_without_a_stack_exits_with_3_and_is_empty(shell: Shell) -> None:
             "rejected_since": None,
         },
         "accounts": [],
+        "problems": [],
     }
     assert nothing == shell.json("status", expected=3)
 

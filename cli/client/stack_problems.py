@@ -1,0 +1,96 @@
+"""What is wrong in a stack whose programs all run: dead jobs, failing calls to the venue, roots without a contract."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from difflib import get_close_matches
+
+from sqlalchemy import Connection
+
+from cli.console.errors import shorten_error
+from shared.config import Settings
+from shared.db.market_data import contracts
+from shared.db.metrics import metrics
+from shared.domain.counting import count_of
+from shared.domain.market_data.contract import ROOTS
+from shared.ledger.jobs.market_data import RefreshContracts
+
+_CALLS_OF, _LEAST_FAILED, _FAILED_SHARE = timedelta(minutes=10), 5, 0.2
+
+
+def list_problems(connection: Connection, settings: Settings) -> list[dict[str, str]]:
+    """Return the problems, each with what to do."""
+    found = {
+        "dead jobs": find_dead_jobs(connection),
+        "venue calls": find_failing_calls(connection),
+        "contracts": find_untraded_roots(connection, settings),
+    }
+    return [{"name": name, "detail": detail} for name, detail in found.items() if detail is not None]
+
+
+def find_dead_jobs(connection: Connection) -> str | None:
+    """Return what waits for a person; None if no job is dead."""
+    counts = metrics.count_dead_by_name(connection)
+    if not counts:
+        return None
+    names = ", ".join(f"{name} {count}" for name, count in counts.items())
+    total = sum(counts.values())
+    return (
+        f"{count_of(total, 'job')} {'is' if total == 1 else 'are'} dead ({names}): `tickwork jobs dead` shows why; "
+        "then `tickwork jobs requeue ID` or `tickwork jobs discard ID`"
+    )
+
+
+def find_failing_calls(connection: Connection) -> str | None:
+    """Return the endpoints of the venue of which a fifth of the last calls failed; None if there is none."""
+    rows = metrics.list_failing_endpoints(connection, _CALLS_OF, least=_LEAST_FAILED, share=_FAILED_SHARE)
+    if not rows:
+        return None
+    shown = "; ".join(
+        f"{row['endpoint']}: {row['error_count']} of {row['count']} calls failed "
+        f"({100 * row['error_count'] // row['count']} %), last with: {shorten_error(row['newest_error'])}"
+        for row in rows
+    )
+    minutes = _CALLS_OF // timedelta(minutes=1)
+    return (
+        f"in the last {minutes} min {shown}. What failed is tried again; if it goes on, look at the status page of the "
+        "venue and at your network, and `tickwork metrics` shows every endpoint"
+    )
+
+
+def find_untraded_roots(connection: Connection, settings: Settings) -> str | None:
+    """Return which roots of TICKWORK_CONTRACTS cannot be traded; None if there is none, or before the first look."""
+    unknown = [describe_unknown_root(root) for root in settings.contracts if root not in ROOTS]
+    if unknown:
+        return "; ".join(unknown)
+    missing = [root for root in settings.contracts if contracts.find_active(connection, root) is None]
+    failure = metrics.find_newest_failure(connection, RefreshContracts.job_name()) if missing else None
+    if failure is None:
+        return None
+    return (
+        f"{', '.join(missing)}: no contract of it is traded: {shorten_error(failure)}. Correct TICKWORK_CONTRACTS and "
+        "restart `tickwork up`, or wait if the venue does not answer"
+    )
+
+
+def describe_unknown_root(root: str) -> str:
+    """Return what is wrong with a root that no table of ours has, and what to do."""
+    near = get_close_matches(root, ROOTS, n=2)
+    hint = f"did you mean {' or '.join(near)}? " if near else ""
+    return (
+        f"TICKWORK_CONTRACTS names '{root}', which is no root: {hint}expected such as MNQ, MES or MGC. No contract is "
+        "traded until it is right: correct it and restart `tickwork up`"
+    )
+
+
+def require_none(
+    find: Callable[[Connection], str | None], fine: str, error: type[Exception]
+) -> Callable[[Connection], str]:
+    """Return a check of `doctor` that raises `error` with what `find` finds, and else returns `fine`."""
+
+    def check(connection: Connection) -> str:
+        found = find(connection)
+        if found is not None:
+            raise error(found)
+        return fine
+
+    return check

@@ -1,0 +1,108 @@
+"""`tickwork status` and `doctor` while every program runs, and jobs are dead, calls fail or a root is wrong."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from cli.local.home.folder import Home
+from cli.local.home.lock import Lock
+from cli.local.home.state import write_state
+from shared.ids import new_id
+from tests.fixtures.operator import RunCommand
+from tests.fixtures.worker_env import WorkerEnv
+
+BARS = "/api/History/retrieveBars"
+
+
+@pytest.fixture(autouse=True)
+def running_stack(worker_env: WorkerEnv) -> Iterator[None]:
+    """A stack that seems to run."""
+    lock = Lock(Home(worker_env.settings.home).root)
+    lock.acquire()
+    write_running(worker_env)
+    yield
+    lock.close()
+
+
+def write_running(worker_env: WorkerEnv, **more: str) -> None:
+    settings = worker_env.settings
+    environment = {"DATABASE_URL": settings.database_url, "REDIS_URL": settings.redis_url} | more
+    state = {"pid": 1, "programs": [], "urls": {"receiver": "http://127.0.0.1:9"}, "environment": environment}
+    write_state(Home(settings.home), state)
+
+
+def add_job(worker_env: WorkerEnv, name: str, state: str, error: str) -> None:
+    worker_env.execute(
+        "INSERT INTO job (id, name, queue, arguments, max_attempts, correlation_id, sequence_id, state, error,"
+        f" finished_at) VALUES ('{new_id()}', '{name}', 'high', '{{}}', 1, gen_random_uuid(), gen_random_uuid(),"
+        f" '{state}', '{error}', now())"
+    )
+
+
+def problems(operator: RunCommand) -> dict[str, str]:
+    found: dict[str, Any] = operator("status", "--json").json
+    return {one["name"]: one["detail"] for one in found["problems"]}
+
+
+def check(operator: RunCommand, name: str) -> dict[str, str]:
+    return next(one for one in operator("doctor", "--json").json["checks"] if one["name"] == name)
+
+
+def test_a_stack_without_trouble_has_no_problem(operator: RunCommand) -> None:
+    assert {} == problems(operator)
+    assert ("fine", "fine") == (check(operator, "jobs")["state"], check(operator, "venue calls")["state"])
+    assert "PROBLEM" not in operator("status").words
+
+
+def test_dead_jobs_are_named_with_what_to_do(operator: RunCommand, worker_env: WorkerEnv) -> None:
+    for name in ("orders.place_order", "orders.place_order", "orders.place_order", "market_data.fetch_bars"):
+        add_job(worker_env, name, "dead", "it broke")
+    expected = "4 jobs are dead (orders.place_order 3, market_data.fetch_bars 1): `tickwork jobs dead` shows why"
+
+    assert problems(operator)["dead jobs"].startswith(expected)
+    assert f"PROBLEM, dead jobs: {expected}" in operator("status").words
+    found = check(operator, "jobs")
+    assert ("warning", True) == (found["state"], found["detail"].startswith(expected))
+
+
+def test_an_endpoint_that_mostly_fails_is_named(operator: RunCommand, worker_env: WorkerEnv) -> None:
+    worker_env.execute("DELETE FROM api_call")
+    worker_env.execute(
+        "INSERT INTO api_call (endpoint, method, called_at, duration_ms, error)"
+        f" SELECT '{BARS}', 'POST', now(), 10, CASE WHEN number <= 43 THEN 'VenueDownError: HTTP 500' END"
+        " FROM generate_series(1, 50) AS number"
+    )
+    worker_env.execute(
+        "INSERT INTO api_call (endpoint, method, called_at, duration_ms, error)"
+        " SELECT '/api/Order/search', 'POST', now(), 10, CASE WHEN number <= 4 THEN 'VenueDownError: HTTP 500' END"
+        " FROM generate_series(1, 50) AS number"
+    )
+    found = problems(operator)["venue calls"]
+
+    assert f"{BARS}: 43 of 50 calls failed (86 %), last with: HTTP 500. What failed is tried again" in found
+    assert "/api/Order/search" not in found
+    assert "wrong" == check(operator, "venue calls")["state"]
+
+
+def test_a_root_that_is_none_is_named_with_the_nearest(operator: RunCommand, worker_env: WorkerEnv) -> None:
+    write_running(worker_env, TICKWORK_CONTRACTS="MNQ,MMQ")
+
+    assert problems(operator)["contracts"].startswith(
+        "TICKWORK_CONTRACTS names 'MMQ', which is no root: did you mean M"
+    )
+    assert "TICKWORK_CONTRACTS names 'MMQ'" in check(operator, "contract MMQ")["detail"]
+
+
+def test_a_root_without_a_contract_is_named_once_the_venue_was_asked(
+    operator: RunCommand, worker_env: WorkerEnv
+) -> None:
+    write_running(worker_env, TICKWORK_CONTRACTS="MNQ,HO")
+    worker_env.execute("UPDATE contract SET is_active = false WHERE root = 'HO'")
+    assert "contracts" not in problems(operator)
+    add_job(worker_env, "market_data.refresh_contracts", "failed", "RefusedError: the venue offers 0 contracts of HO")
+
+    assert problems(operator)["contracts"].startswith(
+        "HO: no contract of it is traded: the venue offers 0 contracts of HO. Correct TICKWORK_CONTRACTS and restart"
+    )
+    assert "wrong" == check(operator, "contract HO")["state"]
