@@ -20,10 +20,12 @@ SECTIONS: dict[str, dict[str, str]] = {
         "bars": "Show the newest bars and the coverage.",
         "jobs": "List jobs, newest first.",
         "metrics": "Show figures of the last minutes.",
+        "logs": "Show the last lines of a program's log.",
     },
     "Run": {
         "up": "Start the stack and keep it running until Ctrl-C.",
         "down": "Stop the stack.",
+        "restart": "Restart one program of the running stack.",
         "doctor": "Check this computer and the running stack.",
         "schedule": "List, change, pause and run the scheduled jobs.",
         "strategies": "List the accounts of each strategy.",
@@ -41,7 +43,7 @@ SECTIONS: dict[str, dict[str, str]] = {
 ALIASES = {
     "account": "accounts", "alert": "alerts", "approval": "approvals", "bar": "bars", "hook": "hooks", "job": "jobs",
     "order": "orders", "position": "positions", "pos": "positions", "quote": "quotes", "start": "up", "stop": "down",
-    "strategy": "strategies", "token": "tokens", "trade": "trades",
+    "log": "logs", "strategy": "strategies", "token": "tokens", "trade": "trades",
 }  # fmt: skip
 
 

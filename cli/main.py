@@ -36,6 +36,7 @@ class _Commands(CommandGroup):
 
 
 @click.group(cls=_Commands, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="tickwork", message="tickwork %(version)s")
 @click.option(TRACEBACK_OPTION, is_flag=True, expose_value=False, help="Show the whole traceback of an error.")
 @click.pass_context
 def tickwork(ctx: click.Context) -> None:

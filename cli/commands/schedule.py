@@ -26,7 +26,7 @@ from shared.ledger.ledger import Transaction
 from shared.ledger.schedule_jobs import build_request, enqueue_slot, takes_slot
 
 SCHEDULE = Table(
-    "Schedule",
+    "Schedule (last slot by the entry's clock, the rest in machine time)",
     ("name", "job_name", "clock", "every", "missed", "state", "last_slot", "ran_at", "outcome", "next_due_at"),
     spare=("job_name", "missed", "last_slot", "ran_at", "clock"),
     is_list=True,

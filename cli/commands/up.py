@@ -1,49 +1,21 @@
 """`tickwork up`: starts the stack, keeps it running, and stops it in order."""
 
-import os
-import signal
-import time
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import click
-from rich import box
-from rich.console import Console
-from rich.table import Table
 
-from cli.local.home.credentials import load_credentials
 from cli.local.home.folder import Home
-from cli.local.home.installation import load_installation
 from cli.local.home.lock import AlreadyRunningError, Lock
-from cli.local.home.ports import choose_ports
-from cli.local.home.state import Json, StateWriter, read_state
-from cli.local.market import MarketChoice, check_speed, choose_market, resolve_market_row
-from cli.local.processes.bootstrap import bootstrap, read_market
-from cli.local.processes.forked import begin_to_load
-from cli.local.processes.left_open import describe_left_open
-from cli.local.processes.programs import StackConfig, other_programs, receiver_program
-from cli.local.processes.shutdown import shut_down
-from cli.local.processes.sleep_inhibitor import SleepInhibitor, SleepState, SleepStatus, describe_failure
-from cli.local.processes.supervisor import Child, Supervisor
-from cli.local.processes.terminal import Terminal, render
-from cli.local.servers.broker import check_broker
-from cli.local.servers.database import choose_database
-from cli.local.servers.postgres import postgres_program, postgres_url
-from cli.local.servers.unix_user import find_unprivileged_user
-from cli.local.servers.valkey import check_redis, valkey_program, valkey_url
-from shared.config import Settings, load_settings
-from shared.db.migrate import upgrade
+from cli.local.home.state import read_state
+from cli.local.market import check_speed, choose_market
+from cli.local.stack_run import StackRun
+from shared.config import load_settings
 from shared.domain.market_data.calendar import CHICAGO
 from shared.errors import SettingsError
-from shared.fleets import count_slots, require_known_fleets
-from shared.log import mask_secrets
+from shared.fleets import require_known_fleets
 from shared.setting_values import parse_slots
-
-_SERVERS_WITHIN_S = 60.0
-_RECEIVER_WITHIN_S = 5.0
-_PROGRAMS_WITHIN_S = 60.0
-_STEP_EVERY_S = 0.2
 
 
 @click.command("up")
@@ -60,6 +32,7 @@ _STEP_EVERY_S = 0.2
 )
 @click.option("--fresh", is_flag=True, help="Start this market in a new database; the old one is kept.")
 @click.option("--limits", type=click.Choice(["on", "off"]), default=None, help="Enforce the venue's request limits.")
+@click.option("--verbose", is_flag=True, help="Show every line of the programs, which else are in `tickwork logs`.")
 @click.option("--slots", metavar="FLEET=N,...", help="Jobs that run at once, by fleet, such as critical=4,bulk=2.")
 def command(
     replay: Path | None,
@@ -70,8 +43,13 @@ def command(
     fresh: bool,
     limits: str | None,
     slots: str | None,
+    verbose: bool,
 ) -> None:
-    """Start the stack and keep it running until Ctrl-C."""
+    """Start the stack and keep it running until Ctrl-C.
+
+    It prints a line for what matters: programs that come and go, alerts, fills, halts and breaches. With a position
+    open, Ctrl-C asks before it stops what watches the position.
+    """
     if replay is not None and seed is not None:
         raise SettingsError("--replay and --seed choose two markets: give one of them")
     settings = load_settings()
@@ -81,6 +59,12 @@ def command(
     market = choose_market(
         settings, replay=replay, seed=seed, speed=speed, starts_market_at=_parse_chicago_time(at) if at else None
     )
+    if fresh and settings.database_url:
+        raise SettingsError(
+            "--fresh creates a database on the embedded server only: set DATABASE_URL to an empty database"
+        )
+    limited = settings.limits if limits is None else limits == "on"
+    check_speed(market, market.speed or 1, limits=limited)  # a known market may be faster: checked once it is read
     home = Home(settings.home)
     home.prepare()
     lock = Lock(home.root)
@@ -89,177 +73,9 @@ def command(
     except AlreadyRunningError as error:
         raise SettingsError(_describe_running_stack(home, error.pid)) from None
     try:
-        limited = settings.limits if limits is None else limits == "on"
-        _StackRun(home, settings, market, is_fresh=fresh, limits=limited).run()
+        StackRun(home, settings, market, is_fresh=fresh, limits=limited, is_verbose=verbose).run()
     finally:
         lock.close()
-
-
-class _StackRun:
-    """One run of `up`."""
-
-    def __init__(self, home: Home, settings: Settings, market: MarketChoice, *, is_fresh: bool, limits: bool) -> None:
-        self._home = home
-        self._settings = settings
-        self._market = market
-        self._is_fresh = is_fresh
-        self._limits = limits
-        self._stack: StackConfig | None = None
-        self._is_stopping = False
-        self._inhibitor = SleepInhibitor(is_wanted=settings.inhibit_sleep)
-        self._sleep = SleepStatus(SleepState.OFF)
-        self._terminal = Terminal(home.logs)
-        self._state = StateWriter(home, self._terminal.show)
-        self._supervisor = Supervisor(home.logs, self._terminal.show, self._state.mark_changed)
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, self._stop)
-
-    def run(self) -> None:
-        """Start the programs, supervise them until a signal, and stop them."""
-        try:
-            self._inhibitor.start()
-            self._start()
-            while not self._is_stopping:
-                self._supervisor.step()
-                self._check_sleep()
-                self._write_state()
-                time.sleep(_STEP_EVERY_S)  # noqa: TID251  # the supervisor's main loop
-        finally:
-            self._terminal.say("Stopping: running jobs have 10 s to finish, then they are released.")
-            left_open = shut_down(self._supervisor, self._stack, self._terminal.show)
-            self._inhibitor.close()
-            self._supervisor.close()
-            self._state.mark_changed()
-            self._write_state(left_open=left_open)
-            self._terminal.say("Stopped.")
-            if self._stack is not None and (warning := describe_left_open(left_open)) is not None:
-                self._terminal.show(warning)
-            self._terminal.flush()
-
-    def _start(self) -> None:
-        began, market = time.monotonic(), self._market
-        self._terminal.say(f"Tickwork on {market.title}")
-        begin_to_load()
-        credentials = load_credentials(self._home)
-        wanted = ["receiver", *(["simulator", "simulator-control"] if market.simulator else []), "flower"]
-        wanted += [] if self._settings.database_url else ["postgres"]
-        wanted += [] if self._settings.redis_url else ["valkey"]
-        ports, notes = choose_ports(self._home, wanted)
-        for note in notes:
-            self._terminal.say(f"Note: {note}")
-        self._start_servers(ports, credentials.postgres, credentials.valkey)
-        if self._is_stopping:
-            return
-        redis_url = self._settings.redis_url or valkey_url(ports["valkey"], credentials.valkey)
-        check_redis(redis_url)
-        if self._settings.broker_url:
-            check_broker(self._settings.broker_url)
-        database, database_url = self._choose_database(ports, credentials.postgres, market.name)
-        upgrade(database_url, None if self._settings.database_url else self._home.root)
-        row = resolve_market_row(market, read_market(database_url))
-        check_speed(market, row.clock.speed, limits=self._limits)
-        bootstrap(database_url, self._settings.broker_url or redis_url, row, load_installation(self._home))
-        self._stack = StackConfig(
-            home=self._home,
-            settings=self._settings,
-            market=market,
-            clock=row.clock,
-            ports=ports,
-            database=database,
-            database_url=database_url,
-            redis_url=redis_url,
-            broker_url=self._settings.broker_url,
-            venue_key=credentials.venue,
-            limits=self._limits,
-        )
-        # The receiver starts first: alerts must not wait until twenty workers have been loaded.
-        children = [self._supervisor.add(receiver_program(self._stack))]
-        self._supervisor.wait_for(children, _RECEIVER_WITHIN_S, self._is_interrupted)
-        children += [self._supervisor.add(program) for program in other_programs(self._stack)]
-        is_up = self._supervisor.wait_for(children, _PROGRAMS_WITHIN_S, self._is_interrupted)
-        self._write_state()
-        if not self._is_stopping:
-            self._print_addresses(children, time.monotonic() - began, is_up=is_up)
-
-    def _start_servers(self, ports: dict[str, int], postgres_password: str, valkey_password: str) -> None:
-        servers = []
-        unix_user = None if self._settings.database_url and self._settings.redis_url else find_unprivileged_user()
-        if not self._settings.redis_url:
-            program = valkey_program(self._home, unix_user, ports["valkey"], valkey_password)
-            servers.append(self._supervisor.add(program))
-        if not self._settings.database_url:
-            slots = count_slots(self._settings.slots)
-            program = postgres_program(self._home, unix_user, ports["postgres"], postgres_password, slots)
-            servers.append(self._supervisor.add(program))
-        if not self._supervisor.wait_for(servers, _SERVERS_WITHIN_S, self._is_interrupted) and not self._is_stopping:
-            raise SettingsError(f"the servers did not start: read the logs in {self._home.logs}")
-
-    def _choose_database(self, ports: dict[str, int], password: str, market: str) -> tuple[str, str]:
-        if not self._settings.database_url:
-            server = postgres_url(ports["postgres"], password, "postgres")
-            name = choose_database(server, market, is_fresh=self._is_fresh)
-            return name, postgres_url(ports["postgres"], password, name)
-        if self._is_fresh:
-            raise SettingsError(
-                "--fresh creates a database on the embedded server only: set DATABASE_URL to an empty database"
-            )
-        return f"tickwork_{market}", self._settings.database_url
-
-    def _is_interrupted(self) -> bool:
-        self._write_state()
-        return self._is_stopping
-
-    def _stop(self, *_: object) -> None:
-        self._is_stopping = True
-
-    def _check_sleep(self) -> None:
-        status = self._inhibitor.check()
-        if status == self._sleep:
-            return
-        self._sleep = status
-        self._state.mark_changed()
-        if status.state is SleepState.FAILED:
-            self._terminal.say(f"Note: {describe_failure(status.reason)}. `tickwork doctor` says what to do.")
-
-    def _write_state(self, **more: object) -> None:
-        self._state.write(lambda: self._compose_state() | more)
-
-    def _compose_state(self) -> Json:
-        return {
-            "pid": os.getpid(),
-            "programs": [
-                {
-                    "name": child.program.name,
-                    "pid": child.pid,
-                    "state": child.state.value,
-                    "restarts": child.restarts,
-                }
-                for child in self._supervisor.children
-            ],
-            "urls": self._stack.urls if self._stack else {},
-            "sleep": {"state": self._sleep.state.value, "reason": self._sleep.reason},
-            "environment": self._stack.environment() if self._stack else {},
-        }
-
-    def _print_addresses(self, children: list[Child], seconds: float, *, is_up: bool) -> None:
-        assert self._stack is not None  # noqa: S101  # the caller has made it
-        table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-        table.add_column("name")
-        table.add_column("address", no_wrap=True)
-        for name, url in self._stack.urls.items():
-            table.add_row(name, mask_secrets(url))
-        table.add_row("state, logs", str(self._home.root))
-        self._terminal.say(render(table, max(Console().width, 100)))
-        market_now = self._stack.clock.now()
-        self._terminal.say(
-            f"Market time {market_now:%Y-%m-%d %H:%M} UTC, speed {self._stack.clock.speed}. "
-            f"Next: `tickwork hooks add NAME`, `tickwork status`. Stop with Ctrl-C."
-        )
-        if is_up:
-            self._terminal.say(f"Every program runs after {seconds:.1f} s.")
-        else:
-            late = ", ".join(child.program.name for child in children if child.state.value != "running")
-            self._terminal.say(f"Not ready after {seconds:.0f} s: {late}. Read their logs in {self._home.logs}.")
 
 
 def _parse_chicago_time(text: str) -> datetime:

@@ -107,9 +107,10 @@ def check_speed(market: MarketChoice, speed: int, *, limits: bool) -> None:
     wanted = max(len(market.contracts), 1) * speed / 60 * 30
     if limits and wanted > _BARS_PER_30_S:
         fits = int(_BARS_PER_30_S * 2 / max(len(market.contracts), 1))
+        slower = f"use --speed {fits} or less, " if fits else "use "
         raise SettingsError(
             f"{len(market.contracts)} contracts at speed {speed} need {wanted:.0f} requests for bars in 30 s, and the "
-            f"venue allows {_BARS_PER_30_S}: use a speed up to {fits}, fewer TICKWORK_CONTRACTS, or --limits off"
+            f"venue allows {_BARS_PER_30_S}: {slower}fewer TICKWORK_CONTRACTS, or --limits off"
         )
 
 

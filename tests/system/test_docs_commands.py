@@ -20,7 +20,7 @@ PAGES = [
         for name in (
             "first-alert", "follow-an-alert", "trigger-jobs", "trade-by-hand", "account-rules", "own-strategy",
             "replay", "real-venue", "own-servers", "recover", "add-a-job", "add-a-route", "check-a-gateway",
-            "expose-the-receiver", "sign-alerts", "change-the-schedule", "read-lists",
+            "expose-the-receiver", "sign-alerts", "change-the-schedule", "read-lists", "flower",
         )
     ),
 ]  # fmt: skip

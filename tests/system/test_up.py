@@ -166,6 +166,25 @@ def test_flower_shows_the_workers_and_refuses_commands(running: Stack) -> None:
         assert not [secret for secret in list_secrets(running) if secret in page]
 
 
+def test_one_program_is_restarted_when_asked(running: Stack) -> None:
+    before = {one["name"]: one["pid"] for one in running.written()["programs"]}
+    found = json.loads(running.run("restart", "worker-bulk", "--json").stdout)
+
+    after = {one["name"]: one["pid"] for one in running.written()["programs"]}
+    assert (before["worker-bulk"], after["worker-bulk"]) == (found["pid_before"], found["pid"])
+    assert {"worker-bulk"} == {name for name, pid in after.items() if pid != before[name]}
+
+
+def test_the_console_shows_what_matters_and_the_logs_the_rest(running: Stack) -> None:
+    console = running.log.read_text()
+
+    assert all(f"{name} is ready\n" in console for name in PROGRAMS)
+    assert "alert     hook test: BUY 1 CON.F.US.MNQ" in console
+    assert "filled    BUY 1 CON.F.US.MNQ" in console
+    assert " INFO " not in console
+    assert " INFO " in running.run("logs", "receiver").stdout
+
+
 def test_a_second_up_names_the_process_of_the_first(running: Stack) -> None:
     second = running.run("up", check=False)
 

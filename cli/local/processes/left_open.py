@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 from cli.local.home.state import Json
 from shared.db.accounts import accounts
 from shared.db.engine import DATABASE_ERRORS, make_engine, snapshot
-from shared.db.orders import orders, positions
+from shared.db.orders import orders, positions, stops
 from shared.domain.counting import count_of
 from shared.domain.orders.order import OrderState, direction_of
 
@@ -45,6 +45,29 @@ def describe_left_open(found: Sequence[Json] | None) -> str | None:
     return f"Warning: open at the venue, and nothing guards it until the next start: {shown}."
 
 
+def describe_unwatched(found: Sequence[Json] | None) -> str | None:
+    """Return what is open now and what a stop ends for it, as a warning; None without a position, or if not known."""
+    lines = [
+        f"account {one['account_id']} ({one['account']}): {direction_of(row['quantity'])} {abs(row['quantity'])} "
+        f"{row['contract_id']}, {_describe_stop(row)}"
+        for one in found or []
+        for row in one["positions"]
+    ]
+    if not lines:
+        return None
+    return (
+        f"Warning: open now: {'; '.join(lines)}. A stop of the stack ends what watches it: no stop is placed, moved or "
+        "replaced, no rule or flat-by time of the account is kept, and no alert closes it, until the next start."
+    )
+
+
+def _describe_stop(position: Json) -> str:
+    quantity, stopped = abs(position["quantity"]), position["stopped_quantity"]
+    if stopped >= quantity:
+        return "its stop works at the venue"
+    return f"NO stop works at the venue for {quantity if not stopped else f'{quantity - stopped} of {quantity}'}"
+
+
 def _describe(one: Json) -> str:
     held = [f"{direction_of(row['quantity'])} {abs(row['quantity'])} {row['contract_id']}" for row in one["positions"]]
     roles = [row["role"].lower().replace("_", " ") for row in one["orders"]]
@@ -69,7 +92,14 @@ def _read_accounts(connection: Connection) -> list[Json]:
             "account_id": one.id,
             "account": one.name,
             "positions": [
-                {"contract_id": row.contract_id, "quantity": row.quantity}
+                {
+                    "contract_id": row.contract_id,
+                    "quantity": row.quantity,
+                    "stopped_quantity": sum(
+                        stop.quantity - stop.filled_quantity
+                        for stop in (*stops.list_working(connection, row), *stops.list_external(connection, row))
+                    ),
+                }
                 for row in positions.list_of_account(connection, one.id)
             ],
             "orders": [

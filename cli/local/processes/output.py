@@ -16,14 +16,28 @@ _WIDTH = 15
 
 
 def stream_output(
-    name: str, pipe: IO[bytes], folder: Path, show: Callable[[str], None], most_bytes: int = MOST_BYTES
+    name: str,
+    pipe: IO[bytes],
+    folder: Path,
+    show: Callable[[str], None],
+    *,
+    is_shown: Callable[[str], bool] = lambda _: True,
+    is_noise: Callable[[str], bool] = lambda _: False,
+    most_bytes: int = MOST_BYTES,
 ) -> threading.Thread:
     """Read a program's output on a thread until it ends; `show` must not wait, or the program would.
 
-    Its log file begins anew before it has more than `most_bytes`; the last two are kept beside it.
+    Every line goes into the log file but noise, and those that `is_shown` chooses to `show` too. The file begins anew
+    before it has more than `most_bytes`; the last two are kept beside it.
     """
     log = _LogFile(folder / f"{name}.log", most_bytes, show)
-    thread = threading.Thread(target=_read, args=(name, pipe, log, show), name=f"output of {name}", daemon=True)
+
+    def add(line: str) -> None:
+        log.add(line)
+        if is_shown(line):
+            show(f"{name:<{_WIDTH}} | {line}")
+
+    thread = threading.Thread(target=_read, args=(pipe, log, add, is_noise), name=f"output of {name}", daemon=True)
     thread.start()
     return thread
 
@@ -47,12 +61,11 @@ class _LogFile(RotatingFileHandler):
             self._show(f"{self.baseFilename} cannot be written; free space on its disk")
 
 
-def _read(name: str, pipe: IO[bytes], log: _LogFile, show: Callable[[str], None]) -> None:
+def _read(pipe: IO[bytes], log: _LogFile, add: Callable[[str], None], is_noise: Callable[[str], bool]) -> None:
     with pipe:
         for raw in pipe:
             line = mask_secrets(raw.decode(errors="replace").rstrip())
-            if line:
-                log.add(line)
-                show(f"{name:<{_WIDTH}} | {line}")
+            if line and not is_noise(line):
+                add(line)
     with suppress(OSError):
         log.close()

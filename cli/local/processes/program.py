@@ -32,6 +32,7 @@ class Program:
     niceness: int = 0  # above zero: lower priority
     is_forked: bool = False  # `python -m` of ours, to be forked from the process that has imported it
     hung_after_s: float | None = None  # without a sign of life it is ended, to be started again; None: never
+    is_noise: Callable[[str], bool] = lambda _: False  # whether a line of its output is left out, in order of the lines
 
 
 def start_program(program: Program) -> "subprocess.Popen[bytes]":

@@ -26,7 +26,7 @@ _FAILED_STARTS = (OSError, RuntimeError, subprocess.SubprocessError)
 
 
 class ChildState(StrEnum):
-    """The state of a program; RUNNING means that its readiness check passed, ENDING that it hangs and is ended."""
+    """The state of a program; RUNNING means that its readiness check passed, ENDING that it is ended to start anew."""
 
     STARTING = "starting"
     RUNNING = "running"
@@ -60,11 +60,19 @@ class Child:
 class Supervisor:
     """Runs programs. Call its methods from the main thread: Linux ends children with the thread that forked them."""
 
-    def __init__(self, logs: Path, show: Callable[[str], None], changed: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        logs: Path,
+        show: Callable[[str], None],
+        changed: Callable[[], None],
+        is_shown: Callable[[str], bool] = lambda _: True,
+    ) -> None:
+        """`show` gets a line for what happens to a program, and those of its own lines that `is_shown` chooses."""
         self.children: list[Child] = []
         self._logs = logs
         self._show = show
         self._changed = changed
+        self._is_shown = is_shown
         self._is_ending = threading.Event()
         self._states = threading.Lock()  # a late probe result must not undo an exit recorded meanwhile
         self._prober = threading.Thread(target=self._probe_all, name="prober", daemon=True)
@@ -98,6 +106,13 @@ class Supervisor:
                 self._end_hung(child, child.hang, now)
             elif child.state is ChildState.RUNNING and now - child.started_at > _HEALTHY_AFTER_S:
                 child.pause_s = _FIRST_PAUSE_S
+
+    def restart(self, child: Child) -> None:
+        """End a program, so that `step` starts it again; at once if it waits for its restart."""
+        if child.state is ChildState.BACKOFF:
+            child.start_at = 0.0
+        elif child.process is not None and _is_live(child):
+            self._end(child, time.monotonic())
 
     def wait_for(self, children: Sequence[Child], timeout_s: float, is_interrupted: Callable[[], bool]) -> bool:
         """Wait until all of `children` run; return False after the timeout or an interrupt."""
@@ -155,7 +170,14 @@ class Supervisor:
         process = self._start_process(replace(child.program, environment=environment))
         if process.stdout is not None:
             try:
-                stream_output(child.program.name, process.stdout, self._logs, self._show)
+                stream_output(
+                    child.program.name,
+                    process.stdout,
+                    self._logs,
+                    self._show,
+                    is_shown=self._is_shown,
+                    is_noise=child.program.is_noise,
+                )
             except RuntimeError:  # no thread: its output would fill the pipe, and then it would wait
                 kill_session(process)
                 process.wait()
@@ -177,12 +199,15 @@ class Supervisor:
 
     def _end_hung(self, child: Child, hang: HangWatch, now: float) -> None:
         assert child.process is not None  # noqa: S101  # a live child has one
-        program = child.program
-        self._show(f"{program.name} has given no sign of life for {hang.silent_s:.0f} s and is ended")
-        child.process.send_signal(program.stop_signal)
+        self._show(f"{child.program.name} has given no sign of life for {hang.silent_s:.0f} s and is ended")
         hang.restarts += 1
+        self._end(child, now)
+
+    def _end(self, child: Child, now: float) -> None:
+        assert child.process is not None  # noqa: S101  # as above
+        child.process.send_signal(child.program.stop_signal)
         with self._states:
-            child.state, child.kill_at = ChildState.ENDING, now + program.stop_timeout_s
+            child.state, child.kill_at = ChildState.ENDING, now + child.program.stop_timeout_s
         self._changed()
 
     def _record_exit(self, child: Child, now: float) -> None:

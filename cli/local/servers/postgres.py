@@ -12,6 +12,7 @@ import psycopg
 
 from cli.local.home.folder import Home
 from cli.local.processes.program import Program, tie_to_us
+from cli.local.processes.program_lines import LostClaimFilter
 from cli.local.servers.binaries import find_postgres_folder
 from cli.local.servers.stale_server import wait_for_old_server
 from cli.local.servers.unix_user import UnixUser
@@ -59,6 +60,7 @@ def postgres_program(home: Home, unix_user: UnixUser | None, port: int, password
         death_signal=signal.SIGINT,
         unix_user=unix_user,
         stop_timeout_s=4.0,
+        is_noise=LostClaimFilter(),
     )
 
 

@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from cli.local.home.folder import Home
+from cli.local.home.state import write_state
 from cli.local.processes.left_open import describe_left_open
 from cli.local.processes.shutdown import shut_down
 from cli.local.processes.supervisor import Supervisor
@@ -17,6 +19,7 @@ from tests.fixtures.alert_steps import hold
 from tests.fixtures.stack_config import stack_config
 from tests.fixtures.venue import MNQ
 from tests.fixtures.worker_env import WorkerEnv
+from tests.integration.cli.jobs_command import Terminal
 from tests.integration.cli.shell import Shell
 
 STACK = """
@@ -49,7 +52,7 @@ WARNING = (
     "Warning: open at the venue, and nothing guards it until the next start: "
     f"account 20001 (PRAC-V2-1): SHORT 2 {MNQ}, 1 stop loss order, 2 entry orders."
 )
-Start = Callable[[dict[str, Any]], None]
+Start = Callable[[dict[str, Any]], subprocess.Popen[str]]
 
 
 @pytest.fixture
@@ -57,12 +60,13 @@ def start_stack(shell: Shell) -> Iterator[Start]:
     """Starts the place of an `up`, which writes more into its state when it is told to stop."""
     started: list[subprocess.Popen[str]] = []
 
-    def start(more: dict[str, Any]) -> None:
+    def start(more: dict[str, Any]) -> subprocess.Popen[str]:
         command = [sys.executable, "-c", STACK, str(shell.home), json.dumps(more)]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         started.append(process)
         assert process.stdout is not None
         assert "runs\n" == process.stdout.readline()
+        return process
 
     yield start
     for process in started:
@@ -111,7 +115,7 @@ def test_a_stack_that_stops_reads_the_positions_and_orders_that_stay(worker_env:
 
     assert found is not None
     (account,) = found
-    assert (worker_env.venue.account_id, [{"contract_id": MNQ, "quantity": 2}]) == (
+    assert (worker_env.venue.account_id, [{"contract_id": MNQ, "quantity": 2, "stopped_quantity": 2}]) == (
         account["account_id"],
         account["positions"],
     )
@@ -120,6 +124,45 @@ def test_a_stack_that_stops_reads_the_positions_and_orders_that_stay(worker_env:
     )
     line = describe_left_open(json.loads(json.dumps(found))) or ""
     assert all(part in line for part in (f"LONG 2 {MNQ}", "1 stop loss order", "1 take profit order", "1 entry order"))
+
+
+def open_stack(worker_env: WorkerEnv, shell: Shell, start_stack: Start) -> subprocess.Popen[str]:
+    """Start the place of an `up` on the database of the worker environment."""
+    process = start_stack({"left_open": []})
+    environment = {"DATABASE_URL": worker_env.settings.database_url}
+    write_state(Home(shell.home), {"programs": [], "urls": {}, "environment": environment})
+    return process
+
+
+def test_down_says_what_it_stops_watching_and_asks_at_a_terminal(
+    worker_env: WorkerEnv, shell: Shell, start_stack: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hold(worker_env, 2)
+    monkeypatch.setattr("sys.stdin", Terminal("n\n"))
+    monkeypatch.setattr("cli.commands.down._is_at_terminal", lambda: True)
+    process = open_stack(worker_env, shell, start_stack)
+    refused = shell.run("down")
+    assert (130, None) == (refused.status, process.poll())
+    assert f"LONG 2 {MNQ}, its stop works at the venue. A stop of the stack ends what watches it" in refused.stderr
+
+    confirmed = shell.run("down", "--yes")
+
+    assert (0, True) == (confirmed.status, "ends what watches it" in confirmed.stderr)
+    assert 0 == process.wait(60)
+
+
+def test_down_does_not_ask_without_a_terminal_and_says_nothing_without_a_position(
+    worker_env: WorkerEnv, shell: Shell, start_stack: Start
+) -> None:
+    open_stack(worker_env, shell, start_stack)
+    flat = shell.run("down")
+    hold(worker_env, 1)
+    worker_env.execute("UPDATE orders SET state = 'CANCELLED' WHERE role = 'STOP_LOSS'")
+    open_stack(worker_env, shell, start_stack)
+    held = shell.run("down")
+
+    assert (0, "") == (flat.status, flat.stderr)
+    assert (0, True) == (held.status, f"LONG 1 {MNQ}, NO stop works at the venue for 1." in held.stderr)
 
 
 def test_a_stack_that_stops_does_not_wait_for_a_silent_postgres(

@@ -164,3 +164,19 @@ def test_wait_for_ends_on_readiness_timeout_or_interrupt(env: SupervisorEnv) -> 
     assert env.supervisor.wait_for([good], 30, lambda: False)
     assert not env.supervisor.wait_for([good, never], 0.1, lambda: False)
     assert not env.supervisor.wait_for([never], 600, lambda: True)
+
+
+def test_a_program_is_restarted_when_asked_and_at_once_if_it_waits_for_that(env: SupervisorEnv) -> None:
+    child = env.run("sleeper", SLEEPS)
+    pid = child.pid
+    env.supervisor.restart(child)
+    assert ChildState.ENDING is child.state
+    env.step_until(lambda: child.restarts == 1 and child.pid not in {None, pid}, "another process")
+
+    os.kill(child.pid or 0, signal.SIGKILL)
+    env.step_until(lambda: child.state is ChildState.BACKOFF, "its exit")
+    child.start_at = time.monotonic() + 600
+    env.supervisor.restart(child)
+    env.supervisor.step()
+
+    assert 2 == child.restarts

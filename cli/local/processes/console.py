@@ -1,0 +1,70 @@
+"""The lines of `up` about what matters: programs that come and go, and what happens to alerts, orders and accounts."""
+
+import threading
+from collections.abc import Callable, Sequence
+
+from cli.local.processes.supervisor import Child, ChildState
+from shared.db.engine import DATABASE_ERRORS, make_engine
+from shared.db.recent_events import RecentEvent, RecentEvents
+
+_EVERY_S = 1.0
+_TIMEOUT_S = 2.0
+
+
+class ProgramWatch:
+    """Says when a program is ready, and when it no longer answers; the supervisor itself says how one ended."""
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self._say = say
+        self._states: dict[str, ChildState] = {}
+
+    def report(self, children: Sequence[Child]) -> None:
+        """Say what has changed since the last call."""
+        for child in children:
+            name, state = child.program.name, child.state
+            before = self._states.get(name)
+            if state is ChildState.RUNNING and before is not ChildState.RUNNING:
+                self._say(f"{name} is ready" + (" again" if child.restarts else ""))
+            elif state is ChildState.STARTING and before is ChildState.RUNNING and child.pid is not None:
+                self._say(f"{name} does not answer")
+            self._states[name] = state
+
+
+class EventWatch:
+    """Reads the events of the database in a thread of its own, and says each in a line."""
+
+    def __init__(self, database_url: str, say: Callable[[str], None]) -> None:
+        self._say = say
+        self._engine = make_engine(database_url, program="up", pool_size=1, statement_timeout_s=_TIMEOUT_S)
+        self._is_ending = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="events", daemon=True)
+
+    def start(self) -> None:
+        """Begin with the events from now on."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """Say the last events, and end."""
+        self._is_ending.set()
+        if self._thread.is_alive():
+            self._thread.join(_TIMEOUT_S)
+        self._engine.dispose()
+
+    def _run(self) -> None:
+        events = RecentEvents()
+        while not self._is_ending.wait(_EVERY_S):
+            self._say_new(events)
+        self._say_new(events)
+
+    def _say_new(self, events: RecentEvents) -> None:
+        try:
+            with self._engine.connect() as connection:
+                found = events.read_new(connection)
+        except DATABASE_ERRORS:  # the supervisor says that Postgres has ended; what happens meanwhile is read later
+            return
+        for one in found:
+            self._say(_describe(one))
+
+
+def _describe(event: RecentEvent) -> str:
+    return f"{event.at:%H:%M:%S} UTC  {event.kind.replace('_', ' '):<8}  {' '.join(event.line.split())}"
