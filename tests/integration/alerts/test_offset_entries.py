@@ -55,7 +55,7 @@ def type_sell_of_three(worker_env: WorkerEnv) -> UUID:
 
 @pytest.mark.parametrize("reverse", [sell_three, type_sell_of_three], ids=["alert", "person"])
 @pytest.mark.parametrize("wait", [store_waiting, type_waiting], ids=["of an alert", "of a person"])
-def test_an_entry_that_is_still_to_be_made_is_offset_whoever_requested_it(
+def test_an_entry_that_is_still_to_be_made_is_offset_for_alerts_and_persons(
     worker_env: WorkerEnv, wait: Callable[[WorkerEnv], UUID], reverse: Callable[[WorkerEnv], UUID]
 ) -> None:
     hold(worker_env, 1)
