@@ -15,6 +15,7 @@ from shared.db import tables
 from shared.domain.accounts.trading_state import TradingState
 from shared.domain.orders.approval import ApprovalState
 from shared.domain.orders.order import TRANSITIONS, ChangeState, OrderState
+from tests.fixtures.sql_comments import list_views, read_comments
 
 FOLDER = Path(__file__).resolve().parents[1] / "docs" / "reference"
 SUBJECTS = ("accounts", "alerts", "market_data", "orders", "trades", "strategies", "ledger", "metrics")
@@ -28,11 +29,15 @@ JOB_STATES = {
     "expired": "not done before `expires_at`, or by the end of its purpose if another job does its work",
 }
 _WIDTH = 100
+_ABOUT = (
+    "`tickwork db psql` opens them, and `\\d+ orders` shows these comments there. Empty is NULL. Money is in dollars. "
+    "A column that ends in `_market_at` is market time, and another that ends in `_at` is the computer's time."
+)
 
 
 def pages() -> dict[str, str]:
     """Return the text of each page under its file name."""
-    return {"commands.md": commands(), "tables.md": all_tables(), "states.md": states()}
+    return {"commands.md": commands(), "tables.md": f"{all_tables()}\n{all_views()}", "states.md": states()}
 
 
 def commands() -> str:
@@ -68,28 +73,38 @@ def all_commands(
 
 def all_tables() -> str:
     """Return every table with its columns."""
-    parts = ["# Tables", "`tickwork db psql` opens them. The view `bars` shows bars in prices: `SELECT * FROM bars`."]
+    comments = read_comments()
+    parts = ["# Tables", _ABOUT]
     for subject in SUBJECTS:
         module = importlib.import_module(f"{tables.__name__}.{subject}")
         parts.append(f"## {subject.replace('_', ' ')}\n\n{inspect.getdoc(module)}")
         source = inspect.getsource(module)
         for name, table in vars(module).items():
             if isinstance(table, Table) and re.search(rf"^{name} = Table\(", source, re.MULTILINE):
-                parts.append(_columns(table))
+                parts.append(_columns(table, comments))
     return "\n\n".join(parts) + "\n"
 
 
-def _columns(table: Table) -> str:
-    rows = [f"### {table.name}", "", "| Column | Type | |", "|---|---|---|"]
+def _columns(table: Table, comments: dict[str, str]) -> str:
+    rows = [f"### {table.name}", "", comments[table.name], "", "| Column | Type | |", "|---|---|---|"]
     for column in table.columns:
-        notes = ["primary key"] if column.primary_key else []
-        notes += [f"refers to `{key.target_fullname}`" for key in column.foreign_keys]
-        notes += ["may be empty"] if column.nullable else []
+        notes = ["Primary key."] if column.primary_key else []
+        notes += [f"Refers to `{key.target_fullname}`." for key in column.foreign_keys]
         kind = column.type.compile(PGDialect()).lower()  # type: ignore[no-untyped-call]  # untyped in SQLAlchemy
-        rows.append(
-            f"| `{column.name}` | {kind.replace('timestamp with time zone', 'timestamptz')} | {', '.join(notes)} |"
-        )
+        told = " ".join([comments[f"{table.name}.{column.name}"], *notes])
+        rows.append(f"| `{column.name}` | {kind.replace('timestamp with time zone', 'timestamptz')} | {told} |")
     return "\n".join(rows)
+
+
+def all_views() -> str:
+    """Return every view with its columns."""
+    comments = read_comments()
+    parts = ["## views\n\nFor people: [ask the database](../howto/ask-the-database.md) shows them at work."]
+    for view in list_views():
+        rows = [f"### {view}", "", comments[view], "", "| Column | |", "|---|---|"]
+        named = {name.partition(".")[2]: text for name, text in comments.items() if name.startswith(f"{view}.")}
+        parts.append("\n".join([*rows, *(f"| `{name}` | {text} |" for name, text in named.items())]))
+    return "\n\n".join(parts) + "\n"
 
 
 def states() -> str:

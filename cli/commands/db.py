@@ -3,21 +3,23 @@
 import os
 import shutil
 from datetime import timedelta
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlencode, urlsplit
 
 import click
 
 from cli.client.stack import load_stack_settings
 from cli.console.groups import CommandGroup
+from cli.local.home.credentials import load_credentials
 from cli.local.home.folder import Home
 from cli.local.servers.binaries import find_postgres_folder
 from shared.clock import live_clock
-from shared.config import environment
+from shared.config import Settings, environment
 from shared.db.accounts import accounts
 from shared.db.engine import limit_lock_wait, make_engine, suppress_lock_timeout
 from shared.db.market_data import market_clock
 from shared.db.market_data.market_clock import MarketRow
 from shared.db.migrate import upgrade
+from shared.db.roles import PROGRAMS, READER
 from shared.log import mask_secrets
 
 _LOCK_WAIT = timedelta(seconds=0.5)
@@ -64,13 +66,38 @@ def upgrade_schema(name: str | None) -> None:
 
 
 @command.command("psql", context_settings={"ignore_unknown_options": True, "help_option_names": []})
+@click.option("--write", is_flag=True, help="Let the session write, with the rights of the programs.")
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
-def open_psql(arguments: tuple[str, ...]) -> None:
-    """Open psql on the stack's database. Pass ARGUMENTS on to it, such as -c "SELECT * FROM bars LIMIT 5"."""
+def open_psql(arguments: tuple[str, ...], *, write: bool) -> None:
+    """Open psql on the stack's database, which then only reads, unless --write is given.
+
+    Pass ARGUMENTS on to it, such as -c "SELECT * FROM account_now". On the embedded server the session has a role of
+    its own, which may not write and sees no secret; on another it is read-only until you change that.
+    """
     settings = load_stack_settings()
-    url = urlsplit(settings.require_database())
+    given = settings.require_database()
+    is_embedded = urlsplit(given).username == PROGRAMS
+    url = urlsplit(given if write or not is_embedded else _reader_url(settings, given))
     program = shutil.which("psql") or str(find_postgres_folder(Home(settings.home), None) / "psql")
+    env = environment()
     # The password goes through the environment, because every user can read a command line.
     secret = {"PGPASSWORD": unquote(url.password)} if url.password else {}
+    if not write and not is_embedded:
+        url = _make_read_only(url, env.get("PGOPTIONS", ""))
+        click.echo("This role of your server can write: the session is read-only until you change that.", err=True)
     without = url._replace(netloc=url.netloc.replace(f":{url.password}@", "@")).geturl()
-    os.execve(program, [program, f"--dbname={without}", *arguments], environment() | secret)  # noqa: S606  # replaces this process with psql
+    os.execve(program, [program, f"--dbname={without}", *arguments], env | secret)  # noqa: S606  # replaces this process with psql
+
+
+def _make_read_only(url: SplitResult, options: str) -> SplitResult:
+    """Return the URL of a session that is read-only by default; `options` are those of the environment."""
+    query = dict(parse_qsl(url.query))
+    query["options"] = f"{query.get('options', options)} -c default_transaction_read_only=on".strip()
+    return url._replace(query=urlencode(query, quote_via=quote))
+
+
+def _reader_url(settings: Settings, programs_url: str) -> str:
+    """Return the URL of the embedded server's database for the role that only reads."""
+    url = urlsplit(programs_url)
+    reader = load_credentials(Home(settings.home)).reader
+    return url._replace(netloc=f"{READER}:{reader}@{url.netloc.rpartition('@')[2]}").geturl()

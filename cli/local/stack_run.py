@@ -8,7 +8,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from cli.local.home.credentials import load_credentials
+from cli.local.home.credentials import Credentials, load_credentials
 from cli.local.home.folder import Home
 from cli.local.home.installation import load_installation
 from cli.local.home.ports import choose_ports
@@ -29,6 +29,7 @@ from cli.local.processes.terminal import Terminal, render
 from cli.local.servers.broker import check_broker
 from cli.local.servers.database import choose_database
 from cli.local.servers.postgres import postgres_program, postgres_url
+from cli.local.servers.roles import prepare_database
 from cli.local.servers.unix_user import find_unprivileged_user
 from cli.local.servers.valkey import check_redis, valkey_program, valkey_url
 from shared.config import Settings
@@ -129,8 +130,7 @@ class StackRun:
         check_redis(redis_url)
         if self._settings.broker_url:
             check_broker(self._settings.broker_url)
-        database, database_url = self._choose_database(ports, credentials.postgres, market.name)
-        upgrade(database_url, None if self._settings.database_url else self._home.root)
+        database, database_url = self._choose_database(ports, credentials, market.name)
         row = resolve_market_row(market, read_market(database_url))
         check_speed(market, row.clock.speed, limits=self._limits)
         bootstrap(database_url, self._settings.broker_url or redis_url, row, load_installation(self._home))
@@ -172,11 +172,13 @@ class StackRun:
         if not self._supervisor.wait_for(servers, _SERVERS_WITHIN_S, self._is_told_to_stop) and not self._is_stopping:
             raise SettingsError(f"the servers did not start: read the logs in {self._home.logs}")
 
-    def _choose_database(self, ports: dict[str, int], password: str, market: str) -> tuple[str, str]:
+    def _choose_database(self, ports: dict[str, int], credentials: Credentials, market: str) -> tuple[str, str]:
+        """Return the name of the upgraded database, and its URL for the programs."""
         if not self._settings.database_url:
-            server = postgres_url(ports["postgres"], password, "postgres")
+            server = postgres_url(ports["postgres"], credentials.postgres, "postgres")
             name = choose_database(server, market, is_fresh=self._is_fresh)
-            return name, postgres_url(ports["postgres"], password, name)
+            return name, prepare_database(self._home, ports["postgres"], credentials, name)
+        upgrade(self._settings.database_url)
         return f"tickwork_{market}", self._settings.database_url
 
     def _is_told_to_stop(self) -> bool:

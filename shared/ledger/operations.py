@@ -127,6 +127,7 @@ def find_ids_by_part(connection: LedgerConnection, digits: str) -> list[UUID]:
     Endings are searched among the newest 100,000 jobs. The newest found comes first.
     """
     first, last = UUID(digits.ljust(_ID_DIGITS, "0")), UUID(digits.ljust(_ID_DIGITS, "f"))
+    whole = "SELECT id FROM job WHERE id = %(first)s"
     statement = """
         SELECT id FROM job WHERE id BETWEEN %(first)s AND %(last)s
         UNION
@@ -135,7 +136,8 @@ def find_ids_by_part(connection: LedgerConnection, digits: str) -> list[UUID]:
         ORDER BY id DESC LIMIT 3
     """
     values = {"first": first, "last": last, "newest": NEWEST_SEARCHED, "length": len(digits), "digits": digits}
-    return [job_id for (job_id,) in connection.execute(statement, values)]
+    found = connection.execute(whole if first == last else statement, values)
+    return [job_id for (job_id,) in found]
 
 
 def list_dead_ids(connection: LedgerConnection, name: str | None) -> list[UUID]:

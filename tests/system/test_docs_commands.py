@@ -20,7 +20,7 @@ PAGES = [
         for name in (
             "first-alert", "follow-an-alert", "trigger-jobs", "trade-by-hand", "account-rules", "own-strategy",
             "replay", "real-venue", "own-servers", "recover", "add-a-job", "add-a-route", "check-a-gateway",
-            "expose-the-receiver", "sign-alerts", "change-the-schedule", "read-lists", "flower",
+            "expose-the-receiver", "sign-alerts", "change-the-schedule", "read-lists", "flower", "ask-the-database",
         )
     ),
 ]  # fmt: skip
@@ -74,7 +74,7 @@ def test_every_fence_of_a_page_is_run_or_says_why_not(page: Path) -> None:
     text = page.read_text()
     opened = re.findall(r"^\s*```(.*)$", text, re.MULTILINE)[::2]
 
-    assert set(opened) <= {"sh", "", "python"}
+    assert set(opened) <= {"sh", "", "python", "sql"}
     assert opened.count("sh") == len(BLOCK.findall(text))
     assert page.stem in WITHOUT_COMMANDS or any(not block["reason"] for block in BLOCK.finditer(text))
 

@@ -61,7 +61,7 @@ def observed(stack: Stack) -> Observed:
     stack.up()
     hook = stack.hook()
     stack.loosen_rules()
-    url = stack.written()["urls"]["database"]
+    url = stack.owner_url
     fill(url, years_of_rows(JOBS))
     log_plans(url)
     stack.stop()

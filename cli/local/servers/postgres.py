@@ -26,9 +26,9 @@ _LEAST_CONNECTIONS = 120
 _INITDB_OPTIONS = ("-U", USER, "-A", "scram-sha-256", "-E", "UTF8", "--no-locale", "-k")
 
 
-def postgres_url(port: int, password: str, database: str) -> str:
-    """Return the URL of one database of the embedded server."""
-    return f"postgresql://{USER}:{password}@127.0.0.1:{port}/{database}"
+def postgres_url(port: int, password: str, database: str, role: str = USER) -> str:
+    """Return the URL of one database of the embedded server, by default for its owner, who is a superuser."""
+    return f"postgresql://{role}:{password}@127.0.0.1:{port}/{database}"
 
 
 def postgres_program(home: Home, unix_user: UnixUser | None, port: int, password: str, slots: int = 0) -> Program:

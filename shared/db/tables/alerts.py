@@ -92,6 +92,7 @@ alert = Table(
 )
 
 Index("ix_alert_hook_id_received_at", alert.c.hook_id, alert.c.received_at)
+Index("ix_alert_received_at", alert.c.received_at)
 Index(
     "ix_alert_hook_id_root_id",
     alert.c.hook_id,

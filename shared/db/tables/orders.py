@@ -55,6 +55,7 @@ orders = Table(
     at_column("created_at", nullable=False, now=True),
     at_column("submitted_at"),  # of the last call to the venue
     at_column("submitted_market_at"),
+    at_column("accepted_at"),  # set by a trigger, of an order that we sent
     at_column("in_doubt_at"),  # of the first call without a clear answer: from then on it may be at the venue
     at_column("changed_market_at"),  # by the venue's timestamp, which a fill need not move
     at_column("updated_at", nullable=False, now=True),

@@ -266,7 +266,9 @@ def test_a_holder_is_found_until_it_ends(home: Home) -> None:
         assert 0 == first.wait(30)
 
 
-def test_the_credentials_have_the_three_names_of_the_programs(home: Home) -> None:
+def test_the_credentials_have_the_names_of_the_programs_and_the_roles(home: Home) -> None:
     load_credentials(home)
 
-    assert {"postgres", "valkey", "venue"} == set(json.loads((home.root / "secrets.json").read_text()))
+    assert {"postgres", "valkey", "venue", "programs", "reader"} == set(
+        json.loads((home.root / "secrets.json").read_text())
+    )

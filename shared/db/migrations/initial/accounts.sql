@@ -150,3 +150,9 @@ CREATE TABLE account_snapshot (
     CONSTRAINT pk_account_snapshot PRIMARY KEY (account_id, taken_market_at),
     CONSTRAINT fk_account_snapshot_account_id FOREIGN KEY (account_id) REFERENCES account (id)
 ) WITH (autovacuum_vacuum_scale_factor = 0.05, autovacuum_analyze_scale_factor = 0.05);
+
+-- An account's name as the commands show it: its first part and the last four digits, such as 50KTC-6001.
+CREATE FUNCTION short_account(name text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT CASE WHEN right(substring(name FROM '-(.*)'), 4) ~ '^[0-9]+$'
+           THEN split_part(name, '-', 1) || '-' || right(substring(name FROM '-(.*)'), 4) ELSE name END
+$$;

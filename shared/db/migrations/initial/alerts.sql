@@ -97,6 +97,8 @@ CREATE TABLE alert (
 
 CREATE INDEX ix_alert_hook_id_received_at ON alert (hook_id, received_at);
 
+CREATE INDEX ix_alert_received_at ON alert (received_at);
+
 CREATE INDEX ix_alert_hook_id_root_id ON alert (hook_id, root, id) WHERE verdict = 'accepted';
 
 CREATE TABLE signal (

@@ -48,3 +48,25 @@ SELECT contract_id AS contract, '1m'::text AS timeframe, start,
        open_ticks * tick_size AS open, high_ticks * tick_size AS high,
        low_ticks * tick_size AS low, close_ticks * tick_size AS close, volume
 FROM bar_minute JOIN contract ON contract.id = contract_id;
+
+-- The current market time, empty while the database has no market. In seconds: an interval of days would be as long as
+-- the days of the session's time zone.
+CREATE FUNCTION market_now() RETURNS timestamptz LANGUAGE sql STABLE AS $$
+    SELECT market_origin_at + interval '1 second' * (extract(epoch FROM now() - machine_origin_at) * speed)
+    FROM market_clock
+$$;
+
+-- The firm's trading day at an instant of market time: it begins at 17:00 in Chicago, and a weekend belongs to Monday.
+CREATE FUNCTION trading_day_at(market_at timestamptz) RETURNS date LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT (market_at AT TIME ZONE 'America/Chicago' + interval '7 hours')::date + (ARRAY[0, 0, 0, 0, 0, 2, 1])[
+        extract(isodow FROM market_at AT TIME ZONE 'America/Chicago' + interval '7 hours')::integer]
+$$;
+
+-- The instant of market time at which a trading day begins.
+CREATE FUNCTION trading_day_begins(trading_day date) RETURNS timestamptz LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT (trading_day - 1 + time '17:00') AT TIME ZONE 'America/Chicago'
+$$;
+
+-- The milliseconds from one instant to another, empty if one of them is.
+CREATE FUNCTION milliseconds_between(start timestamptz, "end" timestamptz) RETURNS numeric
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$ SELECT round(extract(epoch FROM "end" - start) * 1000, 1) $$;

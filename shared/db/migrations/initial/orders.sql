@@ -30,6 +30,7 @@ CREATE TABLE orders (
     created_at timestamptz DEFAULT now() NOT NULL,
     submitted_at timestamptz,
     submitted_market_at timestamptz,
+    accepted_at timestamptz,
     in_doubt_at timestamptz,
     changed_market_at timestamptz,
     updated_at timestamptz DEFAULT now() NOT NULL,
@@ -247,6 +248,13 @@ BEGIN
     IF NOT EXISTS (SELECT 1 FROM order_transition WHERE source = OLD.state AND target = NEW.state) THEN
         RAISE EXCEPTION 'order % cannot go from % to %', OLD.id, OLD.state, NEW.state
             USING ERRCODE = 'check_violation', HINT = 'SELECT * FROM order_transition shows every move there is';
+    END IF;
+    -- The first state that only the venue gives, of an order that we were to send.
+    IF NEW.accepted_at IS NULL AND NEW.venue_order_id IS NOT NULL
+       AND NEW.state IN ('WORKING', 'SUSPENDED', 'FILLED', 'CANCELLED', 'EXPIRED')
+       AND (OLD.state IN ('CREATED', 'SUBMITTING', 'IN_DOUBT') OR (OLD.state = 'EXPIRED' AND OLD.submitted_at IS NOT NULL))
+    THEN
+        NEW.accepted_at := now();
     END IF;
     RETURN NEW;
 END $$;

@@ -1,0 +1,43 @@
+-- The comments of the tables of the market.
+
+COMMENT ON TABLE market_clock IS
+    'The market of this database and its clock: market time = market_origin_at + (now() - machine_origin_at) *'
+    ' speed; one row.';
+COMMENT ON COLUMN market_clock.is_only IS 'Always true: it keeps the table at one row.';
+COMMENT ON COLUMN market_clock.market IS 'The name of the market, such as sim_seed_7.';
+COMMENT ON COLUMN market_clock.kind IS 'live: the real venue; seeded: a simulated market; replay: recorded bars.';
+COMMENT ON COLUMN market_clock.machine_origin_at IS 'An instant of the computer''s clock.';
+COMMENT ON COLUMN market_clock.market_origin_at IS 'The market time at that instant.';
+COMMENT ON COLUMN market_clock.speed IS 'Market seconds in a second.';
+COMMENT ON COLUMN market_clock.ends_market_at IS 'When a replay ends; empty: the market has no end.';
+
+COMMENT ON TABLE contract IS 'A tradable future, as the venue describes it.';
+COMMENT ON COLUMN contract.id IS 'The venue''s id, such as CON.F.US.MNQ.Z26.';
+COMMENT ON COLUMN contract.name IS 'The venue''s name, such as MNQZ6.';
+COMMENT ON COLUMN contract.root IS 'The family of contracts, such as MNQ.';
+COMMENT ON COLUMN contract.tick_size IS 'The smallest step of the price, in points.';
+COMMENT ON COLUMN contract.tick_value IS 'What one tick of one contract is worth, in dollars.';
+COMMENT ON COLUMN contract.is_active IS 'Whether it is the month that the venue trades now.';
+COMMENT ON COLUMN contract.active_day IS 'The trading day on which it was last seen active; empty: never.';
+COMMENT ON COLUMN contract.is_tracked IS 'Whether its bars and quotes are kept.';
+COMMENT ON COLUMN contract.coverage IS 'The spans of time whose bars are stored; what lies between them is missing.';
+COMMENT ON COLUMN contract.updated_at IS 'When the row was last changed.';
+
+COMMENT ON TABLE bar_minute IS 'A closed one-minute bar, in ticks; the view bars shows prices.';
+COMMENT ON COLUMN bar_minute.contract_id IS 'The contract.';
+COMMENT ON COLUMN bar_minute.start IS 'The beginning of the minute, in market time.';
+COMMENT ON COLUMN bar_minute.open_ticks IS 'First price of the minute in ticks (price / tick_size).';
+COMMENT ON COLUMN bar_minute.high_ticks IS 'Highest price in ticks.';
+COMMENT ON COLUMN bar_minute.low_ticks IS 'Lowest price in ticks.';
+COMMENT ON COLUMN bar_minute.close_ticks IS 'Last price in ticks.';
+COMMENT ON COLUMN bar_minute.volume IS 'Contracts traded.';
+
+COMMENT ON VIEW bars IS 'Closed one-minute bars in prices.';
+COMMENT ON COLUMN bars.contract IS 'The venue''s id of the contract.';
+COMMENT ON COLUMN bars.timeframe IS 'The length of a bar: 1m.';
+COMMENT ON COLUMN bars.start IS 'The beginning of the bar, in market time.';
+COMMENT ON COLUMN bars.open IS 'First price.';
+COMMENT ON COLUMN bars.high IS 'Highest price.';
+COMMENT ON COLUMN bars.low IS 'Lowest price.';
+COMMENT ON COLUMN bars.close IS 'Last price.';
+COMMENT ON COLUMN bars.volume IS 'Contracts traded.';
