@@ -174,6 +174,24 @@ def size_by_risk(
     return 0 if snapshot is None else _size(risk, measure_stop(entry, facts), contract, snapshot)
 
 
+def loss_at_stop(
+    snapshot: RiskSnapshot,
+    contract: Contract,
+    entry: EntryTerms,
+    *,
+    quantity: int,
+    price: Decimal,
+    market_now: datetime,
+) -> Decimal:
+    """Return the dollars that so many contracts of an entry lose at its stop, fees included; `price` is by the quote.
+
+    Raise RiskLimitError without a valid stop.
+    """
+    facts = _gather_facts(snapshot.account, contract, snapshot, price, is_simulated=True, market_now=market_now)
+    loss = measure_stop(entry, facts) * contract.tick_value * quantity
+    return loss + snapshot.book.costs_of(contract.root, quantity)
+
+
 def _size(risk: Decimal, stop_ticks: int, contract: Contract, snapshot: RiskSnapshot) -> int:
     return quantity_for(risk, stop_ticks, contract.tick_value, snapshot.book.costs_of(contract.root, 1))
 
