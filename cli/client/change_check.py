@@ -15,7 +15,9 @@ from shared.db.accounts.audit import Actor
 from shared.db.orders import positions
 from shared.db.risk import risk_snapshots
 from shared.db.risk.risk_snapshots import RiskSnapshot
+from shared.domain.risk.account_risk import loss_limit_level
 from shared.domain.risk.change_effects import immediate_effects
+from shared.domain.risk.findings import dollars
 from shared.errors import SettingsError
 from shared.hot.quotes import exit_price_from
 
@@ -56,6 +58,30 @@ def confirm_effects(
     )
     if effects:
         confirm(f"Within a second of this change: {'; '.join(effects)}. Change it?", "change it", as_json=as_json)
+
+
+def describe_lowered_mark(
+    connection: Connection, settings: Settings, row: AccountRow, changed: AccountRow
+) -> str | None:
+    """Return the consequence of a high-water mark that is too low, None if the changed one is not."""
+    before, after = foresee(connection, settings, row, changed)
+    mark = changed.high_water_mark
+    if before is None or after is None or mark is None:
+        return None
+    level, new_level = (loss_limit_level(one.risk, one.book) for one in (before, after))
+    if level is not None and new_level is not None and new_level < level:
+        return (
+            f"The loss limit level falls from {dollars(level)} to {dollars(new_level)}: Tickwork lets the account lose "
+            f"{dollars(level - new_level)} more, and the firm closes it at its own level"
+        )
+    opening = after.risk.day_opening_balance
+    if opening is not None and mark < opening:
+        return (
+            f"The mark {dollars(mark)} is below {dollars(opening)}, the balance at which the day opened, so it is not "
+            "the highest end-of-day balance; with a mark that is too low the firm closes the account before Tickwork "
+            "stops it"
+        )
+    return None
 
 
 def confirm(question: str, act: str, *, as_json: bool) -> None:

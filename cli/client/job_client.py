@@ -41,6 +41,9 @@ _JOB_LABELS = {
     "orders.lapse_approval": "the approval",
     "orders.place_order": "the order",
     "orders.flatten": "the flatten request",
+    "orders.guard_position": "the proof of the stop",
+    "orders.poll_fills": "the look for fills",
+    "orders.resolve_in_doubt_order": "the search for the order",
 }
 
 wait_option = click.option(
@@ -86,6 +89,10 @@ class JobOutcomes:
         if self.failed:
             return _describe_failure(self.failed[0])
         return self.describe_unfinished() if self.live else None
+
+    def list_live(self) -> list[str]:
+        """Return what each job does that has not ended, without repetition."""
+        return list(dict.fromkeys(_label(job) for job in self.live))
 
     def describe_unfinished(self) -> str:
         """Return which job has not ended, and how to look at it later; only a job that was asked for can be cancelled.
@@ -160,10 +167,12 @@ class JobClient:
         *,
         quiet: bool,
         with_caused: bool = True,
+        leave: Callable[[], str] | None = None,
     ) -> JobOutcomes:
         """Wait until the jobs, and all they caused, have ended, or `longest_s` is over; print progress on stderr.
 
-        `longest_s` None waits without limit. On Ctrl-C the jobs are left to the workers; raises Abort.
+        `longest_s` None waits without limit. On Ctrl-C the jobs are left to the workers, or `leave` ends them and
+        returns what became of them; raises Abort.
         """
         pause, started_at, outcomes = Event(), monotonic(), JobOutcomes(list(job_ids), [])
         try:
@@ -180,12 +189,18 @@ class JobClient:
                         raise
                 pause.wait(_POLL_EVERY_S)
         except KeyboardInterrupt:
-            click.echo(f"\n{outcomes.describe_unfinished()}" if outcomes.live else "\nThe jobs have ended.", err=True)
+            left = leave or (outcomes.describe_unfinished if outcomes.live else lambda: "The jobs have ended.")
+            click.echo(f"\n{left()}", err=True)
             raise click.exceptions.Abort from None
         finally:
             for process in self._one_shots.values():
                 detach_one_shot(process, is_done=bool(outcomes.jobs) and not outcomes.live)
             self._one_shots.clear()
+
+    def read(self, job_ids: Sequence[UUID]) -> JobOutcomes:
+        """Return how the jobs, and all they caused, are now."""
+        with self.ledger.engine.connect() as connection:
+            return JobOutcomes(list(job_ids), read_progress(driver(connection), job_ids, _CLAIM_TIMEOUT))
 
     def _read_jobs(self, job_ids: Sequence[UUID], *, with_caused: bool) -> list[JobProgress]:
         claim_timeout = _CLAIM_TIMEOUT_NO_WORKER if self._one_shots else _CLAIM_TIMEOUT

@@ -90,6 +90,11 @@ def resolve_contract(connection: Connection, account_ids: Sequence[int], word: s
     return contracts.require(connection, mine[0]) if mine else resolve_active_contract(connection, word)
 
 
+def list_contract_ids(connection: Connection, symbol: Symbol) -> list[str]:
+    """Return the known contracts that a symbol means, for a listing: of a root all of them."""
+    return [one.id for one in contracts.list_of_root(connection, symbol.root.name) if symbol.names(one.id)]
+
+
 def list_exit_contracts(connection: Connection, account_ids: Sequence[int], word: str) -> list[Contract]:
     """Return the contracts that an exit by symbol means: all with a position or orders, and the root's active one.
 

@@ -13,7 +13,7 @@ from shared.config import Settings
 from shared.db.accounts import accounts, watch_times
 from shared.db.accounts.accounts import AccountRow
 from shared.db.accounts.installations import describe_read_only
-from shared.db.market_data import market_clock
+from shared.db.market_data import contracts, market_clock
 from shared.db.market_data.market_clock import MarketRow
 from shared.db.orders import positions
 from shared.db.risk import risk_snapshots
@@ -45,12 +45,12 @@ class RiskView:
 
 
 def read_risk_view(connection: Connection, settings: Settings) -> RiskView:
-    """Return the risk of every account now."""
+    """Return the risk of every account now, with the fresh quotes of what is held and of what is tracked."""
     all_accounts = accounts.list_all(connection)
     ids = [one.id for one in all_accounts]
     row = require_market(connection)
     held = {position.contract_id for position in positions.list_in_accounts(connection, ids)}
-    quotes = read_fresh_quotes(settings, held)
+    quotes = read_fresh_quotes(settings, held | {one.id for one in contracts.list_tracked(connection)})
     prices, max_quantity = exit_price_from(quotes), settings.max_quantity
     snapshots = risk_snapshots.read(connection, all_accounts, row.clock, lambda _: prices, max_quantity=max_quantity)
     return RiskView(all_accounts, snapshots, quotes, row.clock, is_simulated=row.kind != "live")

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import click
 
-from cli.client.change_check import confirm_effects, current_actor
+from cli.client.change_check import confirm, confirm_effects, current_actor
 from cli.client.lookup import resolve_account
 from cli.client.stack import begin, connect, load_stack_settings
 from cli.console.output import print_json
@@ -14,6 +14,7 @@ from cli.console.table import Table
 from shared.db.accounts import accounts
 from shared.db.accounts.accounts import AccountRow
 from shared.db.risk.account_books import book_of, usable_book_of, usable_changes_of
+from shared.domain.risk.loosened_rules import list_loosened
 from shared.domain.risk.rule_book import PRESETS
 from shared.domain.risk.rule_changes import describe_rules
 from shared.errors import RefusedError
@@ -42,7 +43,7 @@ def change_rules(
     """List or change the rules of an account. Example: `accounts rules 123 daily_loss_limit=800`.
 
     NAME=preset removes a change; NAME=none turns a rule off if the rule allows it. A change that would breach the
-    account, lock it or close positions at once asks for confirmation.
+    account, lock it or close positions at once, or that is looser than the firm's rule, asks for confirmation.
     """
     requested = [_parse_change(text) for text in changes]
     if preset is not None and preset not in PRESETS:
@@ -51,6 +52,11 @@ def change_rules(
         row = resolve_account(connection, account)
         if requested or preset or reset:
             changed = _apply_changes(row, dict(requested), preset, is_reset=reset)
+            loosened = list_loosened(
+                *(usable_book_of(one) for one in (row, changed, replace(changed, rule_changes={})))
+            )
+            if loosened and not yes:
+                confirm(f"{'; '.join(loosened)}. Change it?", "change it", as_json=as_json)
             confirm_effects(connection, load_stack_settings(), row, changed, yes=yes, as_json=as_json)
     if requested or preset or reset:
         with begin() as connection:

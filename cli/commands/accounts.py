@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from cli.client import live_switch
-from cli.client.change_check import confirm_effects, current_actor
+from cli.client.change_check import confirm, confirm_effects, current_actor, describe_lowered_mark
 from cli.client.live_switch import confirm_live
 from cli.client.lookup import resolve_account
 from cli.client.risk_view import RiskView, describe_lock_out, list_findings, read_risk_view, require_market
@@ -192,12 +192,16 @@ def set_default_stop(account: str, ticks: str, *, as_json: bool) -> None:
 def set_high_water_mark(account: str, balance: Decimal, *, reason: str | None, yes: bool, as_json: bool) -> None:
     """Set the high-water mark. It is the highest end-of-day balance, as the firm's dashboard shows it.
 
-    The loss limit level follows it. A mark that would breach the account at once asks for confirmation.
+    The loss limit level follows it. A mark that would breach the account at once asks for confirmation, and so does one
+    that lowers the loss limit level, or is below the balance at which the day opened.
     """
+    settings = load_stack_settings()
     with connect() as connection:
         row = resolve_account(connection, account)
         changed = replace(row, high_water_mark=balance)
-        confirm_effects(connection, load_stack_settings(), row, changed, yes=yes, as_json=as_json)
+        if not yes and (lowered := describe_lowered_mark(connection, settings, row, changed)) is not None:
+            confirm(f"{lowered}. Change it?", "change it", as_json=as_json)
+        confirm_effects(connection, settings, row, changed, yes=yes, as_json=as_json)
     with begin() as connection:
         row = accounts.lock(connection, row.id) or row
         accounts.change_by_hand(

@@ -2,12 +2,14 @@
 
 import click
 
+from cli.client.lookup import list_contract_ids
 from cli.client.stack import connect
 from cli.console.list_options import list_options
 from cli.console.output import print_json
-from cli.console.params import json_option
+from cli.console.params import SymbolType, json_option
 from cli.console.table import Table
 from shared.db import views
+from shared.domain.market_data.symbol import Symbol
 
 BARS = Table(
     "Newest bars (market time, UTC)",
@@ -19,17 +21,18 @@ COVERAGE = Table("Coverage", ("contract", "covered_minutes", "first", "newest"))
 
 
 @click.command(name="bars")
-@click.argument("contract", required=False)
+@click.argument("symbol", required=False, type=SymbolType())
 @click.option("--limit", default=20, show_default=True, type=click.IntRange(1, 100_000), help="Most bars to show.")
 @json_option
 @list_options
-def command(contract: str | None, limit: int, *, as_json: bool) -> None:
-    """Show the newest bars and the coverage. CONTRACT is the venue's id, or a product such as MNQ."""
+def command(symbol: Symbol | None, limit: int, *, as_json: bool) -> None:
+    """Show the newest bars and the coverage. SYMBOL is as in an alert: MNQ, MNQ1!, MNQZ6, or the venue's id."""
     with connect() as connection:
-        rows = views.list_bars(connection, contract=contract, since=None, limit=limit)
+        contract_ids = None if symbol is None else list_contract_ids(connection, symbol)
+        rows = views.list_bars(connection, contract_ids=contract_ids, since=None, limit=limit)
         coverage = views.list_coverage(connection)
     if as_json:
         print_json({"bars": rows, "coverage": coverage})
         return
     COVERAGE.print(coverage, empty="No bars yet.")
-    BARS.print(rows, empty="No bars.")
+    BARS.print(rows, empty="No bars." if symbol is None else f"No bars of {symbol.text}.")

@@ -5,7 +5,9 @@ from datetime import timedelta
 from typing import Unpack
 
 import click
+from sqlalchemy import Connection
 
+from cli.client.change_check import confirm
 from cli.client.hook_followers import describe_followers, follower_option, match_followers
 from cli.client.hook_options import HookOptions, HookOptionValues, describe_settings, hook_options
 from cli.client.hook_store import (
@@ -21,11 +23,11 @@ from cli.client.hook_store import (
 from cli.client.lookup import match_account
 from cli.client.stack import begin, connect
 from cli.console.output import print_fields, print_json
-from cli.console.params import json_option
+from cli.console.params import json_option, yes_option
 from shared.clock import machine_now
 from shared.db.accounts import accounts
 from shared.db.alerts import hook_secrets, hooks
-from shared.db.alerts.hooks import hash_token
+from shared.db.alerts.hooks import Hook, hash_token
 from shared.db.orders import positions
 from shared.domain.alerts.hook_settings import encode_settings
 from shared.domain.orders.position import show_position
@@ -186,9 +188,17 @@ def resume(name: str, *, as_json: bool) -> None:
 
 @click.command("remove")
 @click.argument("name")
+@yes_option
 @json_option
-def remove(name: str, *, as_json: bool) -> None:
-    """Remove a webhook for good, with its secrets. Its URL then answers 404; its name may be used again."""
+def remove(name: str, *, yes: bool, as_json: bool) -> None:
+    """Remove a webhook for good, with its secrets. Its URL then answers 404; its name may be used again.
+
+    It asks for confirmation: no alert of the hook closes anything any more.
+    """
+    if not yes:
+        with connect() as connection:
+            question = _describe_removal(connection, require_changeable_hook(connection, name))
+        confirm(question, "remove it", as_json=as_json)
     with begin() as connection:
         hook = require_changeable_hook(connection, name)
         connection.execute(hooks.build_removal(name))
@@ -198,6 +208,16 @@ def remove(name: str, *, as_json: bool) -> None:
         print_json({"removed": name})
     else:
         click.echo(f"Hook {name} is removed. Its name may be used again.")
+
+
+def _describe_removal(connection: Connection, hook: Hook) -> str:
+    ids = [hook.account_id, *hooks.list_followers(connection).get(hook.id, {})]
+    held = [f"{show_position(one.quantity)} {one.contract_id}" for one in positions.list_in_accounts(connection, ids)]
+    holds = f" What its accounts hold, {', '.join(held)}, is closed by none of them." if held else ""
+    return (
+        f"Every later alert to the URL of hook {hook.name} is answered with 404, also one that closes, and nothing "
+        f"brings the URL back; `tickwork hooks pause {hook.name}` stops its entries alone.{holds} Remove it?"
+    )
 
 
 def _set_paused(name: str, *, is_paused: bool, as_json: bool) -> None:

@@ -7,15 +7,18 @@ from typing import Any, TypedDict, Unpack
 from uuid import UUID
 
 import click
-from sqlalchemy import Connection
 
+from cli.client.change_check import confirm
+from cli.client.entry_seat_belts import EntryTrial, list_doubts
+from cli.client.entry_withdrawal import EntryFate, withdraw_entry
 from cli.client.job_client import JobClient, JobOutcomes, open_client, wait_option
 from cli.client.lookup import require_tick_multiple, resolve_account, resolve_active_contract, short_id
 from cli.console.output import print_json
-from cli.console.params import PriceType, SideType, account_option, json_option
+from cli.console.params import PriceType, SideType, account_option, json_option, yes_option
 from cli.console.table import Table
 from shared.db import views
-from shared.domain.orders.order import MAX_TICKS, PRICE_FIELDS, OrderState, OrderType, Side
+from shared.domain.orders.order import MAX_TICKS, NOT_CONFIRMED, PRICE_FIELDS, OrderState, OrderType, Side
+from shared.domain.risk.preconditions import EntryTerms
 from shared.ledger.jobs.orders import EnterManually
 
 
@@ -35,11 +38,13 @@ class _EntryOptions(TypedDict):
     risk: Decimal | None
     dry_run: bool
     wait_s: float
+    yes: bool
     as_json: bool
 
 
 ORDER = Table("Order to send", ("field", "value"))
 _FAILED = {OrderState.REJECTED, OrderState.DENIED, OrderState.EXPIRED, OrderState.CANCELLED}
+_NOT_AT_VENUE = {OrderState.CREATED, *NOT_CONFIRMED}
 _TICKS = click.IntRange(1, MAX_TICKS)
 _OPTIONS = [
     click.argument("symbol"),
@@ -64,6 +69,7 @@ _OPTIONS = [
     ),
     click.option("--dry-run", is_flag=True, help="Show the order and the pre-trade checks; send nothing."),
     wait_option,
+    yes_option,
     json_option,
 ]
 
@@ -126,14 +132,23 @@ def _submit_entry(type_: OrderType, price: Decimal | None, **given: Unpack[_Entr
     dry_run, wait_s, as_json = given["dry_run"], given["wait_s"], given["as_json"]
     _refuse_contradictions(given)
     with open_client() as client:
-        with client.transaction() as tx:
-            request = _build_request(tx.connection, type_, price, given)
-            # A dry run expires when its command stops waiting.
-            lifetime = timedelta(seconds=wait_s) if dry_run else client.settings.entry_ttl
-            job_id = tx.enqueue(request, expires_after=lifetime).job_id
-        outcomes = client.wait([job_id], wait_s, quiet=as_json)
-        root = outcomes.get(job_id)
-        if dry_run or root.state != "succeeded":
+        with client.connect() as connection:
+            account = resolve_account(connection, given["account_word"])
+            contract = resolve_active_contract(connection, given["symbol"])
+            require_tick_multiple("--price", price, contract)
+            entry = _build_terms(type_, price, given)
+            trial = EntryTrial(connection, client.settings, account, contract, entry, given["risk"])
+            doubts = [] if dry_run else list_doubts(trial)
+        if doubts and not given["yes"]:
+            confirm(f"{'; '.join(doubts)}. Enter it?", "enter it", as_json=as_json)
+        request = _build_request(account.id, contract.id, entry, given)
+        job_id, outcomes = _request_and_wait(client, request, wait_s, as_json=as_json)
+        if outcomes.live and not dry_run:
+            withdrawal = withdraw_entry(client, job_id, account.id)
+            if withdrawal.fate in {EntryFate.WITHDRAWN, EntryFate.IN_DOUBT}:
+                raise click.ClickException(f"the wait of {wait_s:g} s is over: {withdrawal.text}")
+            outcomes = client.read([job_id])
+        if dry_run or outcomes.get(job_id).state != "succeeded":
             outcomes.require_success()
         if dry_run:
             _print_preview(outcomes.result(job_id), as_json=as_json)
@@ -141,14 +156,41 @@ def _submit_entry(type_: OrderType, price: Decimal | None, **given: Unpack[_Entr
         print_entry(client, outcomes, job_id, as_json=as_json)
 
 
+def _request_and_wait(
+    client: JobClient, request: EnterManually, wait_s: float, *, as_json: bool
+) -> tuple[UUID, JobOutcomes]:
+    """Request the entry and wait for it; on Ctrl-C withdraw it, say what became of it, and raise Abort."""
+    # A dry run expires when its command stops waiting.
+    lifetime = timedelta(seconds=wait_s) if request.is_dry_run else client.settings.entry_ttl
+    job_id: UUID | None = None
+
+    def leave() -> str:
+        return "Nothing was sent." if job_id is None else withdraw_entry(client, job_id, request.account_id).text
+
+    try:
+        with client.transaction() as tx:
+            job_id = tx.enqueue(request, expires_after=lifetime).job_id
+        return job_id, client.wait([job_id], wait_s, quiet=as_json, leave=leave)
+    except KeyboardInterrupt:  # before the wait
+        click.echo(f"\n{leave()}", err=True)
+        raise click.exceptions.Abort from None
+
+
 def print_entry(client: JobClient, outcomes: JobOutcomes, job_id: UUID, *, as_json: bool) -> None:
-    """Print the order that a job has made, and its legs; exit with status 1 if it failed or something goes on."""
+    """Print the order that a job has made, and its legs; exit with status 1 if it failed, or may not be at the venue.
+
+    What is left of the job once the venue has the order, such as a look for its fills, is no failure.
+    """
     order_id = UUID(outcomes.result(job_id)["order_id"])
     shown = _read_order(client, order_id)
     order = shown["order"][0]
     if order["state"] in _FAILED:
         raise click.ClickException(f"the order is {order['state']}: {order['reason'] or 'no reason given'}")
-    problem, note = outcomes.describe_problem(), outcomes.result(job_id).get("note")
+    problem, notes = outcomes.describe_problem(), [outcomes.result(job_id).get("note")]
+    if not outcomes.failed and order["state"] not in _NOT_AT_VENUE:
+        problem = None
+        notes += [f"{one} is not over yet: `tickwork positions` shows the stop" for one in outcomes.list_live()]
+    note = "; ".join(filter(None, notes)) or None
     if as_json:
         print_json({"job_id": job_id, **shown, "order": order, "note": note, "error": problem})
     else:
@@ -172,27 +214,36 @@ def _refuse_contradictions(given: _EntryOptions) -> None:
             raise click.UsageError(f"{name} {ticks} and {name}-price {price} set two levels: give one of them")
 
 
-def _build_request(
-    connection: Connection, type_: OrderType, price: Decimal | None, given: _EntryOptions
-) -> EnterManually:
-    account = resolve_account(connection, given["account_word"])
-    contract = resolve_active_contract(connection, given["symbol"])
-    require_tick_multiple("--price", price, contract)
-    return EnterManually(
-        account_id=account.id,
-        symbol=contract.id,
+def _build_terms(type_: OrderType, price: Decimal | None, given: _EntryOptions) -> EntryTerms:
+    return EntryTerms(
         side=given["side"],
         type=type_,
-        quantity=given["quantity"],
-        risk=_to_text(given["risk"]),
+        quantity=given["quantity"] or 0,
         stop_loss_ticks=given["stop_ticks"],
         take_profit_ticks=given["target_ticks"],
-        stop_loss=_to_text(given["stop_loss"]),
-        take_profit=_to_text(given["take_profit"]),
+        stop_loss=given["stop_loss"],
+        take_profit=given["take_profit"],
         breakeven_ticks=given["breakeven"],
         trail_ticks=given["trail"],
+        **({PRICE_FIELDS[type_]: price} if type_ in PRICE_FIELDS else {}),
+    )
+
+
+def _build_request(account_id: int, contract_id: str, entry: EntryTerms, given: _EntryOptions) -> EnterManually:
+    prices = {name: _to_text(getattr(entry, name)) for name in (*PRICE_FIELDS.values(), "stop_loss", "take_profit")}
+    return EnterManually(
+        account_id=account_id,
+        symbol=contract_id,
+        side=entry.side,
+        type=entry.type,
+        quantity=given["quantity"],
+        risk=_to_text(given["risk"]),
+        stop_loss_ticks=entry.stop_loss_ticks,
+        take_profit_ticks=entry.take_profit_ticks,
+        breakeven_ticks=entry.breakeven_ticks,
+        trail_ticks=entry.trail_ticks,
         is_dry_run=given["dry_run"],
-        **({PRICE_FIELDS[type_]: str(price)} if type_ in PRICE_FIELDS else {}),
+        **prices,
     )
 
 
@@ -225,7 +276,7 @@ def describe_order(order: dict[str, Any]) -> str:
 
 
 def _print_preview(result: dict[str, Any], *, as_json: bool) -> None:
-    denied = result.get("denied")
+    denied, postponed = result.get("denied"), result.get("postponed")
     if as_json:
         print_json(result)
     else:
@@ -236,12 +287,14 @@ def _print_preview(result: dict[str, Any], *, as_json: bool) -> None:
         ]
         if rows:
             ORDER.print(rows, empty="")
-        if rows or not denied:
+        if postponed:
+            click.echo(f"It would not be sent now: {postponed}")
+        elif rows or not denied:
             click.echo(result.get("note") or "Every pre-trade check passes.")
         else:
             first = f"It closes {result['closes_first']} first. " if result.get("closes_first") else ""
             click.echo(f"{first}The pre-trade checks would deny {'the rest' if first else 'it'}:")
             violations = [f"{rule['rule']}: {rule['message']}" for rule in result.get("rules") or []]
             click.echo("\n".join(f"  {line}" for line in violations or [str(denied)]))
-    if denied:
+    if denied or postponed:
         raise click.exceptions.Exit(1)

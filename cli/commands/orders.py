@@ -1,10 +1,13 @@
 """`tickwork orders`: positions, orders and fills; cancel and modify."""
 
+from collections.abc import Sequence
 from decimal import Decimal
 
 import click
 from sqlalchemy import Connection
 
+from cli.client.change_check import confirm
+from cli.client.entry_seat_belts import confirm_price
 from cli.client.job_client import open_client, wait_option
 from cli.client.lookup import find_order, list_exit_contracts, require_tick_multiple, resolve_accounts
 from cli.client.order_changes import OrderChangeRequest, apply_changes, require_open_orders
@@ -15,12 +18,13 @@ from cli.commands.order_entry import describe_order
 from cli.console.groups import CommandGroup
 from cli.console.list_options import echo_note, list_options
 from cli.console.output import describe_none, print_json
-from cli.console.params import OrderIdType, PriceType, account_option, json_option
+from cli.console.params import OrderIdType, PriceType, account_option, json_option, yes_option
 from cli.console.table import Table
 from shared.db import views
 from shared.db.market_data import contracts
 from shared.db.orders import orders, positions
 from shared.db.orders.orders import OrderRow
+from shared.domain.counting import count_of
 from shared.domain.orders.order import PRICE_FIELDS, ChangeKind, OrderState, Role
 from shared.errors import RefusedError, SettingsError
 
@@ -42,6 +46,7 @@ CHANGES = Table(
     ("created_at", "kind", "quantity", "limit_price", "stop_price", "state", "outcome", "origin", "reason"),
     spare=("origin", "created_at", "outcome", "limit_price"),
 )
+_ASKED_ABOUT = 5  # of the orders of a confirmation
 _LEGS = {Role.STOP_LOSS, Role.TAKE_PROFIT}
 _dry_run_option = click.option("--dry-run", is_flag=True, help="Show the requests; send nothing.")
 
@@ -107,6 +112,7 @@ def show(digits: str, *, as_json: bool) -> None:
 @account_option
 @_dry_run_option
 @wait_option
+@yes_option
 @json_option
 def cancel(
     ids: tuple[str, ...],
@@ -116,9 +122,13 @@ def cancel(
     *,
     is_all: bool,
     dry_run: bool,
+    yes: bool,
     as_json: bool,
 ) -> None:
-    """Cancel orders by id, or all. Allowed during a halt and while the market is closed."""
+    """Cancel orders by id, or all. Allowed during a halt and while the market is closed.
+
+    With --all it asks for confirmation.
+    """
     if bool(ids) == is_all or (not is_all and (symbol or account_word)):
         raise SettingsError(
             "choose the orders: `orders cancel ID...`, or `orders cancel --all [--contract SYMBOL] [--account A]`"
@@ -131,6 +141,8 @@ def cancel(
                 found = list({one.id: one for one in (find_order(connection, digits) for digits in ids)}.values())
         changes = [OrderChangeRequest(order, ChangeKind.CANCEL) for order in found]
         require_open_orders(changes)
+        if is_all and found and not (dry_run or yes):
+            confirm(_describe_cancels(found), "cancel them", as_json=as_json)
         apply_changes(client, changes, "cancelled", wait_s, dry_run=dry_run, as_json=as_json)
 
 
@@ -141,6 +153,7 @@ def cancel(
 @click.option("--stop", "stop_price", type=PriceType(), metavar="PRICE", help="New stop price.")
 @_dry_run_option
 @wait_option
+@yes_option
 @json_option
 def modify(
     digits: str,
@@ -150,9 +163,10 @@ def modify(
     wait_s: float,
     *,
     dry_run: bool,
+    yes: bool,
     as_json: bool,
 ) -> None:
-    """Change the quantity or the price of a working order."""
+    """Change the quantity or the price of a working order. A price far from the market asks for confirmation."""
     if quantity is None and limit_price is None and stop_price is None:
         raise SettingsError("nothing to change: give --quantity N, --limit PRICE or --stop PRICE")
     with open_client() as client:
@@ -165,6 +179,8 @@ def modify(
             if price is not None and PRICE_FIELDS.get(order.type) != name:
                 raise RefusedError(f"order {order.id} is a {order.type} order: it has no {name} to set to {price}")
             require_tick_multiple(f"--{name.partition('_')[0]}", price, contract)
+            if price is not None and order.role not in _LEGS and not dry_run:
+                confirm_price(client.settings, order, price, yes=yes, as_json=as_json)
         if quantity is not None and quantity <= order.filled_quantity:
             raise RefusedError(
                 f"invalid --quantity '{quantity}': {order.filled_quantity} of order {order.id} are already filled"
@@ -191,3 +207,10 @@ def _list_cancellable(connection: Connection, account_word: str | None, symbol: 
         and order.state is not OrderState.SUSPENDED
         and not (order.role in _LEGS and (order.account_id, order.contract_id) in held)
     ]
+
+
+def _describe_cancels(found: Sequence[OrderRow]) -> str:
+    told = ", ".join(f"{one.side} {one.quantity} {one.contract_id} {one.type}" for one in found[:_ASKED_ABOUT])
+    more = f" and {len(found) - _ASKED_ABOUT} more" if len(found) > _ASKED_ABOUT else ""
+    accounts = ", ".join(str(one) for one in sorted({one.account_id for one in found}))
+    return f"Cancel {count_of(len(found), 'order')} of account {accounts}: {told}{more}?"

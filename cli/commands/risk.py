@@ -1,12 +1,13 @@
 """`tickwork risk`: the headroom of each rule, and the reasons that block entries."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from decimal import Decimal
 from typing import Any
 
 import click
 
+from cli.client.entry_outlook import EntryOutlook, describe_exceptions, list_common_obstacles, list_outlooks
 from cli.client.lookup import resolve_accounts
 from cli.client.risk_view import RiskView, list_findings, print_findings, read_risk_view
 from cli.client.stack import connect, load_stack_settings
@@ -16,13 +17,10 @@ from cli.console.sparkline import draw_share
 from cli.console.table import Table
 from shared.db.accounts import watch_times
 from shared.db.accounts.accounts import AccountRow
-from shared.db.accounts.installations import describe_read_only
 from shared.db.risk.risk_snapshots import RiskSnapshot
-from shared.domain.accounts.stage import Stage, parse_stage
 from shared.domain.accounts.trading_state import TradingState
 from shared.domain.risk.account_risk import loss_limit_level
 from shared.domain.risk.assumed_size import describe_assumed_size
-from shared.domain.risk.findings import RuleAction, chicago_time
 from shared.domain.risk.payouts import list_payout_ways
 from shared.domain.risk.personal_limits import losses_in_row
 
@@ -35,13 +33,17 @@ PAYOUT = Table("Next payout", ("way", "days", "most", "still_needed"))
 @click.option("--account", "account_word", metavar="ACCOUNT", help="Only this account, by id or name; default: all.")
 @json_option
 def command(account_word: str | None, *, as_json: bool) -> None:
-    """Show the headroom of each rule. Also show, per account, whether an entry would pass now."""
+    """Show the headroom of each rule. Also show whether an entry of each tracked contract would be sent now.
+
+    That is asked for one contract with the nearest stop, of both sides: a larger entry may be denied all the same.
+    """
     settings = load_stack_settings()
     with connect() as connection:
         chosen = resolve_accounts(connection, account_word)
         found = read_risk_view(connection, settings)
         gaps = watch_times.list_recent_gaps(connection)
-    rows_by_account = [_to_row(found, one) | {"unwatched": gaps.get(one.id)} for one in chosen]
+        outlooks = {one.id: list_outlooks(connection, found, one) for one in chosen}
+    rows_by_account = [_to_row(found, one, outlooks[one.id]) | {"unwatched": gaps.get(one.id)} for one in chosen]
     if as_json:
         print_json({"accounts": rows_by_account})
         return
@@ -52,8 +54,10 @@ def command(account_word: str | None, *, as_json: bool) -> None:
             click.echo(f"It was {one['unwatched']}")
         if one["assumed_size"] is not None:
             click.echo(f"A guess: {one['assumed_size']}.")
-        for contract_id in one["contracts_being_flattened"]:
-            click.echo(f"No entry in {contract_id}: it is being flattened")
+        for line in describe_exceptions(outlooks[one["id"]]) if one["may_enter"] else ():
+            click.echo(line)
+        if one["halted"] is not None:
+            click.echo(f"`tickwork resume REASON --account {one['id']}` ends the halt.")
         rows = [
             row | {"of_allowance": draw_share(row["headroom"], row["allowance"], _BAR_WIDTH)} for row in one["rules"]
         ]
@@ -63,10 +67,10 @@ def command(account_word: str | None, *, as_json: bool) -> None:
         print_findings(one["findings"])
 
 
-def _to_row(found: RiskView, row: AccountRow) -> dict[str, Any]:
+def _to_row(found: RiskView, row: AccountRow, outlooks: Sequence[EntryOutlook]) -> dict[str, Any]:
     snapshot = found.snapshots.get(row.id)
     findings = list_findings(found, row.id)
-    obstacles = list(_list_obstacles(found, row))
+    obstacles = list_common_obstacles(outlooks)
     return {
         "id": row.id,
         "name": row.name,
@@ -76,6 +80,8 @@ def _to_row(found: RiskView, row: AccountRow) -> dict[str, Any]:
         "summary": _describe_entries(row) if not obstacles else f"NO ENTRY: {'; '.join(obstacles)}",
         "is_approval_required": row.is_approval_required,
         "obstacles": obstacles,
+        "entries": [asdict(one) for one in outlooks],
+        "halted": row.halt,
         "assumed_size": (
             None if snapshot is None else describe_assumed_size(row.id, row.name, row.preset, snapshot.book)
         ),
@@ -98,36 +104,6 @@ def _describe_entries(row: AccountRow) -> str:
     waits = "those of alerts and strategies wait for approval" if row.is_approval_required else None
     shadow = "they are recorded, and not sent" if row.is_shadow else None
     return "; ".join(["entries are allowed", *filter(None, [waits, shadow])])
-
-
-def _list_obstacles(found: RiskView, row: AccountRow) -> Iterator[str]:
-    """Yield each reason that denies or postpones every entry of the account, in the order of the pre-trade checks."""
-    yield from _list_account_obstacles(found, row)
-    snapshot = found.snapshots.get(row.id)
-    if snapshot is not None and snapshot.has_in_doubt_order:
-        yield "an order is in doubt, and is being resolved"
-    for contract_id, reason in snapshot.flatten_requests if snapshot is not None else ():
-        if not contract_id:
-            yield f"everything is being flattened: {reason}"
-    for one in found.findings(row.id):
-        if one.action >= RuleAction.BLOCK:
-            lifts = "" if one.lifts_market_at is None else f" (lifts {chicago_time(one.lifts_market_at)})"
-            yield f"{one.message}{lifts}"
-
-
-def _list_account_obstacles(found: RiskView, row: AccountRow) -> Iterator[str]:
-    if parse_stage(row.name) is Stage.UNKNOWN:
-        yield "unknown account stage: trading is disabled"
-    if not row.can_trade:
-        yield "the venue does not allow the account to trade"
-    if row.live_status(is_simulated=found.is_simulated) == "off":
-        yield f"live orders are off: `tickwork accounts live {row.id} on`"
-    if (read_only := describe_read_only(row, found.clock.now())) is not None:
-        yield read_only
-    if row.halt is not None:
-        yield f"halted: {row.halt}; `tickwork resume REASON --account {row.id}`"
-    if row.reconciled_at is None:
-        yield "not reconciled with the venue since the start"
 
 
 def _contracts_being_flattened(snapshot: RiskSnapshot | None) -> list[str]:

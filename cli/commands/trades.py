@@ -6,19 +6,21 @@ from datetime import date, timedelta
 from typing import Any, TypedDict, Unpack
 
 import click
+from sqlalchemy import Connection
 
+from cli.client.lookup import list_contract_ids, resolve_account
 from cli.client.stack import connect
 from cli.console.groups import CommandGroup
 from cli.console.list_options import echo_note, list_options
 from cli.console.output import describe_none, print_json
-from cli.console.params import json_option
+from cli.console.params import SymbolType, json_option
 from cli.console.table import Table
-from shared.db.accounts import accounts
+from shared.db.engine import limit_lock_wait, suppress_lock_timeout
 from shared.db.trades import round_trips
+from shared.db.trades.booking import book_due
 from shared.db.trades.round_trips import RoundTripFilter
 from shared.domain.market_data.calendar import trading_day_begins
-from shared.domain.market_data.contract import ROOTS
-from shared.domain.market_data.symbol import parse_symbol
+from shared.domain.market_data.symbol import Symbol
 from shared.domain.trades.statistics import GROUPINGS, Statistics, group_statistics, label_of, statistics_of
 
 TRADES = Table(
@@ -36,13 +38,14 @@ GROUPS = Table(
            "wins"),
 )  # fmt: skip
 FIGURES = Table("Round trips", ("figure", "value"))
+_BOOKING_WAIT = timedelta(seconds=1)
 
 
 class _Filters(TypedDict):
     """The filter options, as click gives them."""
 
-    account_id: int | None
-    contract: str | None
+    account_word: str | None
+    contract: Symbol | None
     strategy: str | None
     since: date | None
     until: date | None
@@ -61,35 +64,15 @@ class _Day(click.ParamType[date]):
             self.fail(f"invalid date {value!r}: expected a day such as 2026-03-10", param, ctx)
 
 
-class _Contract(click.ParamType[str]):
-    """A root such as MNQ, or the venue's id of one contract."""
-
-    name = "contract"
-
-    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Return the root or the id; fail for an unknown contract, and for a month that is not in the venue's id."""
-        text = value.strip().upper()
-        try:
-            root = parse_symbol(text).root
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
-        if not text.startswith("CON.") and text != root.name:
-            self.fail(
-                f"invalid contract {value!r}: expected the root, {root.name}, or the venue's id of one contract, as in "
-                f"CON.F.US.{root.product}.{root.months[0]}27",
-                param,
-                ctx,
-            )
-        return text
-
-
 def _add_filters(command: Callable[..., None]) -> Callable[..., None]:
     """Add the filter options and --json."""
     for option in reversed(
         [
-            click.option("--account", "account_id", type=int, metavar="ID", help="Only round trips of this account."),
             click.option(
-                "--contract", type=_Contract(), metavar="MNQ|ID", help="Only round trips of this root or contract."
+                "--account", "account_word", metavar="ACCOUNT", help="Only round trips of this account, by id or name."
+            ),
+            click.option(
+                "--contract", type=SymbolType(), metavar="SYMBOL", help="Only round trips of this root or contract."
             ),
             click.option(
                 "--strategy", metavar="NAME", help="Only round trips of this strategy or origin, such as manual."
@@ -114,9 +97,10 @@ def command(ctx: click.Context, /, limit: int, *, as_json: bool, **filters: Unpa
     """List round trips, newest first. `trades stats` shows their statistics."""
     if ctx.invoked_subcommand is not None:
         return
-    chosen = _to_filter(**filters)
+    _require_order(filters["since"], filters["until"])
     with connect() as connection:
-        _check_account(chosen, [account.id for account in accounts.list_all(connection)])
+        _book(connection)
+        chosen = _to_filter(connection, **filters)
         rows = round_trips.list_page(connection, chosen, limit=limit)
     if as_json:
         print_json({"round_trips": rows})
@@ -138,9 +122,10 @@ def show_statistics(ctx: click.Context, /, by: str | None, *, as_json: bool, **f
     """Show statistics of round trips. They cover every round trip that matches the filters."""
     before = ctx.parent.params if ctx.parent else {}
     either: dict[str, Any] = {name: before.get(name) if value is None else value for name, value in filters.items()}
-    chosen = _to_filter(**either)
+    _require_order(either["since"], either["until"])
     with connect() as connection:
-        _check_account(chosen, [account.id for account in accounts.list_all(connection)])
+        _book(connection)
+        chosen = _to_filter(connection, **either)
         results = round_trips.list_results(connection, chosen)
     total, groups = statistics_of(results), group_statistics(results, by) if by else []
     if as_json or before.get("as_json"):
@@ -156,30 +141,40 @@ def show_statistics(ctx: click.Context, /, by: str | None, *, as_json: bool, **f
         FIGURES.print(rows, empty="")
 
 
-def _to_filter(
-    *, account_id: int | None, contract: str | None, strategy: str | None, since: date | None, until: date | None
-) -> RoundTripFilter:
+def _book(connection: Connection) -> None:
+    """Book the newest fills, as the schedule does each minute; what another session holds up stays as it was booked."""
+    with suppress_lock_timeout("the newest fills are not booked"), connection.begin():
+        limit_lock_wait(connection, _BOOKING_WAIT)
+        round_trips.lock_booking(connection)
+        book_due(connection)
+
+
+def _require_order(since: date | None, until: date | None) -> None:
     if since and until and since > until:
         raise click.UsageError(f"--since {since} is later than --until {until}: swap them")
-    is_root = contract in ROOTS
+
+
+def _to_filter(
+    connection: Connection,
+    *,
+    account_word: str | None,
+    contract: Symbol | None,
+    strategy: str | None,
+    since: date | None,
+    until: date | None,
+) -> RoundTripFilter:
     return RoundTripFilter(
-        account_id=account_id,
-        contract_id=None if is_root else contract,
-        root=contract if is_root else None,
+        account_id=None if account_word is None else resolve_account(connection, account_word).id,
+        contract_ids=None if contract is None else tuple(list_contract_ids(connection, contract)),
         strategy=strategy,
         since_market_at=trading_day_begins(since) if since else None,
         until_market_at=trading_day_begins(until + timedelta(days=1)) if until else None,
     )
 
 
-def _describe_none(*, account_id: int | None, **chosen: object) -> str:
-    return describe_none("round trips", account=account_id, **chosen)
-
-
-def _check_account(chosen: RoundTripFilter, known: list[int]) -> None:
-    if chosen.account_id is not None and chosen.account_id not in known:
-        shown = ", ".join(map(str, known)) or "none yet"
-        raise click.UsageError(f"account {chosen.account_id} is unknown: those we know are {shown}")
+def _describe_none(*, account_word: str | None, contract: Symbol | None, **chosen: object) -> str:
+    symbol = None if contract is None else contract.text
+    return describe_none("round trips", account=account_word, contract=symbol, **chosen)
 
 
 def _to_table_row(row: dict[str, Any]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from decimal import Decimal
 import click
 
 from cli.console.cells import SHORT_ID
+from shared.domain.market_data.symbol import Symbol, parse_symbol
 from shared.domain.orders.order import MAX_TICKS, MIN_TICKS, Side
 from shared.errors import RefusedError
 
@@ -99,6 +100,19 @@ class SideType(click.ParamType[Side]):
         if side is None:
             self.fail(f"invalid side {value!r}: expected buy, long, sell or short", param, ctx)
         return side
+
+
+class SymbolType(click.ParamType[Symbol]):
+    """A contract as a trader names it: MNQ, MNQ1!, MNQZ6, or the venue's id."""
+
+    name = "symbol"
+
+    def convert(self, value: str | Symbol, param: click.Parameter | None, ctx: click.Context | None) -> Symbol:
+        """Return the symbol; fail for an unknown root or month."""
+        try:
+            return value if isinstance(value, Symbol) else parse_symbol(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
 
 
 class DurationType(click.ParamType[timedelta]):

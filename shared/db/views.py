@@ -12,7 +12,6 @@ from sqlalchemy import (
     Subquery,
     case,
     func,
-    or_,
     select,
     table,
     text,
@@ -151,17 +150,16 @@ def list_positions(connection: Connection) -> list[dict[str, Any]]:
 
 
 def list_bars(
-    connection: Connection, *, contract: str | None, since: datetime | None, limit: int
+    connection: Connection, *, contract_ids: Sequence[str] | None, since: datetime | None, limit: int
 ) -> list[dict[str, Any]]:
-    """Return rows of the view `bars`, newest first; `contract` is the venue's id or part of it, such as MNQ."""
+    """Return rows of the view `bars`, newest first, of these contracts or of all."""
     bars = select(_BARS).where(_BARS.c.contract == contract_table.c.id)
     if since is not None:
         bars = bars.where(_BARS.c.start >= since)
     newest = bars.order_by(_BARS.c.start.desc()).limit(limit).lateral("newest")
     statement = select(newest).select_from(contract_table.join(newest, true()))
-    if contract is not None:
-        ids = contract_table.c.id
-        statement = statement.where(or_(ids == contract, ids.contains(f".{contract}.")))
+    if contract_ids is not None:
+        statement = statement.where(contract_table.c.id.in_(contract_ids))
     return _fetch_all(connection, statement.order_by(newest.c.start.desc()).limit(limit))
 
 

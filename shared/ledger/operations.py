@@ -13,6 +13,7 @@ from shared.ledger.jobs import job_names_with
 
 _ENDED_BADLY = ("dead", "failed", "expired", "cancelled")
 _ID_DIGITS = 32
+WITHDRAWN = "withdrawn: the person who requested it stopped waiting"
 
 # The error stays until the job ends again. started_at is cleared: a duration must not include the days in between.
 _REQUEUE: LiteralString = """
@@ -34,7 +35,7 @@ _DISCARD: LiteralString = """
 _CANCEL: LiteralString = """
     WITH changed AS (
     UPDATE job SET state = 'cancelled', finished_at = now(),
-           error = 'cancelled by a person' || coalesce('; before that: ' || error, '')
+           error = %(by)s || coalesce('; before that: ' || error, '')
     WHERE id = %(id)s AND state = 'queued'
     RETURNING id)
     SELECT pg_notify('job_due', '') FROM changed
@@ -87,7 +88,7 @@ def cancel(connection: LedgerConnection, job_id: UUID) -> None:
     A running job ends at its next step, or with its process some seconds later. What it did until then stays done. One
     that may be sending an order is refused: ended in the middle, it would leave an order that nothing follows.
     """
-    values = {"id": job_id, "ordering": [queue.value for queue in ORDERING]}
+    values = {"id": job_id, "by": "cancelled by a person", "ordering": [queue.value for queue in ORDERING]}
     for statement in (_CANCEL, _REQUEST_CANCEL) * 2:  # a job may be queued again between two of them
         if connection.execute(statement, values).rowcount == 1:
             return
@@ -95,6 +96,17 @@ def cancel(connection: LedgerConnection, job_id: UUID) -> None:
     if found.state == "running":
         raise _refusal(job_id, found, "it may be sending an order, and ends by itself within a minute")
     raise _refusal(job_id, found, "only one that is queued or runs is cancelled")
+
+
+def lock_if_queued(connection: LedgerConnection, job_id: UUID) -> bool:
+    """Keep a queued job from being claimed until this transaction ends; False if it is not queued."""
+    statement = "SELECT FROM job WHERE id = %(id)s AND state = 'queued' FOR UPDATE"
+    return connection.execute(statement, {"id": job_id}).rowcount == 1
+
+
+def withdraw(connection: LedgerConnection, job_id: UUID) -> None:
+    """Cancel a queued job that no person waits for any more; the caller has locked it."""
+    connection.execute(_CANCEL, {"id": job_id, "by": WITHDRAWN})
 
 
 @dataclass(frozen=True, slots=True)

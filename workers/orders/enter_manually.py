@@ -15,7 +15,7 @@ from shared.domain.orders.order import Origin
 from shared.domain.orders.reversal import Reversal, plan_reversal
 from shared.domain.risk.personal_limits import describe_reduce_only
 from shared.domain.risk.preconditions import EntryTerms
-from shared.errors import RefusedError, RiskLimitError
+from shared.errors import PostponedError, RefusedError, RiskLimitError
 from shared.ledger.jobs.orders import EnterManually
 from workers.context import Context
 from workers.orders.current_state import read_root_state
@@ -28,7 +28,13 @@ from workers.orders.sided_request import SidedRequest
 from workers.task import task
 
 _PRICES = ("limit_price", "stop_price", "trail_price", "stop_loss", "take_profit")
-_NOTHING_SENT: dict[str, Any] = {"dry_run": "nothing was sent", "would_send": None, "denied": None, "rules": []}
+_NOTHING_SENT: dict[str, Any] = {
+    "dry_run": "nothing was sent",
+    "would_send": None,
+    "denied": None,
+    "postponed": None,
+    "rules": [],
+}
 _NUMERAL = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
 
 
@@ -40,15 +46,17 @@ def enter_manually(job: EnterManually, ctx: Context) -> dict[str, Any]:
     """
     contract = _find_contract(ctx, job.symbol)
     request = _build_request(job, ctx, contract)
+    if job.is_dry_run:
+        try:
+            return _preview(ctx, request)
+        except PostponedError as error:
+            return _NOTHING_SENT | {"postponed": str(error)}
     with ctx.autocommit() as connection:
         recorded = reversals.find(connection, ctx.job.id, request.account_id)
     state, quantity = read_root_state(ctx, request.account_id, ROOTS[contract.root]), request.entry.quantity
     if recorded is None:
         quantity = measure_quantity(ctx, request.account_id, contract, request.entry, risk=request.risk, state=state)
     side, type_ = request.entry.side, request.entry.type
-    if job.is_dry_run:
-        reversal = plan_reversal(side, type_, quantity, state.quantity(contract.id))
-        return _preview(ctx, request, reversal)
     sided = SidedRequest(ctx.job.id, request.account_id, contract.id, side, type_, quantity, request.origin)
     closed = close_reversed_first(ctx, sided, state, recorded)
     if closed is not None and closed.opening == 0:
@@ -59,12 +67,13 @@ def enter_manually(job: EnterManually, ctx: Context) -> dict[str, Any]:
     return submit_entry(ctx, request)
 
 
-def _preview(ctx: Context, request: EntryRequest, reversal: Reversal | None) -> dict[str, Any]:
+def _preview(ctx: Context, request: EntryRequest) -> dict[str, Any]:
     """Return the order that would be sent and the rules that the entry violates; nothing is written.
 
     Of an entry that reverses a position it is the rest, and the rules that only the close can satisfy are not asked; in
-    shadow mode, which closes nothing, it is the whole entry.
+    shadow mode, which closes nothing, it is the whole entry. Raise PostponedError for an entry that would wait.
     """
+    reversal = _plan_reversal(ctx, request)
     with ctx.autocommit() as connection:
         account = accounts.get(connection, request.account_id)
         if account is None:
@@ -73,6 +82,7 @@ def _preview(ctx: Context, request: EntryRequest, reversal: Reversal | None) -> 
             reversal = None
         if reversal is not None and reversal.opening == 0:
             return _NOTHING_SENT | {"closes_first": reversal.closing, "note": f"It closes {reversal.closing}."}
+        require_open_session(ctx, request.contract)
         if reversal is not None:
             request = replace(request, entry=replace(request.entry, quantity=reversal.opening), risk=None)
         check = check_entry(connection, ctx, request, account)
@@ -102,6 +112,13 @@ def _preview(ctx: Context, request: EntryRequest, reversal: Reversal | None) -> 
         "denied": None if check.denial is None else str(check.denial),
         "rules": [{"rule": finding.rule, "message": describe_finding(finding)} for finding in check.findings],
     }
+
+
+def _plan_reversal(ctx: Context, request: EntryRequest) -> Reversal | None:
+    contract, entry = request.contract, request.entry
+    state = read_root_state(ctx, request.account_id, ROOTS[contract.root])
+    quantity = measure_quantity(ctx, request.account_id, contract, entry, risk=request.risk, state=state)
+    return plan_reversal(entry.side, entry.type, quantity, state.quantity(contract.id))
 
 
 def _find_contract(ctx: Context, symbol: str) -> Contract:

@@ -4,11 +4,11 @@ from sqlalchemy import Connection
 
 from shared.db.market_data import bars, contracts
 from shared.db.trades import round_trips
-from shared.db.trades.round_trips import DueContract, UnmeasuredTrip
+from shared.db.trades.booking import book_due
+from shared.db.trades.round_trips import UnmeasuredTrip
 from shared.domain.market_data.bar import MINUTE
 from shared.domain.market_data.coverage import Span
 from shared.domain.market_data.rollup import start_of
-from shared.domain.trades.round_trip import build_round_trips
 from shared.domain.trades.statistics import measure_excursions
 from shared.ledger.jobs.trades import BookRoundTrips
 from workers.context import Context
@@ -21,25 +21,16 @@ _MEASURED_AT_ONCE = 500
 def book_round_trips(_: BookRoundTrips, ctx: Context) -> dict[str, int]:
     """Book the changes since the last booking; the result depends only on the fills, so a second run changes nothing.
 
-    Every round trip since the account was last flat before the change is built again: a fill that came late or was
-    voided corrects the past. While another run books, this one returns without a booking.
+    While another run books, this one returns without a booking.
     """
     with ctx.transaction() as tx:
         if not round_trips.try_lock_booking(tx.connection):
             return {"booked": 0, "measured": 0}
-        booked = sum(_book(tx.connection, due) for due in round_trips.take_due(tx.connection))
+        booked = book_due(tx.connection)
         measured = sum(
             _measure(tx.connection, trip) for trip in round_trips.list_unmeasured(tx.connection, _MEASURED_AT_ONCE)
         )
         return {"booked": booked, "measured": measured}
-
-
-def _book(connection: Connection, due: DueContract) -> int:
-    flat = round_trips.find_last_flat(connection, due)
-    point_value = contracts.require(connection, due.contract_id).point_value
-    trips = build_round_trips(round_trips.list_fills_since(connection, due, flat), point_value).round_trips
-    round_trips.replace_since(connection, due, flat, trips)
-    return len(trips)
 
 
 def _measure(connection: Connection, trip: UnmeasuredTrip) -> bool:

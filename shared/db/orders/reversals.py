@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Connection, Select, Uuid, and_, case, cast, exists, literal, or_, select
+from sqlalchemy import Connection, Select, Uuid, and_, case, cast, exists, literal, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from shared.db.rows import has_rows
@@ -58,6 +58,15 @@ def record(
     row = select(*(literal(value, entry_reversal.c[name].type) for name, value in values.items())).where(~has_decided)
     statement = insert(entry_reversal).from_select(list(values), row, include_defaults=False).on_conflict_do_nothing()
     return connection.execute(statement.returning(entry_reversal.c.request_id)).first() is not None
+
+
+def give_up_opening(connection: Connection, request_id: UUID, account_id: int) -> None:
+    """Let a recorded reversal close only; its job must not run meanwhile."""
+    connection.execute(
+        update(entry_reversal)
+        .where(entry_reversal.c.request_id == request_id, entry_reversal.c.account_id == account_id)
+        .values(quantity_opening=0)
+    )
 
 
 def find(connection: Connection, request_id: UUID, account_id: int) -> RecordedReversal | None:

@@ -22,8 +22,15 @@ from shared.domain.risk.account_rules import quantity_for
 from shared.domain.risk.entry_rules import SizedEntry, check_entry_rules, only_reduces, reducible_quantity
 from shared.domain.risk.findings import Finding, chicago_time
 from shared.domain.risk.personal_limits import describe_reduce_only
-from shared.domain.risk.preconditions import Bracket, EntryFacts, EntryTerms, check_preconditions, measure_stop
-from shared.errors import PostponedError, RiskLimitError
+from shared.domain.risk.preconditions import (
+    Bracket,
+    EntryFacts,
+    EntryTerms,
+    check_preconditions,
+    check_session,
+    measure_stop,
+)
+from shared.errors import PostponedError, RefusedError, RiskLimitError
 
 _RETRY_AFTER = timedelta(seconds=0.5)
 _PASSING = {"price", "unprotected"}  # a quote comes, and a guard places the stop
@@ -76,6 +83,48 @@ def check(
     snapshot, facts = _read_facts(
         connection, account, contract, entry.side, settings=settings, clock=clock, exit_prices=exit_prices
     )
+    return _check_facts(connection, account, entry, snapshot, facts, market_now=clock.now(), risk=risk)
+
+
+def find_obstacles(
+    connection: Connection,
+    account: AccountRow,
+    contract: Contract,
+    entry: EntryTerms,
+    *,
+    snapshot: RiskSnapshot | None,
+    price: Decimal | None,
+    is_simulated: bool,
+    clock: MarketClock,
+) -> list[str]:
+    """Return every reason for which an entry is not sent now, denied or postponed; none if it is sent.
+
+    These are the questions that a worker asks of the same entry. `snapshot` is that of the account, None for one of an
+    unknown stage, and `price` that at which a market order of its side fills.
+    """
+    market_now = clock.now()
+    facts = _gather_facts(account, contract, snapshot, price, is_simulated=is_simulated, market_now=market_now)
+    try:
+        check_session(calendar_of(ROOTS[contract.root].group), contract, market_now, speed=clock.speed)
+        found = _check_facts(connection, account, entry, snapshot, facts, market_now=market_now)
+    except (PostponedError, RefusedError) as error:
+        return [str(error)]
+    if found.findings:
+        return [describe_finding(finding) for finding in found.findings]
+    return [] if found.denial is None else [str(found.denial)]
+
+
+def _check_facts(
+    connection: Connection,
+    account: AccountRow,
+    entry: EntryTerms,
+    snapshot: RiskSnapshot | None,
+    facts: EntryFacts,
+    *,
+    market_now: datetime,
+    risk: Decimal | None = None,
+) -> EntryCheck:
+    contract = facts.contract
     held = 0 if snapshot is None else snapshot.risk.quantity_of(contract.id)
     is_opposed = snapshot is not None and (contract.id, entry.side.opposite) in snapshot.arriving
     try:
@@ -88,7 +137,6 @@ def check(
     entry, note = _cut_to_reduce(entry, contract, snapshot.risk)
     sized = SizedEntry(contract, entry.side, entry.quantity, bracket.stop_loss_ticks)
     _require_certain_if_reducing(connection, account, sized, snapshot.risk)
-    market_now = clock.now()
     calendar = calendar_of(ROOTS[contract.root].group)
     findings = check_entry_rules(
         sized,
@@ -126,6 +174,24 @@ def size_by_risk(
     return 0 if snapshot is None else _size(risk, measure_stop(entry, facts), contract, snapshot)
 
 
+def loss_at_stop(
+    snapshot: RiskSnapshot,
+    contract: Contract,
+    entry: EntryTerms,
+    *,
+    quantity: int,
+    price: Decimal,
+    market_now: datetime,
+) -> Decimal:
+    """Return the dollars that so many contracts of an entry lose at its stop, fees included; `price` is by the quote.
+
+    Raise RiskLimitError without a valid stop.
+    """
+    facts = _gather_facts(snapshot.account, contract, snapshot, price, is_simulated=True, market_now=market_now)
+    loss = measure_stop(entry, facts) * contract.tick_value * quantity
+    return loss + snapshot.book.costs_of(contract.root, quantity)
+
+
 def _size(risk: Decimal, stop_ticks: int, contract: Contract, snapshot: RiskSnapshot) -> int:
     return quantity_for(risk, stop_ticks, contract.tick_value, snapshot.book.costs_of(contract.root, 1))
 
@@ -151,7 +217,9 @@ def _read_facts(
     ).get(account.id)
     # The price at which the opposite position closes is that at which this one opens.
     price = known[0](contract.id, -side.sign)
-    return snapshot, _gather_facts(account, contract, snapshot, price, settings, market_now=clock.now())
+    is_simulated = settings.venue.is_simulator
+    facts = _gather_facts(account, contract, snapshot, price, is_simulated=is_simulated, market_now=clock.now())
+    return snapshot, facts
 
 
 def _require_certain_if_reducing(
@@ -185,8 +253,8 @@ def _gather_facts(
     contract: Contract,
     snapshot: RiskSnapshot | None,
     price: Decimal | None,
-    settings: Settings,
     *,
+    is_simulated: bool,
     market_now: datetime,
 ) -> EntryFacts:
     flatten_requests = dict(snapshot.flatten_requests) if snapshot else {}
@@ -197,7 +265,7 @@ def _gather_facts(
         account_id=account.id,
         account_name=account.name,
         may_trade=account.can_trade,
-        is_live=settings.venue.is_simulator or account.live_orders or account.is_shadow,
+        is_live=is_simulated or account.live_orders or account.is_shadow,
         halt_reason=halt,
         read_only_reason=describe_read_only(account, market_now),
         is_reconciled=account.reconciled_at is not None,

@@ -41,8 +41,7 @@ class RoundTripFilter:
     """
 
     account_id: int | None = None
-    contract_id: str | None = None
-    root: str | None = None
+    contract_ids: tuple[str, ...] | None = None
     strategy: str | None = None
     since_market_at: datetime | None = None
     until_market_at: datetime | None = None
@@ -78,6 +77,11 @@ def try_lock_booking(connection: Connection) -> bool:
     """Take the lock for booking until the transaction ends; False if another transaction holds it."""
     statement = sql("SELECT pg_try_advisory_xact_lock(hashtext('tickwork round trips'))")
     return bool(connection.execute(statement).scalar_one())
+
+
+def lock_booking(connection: Connection) -> None:
+    """Take the lock for booking until the transaction ends, once another transaction has left it."""
+    connection.execute(sql("SELECT pg_advisory_xact_lock(hashtext('tickwork round trips'))"))
 
 
 def take_due(connection: Connection) -> list[DueContract]:
@@ -196,10 +200,8 @@ def _conditions_of(wanted: RoundTripFilter) -> list[ColumnElement[bool]]:
     conditions: list[ColumnElement[bool]] = []
     if wanted.account_id is not None:
         conditions.append(round_trip.c.account_id == wanted.account_id)
-    if wanted.contract_id is not None:
-        conditions.append(round_trip.c.contract_id == wanted.contract_id)
-    if wanted.root is not None:
-        conditions.append(round_trip.c.contract_id.in_(select(contract.c.id).where(contract.c.root == wanted.root)))
+    if wanted.contract_ids is not None:
+        conditions.append(round_trip.c.contract_id.in_(wanted.contract_ids))
     if wanted.strategy is not None:
         conditions.append(_label == wanted.strategy)
     if wanted.since_market_at is not None:

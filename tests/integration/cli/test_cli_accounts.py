@@ -113,7 +113,7 @@ def test_live_orders_need_the_exact_name(operator: RunCommand, worker_env: Worke
 def test_at_the_real_venue_every_view_shows_live_orders(operator: RunCommand, worker_env: WorkerEnv) -> None:
     worker_env.execute("UPDATE market_clock SET kind = 'live'")
     assert ["off"] == [one["live_orders"] for one in operator("accounts", "--json").json["accounts"]]
-    assert "live orders are off: `tickwork accounts live 20001 on`" in operator("risk").words
+    assert "are off: `tickwork accounts live 20001 on`" in operator("risk").words
     left = operator("flatten", "--yes")
     assert (1, "") == (left.status, left.out)
     assert "were never on, so nothing was sent to the venue" in left.error
@@ -215,7 +215,7 @@ def test_risk_shows_the_headroom_and_the_accounts_that_would_be_denied(
     assert ("2", 1) == (rules["contracts (micros)"]["used"], int(rules["orders a minute"]["used"]))
     headroom = Decimal(first["equity"]) - Decimal(first["loss_limit_level"])
     assert headroom == Decimal(rules["max_loss_limit"]["headroom"]), "as `accounts` shows it"
-    assert second["obstacles"] == ["not reconciled with the venue since the start"]
+    assert "is not reconciled with the venue since the start" in second["summary"]
     text = operator("risk", "--account", "20001").out
     assert "█" in text
     assert "OTHER" not in text

@@ -90,7 +90,7 @@ def test_a_false_breach_is_cleared_with_a_reason_once_its_cause_is_gone(
     assert "would be breached again at once: its equity is 49000" in again.error
     worker_env.execute("UPDATE account SET high_water_mark = 51001")
     assert 1 == operator("accounts", "clear-breach", "20001", "--reason", "a test").status, "49,001 is still too high"
-    operator("accounts", "high-water-mark", "20001", "50000", "--reason", "a typing error")
+    operator("accounts", "high-water-mark", "20001", "50000", "--reason", "a typing error", "--yes")
 
     assert 0 == operator("accounts", "clear-breach", "20001", "--reason", "the dashboard shows none").status
     assert [(None,)] == worker_env.rows("SELECT breached_market_at FROM account")

@@ -78,7 +78,7 @@ def test_acts_on_hooks_and_strategies_are_audited_without_a_secret(operator: Run
     rotated = operator("hooks", "rotate", "chart", "--json").json
     signed = operator("hooks", "secret", "add", "chart", "--scheme", "standard-webhooks", "--json").json
     assert 0 == operator("hooks", "secret", "remove", "chart", signed["id"]).status
-    assert 0 == operator("hooks", "remove", "chart").status
+    assert 0 == operator("hooks", "remove", "chart", "--yes").status
 
     acts = list_acts(operator, "20001")
     assert [
@@ -112,7 +112,7 @@ def test_a_cancel_does_not_wait_for_the_account_to_be_audited(operator: RunComma
     worker_env.run_due_jobs()
     with psycopg.connect(worker_env.settings.require_database(), application_name="psql") as session:
         session.execute("SELECT 1 FROM account WHERE id = %s FOR UPDATE", [worker_env.venue.account_id])
-        operator("orders", "cancel", "--all", "--wait", "0.1")
+        operator("orders", "cancel", "--all", "--yes", "--wait", "0.1")
 
         assert [("cancel_order",)] == worker_env.rows("SELECT act FROM audit")
         assert [("CANCEL",)] == worker_env.rows("SELECT kind FROM order_change")

@@ -199,7 +199,9 @@ def test_a_halt_denies_the_next_entry_and_a_resume_allows_it(operator: RunComman
     assert "failed" == worker_env.job(refused)[0]
     assert "halted: news in an hour" in str(worker_env.job(refused)[2])
     assert ["news in an hour"] == [one["halted"] for one in operator("accounts", "--json").json["accounts"]]
-    assert "NO ENTRY: halted: news in an hour" in operator("risk").words
+    told = operator("risk").words
+    assert "is halted: news in an hour" in told.partition("NO ENTRY")[2]
+    assert "`tickwork resume REASON --account 20001` ends the halt." in told
 
     assert "is no longer halted; the reason was: news in an hour" in operator("resume", "it", "is", "over").out
     assert "was neither halted nor reduce-only" in operator("resume", "once more").out

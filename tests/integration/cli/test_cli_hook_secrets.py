@@ -124,7 +124,7 @@ def test_a_secret_ends_with_its_hook(receiver: ReceiverProcess, hook_secret: Sec
     for name in ("first", "other"):
         hook_secret.json("add", name, "--scheme", "github")
 
-    assert 0 == shell.run("hooks", "remove", "first", DATABASE_URL=receiver.database_url).status
+    assert 0 == shell.run("hooks", "remove", "first", "--yes", DATABASE_URL=receiver.database_url).status
 
     assert [("other",)] == receiver.rows("SELECT name FROM hook_secret JOIN hook ON hook.id = hook_id")
 

@@ -67,9 +67,9 @@ def test_the_url_of_a_new_hook_accepts_alerts_until_it_is_removed(
     assert [(ACCOUNT,)] == receiver.rows("SELECT account_id FROM hook WHERE name = 'mine'")
     assert token not in str(receiver.rows("SELECT * FROM hook"))
 
-    assert 0 == operator.run("remove", "mine").exit_code
+    assert 0 == operator.run("remove", "mine", "--yes").exit_code
     until(lambda: receiver.post(ENTRY, token).status_code == 404, what="a receiver that knows of the removal")
-    assert 1 == operator.run("remove", "mine").exit_code
+    assert 1 == operator.run("remove", "mine", "--yes").exit_code
 
 
 def test_hooks_add_prints_the_url_with_working_examples(operator: Operator) -> None:
@@ -168,7 +168,7 @@ def test_the_name_of_a_removed_hook_is_free_and_its_alerts_keep_a_name_of_their_
     for _ in range(3):
         urls.append(json.loads(operator.run("add", "mine", "--json", receiver_url=receiver.url).stdout)["url"])
         until(lambda: receiver.post(ENTRY, urls[-1].rpartition("/")[2]).status_code == 202)
-        assert "Its name may be used again." in operator.run("remove", "mine").stdout
+        assert "Its name may be used again." in operator.run("remove", "mine", "--yes").stdout
 
     refused = operator.run("rotate", "mine").stderr
     assert "hook 'mine' was removed at 20" in refused

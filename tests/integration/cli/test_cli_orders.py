@@ -179,7 +179,7 @@ def test_cancel_all_keeps_the_stop_of_an_open_position(operator: RunCommand, wor
     orders = [enter_resting(operator, worker_env)["id"] for _ in range(2)]
     preview = operator("orders", "cancel", "--all", "--dry-run", "--json")
     assert set(orders) == {row["id"] for row in preview.json["would_send"]}
-    result = operator("orders", "cancel", "--all", "--contract", "MNQ", "--json")
+    result = operator("orders", "cancel", "--all", "--contract", "MNQ", "--yes", "--json")
 
     assert (0, set(orders)) == (result.status, set(result.json["cancelled"]))
     assert [("WORKING",)] == worker_env.rows("SELECT state FROM orders WHERE role = 'STOP_LOSS' AND state = 'WORKING'")

@@ -200,7 +200,7 @@ def test_a_hook_of_yours_called_probe_keeps_its_token_until_you_remove_it(reach:
 
     assert ("failed", True) == (outcome.state, "a hook of yours is named probe" in (outcome.error or ""))
     assert 202 == reach.receiver.post(ENTRY, token).status_code
-    assert {"removed": "probe"} == reach.shell.json("hooks", "remove", "probe", expected=0)
+    assert {"removed": "probe"} == reach.shell.json("hooks", "remove", "probe", "--yes", expected=0)
     assert "succeeded" == reach.run(ProbeReceiver()).state
 
 

@@ -82,7 +82,7 @@ def test_orders_of_a_symbol_are_cancelled_without_an_active_month(operator: RunC
     worker_env.run_due_jobs()
     worker_env.execute("UPDATE contract SET is_active = false")
     with worker_at(worker_env):
-        result = operator("orders", "cancel", "--all", "--contract", "MNQ")
+        result = operator("orders", "cancel", "--all", "--contract", "MNQ", "--yes")
 
     assert 0 == result.status, result
     assert [("CANCELLED",)] == worker_env.rows("SELECT state FROM orders WHERE role = 'ENTRY'")

@@ -65,7 +65,7 @@ def test_the_closing_part_of_a_manual_entry_passes_where_the_rest_is_denied(
 ) -> None:
     hold(worker_env, 2)
     worker_env.execute(obstacle)
-    result = type_sell(worker_env, operator, str(quantity), "--stop", "400")
+    result = type_sell(worker_env, operator, str(quantity), "--stop", "400", "--yes")
 
     denied = f"2 of {MNQ} closed first, nothing is opened: "
     assert (1, True, True) == (result.status, denied in result.error, told in result.error), result

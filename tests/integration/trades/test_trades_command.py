@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from cli.main import main
+from shared.db.trades import round_trips
 from tests.fixtures.books import Books
 from tests.fixtures.venue import MES, MNQ
 
@@ -52,13 +53,11 @@ def trades(books: Books, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
 
 def test_the_list_shows_round_trips_newest_first(trades: Run) -> None:
     result = trades()
-    lines = [line.split() for line in result.out.splitlines() if ".H26" in line]
+    lines = [line.split() for line in result.out.splitlines() if " H26 " in line]
 
     assert (0, "") == (result.status, result.error)
-    assert [["MNQ.H26", "SHORT"], ["MES.H26", "LONG"], ["MNQ.H26", "LONG"], ["MNQ.H26", "LONG*"]] == [
-        line[2:4] for line in lines
-    ]
-    assert ["2", "100", "90", "40", "2.44", "37.56", "-", "-", "0:01:00", "unknown"] == lines[0][4:]
+    assert [["MNQ", "SHORT"], ["MES", "LONG"], ["MNQ", "LONG"], ["MNQ", "LONG*"]] == [line[2:5:2] for line in lines]
+    assert ["2", "100", "90", "40.00", "2.44", "37.56", "-", "-", "0:01:00", "unknown"] == lines[0][5:]
     assert "includes an opening position, held before the first known fill" in result.out
 
 
@@ -76,6 +75,10 @@ def test_the_json_has_exact_figures(trades: Run) -> None:
 FILTERS: list[tuple[tuple[str, ...], list[int]]] = [
     (("--contract", "MNQ"), [4, 2, 1]),
     (("--contract", MES), [6]),
+    (("--contract", "CME_MINI:MNQ1!"), [4, 2, 1]),
+    (("--contract", f"MNQ{MNQ[-3]}{MNQ[-1]}"), [4, 2, 1]),
+    (("--contract", f"mnq{MNQ[-3]}20{MNQ[-2:]}"), [4, 2, 1]),
+    (("--contract", "MNQM9"), []),
     (("--since", "2026-03-11"), [4]),
     (("--until", "2026-03-10"), [6, 2, 1]),
     (("--since", "2026-03-10", "--until", "2026-03-11", "--limit", "2"), [4, 6]),
@@ -113,10 +116,9 @@ def test_statistics_by_day_end_with_the_total(trades: Run) -> None:
 INVALID: list[tuple[tuple[str, ...], str]] = [
     (("--contract", "FOO"), "unknown symbol 'FOO': expected a root such as MNQ"),
     (("--contract", "CON.F.US.FOO.H26"), "unknown contract id 'CON.F.US.FOO.H26'"),
-    (("--contract", "MNQH6"), "expected the root, MNQ, or the venue's id of one contract"),
+    (("--contract", "MNQA6"), "MNQA6"),
     (("--since", "soon"), "invalid date 'soon': expected a day such as 2026-03-10"),
     (("--since", "2026-03-11", "--until", "2026-03-10"), "--since 2026-03-11 is later than --until 2026-03-10"),
-    (("--account", "5"), "account 5 is unknown: those we know are 20001"),
 ]
 
 
@@ -132,3 +134,30 @@ def test_an_invalid_filter_fails_with_a_hint(trades: Run, command: tuple[str, ..
 def test_an_empty_result_is_reported(trades: Run) -> None:
     assert "No round trips with --contract ES.\n" == trades("--contract", "ES").out
     assert "No round trips with --contract ES.\n" == trades("stats", "--contract", "ES").out
+
+
+def test_an_account_is_named_as_in_every_other_command(trades: Run, books: Books) -> None:
+    ((name,),) = books.worker_env.rows("SELECT name FROM account")
+    for word in ("20001", name, name.lower()):
+        assert 4 == len(json.loads(trades("--account", word, "--json").out)["round_trips"])
+
+    refused = trades("stats", "--account", "5")
+    assert (1, f"tickwork: account 5 is unknown; tradable: 20001 ({name})\n") == (refused.status, refused.error)
+
+
+def test_a_round_trip_is_listed_right_after_its_fill(trades: Run, books: Books) -> None:
+    books.fill(8, "BUY", 1, 100, minute=9 * 60)
+    books.fill(9, "SELL", 1, 103, 6, minute=9 * 60 + 1)
+
+    (row,) = json.loads(trades("--limit", "1", "--json").out)["round_trips"]
+    assert ("6.00", [8, 9]) == (row["gross"], row["fill_ids"])
+    books.fill(10, "BUY", 1, 100, minute=10 * 60)
+    books.fill(11, "SELL", 1, 104, 8, minute=10 * 60 + 1)
+    assert 6 == json.loads(trades("stats", "--json").out)["total"]["count"]
+    assert {"booked": 0, "measured": 0} == books.book(), "the schedule finds nothing left"
+
+
+def test_a_booking_that_another_session_holds_up_hides_no_earlier_round_trip(trades: Run, books: Books) -> None:
+    with books.worker_env.ledger.engine.begin() as other:
+        assert round_trips.try_lock_booking(other)
+        assert 4 == len(json.loads(trades("--json").out)["round_trips"])

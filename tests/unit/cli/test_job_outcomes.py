@@ -32,7 +32,7 @@ def test_a_job_that_only_looks_after_another_is_not_to_be_cancelled() -> None:
     asked_for = job("orders.enter_manually", "succeeded")
     line = unfinished(asked_for, job("orders.place_order", "succeeded"), job("orders.poll_fills", "queued"))
 
-    assert line.startswith("orders.poll_fills is queued; the workers continue with it: ")
+    assert line.startswith("the look for fills is queued; the workers continue with it: ")
     assert line.endswith(f"`tickwork jobs show {asked_for.id}` shows the outcome")
 
 

@@ -8,7 +8,7 @@ import pytest
 from shared.domain.market_data.contract import ROOTS
 from shared.domain.orders.order import Side
 from shared.domain.risk.account_risk import OpenEntry
-from shared.domain.risk.headroom import headroom_of_position, most_stop_ticks
+from shared.domain.risk.headroom import headroom_of_position, list_headroom, most_stop_ticks
 from shared.domain.risk.rule_changes import with_changes
 from tests.fixtures.account_risks import COMBINE, contract, held, risk
 
@@ -57,3 +57,22 @@ def test_the_weekly_loss_limit_counts_with_the_weeks_earlier_days() -> None:
     now = replace(risk(), earlier_week_result=Decimal(-900), holdings=(held("MNQ", 1),))
 
     assert 600 - COSTS == headroom_of_position(now, book, MNQ)
+
+
+def test_the_headroom_of_an_entry_is_told_for_each_limit_after_every_stop_is_hit() -> None:
+    now = replace(HELD, day_opening_balance=Decimal(48_200), earlier_week_result=Decimal(-20))
+    book = with_changes(COMBINE, {"daily_loss_limit": "100", "weekly_loss_limit": "150"})
+    stopped = (now.equity or Decimal(0)) - HELD.holdings[0].stop_risk - COSTS
+
+    assert [
+        ("max loss limit", stopped - 48_000),
+        ("daily loss limit", stopped - 48_100),
+        ("weekly loss limit", stopped - 48_070),
+    ] == list_headroom(now, book)
+
+
+def test_a_position_that_an_entry_closes_first_has_no_stop_to_be_hit() -> None:
+    assert HELD.equity is not None
+    assert [("max loss limit", HELD.equity - 48_000)] == list_headroom(HELD, COMBINE, closed=MNQ)
+    unknown = replace(HELD, holdings=(replace(HELD.holdings[0], exit_price=None),))
+    assert [] == list_headroom(unknown, COMBINE)

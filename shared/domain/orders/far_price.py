@@ -1,0 +1,31 @@
+"""Prices of orders that are far from the market: a person may have mistyped one."""
+
+from decimal import Decimal
+
+from shared.domain.orders.order import OrderType, Side
+
+_FAR = Decimal("0.02")
+_ACROSS = Decimal("0.002")  # on the side of the market where the order fills or triggers at once
+_STOPS = {OrderType.STOP, OrderType.TRAILING_STOP}
+
+
+def describe_far_price(side: Side, type_: OrderType, price: Decimal, market: Decimal) -> str | None:
+    """Return what an order's own price leads to if it is far from the market; None if it is near.
+
+    `market` is the price at which a market order of the side fills now. More than 2 % away is far, and 0.2 % where the
+    order fills or triggers at once.
+    """
+    away = (price - market) * side.sign
+    is_across = away < 0 if type_ in _STOPS else away > 0
+    if abs(away) <= (_ACROSS if is_across else _FAR) * market:
+        return None
+    where = "above" if price > market else "below"
+    told = (
+        f"{side} {type_} at {price:,f} is {abs(away):,f} points ({abs(away) / market:.1%}) {where} the market at "
+        f"{market:,f}"
+    )
+    if not is_across:
+        return f"{told}: it fills only once the market has moved that far"
+    if type_ in _STOPS:
+        return f"{told}: it triggers at once, or the venue rejects it"
+    return f"{told}: it fills at once, as a market order does"
