@@ -18,7 +18,7 @@ from cli.console.list_options import echo_note, list_options
 from cli.console.output import describe_none, print_json, print_outcome
 from cli.console.params import JobIdType, json_option
 from cli.console.table import Table
-from shared.db import api_tokens, views
+from shared.db import views
 from shared.db.engine import driver
 from shared.domain.counting import count_of
 from shared.errors import RefusedError, SettingsError
@@ -138,6 +138,8 @@ def show(job_id: str, *, as_json: bool) -> None:
 
     Of an error it shows the cause; --traceback shows all that was recorded.
     """
+    from shared.db import api_tokens  # noqa: PLC0415  # a list of jobs needs it not, and starts sooner
+
     with connect() as connection:
         (found,) = _resolve_ids(driver(connection), [job_id])
         rows = views.list_related_jobs(connection, found)
