@@ -19,6 +19,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "quotes": "Show the newest price of each contract.",
         "bars": "Show the newest bars and the coverage.",
         "jobs": "List jobs, newest first.",
+        "export": "Write rows as CSV, oldest first, without a limit.",
         "metrics": "Show figures of the last minutes.",
         "logs": "Show the last lines of a program's log.",
     },

@@ -1,0 +1,60 @@
+"""`tickwork export`: trades, orders, fills, alerts, days or bars as CSV, whole."""
+
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from cli.client.lookup import resolve_account
+from cli.client.stack import connect
+from cli.console.params import account_option
+from shared.db.engine import driver
+from shared.db.exports import EXPORTS, copy_rows
+from shared.errors import RefusedError
+
+
+class _Instant(click.ParamType[datetime]):
+    """A day or an instant, UTC unless it says otherwise."""
+
+    name = "time"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        """Return the instant; fail for another form."""
+        try:
+            found = datetime.fromisoformat(value)
+        except ValueError:
+            self.fail(f"invalid time {value!r}: expected a day or an instant, such as 2026-03-09T14:30", param, ctx)
+        return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+@click.command("export")
+@click.argument("kind", type=click.Choice(list(EXPORTS)))
+@click.option("--since", type=_Instant(), metavar="TIME", help="Rows from this time on, such as 2026-03-09.")
+@click.option("--until", type=_Instant(), metavar="TIME", help="Rows before this time.")
+@account_option
+@click.option("--to", "file", type=click.Path(dir_okay=False, path_type=Path), help="A new file; default: stdout.")
+def command(
+    kind: str, since: datetime | None, until: datetime | None, account_word: str | None, file: Path | None
+) -> None:
+    """Write rows as CSV, oldest first, without a limit.
+
+    Trades and fills are chosen by market time, orders and alerts by that of this computer, all in UTC; days by their
+    trading day. docs/reference/tables.md says what the columns hold.
+    """
+    export = EXPORTS[kind]
+    if account_word is not None and not export.has_account:
+        raise click.UsageError(f"{kind} belong to no account: leave --account out")
+    with connect() as connection:
+        account_id = None if account_word is None else resolve_account(connection, account_word).id
+        blocks = copy_rows(driver(connection), export, since=since, until=until, account_id=account_id)
+        if file is None:
+            for block in blocks:
+                sys.stdout.write(block.decode())
+            return
+        try:
+            with file.open("xb") as target:
+                written = sum(target.write(block) for block in blocks)
+        except FileExistsError:
+            raise RefusedError(f"{file} is there already: choose a new file") from None
+    click.echo(f"Wrote {written} bytes to {file}.", err=True)
