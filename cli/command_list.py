@@ -34,6 +34,7 @@ SECTIONS: dict[str, dict[str, str]] = {
     },
     "Set up": {
         "setup": "Set up what needs a person at the terminal.",
+        "config": "Show and change the settings in settings.toml.",
         "hooks": "Add, list, change and remove webhooks for alerts.",
         "tokens": "Add, list and revoke API tokens, with which programs request jobs.",
         "db": "Upgrade the database, or open psql on it.",

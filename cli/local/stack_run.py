@@ -87,7 +87,7 @@ class StackRun:
             self._inhibitor.close()
             self._supervisor.close()
             self._state.mark_changed()
-            self._write_state(left_open=left_open)
+            self._write_state(left_open=left_open, environment={})  # which has the venue's key
             self._terminal.say("Stopped.")
             if self._stack is not None and (warning := describe_left_open(left_open)) is not None:
                 self._terminal.show(warning)
