@@ -11,7 +11,7 @@ SQL_DIGEST = "41e9a005e916bde9"  # of migrations/initial/; a test asks for anoth
 down_revision = None
 
 # Each file may refer to the tables of the files before it.
-_TABLES = ("ledger", "market_data", "accounts", "alerts", "orders", "submission", "trades", "strategies", "metrics")
+_TABLES = ("ledger", "market_data", "accounts", "alerts", "orders", "submission", "trades", "notes", "strategies", "metrics")
 _VIEWS = ("views_trading", "views_now")
 
 
