@@ -2,10 +2,8 @@
 
 import re
 import stat
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 
 from shared import keyring_store
@@ -93,6 +91,8 @@ def parse_settings(file: Path, text: str) -> SettingsFile:
 
 def parse_toml(file: Path, text: str) -> dict[str, object]:
     """Return the keys and values of the text; raise SettingsError with the line of what is no TOML."""
+    import tomllib  # noqa: PLC0415  # most homes have no file, and each command begins here
+
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -106,6 +106,8 @@ def find_key(name: str, where: str = "") -> SettingKey:
     found = BY_KEY.get(name) or BY_VARIABLE.get(name)
     if found is not None:
         return found
+    from difflib import get_close_matches  # noqa: PLC0415  # as above
+
     near = get_close_matches(name.lower().removeprefix("tickwork_"), BY_KEY, n=1)
     meant = f"did you mean {near[0]}? " if near else ""
     begin = f"{where}: " if where else ""

@@ -1,26 +1,27 @@
 """`tickwork config`: the settings of settings.toml, and where the value of each comes from."""
 
 import sys
-from pathlib import Path
 from typing import Any
 
 import click
 
 from cli.client.stack import read_running_state
-from cli.console.output import print_json, print_table
+from cli.console.groups import CommandGroup
+from cli.console.list_options import list_options
+from cli.console.output import print_json
 from cli.console.params import json_option
-from cli.local.home.folder import Home
-from cli.local.home.settings_writer import remove_setting, store_setting
-from shared.config import environment, home_folder, load_settings, own_settings_file
+from cli.console.table import Table
+from cli.local.home.settings_writer import find_settings_file, remove_settings, store_settings
+from shared.config import environment, load_settings, own_settings_file
 from shared.errors import SettingsError
 from shared.log import mask_secrets
-from shared.setting_keys import BY_KEY, SETTING_KEYS, SettingKey
-from shared.settings_file import SettingsFile, find_key, holds_secret, settings_file
+from shared.setting_keys import BY_KEY, BY_VARIABLE, SETTING_KEYS, SettingKey
+from shared.settings_file import SettingsFile, find_key, holds_secret
 
-_COLUMNS = ("setting", "value", "source", "meaning")
+SETTINGS = Table("Settings", ("setting", "value", "source", "meaning"), spare=("meaning",), is_list=True)
 
 
-@click.group(name="config")
+@click.group(name="config", cls=CommandGroup)
 def command() -> None:
     """Show and change the settings in settings.toml.
 
@@ -32,19 +33,20 @@ def command() -> None:
 @command.command("path")
 def show_path() -> None:
     """Print the path of the settings file, which need not exist."""
-    click.echo(_file())
+    click.echo(find_settings_file())
 
 
 @command.command("list")
 @json_option
+@list_options
 def list_settings(*, as_json: bool) -> None:
     """List every setting, its value, and where that comes from. Secrets are masked."""
     found = own_settings_file()
     rows = [_to_row(one, found) for one in SETTING_KEYS]
     if as_json:
-        print_json({"file": str(_file()), "settings": rows})
+        print_json({"file": str(find_settings_file()), "settings": rows})
     else:
-        print_table(f"Settings ({_file()})", rows, _COLUMNS, empty="")
+        SETTINGS.print(rows, empty="", title=f"Settings ({find_settings_file()})")
     load_settings(with_secrets=False)  # an invalid value is an error here, and not first at the next start
 
 
@@ -70,7 +72,7 @@ def change_setting(name: str, value: str | None, *, no_keyring: bool) -> None:
     A secret is never an argument: every user of this computer could read it in the list of processes. It goes into the
     system's keyring, or, where there is none, into the file, which only its owner can read.
     """
-    setting, file = find_key(name), _file()
+    setting, file = find_key(name), find_settings_file()
     if value is not None and holds_secret(setting, value):
         raise SettingsError(
             f"a secret on a command line can be read in the list of processes: run `tickwork config set {setting.key}` "
@@ -80,8 +82,7 @@ def change_setting(name: str, value: str | None, *, no_keyring: bool) -> None:
         value = _ask(setting)
     if not value:
         raise SettingsError(f"no value for {setting.key}: `tickwork config unset {setting.key}` removes it")
-    Home(file.parent).prepare()
-    is_in_keyring = store_setting(file, setting, value, may_use_keyring=not no_keyring)
+    is_in_keyring = bool(store_settings(file, {setting: value}, may_use_keyring=not no_keyring))
     shown = "***" if setting.is_secret else mask_secrets(value)
     place = "the system's keyring" if is_in_keyring else str(file)
     click.echo(f"{setting.key} is {shown}, in {place}.")
@@ -92,23 +93,16 @@ def change_setting(name: str, value: str | None, *, no_keyring: bool) -> None:
 @click.argument("name", metavar="SETTING")
 def unset_setting(name: str) -> None:
     """Remove one setting from the file, so that its default counts again."""
-    file = _file()
-    setting = BY_KEY.get(name)
-    if not file.exists() or not remove_setting(file, name if setting is None else setting.key, setting):
-        find_key(name)
-        click.echo(f"{name} is not set in {file}.")
+    file = find_settings_file()
+    setting = BY_KEY.get(name) or BY_VARIABLE.get(name)
+    key = name if setting is None else setting.key
+    if not file.exists() or not remove_settings(file, [key]):
+        find_key(name)  # raises for what is no setting
+        click.echo(f"{key} is not set in {file}.")
         return
-    click.echo(f"{name} is removed from {file}.")
+    click.echo(f"{key} is removed from {file}.")
     if setting is not None:
         _print_consequences(setting)
-
-
-def _file() -> Path:
-    own = environment()
-    file = settings_file(own, home_folder(own))
-    if file is None:
-        raise SettingsError("TICKWORK_SETTINGS_FILE is empty, so no settings file is used: unset it, or name a file")
-    return file
 
 
 def _ask(setting: SettingKey) -> str:

@@ -2,7 +2,7 @@
 
 import fcntl
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -10,48 +10,59 @@ import tomlkit
 from tomlkit import TOMLDocument
 
 from shared import keyring_store
-from shared.config import load_settings
+from shared.config import environment, home_folder, load_settings
 from shared.errors import SettingsError
 from shared.fleets import require_known_fleets
 from shared.private_file import write_private
-from shared.setting_keys import SettingKey
+from shared.setting_keys import BY_KEY, SettingKey
 from shared.setting_values import parse_list, parse_switch
-from shared.settings_file import IN_KEYRING, parse_settings, parse_toml, secret_name, with_keys
+from shared.settings_file import IN_KEYRING, parse_settings, parse_toml, secret_name, settings_file, with_keys
 
 
-def store_setting(file: Path, setting: SettingKey, value: str, *, may_use_keyring: bool) -> bool:
-    """Store a value, and return whether it is in the keyring; raise SettingsError for an invalid one.
+def find_settings_file() -> Path:
+    """Return the settings file of this process's environment, which need not exist; raise SettingsError for none."""
+    own = environment()
+    file = settings_file(own, home_folder(own))
+    if file is None:
+        raise SettingsError("TICKWORK_SETTINGS_FILE is empty, so no settings file is used: unset it, or name a file")
+    return file
+
+
+def store_settings(file: Path, values: Mapping[SettingKey, str], *, may_use_keyring: bool = True) -> list[SettingKey]:
+    """Store values all at once, and return which are in the keyring; raise SettingsError for an invalid one.
 
     Nothing else of the file is changed. A secret that the keyring refuses is in the file, which only its owner reads.
     """
-    is_in_keyring = False
+    in_keyring: list[SettingKey] = []
 
     def change(document: TOMLDocument) -> None:
-        nonlocal is_in_keyring
-        check_values(_read_values(file, document, without=setting) | {setting.variable: value})
-        is_in_keyring = setting.is_secret and may_use_keyring and _is_kept_by_keyring(setting, file, value)
-        document[setting.key] = _inline(IN_KEYRING) if is_in_keyring else _to_toml(setting, value)
+        others = _read_values(file, document, without=values)
+        check_values(others | {setting.variable: value for setting, value in values.items()})
+        for setting, value in values.items():
+            is_kept = setting.is_secret and may_use_keyring and _is_kept_by_keyring(setting, file, value)
+            document[setting.key] = _inline(IN_KEYRING) if is_kept else _to_toml(setting, value)
+            in_keyring.extend([setting] if is_kept else [])
 
     _rewrite(file, change)
-    if setting.is_secret and not is_in_keyring:
-        keyring_store.delete_secret(secret_name(setting, file))
-    return is_in_keyring
+    for setting in values.keys() - in_keyring:
+        _forget(setting, file)
+    return in_keyring
 
 
-def remove_setting(file: Path, key: str, setting: SettingKey | None) -> bool:
-    """Remove a key, also one that is no setting, and its secret from the keyring; return whether the file had it."""
-    was_there = False
+def remove_settings(file: Path, keys: Collection[str]) -> list[str]:
+    """Remove keys, also those that are no settings, and their secrets; return which of them the file had."""
+    found: list[str] = []
 
     def change(document: TOMLDocument) -> None:
-        nonlocal was_there
-        was_there = key in document
-        if was_there:
+        found.extend(key for key in keys if key in document)
+        for key in found:
             document.remove(key)
 
     _rewrite(file, change)
-    if setting is not None and setting.is_secret:
-        keyring_store.delete_secret(secret_name(setting, file))
-    return was_there
+    for key in keys:
+        if key in BY_KEY:
+            _forget(BY_KEY[key], file)
+    return found
 
 
 def check_values(values: Mapping[str, str]) -> None:
@@ -62,14 +73,19 @@ def check_values(values: Mapping[str, str]) -> None:
         raise SettingsError(with_keys(str(error))) from None
 
 
-def _read_values(file: Path, document: TOMLDocument, *, without: SettingKey) -> dict[str, str]:
-    """Return the other values of the file; the one that is replaced may be invalid."""
+def _read_values(file: Path, document: TOMLDocument, *, without: Iterable[SettingKey]) -> dict[str, str]:
+    """Return the other values of the file; those that are replaced may be invalid."""
     others = tomlkit.parse(tomlkit.dumps(document))
-    others.pop(without.key, None)
+    for setting in without:
+        others.pop(setting.key, None)
     return dict(parse_settings(file, tomlkit.dumps(others)).values)
 
 
 def _rewrite(file: Path, change: Callable[[TOMLDocument], None]) -> None:
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SettingsError(f"cannot create {file.parent} ({error.strerror}): set TICKWORK_HOME") from None
     with _alone_in(file.parent):
         text = file.read_text(encoding="utf-8") if file.exists() else ""
         parse_toml(file, text)
@@ -89,6 +105,11 @@ def _alone_in(folder: Path) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
+
+
+def _forget(setting: SettingKey, file: Path) -> None:
+    if setting.is_secret:
+        keyring_store.delete_secret(secret_name(setting, file))
 
 
 def _is_kept_by_keyring(setting: SettingKey, file: Path, value: str) -> bool:
