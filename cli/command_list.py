@@ -28,7 +28,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "down": "Stop the stack.",
         "restart": "Restart one program of the running stack.",
         "doctor": "Check this computer and the running stack.",
-        "markets": "List the markets of this home, and delete former ones.",
+        "markets": "List the markets of this home.",
         "schedule": "List, change, pause and run the scheduled jobs.",
         "strategies": "List the accounts of each strategy.",
         "sim": "Run the venue's simulator on its own.",

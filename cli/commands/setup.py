@@ -37,10 +37,11 @@ from shared.errors import RefusedError, SettingsError, TickworkError
 @click.option("--yes", is_flag=True, help="Ask nothing: take the options, what is set, and the defaults.")
 @click.pass_context
 def command(ctx: click.Context, /, **choices: Any) -> None:  # noqa: ANN401  # click's values, checked by SetupChoices
-    """Set up Tickwork step by step: where to trade, account, rules, first webhook, test alert.
+    """Set up Tickwork step by step.
 
-    Run it again at any time: what is done already stays, and Ctrl-C leaves nothing half done. `setup live` places a
-    first practice order.
+    It asks where to trade, for account, rules and first webhook, and posts a test alert, which trades nothing. Run it
+    again at any time: what is done already stays, and Ctrl-C leaves nothing half done. `setup live` places a first
+    practice order.
     """
     if ctx.invoked_subcommand is not None:
         return

@@ -10,8 +10,9 @@ from cli.client.lookup import resolve_account
 from cli.client.stack import connect
 from cli.client.statement_view import DAY_COLUMNS, Statement, format_value, to_csv, to_day_row, to_html
 from cli.commands.trade_notes import trade_id_of
-from cli.console.output import print_json, print_table
+from cli.console.output import print_json
 from cli.console.params import account_option
+from cli.console.table import Table
 from shared.db.accounts.account_days import read_month
 from shared.db.accounts.accounts import AccountRow
 from shared.db.trades import round_trips, trade_notes
@@ -21,6 +22,7 @@ from shared.domain.trades.statement import lines_by_day, month_span, next_month,
 from shared.domain.trades.statistics import TripResult, label_of
 
 _MOST = 1_000_000
+DAYS = Table("Statement", DAY_COLUMNS, spare=("commissions", "fees"))
 
 
 class _Month(click.ParamType[date]):
@@ -44,10 +46,11 @@ class _Month(click.ParamType[date]):
     help="csv has a line for each trade, html is one page to print.",
 )  # fmt: skip
 def command(month: date, account_word: str | None, kind: str) -> None:
-    """Show the trades of a MONTH, such as 2026-11, by trading day and with their fees.
+    """Show the trades of a month, with their fees.
 
-    A trade counts in the month of the trading day of its close. The sums are those of `tickwork trades`, to the cent;
-    positions still open are not in them. It is a record of this installation and no document of the firm.
+    MONTH is one such as 2026-11. A trade counts in the month of the trading day of its close. The sums are those of
+    `tickwork trades`, to the cent; positions still open are not in them. It is a record of this installation and no
+    document of the firm.
     """
     with connect() as connection:
         statement = _read_statement(connection, resolve_account(connection, account_word), month)
@@ -112,10 +115,7 @@ def _to_json(statement: Statement) -> dict[str, Any]:
 
 def _print_statement(statement: Statement) -> None:
     title = f"Statement {statement.month:%Y-%m} of {statement.account_name} ({statement.account_id}), in dollars"
-    rows = [
-        {name: format_value(value) for name, value in to_day_row(line).items()} | {"trades": line.count}
-        for line in (*statement.days, statement.total)
-    ]
-    print_table(title, rows if statement.days else [], DAY_COLUMNS, empty=f"{title}: no trade was closed.")
+    rows = [to_day_row(line) for line in (*statement.days, statement.total)]
+    DAYS.print(rows if statement.days else [], empty=f"{title}: no trade was closed.", title=title)
     for name, value in statement.balances.items():
         click.echo(f"{name}: {format_value(value)}")

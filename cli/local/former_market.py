@@ -24,7 +24,9 @@ def check_wanted_market(wanted: str, *, seed: int | None, is_fresh: bool, replay
 def require_same_market(wanted: str, market: MarketChoice, *, is_embedded: bool) -> None:
     """Raise SettingsError if the options and settings choose another market, or another server, than is named."""
     if not is_embedded:
-        raise SettingsError("--market opens a database of the embedded server: unset DATABASE_URL, or set it to another")
+        raise SettingsError(
+            "--market opens a database of the embedded server: unset DATABASE_URL, or set it to another"
+        )
     if _base(wanted) != market.name:
         raise SettingsError(
             f"--market {wanted} is of another market than {market.name}: a recorded one needs its --replay FILE, and "

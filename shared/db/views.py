@@ -156,6 +156,8 @@ def list_bars(
     bars = select(_BARS).where(_BARS.c.contract == contract_table.c.id)
     if since is not None:
         bars = bars.where(_BARS.c.start >= since)
+    if until is not None:
+        bars = bars.where(_BARS.c.start < until)
     newest = bars.order_by(_BARS.c.start.desc()).limit(limit).lateral("newest")
     statement = select(newest).select_from(contract_table.join(newest, true()))
     if contract_ids is not None:
