@@ -32,8 +32,8 @@ _MEGABYTE = 1_000_000
 def command(ctx: click.Context, *, as_json: bool) -> None:
     """List the markets of this home.
 
-    Each has a database, and --fresh makes another. `tickwork up --market NAME` opens one again, with --replay FILE if it
-    was recorded; `markets psql` looks into one. They are on the embedded server, which has to run.
+    Each has a database, and --fresh makes another. `tickwork up --market NAME` opens one again, with --replay FILE if
+    it was recorded; `markets psql` looks into one. They are on the embedded server, which has to run.
     """
     if ctx.invoked_subcommand is not None:
         return
