@@ -15,7 +15,6 @@ from shared.db import notebook_reads
 from shared.db.engine import driver, make_engine
 from shared.db.trades.round_trips import RoundTripFilter
 from shared.domain.market_data.calendar import trading_day_begins
-from shared.domain.market_data.contract import ROOTS
 from shared.errors import RefusedError, SettingsError
 from tickwork_client.frames import flatten, to_frame
 
@@ -71,18 +70,15 @@ class TickworkClient:
 
         They closed on the trading day `since` or later, and on `until` or earlier.
         """
-        is_root = contract is not None and contract.upper() in ROOTS
         wanted = RoundTripFilter(
             account_id=account,
-            contract_id=None if contract is None or is_root else contract.upper(),
-            root=contract.upper() if contract is not None and is_root else None,
             strategy=strategy,
             tag=tag,
             since_market_at=None if since is None else trading_day_begins(_day(since)),
             until_market_at=None if until is None else trading_day_begins(_day(until) + timedelta(days=1)),
         )
         with self._connect() as connection:
-            rows = notebook_reads.list_trades(connection, wanted)
+            rows = notebook_reads.list_trades(connection, wanted, contract and contract.upper())
         return to_frame(notebook_reads.TRADE_COLUMNS, rows, exact=self._exact)
 
     def orders(self, *, account: int | None = None, since: Instant | None = None, limit: int = 10_000) -> pd.DataFrame:

@@ -1,12 +1,14 @@
 """What a notebook reads: bars, trades, orders and the results of jobs, oldest first."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Select, select
 
 from shared.db import views
+from shared.db.market_data import contracts
 from shared.db.tables.accounts import account
 from shared.db.tables.ledger import job
 from shared.db.tables.orders import orders
@@ -30,11 +32,14 @@ def list_bars(
     connection: Connection, contract: str, since: datetime | None, until: datetime | None, limit: int
 ) -> list[dict[str, Any]]:
     """Return the newest rows of the view `bars` of a contract or a root, newest first."""
-    return views.list_bars(connection, contract=contract, since=since, until=until, limit=limit)
+    contract_ids = _find_contracts(connection, contract)
+    return views.list_bars(connection, contract_ids=contract_ids, since=since, until=until, limit=limit)
 
 
-def list_trades(connection: Connection, wanted: RoundTripFilter) -> list[dict[str, Any]]:
-    """Return the trades that pass the filter, with their notes and tags."""
+def list_trades(connection: Connection, wanted: RoundTripFilter, contract: str | None) -> list[dict[str, Any]]:
+    """Return the trades of a contract or a root that pass the filter, with their notes and tags."""
+    if contract is not None:
+        wanted = replace(wanted, contract_ids=_find_contracts(connection, contract))
     rows = round_trips.list_page(connection, wanted, limit=_MOST_TRADES)
     return trade_notes.add_notes(connection, rows[::-1])
 
@@ -60,6 +65,11 @@ def list_job_results(connection: Connection, name: str, since: datetime | None, 
     if since is not None:
         statement = statement.where(job.c.finished_at >= since)
     return _fetch_oldest_first(connection, statement.limit(limit))
+
+
+def _find_contracts(connection: Connection, contract: str) -> tuple[str, ...]:
+    """Return the ids of a root's contracts, or the id as it is."""
+    return tuple(one.id for one in contracts.list_of_root(connection, contract)) or (contract,)
 
 
 def _fetch_oldest_first(connection: Connection, statement: Select[Any]) -> Sequence[dict[str, Any]]:

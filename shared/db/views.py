@@ -150,7 +150,12 @@ def list_positions(connection: Connection) -> list[dict[str, Any]]:
 
 
 def list_bars(
-    connection: Connection, *, contract_ids: Sequence[str] | None, since: datetime | None, limit: int
+    connection: Connection,
+    *,
+    contract_ids: Sequence[str] | None,
+    since: datetime | None,
+    until: datetime | None = None,
+    limit: int,
 ) -> list[dict[str, Any]]:
     """Return rows of the view `bars`, newest first, of these contracts or of all."""
     bars = select(_BARS).where(_BARS.c.contract == contract_table.c.id)
