@@ -38,8 +38,9 @@ format: .venv/.locked    ## format the code
 	$(RUN)ruff format .
 	$(RUN)ruff check --fix .
 
-reference: .venv/.locked ## write the generated pages of docs/reference (commands, tables, states)
+reference: .venv/.locked ## write NOTICE and the generated pages of docs/reference (commands, tables, states)
 	$(RUN)python -m tests.reference_pages
+	$(RUN)python -m tests.notice
 
 bench: .venv/.peers      ## measure, against a control in the same run
 	$(RUN)python -m pytest -m bench -s tests/bench

@@ -1,4 +1,4 @@
-"""The settings of every program, read once from the environment and frozen; errors name the variable."""
+"""The settings of every program, read once from the environment and settings.toml, and frozen."""
 
 import os
 import re
@@ -11,6 +11,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from shared.errors import SettingsError
 from shared.setting_values import parse_choice, parse_count, parse_list, parse_slots, parse_switch
+from shared.settings_file import SettingsFile, read_settings_file, settings_file
 
 _BROKERS = ("amqp", "amqps", "redis", "rediss")
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
@@ -36,6 +37,11 @@ def default_home() -> Path:
         return Path("/var/lib/tickwork")
     data = os.environ.get("XDG_DATA_HOME")
     return (Path(data) if data else Path.home() / ".local" / "share") / "tickwork"
+
+
+def home_folder(env: Mapping[str, str]) -> Path:
+    """Return the folder for state; a command that only needs it works also with an invalid settings file."""
+    return Path(env.get("TICKWORK_HOME") or default_home())
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,11 +107,30 @@ class Settings:
         return self.broker_url or self.require_redis()
 
 
-def load_settings(env: Mapping[str, str] | None = None) -> Settings:
-    """Read the settings from `env` (default: the process's environment); raise SettingsError naming the variable."""
-    values = environment() if env is None else env
+def own_settings_file() -> SettingsFile:
+    """Return what the settings file says that belongs to this process's environment."""
+    own = environment()
+    return read_settings_file(settings_file(own, home_folder(own)))
+
+
+def load_settings(env: Mapping[str, str] | None = None, *, with_secrets: bool = True) -> Settings:
+    """Read the settings from `env`, by default the process's environment completed by the settings file.
+
+    `with_secrets=False` leaves out what the system's keyring has. Raise SettingsError that names the variable, or the
+    line of the file.
+    """
+    if env is not None:
+        return _parse_settings(env)
+    own, found = environment(), own_settings_file()
+    try:
+        return _parse_settings(found.complete(own, with_secrets=with_secrets))
+    except SettingsError as error:
+        raise found.locate(error, own) from None
+
+
+def _parse_settings(values: Mapping[str, str]) -> Settings:
     return Settings(
-        home=Path(values.get("TICKWORK_HOME") or default_home()),
+        home=home_folder(values),
         database_url=_parse_database_url(values),
         redis_url=_parse_url(values, "REDIS_URL", ("redis", "rediss", "unix")),
         broker_url=_parse_broker_url(values),

@@ -18,7 +18,7 @@ from shared.domain.orders.order import TRANSITIONS, ChangeState, OrderState
 from tests.fixtures.sql_comments import list_views, read_comments
 
 FOLDER = Path(__file__).resolve().parents[1] / "docs" / "reference"
-SUBJECTS = ("accounts", "alerts", "market_data", "orders", "trades", "strategies", "ledger", "metrics")
+SUBJECTS = ("accounts", "alerts", "market_data", "orders", "trades", "notes", "strategies", "ledger", "metrics")
 JOB_STATES = {
     "queued": "committed, and not claimed yet; it may run from `run_at` on",
     "running": "claimed by a worker whose lease has not run out",

@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from cli.client.change_check import current_actor
 from cli.client.stack import load_stack_settings
-from shared.config import Settings, load_settings
+from shared.config import Settings, environment, load_settings
 from shared.db.accounts.audit import record_act
 from shared.db.alerts import hooks
 from shared.db.alerts.hooks import Hook
@@ -65,15 +65,16 @@ def record_hook_act(
 
 
 def load_sender_settings() -> tuple[Settings, str | None]:
-    """Return the settings of the stack with the public URL of this shell, if it has one; and a warning if they differ.
+    """Return the settings of the stack with your public URL of now, if there is one; and a warning if they differ.
 
     A running stack keeps the settings that it was started with.
     """
-    stack, typed = load_stack_settings(), load_settings().public_url
+    stack, typed = load_stack_settings(), load_settings(with_secrets=False).public_url
     if not typed or typed == stack.public_url:
         return stack, None
+    where = "in this shell" if "TICKWORK_PUBLIC_URL" in environment() else "in settings.toml"
     warning = (
-        f"TICKWORK_PUBLIC_URL is {typed} in this shell, and {stack.public_url or 'not set'} in the running stack: "
+        f"TICKWORK_PUBLIC_URL is {typed} {where}, and {stack.public_url or 'not set'} in the running stack: "
         "restart the stack in this shell, so that its test alerts pass there too"
     )
     return replace(stack, public_url=typed), warning

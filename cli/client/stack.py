@@ -8,14 +8,14 @@ from sqlalchemy import Connection
 from cli.local.home.folder import Home
 from cli.local.home.lock import find_holder
 from cli.local.home.state import Json, read_state
-from shared.config import Settings, environment, load_settings
+from shared.config import Settings, environment, home_folder, load_settings
 from shared.db.engine import make_engine
 from shared.errors import SettingsError
 
 
-def read_running_state(settings: Settings | None = None) -> Json | None:
+def read_running_state() -> Json | None:
     """Return the state of the stack that runs in TICKWORK_HOME, or None when none does."""
-    home = (settings or load_settings()).home
+    home = home_folder(environment())
     return read_state(Home(home)) if find_holder(home) is not None else None
 
 
@@ -26,8 +26,12 @@ def stack_environment() -> dict[str, str]:
 
 
 def load_stack_settings() -> Settings:
-    """Return the settings of the running stack, else of the environment; raise SettingsError when there are none."""
-    settings = load_settings(stack_environment())
+    """Return the settings of the running stack, else those of a new one; raise SettingsError if it has no database.
+
+    What runs never depends on the settings file, which may be changed meanwhile, or be invalid.
+    """
+    state = read_running_state()
+    settings = load_settings(None if state is None else environment() | state["environment"])
     if not settings.database_url:
         raise SettingsError(
             f"no stack runs in {settings.home}: start one with `tickwork up`, "

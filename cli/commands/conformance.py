@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from cli.console.params import json_option
-from shared.config import environment
+from shared.config import environment, own_settings_file
 
 _KEY = "TICKWORK_VENUE_KEY"
 _EXAMPLES = """\b
@@ -58,8 +58,8 @@ def command(
 ) -> None:
     """Compare a gateway with the simulator, question by question.
 
-    It logs in and reads; it places no order unless you give --orders. The API key comes from TICKWORK_VENUE_KEY, or
-    from a prompt. The report is one Markdown file without your names, account ids and tokens. Exit status 0: nothing
+    It logs in and reads; it places no order unless you give --orders. The API key comes from your settings, or from a
+    prompt. The report is one Markdown file without your names, account ids and tokens. Exit status 0: nothing
     differs; 1: something differs; 2: invalid options, no answer, or a question that an error left open.
     """
     values = {
@@ -71,7 +71,7 @@ def command(
     }  # fmt: skip
     arguments = [f"{name}={value}" for name, value in values.items() if value is not None]
     arguments += [name for name, is_given in flags.items() if is_given]
-    env = environment()
+    env = own_settings_file().complete(environment())
     if not env.get(_KEY):
         env[_KEY] = click.prompt("API key", hide_input=True, err=True)
     sys.stdout.flush()

@@ -14,7 +14,7 @@ from cli.local.home.folder import Home
 from cli.local.home.lock import find_holder
 from cli.local.home.state import read_state
 from cli.local.processes.left_open import describe_left_open, describe_unwatched, start_reading
-from shared.config import load_settings
+from shared.config import environment, home_folder
 
 _TIMEOUT_S = 60.0
 
@@ -28,7 +28,7 @@ def command(*, yes: bool, as_json: bool) -> None:
     Positions and orders stay open at the venue; they are named at the end. With a position open it first says what
     stops watching it, and asks at a terminal.
     """
-    home = load_settings().home
+    home = home_folder(environment())
     pid = find_holder(home)
     if pid is None:
         if as_json:

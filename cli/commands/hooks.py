@@ -2,11 +2,11 @@
 
 import secrets
 from collections.abc import Collection
-from threading import Event
 from typing import Unpack
 
 import click
 
+from cli.client.first_accounts import wait_for_accounts
 from cli.client.hook_followers import describe_followers, follower_option, match_followers
 from cli.client.hook_messages import guidance, templates
 from cli.client.hook_options import HookOptions, HookOptionValues, hook_options
@@ -27,9 +27,6 @@ from cli.console.list_options import list_options
 from cli.console.output import print_json
 from cli.console.params import json_option
 from cli.console.table import Table
-from shared.clock import monotonic
-from shared.db.accounts import accounts
-from shared.db.accounts.accounts import AccountRow
 from shared.db.alerts import hooks
 from shared.db.alerts.hooks import hash_token
 from shared.db.alerts.probe_hook import PROBE_HOOK_NAME
@@ -38,7 +35,6 @@ from shared.domain.alerts.copy_ratio import SAME
 from shared.domain.alerts.hook_settings import HookSettings, encode_settings
 from shared.ids import new_id
 
-_FIRST_SNAPSHOT_S = 15.0
 HOOKS = Table(
     "Hooks",
     ("name", "state", "account_id", "followers", "dialect", "last_alert"),
@@ -83,7 +79,7 @@ def add(
     require_visible_senders(settings, hook_settings.senders)
     token = secrets.token_urlsafe(TOKEN_BYTES)
     url = f"{require_sender_url(settings)}/hooks/tv/{token}"
-    known, hook_id = _wait_for_accounts(), new_id()
+    known, hook_id = wait_for_accounts(), new_id()
     trading, *others = {
         one.id: one for one in (match_account(known, word) for word in account_words or [None])
     }.values()
@@ -181,15 +177,3 @@ for changing in (
     hook_secrets.command,
 ):
     command.add_command(changing)
-
-
-def _wait_for_accounts() -> list[AccountRow]:
-    """Return the accounts; wait up to 15 s for the first snapshot of them."""
-    pause, gives_up_at = Event(), monotonic() + _FIRST_SNAPSHOT_S
-    with connect() as connection:
-        while True:
-            known = accounts.list_all(connection)
-            if known or monotonic() >= gives_up_at:
-                return known
-            connection.rollback()
-            pause.wait(0.3)

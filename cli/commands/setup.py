@@ -1,9 +1,10 @@
-"""`tickwork setup live`: a guided first practice order, from the checks before it until the venue confirms flat."""
+"""`tickwork setup`: a guided start, and with `live` a first practice order until the venue confirms flat."""
 
 import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from typing import Any
 
 import click
 
@@ -14,6 +15,7 @@ from cli.client.lookup import match_account
 from cli.client.practice_order import STOP_TICKS, TARGET_TICKS, PracticeOrder, PracticeStep
 from cli.client.risk_view import require_market
 from cli.client.stack import connect, load_stack_settings
+from cli.commands.setup_guide import SetupChoices, SetupGuide
 from cli.console.groups import CommandGroup
 from shared.db.accounts import accounts
 from shared.db.accounts.accounts import AccountRow
@@ -23,9 +25,29 @@ from shared.domain.market_data.symbol import parse_symbol
 from shared.errors import RefusedError, SettingsError, TickworkError
 
 
-@click.group(name="setup", cls=CommandGroup)
-def command() -> None:
-    """Set up what needs a person at the terminal."""
+@click.group(name="setup", cls=CommandGroup, invoke_without_command=True)
+@click.option("--venue/--simulator", "is_venue", default=None, help="Where to trade; default: asks.")
+@click.option("--venue-url", metavar="URL", help="The venue's REST address.")
+@click.option("--venue-hubs-url", metavar="URL", help="The address of its hubs.")
+@click.option("--venue-user", metavar="NAME", help="Your user name there; the key is asked for, or read from stdin.")
+@click.option("--contracts", metavar="ROOTS", help="Roots to track, such as MNQ,MES.")
+@click.option("--account", metavar="ACCOUNT", help="Account, by id or name.")
+@click.option("--preset", metavar="NAME", help="Preset of its rules; default: by its name and balance.")
+@click.option("--hook", metavar="NAME", help="Name of the first webhook; default: tradingview.")
+@click.option("--yes", is_flag=True, help="Ask nothing: take the options, what is set, and the defaults.")
+@click.pass_context
+def command(ctx: click.Context, /, **choices: Any) -> None:  # noqa: ANN401  # click's values, checked by SetupChoices
+    """Set up Tickwork step by step.
+
+    It asks where to trade, for account, rules and first webhook, and posts a test alert, which trades nothing. Run it
+    again at any time: what is done already stays, and Ctrl-C leaves nothing half done. `setup live` places a first
+    practice order.
+    """
+    if ctx.invoked_subcommand is not None:
+        return
+    if not choices["yes"] and not sys.stdin.isatty():
+        raise SettingsError("there is no terminal to ask at: run it in one, or give the options and --yes")
+    SetupGuide(ctx, SetupChoices(**choices)).run()
 
 
 @command.command("live")

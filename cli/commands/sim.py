@@ -10,7 +10,7 @@ import click
 from cli.local.market import DEFAULT_SEED, FASTEST, choose_market
 from cli.local.processes.readiness import get_json
 from cli.local.processes.sandbox import Sandbox, load_key, prepare_folder, run_sandbox
-from shared.config import load_settings
+from shared.config import environment, load_settings
 from shared.errors import SettingsError
 
 _USER = "simulator"
@@ -138,7 +138,7 @@ def command(
         raise SettingsError("--replay and --seed choose two markets: give one of them")
     if stepped and speed not in {None, 1}:
         raise SettingsError("--stepped and --speed exclude each other: a stepped clock has no speed")
-    settings = load_settings()
+    settings = load_settings(environment())  # the venue's key of settings.toml is no key for a simulator
     known = DEFAULT_SEED if seed is None and replay is None else seed
     market = choose_market(settings, replay=replay, seed=known, speed=speed)
     folder = (state or settings.home / "sim").absolute()

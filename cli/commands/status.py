@@ -19,7 +19,7 @@ from cli.console.table import Table
 from cli.local.home.folder import Home
 from cli.local.home.lock import find_holder
 from cli.local.home.state import read_state
-from shared.config import load_settings
+from shared.config import environment, home_folder
 from shared.db.market_data import market_clock
 from shared.log import mask_secrets
 
@@ -32,7 +32,7 @@ _NOT_RUNNING = 3  # the status of systemctl for a stopped unit
 @click.option("--json", "as_json", is_flag=True, help="JSON on stdout, with passwords in the URLs: keep it private.")
 def command(*, as_json: bool) -> None:
     """Show the programs and their addresses. Exit with status 3 when no stack runs."""
-    home = Home(load_settings().home)
+    home = Home(home_folder(environment()))
     pid = find_holder(home.root)
     state = read_state(home) or {"programs": [], "urls": {}}
     programs = state["programs"]

@@ -1,4 +1,4 @@
-"""`tickwork trades`: round trips, from flat to flat, and their statistics."""
+"""`tickwork trades`: round trips, from flat to flat, their notes, and their statistics."""
 
 from collections.abc import Callable
 from dataclasses import asdict
@@ -10,13 +10,14 @@ from sqlalchemy import Connection
 
 from cli.client.lookup import list_contract_ids, resolve_account
 from cli.client.stack import connect
+from cli.commands.trade_notes import TagType, change_tags, trade_id_of, write_note
 from cli.console.groups import CommandGroup
 from cli.console.list_options import echo_note, list_options
 from cli.console.output import describe_none, print_json
 from cli.console.params import SymbolType, json_option
 from cli.console.table import Table
 from shared.db.engine import limit_lock_wait, suppress_lock_timeout
-from shared.db.trades import round_trips
+from shared.db.trades import round_trips, trade_notes
 from shared.db.trades.booking import book_due
 from shared.db.trades.round_trips import RoundTripFilter
 from shared.domain.market_data.calendar import trading_day_begins
@@ -26,8 +27,8 @@ from shared.domain.trades.statistics import GROUPINGS, Statistics, group_statist
 TRADES = Table(
     "Round trips",
     ("closed_market_at", "contract_id", "direction", "quantity", "entry_price", "exit_price", "gross", "costs", "net",
-     "mae", "mfe", "held", "strategy"),
-    spare=("mfe", "mae", "costs", "gross", "held", "strategy"),
+     "mae", "mfe", "held", "strategy", "trade", "tags", "note"),
+    spare=("note", "tags", "mfe", "mae", "costs", "gross", "held", "trade", "strategy"),
     is_list=True,
 )  # fmt: skip
 GROUPS = Table(
@@ -47,6 +48,7 @@ class _Filters(TypedDict):
     account_word: str | None
     contract: Symbol | None
     strategy: str | None
+    tag: str | None
     since: date | None
     until: date | None
 
@@ -77,6 +79,7 @@ def _add_filters(command: Callable[..., None]) -> Callable[..., None]:
             click.option(
                 "--strategy", metavar="NAME", help="Only round trips of this strategy or origin, such as manual."
             ),
+            click.option("--tag", type=TagType(), metavar="TAG", help="Only round trips with this tag."),
             click.option("--since", type=_Day(), metavar="DATE", help="Closed on this trading day or later."),
             click.option("--until", type=_Day(), metavar="DATE", help="Closed on this trading day or earlier."),
             json_option,
@@ -94,14 +97,14 @@ def _add_filters(command: Callable[..., None]) -> Callable[..., None]:
 @list_options
 @click.pass_context
 def command(ctx: click.Context, /, limit: int, *, as_json: bool, **filters: Unpack[_Filters]) -> None:
-    """List round trips, newest first. `trades stats` shows their statistics."""
+    """List round trips, newest first. `trades stats` shows their statistics; `note` and `tag` write about one."""
     if ctx.invoked_subcommand is not None:
         return
     _require_order(filters["since"], filters["until"])
     with connect() as connection:
         _book(connection)
         chosen = _to_filter(connection, **filters)
-        rows = round_trips.list_page(connection, chosen, limit=limit)
+        rows = trade_notes.add_notes(connection, round_trips.list_page(connection, chosen, limit=limit))
     if as_json:
         print_json({"round_trips": rows})
         return
@@ -112,6 +115,10 @@ def command(ctx: click.Context, /, limit: int, *, as_json: bool, **filters: Unpa
             "*: includes an opening position, held before the first known fill; its entry price is derived from the "
             "venue's result."
         )
+
+
+command.add_command(write_note)
+command.add_command(change_tags)
 
 
 @command.command("stats")
@@ -160,6 +167,7 @@ def _to_filter(
     account_word: str | None,
     contract: Symbol | None,
     strategy: str | None,
+    tag: str | None,
     since: date | None,
     until: date | None,
 ) -> RoundTripFilter:
@@ -167,6 +175,7 @@ def _to_filter(
         account_id=None if account_word is None else resolve_account(connection, account_word).id,
         contract_ids=None if contract is None else tuple(list_contract_ids(connection, contract)),
         strategy=strategy,
+        tag=tag,
         since_market_at=trading_day_begins(since) if since else None,
         until_market_at=trading_day_begins(until + timedelta(days=1)) if until else None,
     )
@@ -184,6 +193,9 @@ def _to_table_row(row: dict[str, Any]) -> dict[str, Any]:
         "costs": row["fees"] + row["commissions"],
         "held": None if mark else str(row["closed_market_at"] - row["opened_market_at"]).partition(".")[0],
         "strategy": label_of(row["strategy"], row["origin"]),
+        "trade": trade_id_of(row["opening_fill_id"], row["part"]),
+        "tags": ", ".join(row["tags"]) or None,
+        "note": row["note"] or None,
     }
 
 

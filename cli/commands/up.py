@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from cli.local.former_market import check_wanted_market, require_same_market
 from cli.local.home.folder import Home
 from cli.local.home.lock import AlreadyRunningError, Lock
 from cli.local.home.state import read_state
@@ -30,6 +31,7 @@ from shared.setting_values import parse_slots
     metavar="TIME",
     help="Start of a seeded market in Chicago time, such as 2026-03-08T17:00; only for a new market.",
 )
+@click.option("--market", "wanted", metavar="NAME", help="Open a former market again, as `tickwork markets` lists it.")
 @click.option("--fresh", is_flag=True, help="Start this market in a new database; the old one is kept.")
 @click.option("--limits", type=click.Choice(["on", "off"]), default=None, help="Enforce the venue's request limits.")
 @click.option("--verbose", is_flag=True, help="Show every line of the programs, which else are in `tickwork logs`.")
@@ -39,6 +41,7 @@ def command(
     seed: int | None,
     speed: int | None,
     at: str | None,
+    wanted: str | None,
     *,
     fresh: bool,
     limits: str | None,
@@ -56,9 +59,12 @@ def command(
     if slots is not None:
         settings = replace(settings, slots={**settings.slots, **parse_slots("--slots", slots)})
     require_known_fleets(settings.slots)
+    seed = seed if wanted is None else check_wanted_market(wanted, seed=seed, is_fresh=fresh, replay=replay)
     market = choose_market(
         settings, replay=replay, seed=seed, speed=speed, starts_market_at=_parse_chicago_time(at) if at else None
     )
+    if wanted is not None:
+        require_same_market(wanted, market, is_embedded=not settings.database_url)
     if fresh and settings.database_url:
         raise SettingsError(
             "--fresh creates a database on the embedded server only: set DATABASE_URL to an empty database"
@@ -73,7 +79,7 @@ def command(
     except AlreadyRunningError as error:
         raise SettingsError(_describe_running_stack(home, error.pid)) from None
     try:
-        StackRun(home, settings, market, is_fresh=fresh, limits=limited, is_verbose=verbose).run()
+        StackRun(home, settings, market, wanted, is_fresh=fresh, limits=limited, is_verbose=verbose).run()
     finally:
         lock.close()
 

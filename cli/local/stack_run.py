@@ -48,11 +48,20 @@ class StackRun:
     """One run of `up`: `run` returns when it has been told to stop, and every program has ended."""
 
     def __init__(
-        self, home: Home, settings: Settings, market: MarketChoice, *, is_fresh: bool, limits: bool, is_verbose: bool
+        self,
+        home: Home,
+        settings: Settings,
+        market: MarketChoice,
+        wanted_market: str | None,
+        *,
+        is_fresh: bool,
+        limits: bool,
+        is_verbose: bool,
     ) -> None:
         self._home = home
         self._settings = settings
         self._market = market
+        self._wanted_market = wanted_market
         self._is_fresh = is_fresh
         self._limits = limits
         self._stack: StackConfig | None = None
@@ -87,7 +96,7 @@ class StackRun:
             self._inhibitor.close()
             self._supervisor.close()
             self._state.mark_changed()
-            self._write_state(left_open=left_open)
+            self._write_state(left_open=left_open, environment={})  # which has the venue's key
             self._terminal.say("Stopped.")
             if self._stack is not None and (warning := describe_left_open(left_open)) is not None:
                 self._terminal.show(warning)
@@ -176,7 +185,7 @@ class StackRun:
         """Return the name of the upgraded database, and its URL for the programs."""
         if not self._settings.database_url:
             server = postgres_url(ports["postgres"], credentials.postgres, "postgres")
-            name = choose_database(server, market, is_fresh=self._is_fresh)
+            name = choose_database(server, market, is_fresh=self._is_fresh, wanted_market=self._wanted_market)
             return name, prepare_database(self._home, ports["postgres"], credentials, name)
         upgrade(self._settings.database_url)
         return f"tickwork_{market}", self._settings.database_url

@@ -150,12 +150,19 @@ def list_positions(connection: Connection) -> list[dict[str, Any]]:
 
 
 def list_bars(
-    connection: Connection, *, contract_ids: Sequence[str] | None, since: datetime | None, limit: int
+    connection: Connection,
+    *,
+    contract_ids: Sequence[str] | None,
+    since: datetime | None,
+    until: datetime | None = None,
+    limit: int,
 ) -> list[dict[str, Any]]:
     """Return rows of the view `bars`, newest first, of these contracts or of all."""
     bars = select(_BARS).where(_BARS.c.contract == contract_table.c.id)
     if since is not None:
         bars = bars.where(_BARS.c.start >= since)
+    if until is not None:
+        bars = bars.where(_BARS.c.start < until)
     newest = bars.order_by(_BARS.c.start.desc()).limit(limit).lateral("newest")
     statement = select(newest).select_from(contract_table.join(newest, true()))
     if contract_ids is not None:

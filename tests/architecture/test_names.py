@@ -9,7 +9,17 @@ from pathlib import Path
 from shared import errors
 
 ROOT = Path(__file__).resolve().parents[2]
-PACKAGES = ("cli", "scheduler", "shared", "simulator", "strategies", "web", "workers", "tests/fixtures")
+PACKAGES = (
+    "cli",
+    "scheduler",
+    "shared",
+    "simulator",
+    "strategies",
+    "tickwork_client",
+    "web",
+    "workers",
+    "tests/fixtures",
+)
 
 
 def public_classes() -> Iterator[tuple[str, str]]:

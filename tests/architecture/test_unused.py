@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-PROGRAMS = ("cli", "scheduler", "shared", "simulator", "strategies", "web", "workers")
+PROGRAMS = ("cli", "scheduler", "shared", "simulator", "strategies", "tickwork_client", "web", "workers")
 FOLDERS = (*PROGRAMS, "tests")
 
 

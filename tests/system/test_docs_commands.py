@@ -21,10 +21,13 @@ PAGES = [
             "first-alert", "follow-an-alert", "trigger-jobs", "trade-by-hand", "account-rules", "own-strategy",
             "replay", "real-venue", "own-servers", "recover", "add-a-job", "add-a-route", "check-a-gateway",
             "expose-the-receiver", "sign-alerts", "change-the-schedule", "read-lists", "flower", "ask-the-database",
+            "statement", "notebook", "markets", "windows",
         )
     ),
 ]  # fmt: skip
-WITHOUT_COMMANDS = {"add-a-job", "add-a-route", "check-a-gateway", "own-servers", "real-venue", "replay"}
+WITHOUT_COMMANDS = {
+    "add-a-job", "add-a-route", "check-a-gateway", "notebook", "own-servers", "real-venue", "replay", "windows",
+}  # fmt: skip
 BLOCK = re.compile(r"(?:<!-- not run: (?P<reason>[^>]+) -->\n)?```sh\n(?P<commands>.*?)```", re.DOTALL)
 
 

@@ -13,6 +13,7 @@ from shared.clock import MarketClock
 from shared.config import Settings, environment
 from shared.fleets import FLEETS
 from shared.heartbeat import is_fresh
+from shared.settings_file import FILE_VARIABLE
 
 # `up` releases the jobs that still run this long after a worker's stop signal.
 WORKER_STOP_TIMEOUT_S = 10.0
@@ -20,6 +21,7 @@ WORKER_STOP_TIMEOUT_S = 10.0
 _SILENT_HEART_S, _SILENT_HTTP_S = 30.0, 60.0
 DIRECT_WORKER = "worker-direct"
 RISK_MONITOR = "risk-monitor"
+_WITHOUT_VENUE_KEY = {"receiver", "flower", "beat", "relay", RISK_MONITOR}  # they never log in at the venue
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,10 @@ class StackConfig:
         return urls | {"database": self.database_url, "redis": self.redis_url}
 
     def environment(self) -> dict[str, str]:
-        """Return the environment variables of this stack; secrets go here, never into a command line."""
+        """Return the environment variables of this stack; secrets go here, never into a command line.
+
+        They have every setting, so that a program that is restarted does not depend on a file changed meanwhile.
+        """
         venue = self.settings.venue
         is_simulated = bool(self.market.simulator)
         return {
@@ -76,6 +81,10 @@ class StackConfig:
             "TICKWORK_ENTRY_TTL": str(int(self.settings.entry_ttl.total_seconds())),
             "TICKWORK_SLOTS": ",".join(f"{fleet}={count}" for fleet, count in self.settings.slots.items()),
             "TICKWORK_APPROVAL_TTL": str(int(self.settings.approval_ttl.total_seconds())),
+            "TICKWORK_FLOWER_HOSTS": ",".join(self.settings.flower_hosts),
+            "TICKWORK_INHIBIT_SLEEP": "on" if self.settings.inhibit_sleep else "off",
+            "TICKWORK_LOG_LEVEL": self.settings.log_level,
+            FILE_VARIABLE: "",
         }
 
 
@@ -121,7 +130,7 @@ def _http_program(stack: StackConfig, name: str, module: list[str], path: str, *
     return Program(
         name,
         _python_command(module),
-        _program_environment(stack),
+        _program_environment(stack, name),
         lambda: answers_http(url),
         niceness=niceness,
         is_forked=True,
@@ -134,7 +143,7 @@ def _heartbeat_program(stack: StackConfig, name: str, module: list[str], *, stop
     return Program(
         name,
         _python_command(module),
-        _program_environment(stack) | {"TICKWORK_HEARTBEAT_FILE": str(heartbeat)},
+        _program_environment(stack, name) | {"TICKWORK_HEARTBEAT_FILE": str(heartbeat)},
         lambda: is_fresh(heartbeat),
         heartbeat=heartbeat,
         stop_timeout_s=stop_timeout_s,
@@ -147,5 +156,6 @@ def _python_command(module: list[str]) -> list[str | Path]:
     return [sys.executable, "-m", *module]
 
 
-def _program_environment(stack: StackConfig) -> dict[str, str]:
-    return environment() | stack.environment() | {"PYTHONUNBUFFERED": "1"}
+def _program_environment(stack: StackConfig, name: str) -> dict[str, str]:
+    without = {"TICKWORK_VENUE_KEY": ""} if name in _WITHOUT_VENUE_KEY else {}
+    return environment() | stack.environment() | without | {"PYTHONUNBUFFERED": "1"}

@@ -21,6 +21,7 @@ from shared.clock import MarketClock, live_clock, machine_now
 from shared.config import environment
 from shared.errors import SettingsError, TickworkError
 from shared.private_file import write_private
+from shared.settings_file import FILE_VARIABLE
 
 _READY_WITHIN_S, _ENDS_WITHIN_S = 60.0, 8.0
 _POLL_EVERY_S = 0.05
@@ -67,7 +68,12 @@ class Sandbox:
             *(["--always-open"] if self.is_always_open else []),
             *self.options,
         ]
-        own = {"TICKWORK_VENUE_USER": self.user, "TICKWORK_VENUE_KEY": self.key, "PYTHONUNBUFFERED": "1"}
+        own = {
+            "TICKWORK_VENUE_USER": self.user,
+            "TICKWORK_VENUE_KEY": self.key,
+            FILE_VARIABLE: "",
+            "PYTHONUNBUFFERED": "1",
+        }
         ready = f"{self.url}/api/Status/ping"
         return Program("simulator", command, environment() | own, lambda: answers_http(ready))
 

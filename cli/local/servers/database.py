@@ -4,12 +4,19 @@ import re
 
 from psycopg import sql
 
+from cli.local.servers.market_databases import PREFIX, find_market
 from shared.db.connect import connect
 
 
-def choose_database(server_url: str, market: str, *, is_fresh: bool) -> str:
-    """Return the name of the market's database; create it if missing. `server_url` is any database of the server."""
-    base = f"tickwork_{market}"
+def choose_database(server_url: str, market: str, *, is_fresh: bool, wanted_market: str | None = None) -> str:
+    """Return the name of the market's database; create it if missing. `server_url` is any database of the server.
+
+    It is the newest one, unless `wanted_market` names another, such as sim_seed_7-2: raise RefusedError if that is not
+    there.
+    """
+    if wanted_market is not None:
+        return find_market(server_url, wanted_market).database
+    base = f"{PREFIX}{market}"
     with connect(server_url, program="up") as connection:
         names = [row[0] for row in connection.execute("SELECT datname FROM pg_database")]
         newest = max((_parse_number(name, base) for name in names), default=0)

@@ -1,6 +1,6 @@
-"""The accounts that trade a strategy: those a person switched on, or, before any switch, the only tradable one."""
+"""The accounts that trade a strategy: those a person switched on."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from sqlalchemy import Connection, func, select
@@ -24,18 +24,15 @@ def list_shares(connection: Connection, strategy: str) -> list[StrategyShare]:
     statement = select(strategy_account.c.account_id, strategy_account.c.is_on)
     rows = connection.execute(statement.where(strategy_account.c.strategy == strategy))
     switched = {row.account_id: row.is_on for row in rows}
-    known = accounts.list_all(connection)
-    return [_to_share(one, known, switched) for one in known]
+    return [_to_share(one, switched) for one in accounts.list_all(connection)]
 
 
-def _to_share(account: AccountRow, known: Sequence[AccountRow], switched: Mapping[int, bool]) -> StrategyShare:
+def _to_share(account: AccountRow, switched: Mapping[int, bool]) -> StrategyShare:
     if not account.can_trade:
         return StrategyShare(account, trades=False, why="the venue lets it trade nothing")
     if account.id in switched:
         is_on = switched[account.id]
         return StrategyShare(account, trades=is_on, why=f"switched {'on' if is_on else 'off'} by hand")
-    if not switched and sum(one.can_trade for one in known) == 1:
-        return StrategyShare(account, trades=True, why="the only account that may trade")
     return StrategyShare(account, trades=False, why="not switched on")
 
 

@@ -6,11 +6,12 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, tuple_, update
+from sqlalchemy import ColumnElement, Connection, delete, exists, func, insert, select, tuple_, update
 from sqlalchemy import text as sql
 
 from shared.db.tables.alerts import signal
 from shared.db.tables.market_data import contract
+from shared.db.tables.notes import trade_note
 from shared.db.tables.orders import fill, orders
 from shared.db.tables.trades import booking_due, round_trip
 from shared.domain.orders.order import Direction, Side
@@ -43,6 +44,7 @@ class RoundTripFilter:
     account_id: int | None = None
     contract_ids: tuple[str, ...] | None = None
     strategy: str | None = None
+    tag: str | None = None
     since_market_at: datetime | None = None
     until_market_at: datetime | None = None
 
@@ -192,6 +194,12 @@ def list_results(connection: Connection, wanted: RoundTripFilter) -> list[TripRe
     return [TripResult(*row) for row in connection.execute(statement)]
 
 
+def count_due(connection: Connection, account_id: int) -> int:
+    """Return how many contracts of the account have fills that are not booked yet."""
+    contracts_due = select(func.count(func.distinct(booking_due.c.contract_id)))
+    return int(connection.execute(contracts_due.where(booking_due.c.account_id == account_id)).scalar_one())
+
+
 def _is_of(due: DueContract) -> tuple[ColumnElement[bool], ...]:
     return round_trip.c.account_id == due.account_id, round_trip.c.contract_id == due.contract_id
 
@@ -204,6 +212,9 @@ def _conditions_of(wanted: RoundTripFilter) -> list[ColumnElement[bool]]:
         conditions.append(round_trip.c.contract_id.in_(wanted.contract_ids))
     if wanted.strategy is not None:
         conditions.append(_label == wanted.strategy)
+    if wanted.tag is not None:
+        same = [trade_note.c[key.name] == round_trip.c[key.name] for key in round_trip.primary_key]
+        conditions.append(exists().where(*same, trade_note.c.tags.contains([wanted.tag])))
     if wanted.since_market_at is not None:
         conditions.append(round_trip.c.closed_market_at >= wanted.since_market_at)
     if wanted.until_market_at is not None:

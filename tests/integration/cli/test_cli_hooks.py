@@ -203,8 +203,8 @@ def test_hooks_add_waits_for_the_first_account_snapshot(operator: Operator, monk
                 operator.add_account(7)
             return False
 
-    monkeypatch.setattr("cli.commands.hooks.Event", Pause)
-    monkeypatch.setattr("cli.commands.hooks._FIRST_SNAPSHOT_S", 600.0)
+    monkeypatch.setattr("cli.client.first_accounts.Event", Pause)
+    monkeypatch.setattr("cli.client.first_accounts._FIRST_SNAPSHOT_S", 600.0)
 
     added = operator.run("add", "mine", "--json")
 

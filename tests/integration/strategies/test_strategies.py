@@ -145,15 +145,16 @@ def test_switching_a_strategy_off_also_stops_an_evaluation_that_waits(
     assert [] == list_entries(worker_env)
 
 
-def test_the_only_account_trades_by_default_until_it_is_switched_off(
-    worker_env: WorkerEnv, operator: RunCommand
-) -> None:
+def test_the_only_account_trades_nothing_until_it_is_switched_on(worker_env: WorkerEnv, operator: RunCommand) -> None:
     first, second = accounts_of(worker_env)
     worker_env.execute(f"UPDATE account SET can_trade = false WHERE id = {second}")
     rows = {row["account"]: row for row in operator("strategies", "--json").json["strategies"]}
-    assert ("yes", "the only account that may trade") == (rows[first]["trades"], rows[first]["why"])
+    assert ("no", "not switched on") == (rows[first]["trades"], rows[first]["why"])
     assert ("no", "the venue lets it trade nothing") == (rows[second]["trades"], rows[second]["why"])
 
+    operator("strategies", "on", "mean_reversion", str(first))
+    rows = {row["account"]: row for row in operator("strategies", "--json").json["strategies"]}
+    assert ("yes", "switched on by hand") == (rows[first]["trades"], rows[first]["why"])
     answer = operator("strategies", "off", "mean_reversion", str(first), "--json").json
     assert {"strategy": "mean_reversion", "trading": []} == answer
     rows = {row["account"]: row for row in operator("strategies", "--json").json["strategies"]}

@@ -57,7 +57,7 @@ def test_the_list_shows_round_trips_newest_first(trades: Run) -> None:
 
     assert (0, "") == (result.status, result.error)
     assert [["MNQ", "SHORT"], ["MES", "LONG"], ["MNQ", "LONG"], ["MNQ", "LONG*"]] == [line[2:5:2] for line in lines]
-    assert ["2", "100", "90", "40.00", "2.44", "37.56", "-", "-", "0:01:00", "unknown"] == lines[0][5:]
+    assert ["2", "100", "90", "40.00", "2.44", "37.56", "-", "-", "0:01:00", "unknown", "4", "-", "-"] == lines[0][5:]
     assert "includes an opening position, held before the first known fill" in result.out
 
 

@@ -1,0 +1,117 @@
+"""The notebook client: frames of what was recorded, and nothing that it could change."""
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+from uuid import UUID
+
+import pandas as pd
+import pytest
+
+from tests.fixtures.books import Books
+from tests.fixtures.operator import RunCommand
+from tests.fixtures.program_env import make_program_env
+from tests.fixtures.venue import MNQ
+from tickwork_client import TickworkClient, connect
+
+PAGE = Path(__file__).resolve().parents[3] / "docs" / "howto" / "notebook.md"
+
+
+@pytest.fixture
+def recorded(books: Books) -> Books:
+    """Two trades of March 10, an order and bars."""
+    books.fill(2, "BUY", 1, "100.25")
+    books.fill(3, "SELL", 1, 95, "-10.50")
+    books.fill(4, "BUY", 1, 100)
+    books.fill(5, "SELL", 1, 105, 10)
+    books.book()
+    books.minutes((398, 402), (399, 404), (380, 400))
+    return books
+
+
+@pytest.fixture
+def client(recorded: Books) -> Iterator[TickworkClient]:
+    with connect(recorded.worker_env.settings.database_url) as found:
+        yield found
+
+
+def test_trades_are_those_of_the_command(client: TickworkClient, operator: RunCommand) -> None:
+    operator("trades", "tag", "2", "late")
+    listed = operator("trades", "--json").json["round_trips"][::-1]
+
+    found = client.trades(since="2026-03-10", until="2026-03-10")
+
+    assert [float(row["net"]) for row in listed] == found["net"].tolist()
+    assert [["late"], []] == found["tags"].tolist()
+    assert str(found["closed_market_at"].dtype).endswith("UTC]")
+    assert [2] == client.trades(tag="late")["opening_fill_id"].tolist()
+    assert 2 == len(client.trades(contract="mnq"))
+    assert 0 == len(client.trades(since="2026-03-11"))
+
+
+def test_exact_amounts_add_up_to_the_cent(recorded: Books, operator: RunCommand) -> None:
+    expected = sum((Decimal(row["net"]) for row in operator("trades", "--json").json["round_trips"]), Decimal(0))
+
+    with connect(recorded.worker_env.settings.database_url, exact=True) as client:
+        assert expected == client.trades()["net"].sum()
+
+
+def test_bars_are_indexed_by_their_start_oldest_first(client: TickworkClient) -> None:
+    found = client.bars("MNQ", since="2026-03-10T15:00", until="2026-03-10T15:03")
+
+    assert ["contract", "open", "high", "low", "close", "volume"] == list(found.columns)
+    assert [pd.Timestamp(f"2026-03-10T15:0{minute}Z") for minute in range(3)] == found.index.tolist()
+    assert [402.0, 404.0, 400.0] == found["high"].tolist()
+    assert {MNQ} == set(client.bars(MNQ)["contract"])
+    assert found.columns.tolist() == client.bars("M2K").columns.tolist(), "also without a bar"
+
+
+def test_results_of_jobs_are_columns(client: TickworkClient) -> None:
+    found = client.job_results("trades.book_round_trips")
+
+    assert {"succeeded"} == set(found["state"])
+    assert 2 == found["booked"].sum()
+    assert UUID(found["id"].iloc[0])
+    assert ["id", "name", "state", "enqueued_at", "started_at", "finished_at", "error"] == list(
+        client.job_results("no.such_job").columns
+    )
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "DELETE FROM fill",
+        "SET TRANSACTION READ WRITE",
+        "COMMIT; BEGIN; DELETE FROM fill",
+        "DO $$ BEGIN SET TRANSACTION READ WRITE; DELETE FROM fill; END $$",
+        "SELECT set_config('transaction_read_only', 'off', true) FROM fill",
+        "WITH gone AS (DELETE FROM fill RETURNING 1) SELECT count(*) FROM gone",
+    ],
+)
+def test_nothing_can_be_changed(client: TickworkClient, statement: str) -> None:
+    with pytest.raises(Exception, match=r"read-only transaction|read-write mode|multiple commands|no rows"):
+        client.sql(statement)
+
+    assert 4 == client.sql("SELECT count(*) AS rows FROM fill")["rows"].iloc[0]
+    assert 0 == len(client.sql("SELECT 1 AS one WHERE %(no)s", no=False))
+
+
+def test_no_transaction_stays_open(client: TickworkClient, recorded: Books) -> None:
+    client.trades()
+
+    open_ones = "SELECT 1 FROM pg_stat_activity WHERE application_name = 'tickwork notebook' AND state LIKE 'idle in%'"
+    with connect(recorded.worker_env.settings.database_url) as other:
+        assert 0 == len(other.sql(open_ones))
+
+
+def test_the_code_of_the_page_runs(recorded: Books) -> None:
+    code = "\n".join(re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL))
+    env = make_program_env(recorded.worker_env)
+
+    done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=False)
+
+    assert 0 == done.returncode, done.stderr
+    assert "volume" in done.stdout

@@ -1,0 +1,50 @@
+"""What `up` gives its programs: every setting, and the venue's key only where it is needed."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from cli.local.market import choose_market
+from cli.local.processes.programs import other_programs, receiver_program
+from shared.config import load_settings
+from shared.setting_keys import SETTING_KEYS
+from tests.fixtures.stack_config import stack_config
+
+VENUE = {
+    "TICKWORK_VENUE_URL": "https://api.topstepx.com",
+    "TICKWORK_VENUE_USER": "me",
+    "TICKWORK_VENUE_KEY": "the-key",
+}
+
+
+def test_programs_have_every_setting_and_read_no_file(tmp_path: Path) -> None:
+    for program in (receiver_program(stack_config(tmp_path)), *other_programs(stack_config(tmp_path))):
+        assert set() == {one.variable for one in SETTING_KEYS} - program.environment.keys()
+        assert "" == program.environment["TICKWORK_SETTINGS_FILE"]
+
+
+def test_the_settings_of_the_programs_are_those_of_up(tmp_path: Path) -> None:
+    chosen = {
+        "TICKWORK_HOME": str(tmp_path), "TICKWORK_FLOWER_HOSTS": "a.lan,b.lan", "TICKWORK_LOG_LEVEL": "DEBUG",
+        "TICKWORK_INHIBIT_SLEEP": "off", "TICKWORK_SLOTS": "bulk=2", "TICKWORK_MAX_QUANTITY": "2",
+    }  # fmt: skip
+    settings = load_settings(chosen)
+    stack = replace(stack_config(tmp_path), settings=settings)
+
+    found = load_settings(receiver_program(stack).environment)
+
+    names = ("flower_hosts", "log_level", "inhibit_sleep", "slots", "max_quantity")
+    assert [getattr(settings, name) for name in names] == [getattr(found, name) for name in names]
+
+
+def test_only_the_programs_that_log_in_have_the_venues_key(tmp_path: Path) -> None:
+    settings = load_settings({"TICKWORK_HOME": str(tmp_path), **VENUE})
+    stack = replace(stack_config(tmp_path), settings=settings, market=choose_market(settings))
+
+    keys = {
+        program.name: program.environment["TICKWORK_VENUE_KEY"]
+        for program in (receiver_program(stack), *other_programs(stack))
+    }
+
+    without = {name for name, key in keys.items() if not key}
+    assert {"receiver", "flower", "beat", "relay", "risk-monitor"} == without
+    assert {"the-key"} == {key for name, key in keys.items() if name not in without}
