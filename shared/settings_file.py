@@ -58,7 +58,7 @@ def read_settings_file(file: Path | None) -> SettingsFile:
     """Return what the file says, nothing if there is none; raise SettingsError for what it may not say."""
     try:
         text = "" if file is None else file.read_text(encoding="utf-8")
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):  # what prepares the home says what is wrong with it
         text = ""
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"{file} cannot be read: {error}") from None
