@@ -65,11 +65,15 @@ class VenueDownError(RetryableError):
 
 
 class PostponedError(RetryableError):
-    """The job cannot run now and is not at fault: it is rescheduled, however often, and no attempt counts."""
+    """The job cannot run now and is not at fault: it is rescheduled, however often, and no attempt counts.
 
-    def __init__(self, message: str, retry_after: timedelta) -> None:
+    `code` names the reason for scripts.
+    """
+
+    def __init__(self, message: str, retry_after: timedelta, *, code: str = "postponed") -> None:
         super().__init__(message)
         self.retry_after = retry_after
+        self.code = code
 
 
 class RateLimitedError(PostponedError):
@@ -80,7 +84,7 @@ class MarketClosedError(PostponedError):
     """The session is closed; `opens_market_at` is its next opening, or None if the calendar has none."""
 
     def __init__(self, message: str, retry_after: timedelta, opens_market_at: datetime | None = None) -> None:
-        super().__init__(message, retry_after)
+        super().__init__(message, retry_after, code="market_closed")
         self.opens_market_at = opens_market_at
 
 
@@ -93,11 +97,17 @@ class OrderRejectedError(RefusedError):
 
 
 class RiskLimitError(RefusedError):
-    """Our own risk rules denied the order; it was never sent."""
+    """Our own risk rules denied the order; it was never sent. `code` names the reason for scripts."""
+
+    def __init__(self, message: str, *, code: str = "denied") -> None:
+        super().__init__(message)
+        self.code = code
 
 
 class OutsideCalendarError(RefusedError):
     """A date lies outside the holiday table, so its market hours are not known."""
+
+    code = "outside_calendar"
 
 
 class ProbeFailedError(RefusedError):

@@ -8,14 +8,14 @@ from shared.domain.alerts.copy_ratio import SAME
 
 
 class AlertOutlook(StrEnum):
-    """What an account would make of an alert."""
+    """What an account would make of an alert; people are shown the value without its underscores."""
 
     TRADES = "trades"
     WAITS = "waits"  # for a fact that may still come, until the entry expires
-    NOTHING = "nothing to do"
+    NOTHING = "nothing_to_do"
     EXPIRES = "expires"
     DENIED = "denied"
-    UNKNOWN = "not known"
+    UNKNOWN = "not_known"
 
 
 @dataclass(frozen=True, slots=True)

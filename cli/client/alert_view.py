@@ -38,8 +38,8 @@ class AlertOutcome:
 
     @property
     def order_states(self) -> list[str]:
-        """The states of its orders, and FLAT, FLATTENING or NOT FLATTENED for each contract that is closed."""
-        dropped = ["NOT FLATTENED" for row in self.flatten_requests if row["dropped_at"]]
+        """The states of its orders, and FLAT, FLATTENING or NOT_FLATTENED for each contract that is closed."""
+        dropped = ["NOT_FLATTENED" for row in self.flatten_requests if row["dropped_at"]]
         closing = ["FLAT" if row["flat_at"] else "FLATTENING" for row in self.flatten_requests if not row["dropped_at"]]
         return [row["state"] for row in self.trades] + closing + dropped
 
@@ -94,16 +94,25 @@ def to_row(outcome: AlertOutcome) -> dict[str, Any]:
         "target_position": alert and alert.target_position,
         "verdict": record.verdict,
         "job": record.job_state,
-        "signal": _join(row["verdict"] for row in outcome.signals),
-        "order": _join(outcome.order_states),
+        "signals": [row["verdict"] for row in outcome.signals],
+        "orders": outcome.order_states,
         "submitted_ms": submitted_at and _milliseconds(record.received_at, submitted_at),
         "reason": outcome.reason,
     }
 
 
+def to_cells(row: dict[str, Any]) -> dict[str, Any]:
+    """Return a row of `to_row` for a table: its signals and the states of its orders as text, None without any."""
+    return row | {
+        "signal": _join(row["signals"]),
+        "order": _join(state.replace("_", " ") if state == "NOT_FLATTENED" else state for state in row["orders"]),
+    }
+
+
 def describe_outcome(row: dict[str, Any]) -> str:
     """Return the outcome of an alert, a row of `to_row`, in one line without its reason."""
-    states = [f"{name} {row[name]}" for name in ("job", "signal", "order") if row[name]]
+    cells = to_cells(row)
+    states = [f"{name} {cells[name]}" for name in ("job", "signal", "order") if cells[name]]
     delay = [] if row["submitted_ms"] is None else [f"submitted after {row['submitted_ms']} ms"]
     return ", ".join([row["verdict"], *states, *delay])
 
@@ -169,11 +178,11 @@ def _build_timeline(
     steps: list[tuple[str, datetime | None]] = [
         ("sent", record.sent_at),
         ("received", record.received_at),
-        ("job started", None if job is None else job["started_at"]),
-        ("order submitted", _first(row["submitted_at"] for row in orders if row["id"] in trades)),
-        ("flatten requested", _first(row["requested_at"] for row in flatten_requests)),
-        ("fill recorded", _first(row["recorded_at"] for row in filled or closed)),
-        ("stop working", _first(row["guarded_at"] for row in filled if "stop" in (row["guarded_by"] or ""))),
+        ("job_started", None if job is None else job["started_at"]),
+        ("order_submitted", _first(row["submitted_at"] for row in orders if row["id"] in trades)),
+        ("flatten_requested", _first(row["requested_at"] for row in flatten_requests)),
+        ("fill_recorded", _first(row["recorded_at"] for row in filled or closed)),
+        ("stop_working", _first(row["guarded_at"] for row in filled if "stop" in (row["guarded_by"] or ""))),
         ("flat", _first(row["flat_at"] for row in flatten_requests)),
     ]
     happened = [(step, at) for step, at in steps if at is not None]

@@ -9,11 +9,14 @@ from cli.client.risk_view import RiskView
 from shared.db.accounts.accounts import AccountRow
 from shared.db.market_data import contracts
 from shared.db.risk import entry_check
+from shared.db.risk.entry_check import Obstacle
 from shared.domain.orders.order import MIN_TICKS, Side
 from shared.domain.risk.preconditions import EntryTerms
 from shared.hot.quotes import exit_price_from
 
-_NOTHING_TRACKED = "no tracked contract is active: `tickwork status` shows whether everything runs"
+_NOTHING_TRACKED = Obstacle(
+    "nothing_tracked", "no tracked contract is active: `tickwork status` shows whether everything runs"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +25,7 @@ class EntryOutlook:
 
     contract_id: str
     side: Side
-    obstacles: list[str]
+    obstacles: list[Obstacle]
 
 
 def list_outlooks(connection: Connection, found: RiskView, account: AccountRow) -> list[EntryOutlook]:
@@ -49,7 +52,7 @@ def list_outlooks(connection: Connection, found: RiskView, account: AccountRow) 
     ]
 
 
-def list_common_obstacles(outlooks: Sequence[EntryOutlook]) -> list[str]:
+def list_common_obstacles(outlooks: Sequence[EntryOutlook]) -> list[Obstacle]:
     """Return why nothing would be entered: what stands in the way of every entry, else of one or the other.
 
     Empty if something would be.
@@ -58,20 +61,20 @@ def list_common_obstacles(outlooks: Sequence[EntryOutlook]) -> list[str]:
         return [_NOTHING_TRACKED]
     if not all(one.obstacles for one in outlooks):
         return []
-    different = list(dict.fromkeys(text for one in outlooks for text in one.obstacles))
-    common = [text for text in different if all(text in one.obstacles for one in outlooks)]
+    different = list(dict.fromkeys(reason for one in outlooks for reason in one.obstacles))
+    common = [reason for reason in different if all(reason in one.obstacles for one in outlooks)]
     return common or different
 
 
 def describe_exceptions(outlooks: Sequence[EntryOutlook]) -> list[str]:
     """Return a line for each reason that only some entries have, with those entries."""
-    entries_of: dict[str, dict[str, list[Side]]] = {}
+    entries_of: dict[Obstacle, dict[str, list[Side]]] = {}
     for one in outlooks:
-        for text in one.obstacles:
-            entries_of.setdefault(text, {}).setdefault(one.contract_id, []).append(one.side)
+        for reason in one.obstacles:
+            entries_of.setdefault(reason, {}).setdefault(one.contract_id, []).append(one.side)
     return [
-        f"No entry {', '.join(_describe_entries(*entry) for entry in entries.items())}: {text}"
-        for text, entries in entries_of.items()
+        f"No entry {', '.join(_describe_entries(*entry) for entry in entries.items())}: {reason.message}"
+        for reason, entries in entries_of.items()
         if sum(map(len, entries.values())) < len(outlooks)
     ]
 

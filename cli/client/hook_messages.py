@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from shared.domain.alerts.dialects import DIALECTS
@@ -20,23 +21,34 @@ def guidance(url: str, root: str, dialect: str) -> Iterator[str]:
         close = {"action": "close", "symbol": root}
         yield f"TradingView message of an alert that closes everything in {root}:\n\n  {json.dumps(close)}\n"
     else:
-        yield _of_another_dialect(dialect)
+        yield describe_dialect(dialect)
     if urlsplit(url).scheme != "https" or urlsplit(url).port not in _TRADINGVIEW_PORTS:
         yield "TradingView reaches only public addresses, on port 80 or 443: put a proxy with https in front of the"
         yield "receiver as docs/howto/expose-the-receiver.md shows, and set TICKWORK_PUBLIC_URL to its address."
 
 
-def templates(root: str, dialect: str) -> Iterator[tuple[str, str]]:
-    """Yield what each message is for, and the message, with TradingView's placeholders."""
-    if dialect != "tickwork":
-        yield "Note", _of_another_dialect(dialect)
-        return
-    yield "Strategy alert, trades the position that the chart shows (one chart per account and product)", _target(root)
-    yield "Strategy alert, trades each order as it comes", tradingview_message(root)
+@dataclass(frozen=True, slots=True)
+class MessageTemplate:
+    """A message for TradingView, with its placeholders: of which kind it is, and for people what it is for."""
+
+    kind: str
+    purpose: str
+    message: str
+
+
+def templates(root: str) -> Iterator[MessageTemplate]:
+    """Yield the messages of our own dialect."""
+    yield MessageTemplate(
+        "strategy_position",
+        "Strategy alert, trades the position that the chart shows (one chart per account and product)",
+        _target(root),
+    )
+    yield MessageTemplate("strategy_orders", "Strategy alert, trades each order as it comes", tradingview_message(root))
     for action in ("buy", "sell"):
         message = {"action": action, "symbol": root, "quantity": 1, "stop_loss_ticks": 40, "timenow": "{{timenow}}"}
-        yield f"Indicator alert that {action}s", json.dumps(message)
-    yield "Any alert that closes everything", json.dumps({"action": "close", "symbol": root, "timenow": "{{timenow}}"})
+        yield MessageTemplate(f"indicator_{action}", f"Indicator alert that {action}s", json.dumps(message))
+    message = {"action": "close", "symbol": root, "timenow": "{{timenow}}"}
+    yield MessageTemplate("close_all", "Any alert that closes everything", json.dumps(message))
 
 
 def tradingview_message(root: str) -> str:
@@ -66,7 +78,8 @@ def _target(root: str) -> str:
     return json.dumps(message)
 
 
-def _of_another_dialect(dialect: str) -> str:
+def describe_dialect(dialect: str) -> str:
+    """Return where the messages of a dialect that is not ours are found."""
     return (
         f"This hook reads the dialect {dialect} ({DIALECTS[dialect].summary}): use the messages of that sender; "
         "docs/reference/dialects.md has an example, and `tickwork alerts mock` shows how one is read.\n"

@@ -80,11 +80,9 @@ def load_sender_settings() -> tuple[Settings, str | None]:
     return replace(stack, public_url=typed), warning
 
 
-def report_warning(warning: str | None, *, as_json: bool) -> dict[str, str]:
-    """Return the warning as a part of a command's JSON; without `as_json` print it on stderr. Empty without one."""
-    if warning is None:
-        return {}
-    if not as_json:
+def report_warning(warning: str | None, *, as_json: bool) -> dict[str, str | None]:
+    """Return the warning as a part of a command's JSON; without `as_json` print it on stderr."""
+    if warning is not None and not as_json:
         click.echo(f"tickwork: {warning}", err=True)
     return {"warning": warning}
 

@@ -13,7 +13,7 @@ from cli.client.change_check import current_actor
 from cli.client.job_client import JobClient
 from cli.client.risk_view import list_findings, print_findings, read_risk_view
 from cli.console.errors import shorten_error
-from cli.console.output import print_json, print_outcome
+from cli.console.output import RefusedChange, print_json, print_outcome
 from cli.console.table import Table
 from shared.db.accounts.audit import record_act
 from shared.db.orders import changes as order_changes
@@ -24,6 +24,8 @@ from shared.ids import new_id
 from shared.ledger.jobs.orders import ChangeOrder
 
 REQUESTS = Table("Requests to send", ("id", "kind", "contract_id", "order", "quantity", "limit_price", "stop_price"))
+
+_ORDER = ("role", "side", "quantity_before", "type", "state")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +43,17 @@ class OrderChangeRequest:
         return {name: value for name, value in self._fields().items() if value is not None}
 
     def to_row(self) -> dict[str, Any]:
-        """Return the request as a table row."""
+        """Return the request as a row: its order, and its new values, None where it leaves a field unchanged."""
         order = self.order
         return {
             "id": order.id,
             "kind": self.kind,
             "contract_id": order.contract_id,
-            "order": f"{order.role} {order.side} {order.quantity} {order.type} {order.state}",
+            "role": order.role,
+            "side": order.side,
+            "type": order.type,
+            "state": order.state,
+            "quantity_before": order.quantity,
             **self._fields(),
         }
 
@@ -85,20 +91,19 @@ def apply_changes(
             change_by_job[job_id] = change
     outcomes = client.wait(list(change_by_job), wait_s, quiet=as_json)
     changed: list[UUID] = []
-    refused: list[str] = []
+    refused: list[RefusedChange] = []
     for job_id, change in change_by_job.items():
         job, result = outcomes.get(job_id), outcomes.result(job_id)
         if result.get("change") == "DONE":
             changed.append(change.order.id)
-        elif job.state == "succeeded":
-            refused.append(f"order {change.order.id} was not {done}: too late, {result.get('outcome')}")
+            continue
+        if job.state == "succeeded":
+            why = f"was not {done}: too late, {result.get('outcome')}"
         elif job.is_over:
-            refused.append(f"order {change.order.id} was not {done}: {shorten_error(job.error)}")
+            why = f"was not {done}: {shorten_error(job.error)}"
         else:
-            refused.append(
-                f"order {change.order.id} is not {done} yet: the workers continue, `tickwork jobs show {job_id}` "
-                "shows the outcome"
-            )
+            why = f"is not {done} yet: the workers continue, `tickwork jobs show {job_id}` shows the outcome"
+        refused.append(RefusedChange(change.order.id, f"order {change.order.id} {why}"))
     print_outcome(done, changed, refused, as_json=as_json)
 
 
@@ -124,10 +129,11 @@ def _print_preview(client: JobClient, changes: Sequence[OrderChangeRequest], *, 
         account_id: list_findings(found, account_id) for account_id in {change.order.account_id for change in changes}
     }
     if as_json:
-        print_json({"dry_run": "nothing was sent", "would_send": rows, "rules": rules})
+        print_json({"is_dry_run": True, "would_send": rows, "findings": rules})
         return
     click.echo("Dry run: nothing was sent.")
-    REQUESTS.print(rows, empty="No matching orders.")
+    shown = [row | {"order": " ".join(str(row[name]) for name in _ORDER)} for row in rows]
+    REQUESTS.print(shown, empty="No matching orders.")
     for account_id, findings in sorted(rules.items()):
         click.echo(f"Findings of account {account_id}:")
         print_findings(findings)

@@ -10,6 +10,7 @@ from shared.db import views
 from shared.db.accounts import accounts
 from shared.db.market_data import contracts
 from shared.db.orders import positions
+from shared.db.orders.orders import OrderRow
 from shared.db.orders.stops import list_external, list_working
 from shared.domain.orders.order import direction_of
 from shared.domain.risk.account_risk import Holding, open_profit
@@ -27,8 +28,8 @@ def list_positions(connection: Connection, settings: Settings) -> list[dict[str,
     for row in held:
         contract = contracts.require(connection, row.contract_id)
         price = exit_price_from(quotes)(row.contract_id, row.quantity)
-        stops = [f"{stop.quantity} at {stop.stop_price}" for stop in list_working(connection, row)]
-        stops += [f"{stop.quantity} at {stop.stop_price}, external" for stop in list_external(connection, row)]
+        stops = [_to_stop(stop, is_external=False) for stop in list_working(connection, row)]
+        stops += [_to_stop(stop, is_external=True) for stop in list_external(connection, row)]
         at, how = guards.get((row.account_id, row.contract_id), (None, None))
         profit = None
         if row.average_price is not None:
@@ -43,10 +44,28 @@ def list_positions(connection: Connection, settings: Settings) -> list[dict[str,
                 "average": row.average_price,
                 "price": price,
                 "open_profit": profit,
-                "stop": ", ".join(stops) or "NONE",
+                "stops": stops,
                 "guarded_at": at,
-                "guarded_by": how if at is not None else "NOT PROVEN",
+                "guarded_by": None if at is None else how,
                 "opened_market_at": row.opened_market_at,
             }
         )
     return rows
+
+
+def to_cells(row: dict[str, Any]) -> dict[str, Any]:
+    """Return a row of `list_positions` for a table: its stops as text, and NONE or NOT PROVEN where there is none."""
+    stops = [
+        f"{stop['quantity']} at {stop['stop_price']}{', external' if stop['is_external'] else ''}"
+        for stop in row["stops"]
+    ]
+    return row | {"stop": ", ".join(stops) or "NONE", "guarded_by": row["guarded_by"] or "NOT PROVEN"}
+
+
+def _to_stop(stop: OrderRow, *, is_external: bool) -> dict[str, Any]:
+    return {
+        "order_id": stop.id,
+        "quantity": stop.quantity,
+        "stop_price": stop.stop_price,
+        "is_external": is_external,
+    }

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
 import click
@@ -63,7 +64,7 @@ def list_findings(found: RiskView, account_id: int) -> list[dict[str, Any]]:
             "rule": one.rule,
             "action": one.action.name,
             "message": one.message,
-            "lifts": None if one.lifts_market_at is None else chicago_time(one.lifts_market_at),
+            "lifts_market_at": one.lifts_market_at,
         }
         for one in found.findings(account_id)
     ]
@@ -74,7 +75,8 @@ def print_findings(rows: Sequence[dict[str, Any]]) -> None:
     if not rows:
         click.echo("No findings: no rule restricts the account.")
     for row in rows:
-        click.echo(f"  {row['action']:7} {row['message']}" + (f" (lifts {row['lifts']})" if row["lifts"] else ""))
+        lifts = "" if row["lifts_market_at"] is None else f" (lifts {chicago_time(row['lifts_market_at'])})"
+        click.echo(f"  {row['action']:7} {row['message']}{lifts}")
 
 
 def require_market(connection: Connection) -> MarketRow:
@@ -95,46 +97,73 @@ def may_close(account: AccountRow, *, is_simulated: bool) -> bool:
     return is_simulated or account.live_orders or account.live_since_at is not None
 
 
-def describe_lock_out(account: AccountRow, market_now: datetime) -> str | None:
-    """Return the end of an account's lock-out, in Chicago's time; None if it is not locked out."""
+class AlarmCode(StrEnum):
+    """The reasons for an alarm."""
+
+    DISK_LOW = "disk_low"
+    LIVE = "live"
+    SHADOW = "shadow"
+    APPROVAL = "approval"
+    HALTED = "halted"
+    REDUCING = "reducing"
+    LOCKED_OUT = "locked_out"
+    READ_ONLY = "read_only"
+    NOT_WATCHED = "not_watched"
+    WAS_NOT_WATCHED = "was_not_watched"
+    SENDERS_UNSEEN = "senders_unseen"
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """A line that a person should not miss, and its reasons; `account_id` is None if it is about no account."""
+
+    codes: Sequence[AlarmCode]
+    account_id: int | None
+    message: str
+
+
+def find_lock_out(account: AccountRow, market_now: datetime) -> datetime | None:
+    """Return the end of an account's lock-out; None if it is not locked out."""
     until = account.locked_out_until_market_at
-    return chicago_time(until) if until is not None and market_now < until else None
+    return until if until is not None and market_now < until else None
 
 
-def list_alarms(connection: Connection) -> list[str]:
-    """Return a line for each disk without space, and each account whose entries go elsewhere than usual, or nowhere.
+def list_alarms(connection: Connection) -> list[Alarm]:
+    """Return an alarm for each disk without space, and each account whose entries go elsewhere than usual, or nowhere.
 
     It trades real money, is in shadow mode, asks for approval, is halted, reduce-only or locked out, or not watched.
     """
     row = market_clock.read(connection)
     if row is None:
         return []  # before the first `tickwork up`, which adds the accounts
-    found = [f"DISK: {disk.describe()}." for disk in list_low(connection)]
+    found = [Alarm([AlarmCode.DISK_LOW], None, f"DISK: {disk.describe()}.") for disk in list_low(connection)]
     overdue = watch_times.list_overdue(connection, machine_now() - LONGEST_PAUSE)
     gaps = watch_times.list_recent_gaps(connection)
     for one in accounts.list_all(connection):
-        alarms = list(_list_unusual_states(one, row))
+        states = dict(_list_unusual_states(one, row))
         if one.id in overdue:
-            alarms.append(f"NOT WATCHED since {overdue[one.id]:%H:%M:%S} UTC")
-        if alarms:
-            found.append(f"Account {one.id} ({one.name}) is {'; '.join(alarms)}.")
+            states[AlarmCode.NOT_WATCHED] = f"NOT WATCHED since {overdue[one.id]:%H:%M:%S} UTC"
+        if states:
+            told = "; ".join(states.values())
+            found.append(Alarm(list(states), one.id, f"Account {one.id} ({one.name}) is {told}."))
         if one.id in gaps:
-            found.append(f"Account {one.id} ({one.name}) was {gaps[one.id]}.")
+            message = f"Account {one.id} ({one.name}) was {gaps[one.id]}."
+            found.append(Alarm([AlarmCode.WAS_NOT_WATCHED], one.id, message))
     return found
 
 
-def _list_unusual_states(account: AccountRow, market: MarketRow) -> Iterator[str]:
+def _list_unusual_states(account: AccountRow, market: MarketRow) -> Iterator[tuple[AlarmCode, str]]:
     if account.live_status(is_simulated=market.kind != "live") == "LIVE":
-        yield "LIVE: orders reach real money"
+        yield AlarmCode.LIVE, "LIVE: orders reach real money"
     if account.is_shadow:
-        yield "in SHADOW mode: entries are recorded, and not sent"
+        yield AlarmCode.SHADOW, "in SHADOW mode: entries are recorded, and not sent"
     if account.is_approval_required:
-        yield "in APPROVAL mode: `tickwork approvals` lists the entries that wait for you"
+        yield AlarmCode.APPROVAL, "in APPROVAL mode: `tickwork approvals` lists the entries that wait for you"
     if account.halt is not None:
-        yield f"HALTED: {account.halt}"
+        yield AlarmCode.HALTED, f"HALTED: {account.halt}"
     if account.reduce_only is not None:
-        yield f"REDUCING: {account.reduce_only}"
-    if (until := describe_lock_out(account, market.clock.now())) is not None:
-        yield f"LOCKED OUT until {until}"
+        yield AlarmCode.REDUCING, f"REDUCING: {account.reduce_only}"
+    if (until := find_lock_out(account, market.clock.now())) is not None:
+        yield AlarmCode.LOCKED_OUT, f"LOCKED OUT until {chicago_time(until)}"
     if (other := describe_read_only(account, market.clock.now())) is not None:
-        yield f"READ-ONLY: {other}"
+        yield AlarmCode.READ_ONLY, f"READ-ONLY: {other}"

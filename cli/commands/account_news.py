@@ -75,7 +75,7 @@ def import_news(
     windows = sorted({window for change in changes for window in change.added}, key=lambda window: window.at)
     removed_count = max((len(change.removed) for change in changes), default=0)
     if changes and not as_json:
-        EVENTS.print(list(map(_to_row, windows)), empty="No event is added.")
+        EVENTS.print(list(map(_to_cells, windows)), empty="No event is added.")
     if changes and not yes:
         names = ", ".join(f"{change.row.id} ({change.row.name})" for change in changes)
         removing = f" and remove {count_of(removed_count, 'earlier one')}" if removed_count else ""
@@ -85,8 +85,10 @@ def import_news(
             row = accounts.lock(connection, change.row.id) or change.row
             _store(connection, _plan(row, events, market_now, is_replaced=is_replaced), file.name, reason)
     if as_json:
-        changed = [{"id": one.row.id, "added": len(one.added), "removed": len(one.removed)} for one in changes]
-        print_json({"events": list(map(_to_row, windows)), "accounts": changed, "past": past_count})
+        changed = [
+            {"id": one.row.id, "added_count": len(one.added), "removed_count": len(one.removed)} for one in changes
+        ]
+        print_json({"events": list(map(_to_row, windows)), "accounts": changed, "past_count": past_count})
     elif changes:
         click.echo(f"Imported {count_of(len(windows), 'event')}; {past_count} in the file are past.")
     else:
@@ -159,7 +161,15 @@ def _store(connection: Connection, change: _Change, file_name: str, reason: str 
 def _to_row(window: NewsWindow) -> dict[str, Any]:
     return {
         "event": window.name,
-        "at": window.at,
+        "market_at": window.at,
+        "no_entry_from_market_at": window.at - window.before,
+        "no_entry_until_market_at": window.at + window.after,
+    }
+
+
+def _to_cells(window: NewsWindow) -> dict[str, str]:
+    return {
+        "event": window.name,
         "chicago": chicago_time(window.at),
         "no_entry_from": chicago_time(window.at - window.before),
         "until": chicago_time(window.at + window.after),

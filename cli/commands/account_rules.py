@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import click
 
@@ -111,20 +112,35 @@ def _preset_rules(row: AccountRow) -> list[tuple[str, str]]:
     return [(name, value) for name, value, _ in describe_rules(usable_book_of(replace(row, rule_changes={})))]
 
 
-def rule_rows(row: AccountRow) -> list[dict[str, str | None]]:
-    """Return every rule of an account: its value, its source, and the preset's value where it was changed by hand."""
+def rule_rows(row: AccountRow) -> list[dict[str, Any]]:
+    """Return every rule of an account: its value, its source, and the preset's value where it was changed by hand.
+
+    `invalid_change` is a change by hand that does not apply. The values are texts that NAME=VALUE takes.
+    """
     by_preset, applied = dict(_preset_rules(row)), usable_changes_of(row)
-    rows: list[dict[str, str | None]] = []
+    rows: list[dict[str, Any]] = []
     for name, value, source in describe_rules(usable_book_of(row, max_quantity=load_stack_settings().max_quantity)):
-        origin, says = source, None
-        if name in applied:
-            origin, says = f"changed by hand ({source})", by_preset[name]
-        elif name == "max_quantity":
-            origin = "TICKWORK_MAX_QUANTITY"
-        if name in row.rule_changes and name not in applied:
-            origin += f"; the change to {row.rule_changes[name]!r} does not apply"
-        rows.append({"rule": name, "value": value, "source": origin, "preset_value": says})
+        is_changed, is_invalid = name in applied, name in row.rule_changes and name not in applied
+        is_setting = name == "max_quantity" and not is_changed
+        rows.append(
+            {
+                "rule": name,
+                "value": value,
+                "source": "TICKWORK_MAX_QUANTITY" if is_setting else source,
+                "is_changed": is_changed,
+                "preset_value": by_preset[name] if is_changed else None,
+                "invalid_change": row.rule_changes[name] if is_invalid else None,
+            }
+        )
     return rows
+
+
+def to_cells(row: dict[str, Any]) -> dict[str, Any]:
+    """Return a row of `rule_rows` for a table, its source with what a person changed."""
+    source = f"changed by hand ({row['source']})" if row["is_changed"] else row["source"]
+    if row["invalid_change"] is not None:
+        source += f"; the change to {row['invalid_change']!r} does not apply"
+    return row | {"source": source}
 
 
 def _print_rules(row: AccountRow, *, as_json: bool) -> None:
@@ -143,4 +159,4 @@ def _print_rules(row: AccountRow, *, as_json: bool) -> None:
             f"Nothing is entered, as a rule does not apply: {book.invalid_changes}. NAME=preset removes a change, "
             "--reset all of them."
         )
-    RULES.print(rows, empty="")
+    RULES.print(list(map(to_cells, rows)), empty="")

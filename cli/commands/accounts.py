@@ -10,12 +10,12 @@ from cli.client import live_switch
 from cli.client.change_check import confirm, confirm_effects, current_actor, describe_lowered_mark
 from cli.client.live_switch import confirm_live
 from cli.client.lookup import resolve_account
-from cli.client.risk_view import RiskView, describe_lock_out, list_findings, read_risk_view, require_market
+from cli.client.risk_view import RiskView, find_lock_out, list_findings, read_risk_view, require_market
 from cli.client.stack import begin, connect, load_stack_settings
 from cli.commands.account_acts import clear_breach, list_audit, lock_out_account, set_approval, take_over_account
 from cli.commands.account_balance import record_balance_move
 from cli.commands.account_news import news
-from cli.commands.account_rules import change_rules, rule_rows
+from cli.commands.account_rules import change_rules, rule_rows, to_cells
 from cli.console.groups import CommandGroup
 from cli.console.list_options import echo_note, list_options
 from cli.console.output import print_json
@@ -27,6 +27,7 @@ from shared.db.accounts.installations import describe_read_only
 from shared.domain.accounts.stage import Stage, describe_unknown, parse_stage
 from shared.domain.counting import count_of
 from shared.domain.risk.account_risk import loss_limit_level
+from shared.domain.risk.findings import chicago_time
 from shared.errors import RefusedError
 
 ACCOUNTS = Table(
@@ -64,7 +65,7 @@ def command(ctx: click.Context, *, as_json: bool) -> None:
     if as_json:
         print_json({"accounts": rows})
     else:
-        ACCOUNTS.print(rows, empty="No account is known yet: `tickwork status` shows what runs.")
+        ACCOUNTS.print(list(map(_to_cells, rows)), empty="No account is known yet: `tickwork status` shows what runs.")
         for one in found.accounts:
             if parse_stage(one.name) is Stage.UNKNOWN:
                 echo_note(describe_unknown(one.name))
@@ -113,11 +114,12 @@ def show(account: str, *, as_json: bool) -> None:
         )
         return
     click.echo(f"Account {row.id} ({row.name})")
+    cells = _to_cells(account_facts)
     for name in _FACTS:
-        click.echo(f"  {name.replace('_', ' '):20} {_to_text(account_facts[name])}")
+        click.echo(f"  {name.replace('_', ' '):20} {_to_text(cells[name])}")
     shown = [one | {"finding": one["message"]} for one in findings]
     FINDINGS.print(shown, empty="No findings: no rule restricts the account.")
-    RULES.print(book, empty="No rules: the account's stage is unknown.")
+    RULES.print(list(map(to_cells, book)), empty="No rules: the account's stage is unknown.")
     DAYS.print(days[-10:], empty="No trading day is over yet.")
     MOVES.print(moves, empty="No payout and no deposit is known.")
     EVENTS.print(events, empty="No events.")
@@ -145,7 +147,7 @@ def switch_live(account: str, switch: str, name: str | None, *, reason: str | No
         confirm_live(row, name, as_json=as_json)
     row = live_switch.switch_live(row, switch, reason=reason)
     if as_json:
-        modes = {"live_orders": is_on, "is_shadow": switch == "shadow"}
+        modes = {"is_live": is_on, "is_shadow": switch == "shadow"}
         print_json({"id": row.id, "name": row.name, **modes, "is_simulated": is_simulated})
         return
     if switch == "shadow":
@@ -234,12 +236,12 @@ def to_row(found: RiskView, row: AccountRow) -> dict[str, Any]:
         "headroom": None if equity is None or level is None else equity - level,
         "live_orders": row.live_status(is_simulated=found.is_simulated),
         "live_since_at": row.live_since_at,
-        "approval": "on" if row.is_approval_required else "off",
+        "is_approval_required": row.is_approval_required,
         "can_trade": row.can_trade,
         "state": row.state.value,
         "halted": row.halt,
         "reduce_only": row.reduce_only,
-        "locked_out_until": describe_lock_out(row, found.clock.now()),
+        "locked_out_until_market_at": find_lock_out(row, found.clock.now()),
         "blocked": row.block_reason,
         "read_only": describe_read_only(row, found.clock.now()),
         "reconciled_at": row.reconciled_at,
@@ -252,6 +254,15 @@ def to_row(found: RiskView, row: AccountRow) -> dict[str, Any]:
         "locked_on": None if row.locked_on is None else str(row.locked_on),
         "profit_locked_on": None if row.profit_locked_on is None else str(row.profit_locked_on),
         "week_locked_on": None if row.week_locked_on is None else str(row.week_locked_on),
+    }
+
+
+def _to_cells(row: dict[str, Any]) -> dict[str, Any]:
+    """Return a row of `to_row` for a table: the end of a lock-out in Chicago's time."""
+    until = row["locked_out_until_market_at"]
+    return row | {
+        "approval": "on" if row["is_approval_required"] else "off",
+        "locked_out_until": None if until is None else chicago_time(until),
     }
 
 

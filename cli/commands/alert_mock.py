@@ -122,7 +122,7 @@ def _print_found(found: dict[str, Any]) -> None:
             click.echo(f"  {name.replace('_', ' '):18} {format_field(value)}")
     for one in found["accounts"]:
         name = "account" if one["account_id"] is None else f"account {one['account_id']}"
-        click.echo(f"  {name:18} {one['outcome']}: {format_field(one['detail'])}")
+        click.echo(f"  {name:18} {one['outcome'].replace('_', ' ')}: {format_field(one['detail'])}")
     lost = [one for one in found["accounts"] if one["is_lost"]]
     where = "" if len(lost) == len(found["accounts"]) else " on every account"
     click.echo(f"{f'Readable, but not traded{where}' if lost else 'Readable'}. Nothing was sent.")

@@ -49,7 +49,7 @@ def replay(digits: str, wait_s: float, *, yes: bool, as_json: bool) -> None:
             (outcome,) = read_outcomes(connection, alert_history.list_by_ids(connection, [alert_id]))
     row = to_row(outcome)
     if as_json:
-        names = ("job", "signal", "order", "submitted_ms", "reason")
+        names = ("job", "signals", "orders", "submitted_ms", "reason")
         ids = {"alert_id": alert_id, "replay_of": record.id, "job_id": job_id}
         print_json(ids | {name: row[name] for name in names} | {"error": problem})
     else:

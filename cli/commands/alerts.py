@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from cli.client.alert_lookup import find_alert
 from cli.client.alert_reading import AlertReading, escape_body, format_field, list_fields, read_body
-from cli.client.alert_view import AlertOutcome, describe_outcome, read_accounts, read_outcomes, to_row
+from cli.client.alert_view import AlertOutcome, describe_outcome, read_accounts, read_outcomes, to_cells, to_row
 from cli.client.alert_watch import AlertWatch
 from cli.client.hook_store import find_hook
 from cli.client.stack import connect
@@ -85,7 +85,7 @@ def list_alerts(
     else:
         duration = None if since is None else format_duration(since)
         empty = describe_none("alerts", hook=hook_name, verdict=verdict, since=duration)
-        ALERTS.print(rows, empty=empty)
+        ALERTS.print(list(map(to_cells, rows)), empty=empty)
 
 
 def _watch(connection: Connection, chosen: AlertFilter, limit: int, *, as_json: bool) -> None:
@@ -172,7 +172,10 @@ def _print_account(account: dict[str, Any]) -> None:
         requests = [row | {"contract": row["contract_id"] or "everything"} for row in account["flatten_requests"]]
         FLATTENS.print(requests, empty="")
     FILLS.print(account["fills"], empty="No fills.")
-    timeline = [row | {"time": f"{row['at']:%H:%M:%S.%f}"[:-3]} for row in account["timeline"]]
+    timeline = [
+        row | {"step": row["step"].replace("_", " "), "time": f"{row['at']:%H:%M:%S.%f}"[:-3]}
+        for row in account["timeline"]
+    ]
     TIMELINE.print(timeline, empty="")
 
 

@@ -32,7 +32,7 @@ def command(*, yes: bool, as_json: bool) -> None:
     pid = find_holder(home)
     if pid is None:
         if as_json:
-            print_json({"stopped": False, "reason": f"no stack runs in {home}"})
+            print_json({"home": str(home), "was_running": False, "stopped_after_s": None, "left_open": None})
         else:
             click.echo(f"No stack runs in {home}.")
         return
@@ -52,7 +52,9 @@ def command(*, yes: bool, as_json: bool) -> None:
     seconds = time.monotonic() - started_at
     left_open = (read_state(Home(home)) or {}).get("left_open")
     if as_json:
-        print_json({"stopped": True, "seconds": round(seconds, 1), "left_open": left_open})
+        print_json(
+            {"home": str(home), "was_running": True, "stopped_after_s": round(seconds, 1), "left_open": left_open}
+        )
     else:
         click.echo(f" stopped after {seconds:.1f} s.")
         if (warning := describe_left_open(left_open)) is not None:

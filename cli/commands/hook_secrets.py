@@ -70,7 +70,7 @@ def add(name: str, scheme: str, secret_file: BinaryIO | None, *, as_json: bool) 
     url = f"{sender_url}/hooks/v1/{hook.id}"
     shown = {"id": secret_id, "scheme": scheme, "url": url} | report_warning(warning, as_json=as_json)
     if as_json:
-        print_json(shown if made is None else shown | {"secret": made})
+        print_json(shown | {"secret": made})
     else:
         click.echo("\n".join(_describe_added(name, kind, url, made)))
 
@@ -117,7 +117,7 @@ def remove(name: str, secret_id: UUID, keep_s: int, *, as_json: bool) -> None:
         told = {"secret_id": secret_id, "keep_seconds": keep_s}
         record_hook_act(connection, "hook_secret_remove", name, hook.account_id, after=told)
     if as_json:
-        print_json({"removed": secret_id, "keep_seconds": keep_s})
+        print_json({"removed": secret_id, "keep_s": keep_s})
     else:
         click.echo("\n".join(_describe_removed(name, secret_id, keep_s, found)))
 

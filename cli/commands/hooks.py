@@ -8,7 +8,7 @@ import click
 
 from cli.client.first_accounts import wait_for_accounts
 from cli.client.hook_followers import describe_followers, follower_option, match_followers
-from cli.client.hook_messages import guidance, templates
+from cli.client.hook_messages import describe_dialect, guidance, templates
 from cli.client.hook_options import HookOptions, HookOptionValues, hook_options
 from cli.client.hook_store import (
     TOKEN_BYTES,
@@ -153,11 +153,13 @@ def template(name: str | None, root: str | None, *, as_json: bool) -> None:
         taken = ", ".join(sorted(settings.symbols or tracked)) or "none yet"
         raise click.ClickException(f"invalid --root {root!r}: no alert on it would trade; expected one of {taken}")
     symbol, dialect = root or _example_root(settings, tracked), settings.dialect
-    found = list(templates(symbol, dialect))
+    found = list(templates(symbol)) if dialect == "tickwork" else []
     if as_json:
-        print_json({"templates": [{"for": purpose, "message": message} for purpose, message in found]})
+        print_json({"dialect": dialect, "templates": found})
+    elif found:
+        click.echo("\n".join(f"{one.purpose}:\n\n  {one.message}\n" for one in found))
     else:
-        click.echo("\n".join(f"{purpose}:\n\n  {message}\n" for purpose, message in found))
+        click.echo(describe_dialect(dialect))
 
 
 def _example_root(settings: HookSettings, tracked: Collection[str]) -> str:

@@ -4,7 +4,7 @@ import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -15,7 +15,7 @@ from cli.client.stack import connect
 from cli.console.errors import extract_headline, wants_traceback
 from cli.console.groups import CommandGroup
 from cli.console.list_options import echo_note, list_options
-from cli.console.output import describe_none, print_json, print_outcome
+from cli.console.output import RefusedChange, describe_none, print_json, print_outcome
 from cli.console.params import JobIdType, json_option
 from cli.console.table import Table
 from shared.db import views
@@ -229,12 +229,12 @@ def _resolve_id(connection: LedgerConnection, digits: str) -> UUID:
 
 def _apply_to_each(done: str, job_ids: Iterable[UUID], apply: Callable[[UUID], None], *, as_json: bool) -> None:
     changed: list[UUID] = []
-    refused: list[str] = []
+    refused: list[RefusedChange] = []
     for job_id in job_ids:
         try:
             apply(job_id)
         except RefusedError as error:
-            refused.append(str(error))
+            refused.append(RefusedChange(job_id, str(error)))
         else:
             changed.append(job_id)
     print_outcome(done, changed, refused, as_json=as_json)
@@ -242,9 +242,11 @@ def _apply_to_each(done: str, job_ids: Iterable[UUID], apply: Callable[[UUID], N
 
 def _print_details(row: dict[str, Any]) -> None:
     click.echo(f"\n{row['name']} {row['id']}, {row['state']}, attempt {row['attempt']} of {row['max_attempts']}")
+    deadline_s = row["deadline_s"]
+    cells = row | {"deadline": None if deadline_s is None else timedelta(seconds=deadline_s)}
     for name in _DETAILS:
-        if row[name] not in (None, {}):
-            click.echo(f"  {name.replace('_', ' '):12} {_format_detail(row[name])}")
+        if cells[name] not in (None, {}):
+            click.echo(f"  {name.replace('_', ' '):12} {_format_detail(cells[name])}")
     if row["error"]:
         error = row["error"].rstrip() if wants_traceback() else extract_headline(row["error"])
         click.echo("  " + error.replace("\n", "\n  "))

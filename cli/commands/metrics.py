@@ -1,6 +1,7 @@
 """`tickwork metrics`: venue calls, queues, the feed, programs and strategies."""
 
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import click
@@ -43,7 +44,9 @@ def command(minutes: int, *, as_json: bool) -> None:
         canaries = metrics.list_queue_states(connection)
         strategies = metrics.strategy_summary(connection, window)
     for row in api:
-        row["error_rate"] = f"{100 * row['error_count'] / row['count']:.1f} %"
+        row["error_percent"] = round(100 * row["error_count"] / row["count"], 1)
+    for row in (*api, *canaries, *strategies):
+        row |= {name: float(value) for name, value in row.items() if isinstance(value, Decimal)}
     queues, feed = _count_by_queue(counts), read_feed_figures()
     system = _read_system()
     if as_json:
@@ -58,14 +61,17 @@ def command(minutes: int, *, as_json: bool) -> None:
         print_json({"minutes": minutes, **figures})
         return
     last = f"last {minutes} min"
-    CALLS.print(api, empty="No venue calls.", title=f"Venue calls, {last}, slowest first")
+    CALLS.print(
+        [row | {"error_rate": f"{row['error_percent']:.1f} %"} for row in api],
+        empty="No venue calls.",
+        title=f"Venue calls, {last}, slowest first",
+    )
     JOBS.print(queues, empty="", title=f"Jobs: queued, running and dead now, others of the {last}")
     QUEUES.print(canaries, empty="")
     print_feed(feed)
     SYSTEM.print(system["programs"], empty="No stack is running here.")
-    click.echo(
-        f"Computer: CPU {system['cpu_percent']} %, memory {system['memory_percent']} % used, load {system['load']}\n"
-    )
+    load = " ".join(f"{one:.2f}" for one in system["load"])
+    click.echo(f"Computer: CPU {system['cpu_percent']} %, memory {system['memory_percent']} % used, load {load}\n")
     STRATEGY_RUNS.print(strategies, empty="No strategy was evaluated.", title=f"Strategies, {last}")
 
 
@@ -90,7 +96,7 @@ def _read_system() -> dict[str, Any]:
     return {
         "cpu_percent": cpu,
         "memory_percent": psutil.virtual_memory().percent,
-        "load": " ".join(f"{load:.2f}" for load in psutil.getloadavg()),
+        "load": [round(load, 2) for load in psutil.getloadavg()],
         "programs": [_process_usage(name, family) for name, family in programs],
     }
 

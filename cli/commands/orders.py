@@ -71,8 +71,8 @@ def command(ctx: click.Context, state: str | None, limit: int, *, as_json: bool)
     if as_json:
         print_json({"positions": held, "orders": found, "fills": fills, "alarms": alarms})
         return
-    for line in alarms:
-        echo_note(line)
+    for alarm in alarms:
+        echo_note(alarm.message)
     POSITIONS.print(held, empty="Flat: no open position.")
     ORDERS.print(found, empty=describe_none("orders", state=state))
     FILLS.print(fills, empty="No fills.")

@@ -1,5 +1,6 @@
 """`tickwork positions`: open positions and their stops; close, breakeven and trail."""
 
+from typing import Any
 from uuid import UUID
 
 import click
@@ -11,7 +12,7 @@ from cli.client.job_client import JobClient, open_client, wait_option
 from cli.client.locks import end_blocking_sessions
 from cli.client.lookup import list_exit_contracts, resolve_account, resolve_contract
 from cli.client.order_changes import OrderChangeRequest, apply_changes
-from cli.client.position_view import list_positions
+from cli.client.position_view import list_positions, to_cells
 from cli.client.risk_view import list_alarms, read_fresh_quotes
 from cli.client.stack import begin, connect, load_stack_settings
 from cli.console.groups import CommandGroup
@@ -22,12 +23,12 @@ from cli.console.table import Table
 from shared.db.accounts import accounts
 from shared.db.accounts.accounts import AccountRow
 from shared.db.accounts.audit import record_act
-from shared.db.orders import positions
+from shared.db.orders import orders, positions
 from shared.db.orders.orders import OrderRow
 from shared.db.orders.positions import PositionRow
 from shared.db.orders.stops import list_external, list_working, read_stopped_position, set_trail
 from shared.domain.market_data.contract import Contract
-from shared.domain.orders.order import ChangeKind
+from shared.domain.orders.order import ChangeKind, direction_of
 from shared.domain.orders.stop_moves import plan_breakeven, require_to_rest
 from shared.errors import RefusedError
 from shared.hot.quotes import exit_price_from
@@ -57,9 +58,9 @@ def command(ctx: click.Context, *, as_json: bool) -> None:
     if as_json:
         print_json({"positions": rows, "alarms": alarms})
         return
-    for line in alarms:
-        echo_note(line)
-    POSITIONS.print(rows, empty="Flat: no open position.")
+    for alarm in alarms:
+        echo_note(alarm.message)
+    POSITIONS.print(list(map(to_cells, rows)), empty="Flat: no open position.")
     if any(row["price"] is None for row in rows):
         echo_note("Open profit is unknown without a fresh quote: check the feed with `tickwork status`.")
 
@@ -90,13 +91,24 @@ def close(
                 raise RefusedError(f"invalid quantity '{quantity}': {account.name} holds {total} of {names}")
             _reduce_positions(client, account, held, quantity, wait_s, dry_run=dry_run, as_json=as_json)
         elif dry_run:
-            plan = f"close and cancel all of {names}: {found}"
             if as_json:
-                print_json({"dry_run": "nothing was sent", "would": plan})
+                with client.connect() as connection:
+                    rows = [_preview_close(connection, account.id, one) for one in contract_ids]
+                print_json({"is_dry_run": True, "would_close": rows})
             else:
-                click.echo(f"Dry run: nothing was sent. It would {plan}.")
+                click.echo(f"Dry run: nothing was sent. It would close and cancel all of {names}: {found}.")
         else:
             flatten(client, [account], contract_ids, "closed by hand", wait_s, as_json=as_json)
+
+
+def _preview_close(connection: Connection, account_id: int, contract_id: str) -> dict[str, Any]:
+    quantity = positions.quantity_of(connection, account_id, contract_id)
+    return {
+        "contract_id": contract_id,
+        "direction": direction_of(quantity),
+        "quantity": abs(quantity),
+        "order_ids": [one.id for one in orders.list_open_in_contract(connection, account_id, contract_id)],
+    }
 
 
 def _reduce_positions(
@@ -130,11 +142,17 @@ def _reduce_positions(
     with client.connect() as connection:
         left = [positions.quantity_of(connection, account.id, contract_id) for contract_id in job_by_contract]
     if as_json:
-        shown = [row | ({} if dry_run else {"held_now": now}) for row, now in zip(rows, left, strict=True)]
-        print_json({"closed": shown})
+        names = ("side", "quantity", "nothing_to_do")
+        shown = [
+            {"contract_id": contract_id} | {name: row.get(name) for name in names} | {"held_now": now}
+            for contract_id, row, now in zip(job_by_contract, rows, left, strict=True)
+        ]
+        print_json({"is_dry_run": dry_run, "closed": shown})
         return
     for contract_id, result, now in zip(job_by_contract, rows, left, strict=True):
-        if dry_run:
+        if "nothing_to_do" in result:
+            click.echo(f"Nothing was closed of {contract_id}: {result['nothing_to_do']}.")
+        elif dry_run:
             click.echo(f"Dry run: nothing was sent. It would {result['side']} {result['quantity']} {contract_id}.")
         else:
             click.echo(f"Closed {result['quantity']} of {contract_id} ({result['side']}); still held: {now}.")

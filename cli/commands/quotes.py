@@ -34,7 +34,7 @@ def command(*, as_json: bool) -> None:
     quotes = read_fresh_quotes(settings, [one.id for one in found])
     rows = [_to_row(one, quotes.get(one.id)) for one in found]
     if as_json:
-        print_json({"quotes": rows, "fresh_for_s": FRESH_FOR})
+        print_json({"quotes": rows, "fresh_for_s": FRESH_FOR.total_seconds()})
     else:
         QUOTES.print(rows, empty="No contract is tracked yet.")
 

@@ -25,6 +25,25 @@ from shared.domain.risk.payouts import list_payout_ways
 from shared.domain.risk.personal_limits import losses_in_row
 
 _BAR_WIDTH = 20
+_DOLLARS, _CONTRACTS = "dollars", "contracts"
+_UNITS = {
+    "max_loss_limit": _DOLLARS,
+    "daily_loss_limit": _DOLLARS,
+    "weekly_loss_limit": _DOLLARS,
+    "daily_profit_target": _DOLLARS,
+    "max_micros": "micros",
+    "max_by_root": _CONTRACTS,
+    "max_trades_per_day": "trades",
+    "max_consecutive_losses": "losses",
+    "max_orders_per_minute": "orders",
+}
+_LABELS = {
+    "max_micros": "contracts (micros)",
+    "max_by_root": "contracts of {}",
+    "max_trades_per_day": "trades a day",
+    "max_consecutive_losses": "losses in a row",
+    "max_orders_per_minute": "orders a minute",
+}
 HEADROOM = Table("Headroom by rule", ("rule", "used", "allowance", "headroom", "of_allowance"))
 PAYOUT = Table("Next payout", ("way", "days", "most", "still_needed"))
 
@@ -59,7 +78,12 @@ def command(account_word: str | None, *, as_json: bool) -> None:
         if one["halted"] is not None:
             click.echo(f"`tickwork resume REASON --account {one['id']}` ends the halt.")
         rows = [
-            row | {"of_allowance": draw_share(row["headroom"], row["allowance"], _BAR_WIDTH)} for row in one["rules"]
+            row
+            | {
+                "rule": _LABELS.get(row["rule"], row["rule"]).format(row["root"]),
+                "of_allowance": draw_share(row["headroom"], row["allowance"], _BAR_WIDTH),
+            }
+            for row in one["rules"]
         ]
         HEADROOM.print(rows, empty="No rules: the account's stage is unknown.")
         if one["payout"]:
@@ -77,7 +101,9 @@ def _to_row(found: RiskView, row: AccountRow, outlooks: Sequence[EntryOutlook]) 
         "live_orders": row.live_status(is_simulated=found.is_simulated),
         "state": row.state.value,
         "may_enter": not obstacles,
-        "summary": _describe_entries(row) if not obstacles else f"NO ENTRY: {'; '.join(obstacles)}",
+        "summary": (
+            _describe_entries(row) if not obstacles else f"NO ENTRY: {'; '.join(one.message for one in obstacles)}"
+        ),
         "is_approval_required": row.is_approval_required,
         "obstacles": obstacles,
         "entries": [asdict(one) for one in outlooks],
@@ -128,25 +154,27 @@ def _list_headroom(snapshot: RiskSnapshot) -> Iterator[dict[str, Any]]:
     if (opening := risk.day_opening_balance) is not None:
         held = sum(book.count_micros(one.root, abs(one.quantity)) for one in risk.holdings)
         working = sum(book.count_micros(one.root, one.quantity) for one in risk.open_entries)
-        yield _rule_row("contracts (micros)", Decimal(held + working), Decimal(book.max_micros(opening)))
+        yield _rule_row("max_micros", Decimal(held + working), Decimal(book.max_micros(opening)))
     for root, most in book.max_by_root:
         held = sum(abs(one.quantity) for one in risk.holdings if one.root == root)
         working = sum(one.quantity for one in risk.open_entries if one.root == root)
-        yield _rule_row(f"contracts of {root}", Decimal(held + working), Decimal(most))
+        yield _rule_row("max_by_root", Decimal(held + working), Decimal(most), root=root)
     if book.max_trades_per_day is not None:
         trades = risk.trade_count_today + len(risk.open_entries)
-        yield _rule_row("trades a day", Decimal(trades), Decimal(book.max_trades_per_day))
+        yield _rule_row("max_trades_per_day", Decimal(trades), Decimal(book.max_trades_per_day))
     if book.max_consecutive_losses is not None:
         losses = len(losses_in_row(risk.closed_trades))
-        yield _rule_row("losses in a row", Decimal(losses), Decimal(book.max_consecutive_losses))
-    yield _rule_row("orders a minute", Decimal(risk.order_count_last_minute), Decimal(book.max_orders_per_minute))
+        yield _rule_row("max_consecutive_losses", Decimal(losses), Decimal(book.max_consecutive_losses))
+    yield _rule_row("max_orders_per_minute", Decimal(risk.order_count_last_minute), Decimal(book.max_orders_per_minute))
 
 
-def _rule_row(rule: str, used: Decimal | None, allowance: Decimal) -> dict[str, Any]:
+def _rule_row(rule: str, used: Decimal | None, allowance: Decimal, root: str | None = None) -> dict[str, Any]:
     """Return one row; a day's profit uses nothing and adds to the headroom."""
     headroom = None if used is None else allowance - used
     return {
         "rule": rule,
+        "root": root,
+        "unit": _UNITS[rule],
         "used": None if used is None else max(Decimal(0), used),
         "allowance": allowance,
         "headroom": headroom,

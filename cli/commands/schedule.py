@@ -60,11 +60,14 @@ def list_schedule(*, as_json: bool) -> None:
     if as_json:
         print_json({"schedule": rows})
         return
-    shown = [row | {"every": format_duration(row["every"]), "state": _describe_state(row)} for row in rows]
+    shown = [
+        row | {"every": format_duration(entry.every), "state": _describe_state(row)}
+        for row, entry in zip(rows, entries, strict=True)
+    ]
     SCHEDULE.print(shown, empty="No entries yet: beat adds them when it starts.")
-    for row in rows:
-        if row["changed"]:
-            echo_note(f"{row['name']}: {', '.join(row['changed'])} set by a person.")
+    for entry in entries:
+        if changed := entry.list_changed():
+            echo_note(f"{entry.name}: {', '.join(changed)} set by a person.")
 
 
 def _to_figures(entry: ScheduleRow, clock: MarketClock, now: datetime, outcome: str | None) -> dict[str, Any]:
@@ -73,7 +76,7 @@ def _to_figures(entry: ScheduleRow, clock: MarketClock, now: datetime, outcome: 
         "job_name": entry.job_name,
         "arguments": entry.arguments,
         "clock": entry.clock,
-        "every": entry.every,
+        "every_s": entry.every.total_seconds(),
         "missed": entry.missed,
         "only_when_open": entry.only_when_open,
         "is_enabled": entry.is_enabled,
@@ -82,8 +85,8 @@ def _to_figures(entry: ScheduleRow, clock: MarketClock, now: datetime, outcome: 
         "job_id": entry.last_job_id,
         "outcome": outcome,
         "next_due_at": _find_next(entry, clock, now) if entry.is_enabled else None,
-        "defaults": entry.defaults,
-        "changed": entry.list_changed(),
+        "defaults": entry.defaults and _name_seconds(entry.defaults),
+        "changed": ["every_s" if name == "every" else name for name in entry.list_changed()],
         "stepped_back_at": entry.stepped_back_at,
     }
 
@@ -138,7 +141,7 @@ def change(
             schedules.change(connection, name, values)
             _record(connection, "schedule_set", before, {"name": name} | after, reason)
     if as_json:
-        print_json({"name": name} | after)
+        print_json({"name": name} | _name_seconds(values))
     else:
         told = ", ".join(f"{setting} {_to_word(value)}" for setting, value in values.items())
         click.echo(f"{name}: {told}." if before != after else f"{name} is unchanged: {told}.")
@@ -234,6 +237,13 @@ def _record(
     connection: Connection, act: str, before: Mapping[str, object], after: Mapping[str, object], reason: str | None
 ) -> None:
     record_act(connection, current_actor(), act, None, before=before, after=after, reason=reason)
+
+
+def _name_seconds(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return settings for JSON: the period, a duration or seconds, as `every_s`."""
+    names = {"every": "every_s"}
+    plain = {name: one.total_seconds() if isinstance(one, timedelta) else one for name, one in settings.items()}
+    return {names.get(name, name): value for name, value in plain.items()}
 
 
 def _to_plain(value: object) -> object:

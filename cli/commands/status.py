@@ -10,7 +10,7 @@ from cli.client.feed_health import print_feed, read_feed_figures
 from cli.client.hook_store import describe_blind_hooks
 from cli.client.monitor_view import print_monitor, read_monitor_figures
 from cli.client.public_url import print_public_url, read_public_url_figures
-from cli.client.risk_view import list_alarms
+from cli.client.risk_view import Alarm, AlarmCode, list_alarms
 from cli.client.spool_view import describe_spool, read_spool_figures
 from cli.client.stack import connect, load_stack_settings
 from cli.client.stack_problems import list_problems
@@ -57,7 +57,7 @@ def command(*, as_json: bool) -> None:
                 "risk_monitor": monitor,
                 "public_url": public_url,
                 "spool": spool,
-                "accounts": alarms,
+                "alarms": alarms,
                 "problems": problems,
             }
         )
@@ -101,20 +101,21 @@ def _read_market() -> dict[str, Any] | None:
     }
 
 
-def _read_alarms() -> tuple[list[str], dict[str, Any] | None, list[dict[str, str]]]:
+def _read_alarms() -> tuple[list[Alarm], dict[str, Any] | None, list[dict[str, str]]]:
     """Return the alarms, the figures of the risk monitor, and the problems."""
     settings = load_stack_settings()
     try:
         with connect() as connection:
             blind = describe_blind_hooks(connection, settings)
-            alarms = [*list_alarms(connection), *blind]
+            unseen = [Alarm([AlarmCode.SENDERS_UNSEEN], None, line) for line in blind]
+            alarms = [*list_alarms(connection), *unseen]
             return alarms, read_monitor_figures(connection), list_problems(connection, settings)
     except SQLAlchemyError:  # as above, or the schema is out of date
         return [], None, []
 
 
-def _print_lines(alarms: list[str], problems: list[dict[str, str]]) -> None:
-    for line in (*alarms, *(f"PROBLEM, {one['name']}: {one['detail']}." for one in problems)):
+def _print_lines(alarms: list[Alarm], problems: list[dict[str, str]]) -> None:
+    for line in (*(one.message for one in alarms), *(f"PROBLEM, {one['name']}: {one['detail']}." for one in problems)):
         click.echo(line)
 
 

@@ -60,7 +60,7 @@ def command(ctx: click.Context, *, as_json: bool) -> None:
     if as_json:
         print_json({"strategies": rows, "are_evaluated": not is_live})
         return
-    shown = [row | {"account": row["name"]} for row in rows]
+    shown = [row | {"trades": "yes" if row["trades"] else "no"} for row in rows]
     STRATEGIES_SHOWN.print(shown, empty="No strategy is registered: strategies/registry.py lists them.")
     if is_live:
         echo_note("Strategies are not evaluated at the real venue: only at the simulator.")
@@ -72,18 +72,28 @@ def _list_rows(
     rows: list[dict[str, Any]] = [
         {
             "strategy": strategy.name,
-            "account": one.account.id,
-            "name": one.account.name,
-            "trades": "yes" if one.trades else "no",
+            "account_id": one.account.id,
+            "account": one.account.name,
+            "can_trade": one.account.can_trade,
+            "trades": one.trades,
             "why": one.why,
         }
         for one in shares
     ]
     if not any(one.trades for one in shares):
         why = "no account trades it; this is what it would do"
-        rows.append({"strategy": strategy.name, "account": None, "name": None, "trades": "no", "why": why})
+        rows.append(
+            {
+                "strategy": strategy.name,
+                "account_id": None,
+                "account": None,
+                "can_trade": None,
+                "trades": False,
+                "why": why,
+            }
+        )
     for row in rows:
-        run = newest.get((strategy.name, row["account"]), {})
+        run = newest.get((strategy.name, row["account_id"]), {})
         row |= {name: run.get(name) for name in _NEWEST}
     return rows
 
@@ -101,7 +111,7 @@ def _add_switch(name: str, help_text: str, *, is_on: bool) -> None:
             record_act(connection, current_actor(), f"strategy_{name}", row.id, before={}, after=told, reason=None)
             trading = strategy_accounts.list_trading(connection, strategy.name)
         if as_json:
-            print_json({"strategy": strategy.name, "trading": [one.id for one in trading]})
+            print_json({"strategy": strategy.name, "trading_account_ids": [one.id for one in trading]})
             return
         traded = ", ".join(f"account {one.id} ({one.name})" for one in trading) or "no account"
         when = "from the newest bar on" if is_on else "and orders already created are still sent"

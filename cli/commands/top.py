@@ -7,8 +7,9 @@ import click
 from sqlalchemy import Connection
 
 from cli.client.alert_view import read_outcomes, to_row
+from cli.client.alert_view import to_cells as to_alert_cells
 from cli.client.feed_health import describe_feed, read_feed_figures
-from cli.client.position_view import list_positions
+from cli.client.position_view import list_positions, to_cells
 from cli.client.risk_view import RiskView, list_alarms, read_risk_view, require_market
 from cli.client.stack import connect, load_stack_settings, read_running_state
 from cli.console.list_options import watch
@@ -67,10 +68,13 @@ def show_once() -> None:
     found = _read()
     market = found["market"]
     click.echo(f"Market {market['name']}, market time {market['market_now']:%Y-%m-%d %H:%M:%S} UTC")
-    click.echo("\n".join([describe_feed(found["feed"]), *found["alarms"], ""]))
+    click.echo("\n".join([describe_feed(found["feed"]), *(one.message for one in found["alarms"]), ""]))
     ACCOUNTS.print(list(map(_draw, found["accounts"])), empty="No account is known yet.\n")
-    POSITIONS.print(found["positions"], empty="Flat: no open position.\n")
-    ALERTS.print(found["alerts"], empty="No alerts yet: add a webhook with `tickwork hooks add NAME`.\n")
+    POSITIONS.print(list(map(to_cells, found["positions"])), empty="Flat: no open position.\n")
+    ALERTS.print(
+        list(map(to_alert_cells, found["alerts"])),
+        empty="No alerts yet: add a webhook with `tickwork hooks add NAME`.\n",
+    )
     QUEUES.print(found["queues"], empty="")
 
 

@@ -136,8 +136,8 @@ def show_statistics(ctx: click.Context, /, by: str | None, *, as_json: bool, **f
         results = round_trips.list_results(connection, chosen)
     total, groups = statistics_of(results), group_statistics(results, by) if by else []
     if as_json or before.get("as_json"):
-        found: dict[str, Any] = {"total": asdict(total)}
-        print_json(found | ({"by": by, "groups": [{"name": name} | asdict(one) for name, one in groups]} if by else {}))
+        rows = [{"name": name} | asdict(one) for name, one in groups]
+        print_json({"total": asdict(total), "by": by, "groups": rows})
     elif not results:
         click.echo(_describe_none(**either))
     elif by:

@@ -3,7 +3,8 @@
 import json
 import sys
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from dataclasses import asdict, dataclass, is_dataclass
+from datetime import date, timedelta
 from decimal import Decimal
 from enum import Enum
 from uuid import UUID
@@ -12,7 +13,10 @@ import click
 
 
 def print_json(value: object) -> None:
-    """Write `value` to stdout as JSON; instants in ISO 8601, decimals as exact text."""
+    """Write `value` to stdout as JSON; instants in ISO 8601, decimals as exact text, dataclasses as objects.
+
+    docs/reference/json has the schema of what each command writes.
+    """
     json.dump(value, sys.stdout, default=_plain, indent=2)
     sys.stdout.write("\n")
 
@@ -23,29 +27,41 @@ def print_json_line(value: object) -> None:
     sys.stdout.flush()
 
 
-def print_outcome(done: str, changed: Sequence[UUID], refused: Sequence[str], *, as_json: bool) -> None:
+@dataclass(frozen=True, slots=True)
+class RefusedChange:
+    """A row that was not changed, and why."""
+
+    id: UUID
+    error: str
+
+
+def print_outcome(done: str, changed: Sequence[UUID], refused: Sequence[RefusedChange], *, as_json: bool) -> None:
     """Print the changed rows with the participle `done`, and each refusal; exit with status 1 after a refusal."""
     if as_json:
         print_json({done: changed, "refused": refused})
     else:
-        for one in changed:
-            click.echo(f"{done} {one}")
+        for changed_id in changed:
+            click.echo(f"{done} {changed_id}")
         if not changed and not refused:
             click.echo("Nothing to do.")
-        for reason in refused:
-            click.echo(f"tickwork: {reason}", err=True)
+        for one in refused:
+            click.echo(f"tickwork: {one.error}", err=True)
     if refused:
         raise click.exceptions.Exit(1)
 
 
-def _plain(value: object) -> str | float:
+def _plain(value: object) -> object:
     match value:
-        case datetime():
+        case date():
             return value.isoformat()
         case timedelta():
             return value.total_seconds()
-        case Decimal() | UUID() | Enum():
+        case Decimal():
+            return f"{value:f}"
+        case UUID() | Enum():
             return str(value)
+    if is_dataclass(value) and not isinstance(value, type):
+        return asdict(value)
     raise TypeError(f"{type(value).__name__} has no JSON form here")
 
 

@@ -84,12 +84,19 @@ def _select_by_name(name: str, most: int) -> Subquery:
 
 
 def list_related_jobs(connection: Connection, job_id: UUID) -> list[dict[str, Any]]:
-    """Return the job and every other with its correlation id, oldest first; empty if there is no such job."""
+    """Return the job and every other with its correlation id, oldest first; empty if there is no such job.
+
+    `deadline_s` is in seconds.
+    """
     correlation = select(job.c.correlation_id).where(job.c.id == job_id).scalar_subquery()
     name = func.concat(worker.c.fleet, "@", worker.c.host, ".", worker.c.process_id, "/", job.c.process_id)
     statement = select(job, case((worker.c.id.is_not(None), name)).label("worker"))
     statement = statement.outerjoin(worker, worker.c.id == job.c.worker_id)
-    return _fetch_all(connection, statement.where(job.c.correlation_id == correlation).order_by(job.c.id))
+    found = _fetch_all(connection, statement.where(job.c.correlation_id == correlation).order_by(job.c.id))
+    for row in found:
+        deadline = row.pop("deadline")
+        row["deadline_s"] = None if deadline is None else deadline.total_seconds()
+    return found
 
 
 def list_orders(connection: Connection, *, state: str | None, limit: int) -> list[dict[str, Any]]:

@@ -29,8 +29,10 @@ from workers.task import task
 
 _PRICES = ("limit_price", "stop_price", "trail_price", "stop_loss", "take_profit")
 _NOTHING_SENT: dict[str, Any] = {
-    "dry_run": "nothing was sent",
+    "is_dry_run": True,
+    "closes_first": 0,
     "would_send": None,
+    "note": None,
     "denied": None,
     "postponed": None,
     "rules": [],

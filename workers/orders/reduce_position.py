@@ -88,7 +88,7 @@ def reduce_position(job: ReducePosition, ctx: Context) -> dict[str, str | int]:
     order_id = new_id()
     result: dict[str, str | int] = {"side": side, "quantity": quantity, "contract_id": job.contract_id}
     if job.is_dry_run:
-        return result | {"dry_run": "nothing was sent"}
+        return result | {"is_dry_run": True}
     with ctx.transaction() as tx:
         contracts.require(tx.connection, job.contract_id)
         accounts.lock(tx.connection, job.account_id)

@@ -30,7 +30,7 @@ from shared.domain.risk.preconditions import (
     check_session,
     measure_stop,
 )
-from shared.errors import PostponedError, RefusedError, RiskLimitError
+from shared.errors import OutsideCalendarError, PostponedError, RiskLimitError
 
 _RETRY_AFTER = timedelta(seconds=0.5)
 _PASSING = {"price", "unprotected"}  # a quote comes, and a guard places the stop
@@ -86,6 +86,14 @@ def check(
     return _check_facts(connection, account, entry, snapshot, facts, market_now=clock.now(), risk=risk)
 
 
+@dataclass(frozen=True, slots=True)
+class Obstacle:
+    """Why an entry is not sent now: a code for scripts, which of a rule is its name, and a message."""
+
+    code: str
+    message: str
+
+
 def find_obstacles(
     connection: Connection,
     account: AccountRow,
@@ -96,7 +104,7 @@ def find_obstacles(
     price: Decimal | None,
     is_simulated: bool,
     clock: MarketClock,
-) -> list[str]:
+) -> list[Obstacle]:
     """Return every reason for which an entry is not sent now, denied or postponed; none if it is sent.
 
     These are the questions that a worker asks of the same entry. `snapshot` is that of the account, None for one of an
@@ -107,11 +115,11 @@ def find_obstacles(
     try:
         check_session(calendar_of(ROOTS[contract.root].group), contract, market_now, speed=clock.speed)
         found = _check_facts(connection, account, entry, snapshot, facts, market_now=market_now)
-    except (PostponedError, RefusedError) as error:
-        return [str(error)]
+    except (PostponedError, OutsideCalendarError, RiskLimitError) as error:
+        return [Obstacle(error.code, str(error))]
     if found.findings:
-        return [describe_finding(finding) for finding in found.findings]
-    return [] if found.denial is None else [str(found.denial)]
+        return [Obstacle(finding.rule, describe_finding(finding)) for finding in found.findings]
+    return [] if found.denial is None else [Obstacle(found.denial.code, str(found.denial))]
 
 
 def _check_facts(
@@ -147,7 +155,8 @@ def _check_facts(
         calendar=calendar,
     )
     if findings and all(finding.rule in _PASSING for finding in findings):
-        raise PostponedError("; ".join(finding.message for finding in findings), _RETRY_AFTER)
+        message = "; ".join(finding.message for finding in findings)
+        raise PostponedError(message, _RETRY_AFTER, code=findings[0].rule)
     denial = RiskLimitError("; ".join(map(describe_finding, findings))) if findings else None
     return EntryCheck(entry, bracket, findings, denial, held, is_opposed, note)
 
@@ -230,7 +239,8 @@ def _require_certain_if_reducing(
         return
     contract = entry.contract
     if root_state.read(connection, account.id, ROOTS[contract.root]).is_uncertain(contract.id):
-        raise PostponedError(f"an order in {contract.id} is not confirmed, so the position is not known", _RETRY_AFTER)
+        message = f"an order in {contract.id} is not confirmed, so the position is not known"
+        raise PostponedError(message, _RETRY_AFTER, code="order_not_confirmed")
 
 
 def _cut_to_reduce(entry: EntryTerms, contract: Contract, risk: AccountRisk) -> tuple[EntryTerms, str | None]:

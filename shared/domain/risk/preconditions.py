@@ -96,12 +96,14 @@ def check_preconditions(entry: EntryTerms, facts: EntryFacts) -> Bracket:
     reference = _check_own_price(entry, facts.contract)
     if not facts.is_reconciled:
         raise PostponedError(
-            f"account {facts.account_name} is not reconciled with the venue since the start", _RETRY_AFTER
+            f"account {facts.account_name} is not reconciled with the venue since the start",
+            _RETRY_AFTER,
+            code="not_reconciled",
         )
     if facts.has_in_doubt_order:
-        raise PostponedError(f"account {facts.account_name} has an order in doubt", _RETRY_AFTER)
+        raise PostponedError(f"account {facts.account_name} has an order in doubt", _RETRY_AFTER, code="order_in_doubt")
     if facts.is_being_flattened:
-        raise PostponedError(f"{facts.contract.id} is being flattened", _RETRY_AFTER)
+        raise PostponedError(f"{facts.contract.id} is being flattened", _RETRY_AFTER, code="being_flattened")
     price = _require_price(facts)
     stop = measure_stop(entry, facts)
     target = _measure_distance(
@@ -143,7 +145,9 @@ def _find_stop_ticks(entry: EntryTerms, facts: EntryFacts) -> int | None:
 
 def _require_price(facts: EntryFacts) -> Decimal:
     if facts.price is None:
-        raise PostponedError(f"no fresh quote of {facts.contract.id}, so no entry is sent yet", _RETRY_AFTER)
+        raise PostponedError(
+            f"no fresh quote of {facts.contract.id}, so no entry is sent yet", _RETRY_AFTER, code="no_fresh_quote"
+        )
     return facts.price
 
 
@@ -151,21 +155,27 @@ def _check_account(facts: EntryFacts) -> None:
     if parse_stage(facts.account_name) is Stage.UNKNOWN:
         raise RiskLimitError(
             f"unknown stage of account {facts.account_name!r}, so it is not traded: expected a name that begins with "
-            f"{EXPECTED_NAMES}"
+            f"{EXPECTED_NAMES}",
+            code="unknown_stage",
         )
     if not facts.may_trade:
-        raise RiskLimitError(f"account {facts.account_name} may not trade, as the venue reports")
+        raise RiskLimitError(
+            f"account {facts.account_name} may not trade, as the venue reports", code="closed_by_venue"
+        )
     if not facts.is_live:
         raise RiskLimitError(
             f"live orders of account {facts.account_name} are off: `tickwork accounts live {facts.account_id} on` "
-            "lets them reach the real venue"
+            "lets them reach the real venue",
+            code="live_orders_off",
         )
     if facts.read_only_reason is not None:
-        raise RiskLimitError(f"account {facts.account_name}: {facts.read_only_reason}")
+        raise RiskLimitError(f"account {facts.account_name}: {facts.read_only_reason}", code="read_only")
     if facts.halt_reason is not None:
-        raise RiskLimitError(f"account {facts.account_name} is halted: {facts.halt_reason}")
+        raise RiskLimitError(f"account {facts.account_name} is halted: {facts.halt_reason}", code="halted")
     if not facts.contract.is_active:
-        raise RiskLimitError(f"{facts.contract.id} is not the active contract of {facts.contract.root}")
+        raise RiskLimitError(
+            f"{facts.contract.id} is not the active contract of {facts.contract.root}", code="not_active_contract"
+        )
 
 
 def _check_own_price(entry: EntryTerms, contract: Contract) -> Decimal | None:

@@ -50,7 +50,7 @@ def test_a_restored_backup_reads_only_until_a_person_takes_over(operator: RunCom
     assert read_own(worker_env) == read_other(worker_env)
     assert "failed" == buy(worker_env)[0]
     before = read_own(worker_env)
-    assert 0 == operator("accounts", "take-over", "20001", "--yes").status
+    assert 0 == operator("accounts", "take-over", "20001", "--yes", "--json").status
     assert before != read_own(worker_env)
     reconcile(worker_env)
     assert ("succeeded", "") == buy(worker_env)
@@ -62,7 +62,8 @@ def test_doctor_and_status_say_what_to_do_about_a_copy(operator: RunCommand, cop
     assert "warning" == found["state"]
     assert REASON in found["detail"]
     assert "Stop the other copy if there is one, check positions and orders at the venue" in found["detail"]
-    assert REASON in " ".join(operator("positions", "--json").json["alarms"])  # those of `status`
+    (alarm,) = operator("positions", "--json").json["alarms"]  # those of `status`
+    assert (["read_only"], 20001, True) == (alarm["codes"], alarm["account_id"], REASON in alarm["message"])
     assert REASON in operator("accounts", "show", "20001", "--json").json["account"]["read_only"]
 
 
@@ -100,7 +101,7 @@ def test_the_home_of_another_installation_keeps_its_id(operator: RunCommand, cop
     """As when the command runs with the database's URL on another computer."""
     file = copied.settings.home / "installation.json"
     file.write_text(json.dumps({"id": "0badbeef", "computer": "x"}))
-    assert 0 == operator("accounts", "take-over", "20001", "--yes").status
+    assert 0 == operator("accounts", "take-over", "20001", "--yes", "--json").status
 
     assert "0badbeef" == json.loads(file.read_text())["id"]
 

@@ -105,7 +105,7 @@ def test_live_orders_need_the_exact_name(operator: RunCommand, worker_env: Worke
         "SELECT queue FROM job WHERE name = 'orders.reconcile_account' AND state = 'queued'"
     )
     off = operator("accounts", "live", name, "off", "--json").json
-    assert (False, True) == (off["live_orders"], off["is_simulated"])
+    assert (False, True) == (off["is_live"], off["is_simulated"])
     assert [(False, True)] == worker_env.rows("SELECT live_orders, live_since_at IS NOT NULL FROM account")
     assert ["live_on", "live_off"] == [row[0] for row in worker_env.rows("SELECT kind FROM account_event ORDER BY id")]
 
@@ -131,13 +131,14 @@ def test_status_has_a_line_for_each_account_that_is_live_or_halted(operator: Run
     environment = {"DATABASE_URL": worker_env.settings.database_url, "REDIS_URL": worker_env.settings.redis_url}
     write_state(home, {"pid": 1, "programs": [], "urls": urls, "environment": environment})
     try:
-        assert [] == operator("status", "--json").json["accounts"]
+        assert [] == operator("status", "--json").json["alarms"]
         worker_env.execute("UPDATE market_clock SET kind = 'live'")
         operator("accounts", "live", "20001", "on", "--name", read_name(worker_env))
         operator("halt", "a check")
         line = f"Account 20001 ({read_name(worker_env)}) is LIVE: orders reach real money; HALTED: a check."
 
-        assert [line] == operator("status", "--json").json["accounts"]
+        alarm = {"codes": ["live", "halted"], "account_id": 20001, "message": line}
+        assert [alarm] == operator("status", "--json").json["alarms"]
         assert line in operator("status").out
     finally:
         lock.close()
@@ -160,7 +161,8 @@ def test_rules_are_listed_changed_and_reset(operator: RunCommand, worker_env: Wo
     changed = operator("accounts", "rules", "20001", "daily_loss_limit=800", "max_trades_per_day=4", "--json")
     rules = {row["rule"]: row for row in changed.json["rules"]}
     assert ("800", "4") == (rules["daily_loss_limit"]["value"], rules["max_trades_per_day"]["value"])
-    assert rules["daily_loss_limit"]["source"].startswith("changed by hand")
+    assert (True, "1000") == (rules["daily_loss_limit"]["is_changed"], rules["daily_loss_limit"]["preset_value"])
+    assert "changed by hand (" in operator("accounts", "rules", "20001").out
     assert [({"daily_loss_limit": "800", "max_trades_per_day": "4"},)] == worker_env.rows(
         "SELECT rule_changes FROM account"
     )
@@ -190,9 +192,9 @@ def test_rules_that_do_not_apply_are_removed_one_by_one(operator: RunCommand, wo
     )
 
     shown = operator("accounts", "rules", "20001", "--json")
-    rules = {row["rule"]: row["source"] for row in shown.json["rules"]}
-    assert "the change to '0.95' does not apply" in rules["block_at"]
-    assert rules["daily_loss_limit"].startswith("changed by hand")
+    rules = {row["rule"]: (row["is_changed"], row["invalid_change"]) for row in shown.json["rules"]}
+    assert ((False, "0.95"), (True, None)) == (rules["block_at"], rules["daily_loss_limit"])
+    assert "the change to '0.95' does not apply" in operator("accounts", "rules", "20001").words
     refused = operator("accounts", "rules", "20001", "max_trades_per_day=4")
     assert "unknown rule 'old'" in refused.error
     assert "unknown rule 'old'" in operator("accounts", "rules", "20001", "daily_loss_limit=preset").error
@@ -212,10 +214,11 @@ def test_risk_shows_the_headroom_and_the_accounts_that_would_be_denied(
     rules = {row["rule"]: row for row in first["rules"]}
 
     assert (True, "entries are allowed") == (first["may_enter"], first["summary"])
-    assert ("2", 1) == (rules["contracts (micros)"]["used"], int(rules["orders a minute"]["used"]))
+    assert ("2", 1) == (rules["max_micros"]["used"], int(rules["max_orders_per_minute"]["used"]))
     headroom = Decimal(first["equity"]) - Decimal(first["loss_limit_level"])
     assert headroom == Decimal(rules["max_loss_limit"]["headroom"]), "as `accounts` shows it"
     assert "is not reconciled with the venue since the start" in second["summary"]
+    assert ["not_reconciled"] == [one["code"] for one in second["obstacles"]]
     text = operator("risk", "--account", "20001").out
     assert "█" in text
     assert "OTHER" not in text

@@ -34,7 +34,7 @@ def mock(operator: RunCommand, worker_env: WorkerEnv, hook_id: UUID, body: dict[
     (account,) = found.json["accounts"]
     assert worker_env.venue.account_id == account["account_id"]
     assert (int(account["is_lost"]), found.status) == (found.status, text.status)
-    assert f"{account['outcome']}: " in text.out
+    assert f"{account['outcome'].replace('_', ' ')}: " in text.out
     return dict(account)
 
 
@@ -116,12 +116,12 @@ def test_a_cooldown_denies_the_second_entry(operator: RunCommand, worker_env: Wo
         (1, BUY | {"prev_market_position": "flat"}, "trades", "warning: chart and account disagree", 2),
         (1, TO_LONG | {"market_position_size": 3}, "trades", f"BUY 2 {MNQ}", 3),
         (3, TO_LONG | {"action": "buy", "market_position_size": 1}, "trades", "closes down to +1", 1),
-        (1, TO_LONG | {"market_position_size": 1}, "nothing to do", "+1 is held, +1 is wanted", 1),
+        (1, TO_LONG | {"market_position_size": 1}, "nothing_to_do", "+1 is held, +1 is wanted", 1),
         (-1, TO_LONG | {"market_position_size": 2}, "trades", f"closes {MNQ}, then BUY 2 {MNQ}", 2),
         (2, CLOSE, "trades", f"CLOSE MNQ: +2 {MNQ} is held", 0),
-        (0, CLOSE, "nothing to do", "nothing that it means is held", 0),
-        (2, CLOSE | {"action": "close_short"}, "nothing to do", "nothing that it means is held", 2),
-        (0, CLOSE | {"action": "cancel"}, "nothing to do", "nothing that it means is held or rests", 0),
+        (0, CLOSE, "nothing_to_do", "nothing that it means is held", 0),
+        (2, CLOSE | {"action": "close_short"}, "nothing_to_do", "nothing that it means is held", 2),
+        (0, CLOSE | {"action": "cancel"}, "nothing_to_do", "nothing that it means is held or rests", 0),
         (1, CLOSE | {"action": "breakeven"}, "trades", f"BREAKEVEN MNQ: +1 {MNQ} is held", 1),
     ],
 )

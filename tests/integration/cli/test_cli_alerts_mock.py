@@ -101,7 +101,7 @@ def test_a_stale_message_is_denied_also_without_an_account_to_ask(alerts: Alerts
 
     now, stale = (json.loads(alerts.run("mock", "--json", json.dumps(body)).stdout) for body in (ENTRY, old))
 
-    assert ["not known"] == [one["outcome"] for one in now["accounts"]]
+    assert ["not_known"] == [one["outcome"] for one in now["accounts"]]
     assert [(None, "denied", True)] == [
         (one["account_id"], one["outcome"], one["detail"].startswith("stale: it was sent "))
         for one in stale["accounts"]

@@ -45,7 +45,7 @@ def test_a_replay_trades_again_as_an_alert_of_its_own(
     correlations = worker_env.rows("SELECT correlation_id FROM job WHERE name = 'alerts.handle_alert'")
     assert 2 == len(set(correlations))
     newest = operator("alerts", "list", "--json").json["alerts"][0]
-    assert ("FILLED", f"replay of {filled} by hand") == (newest["order"], newest["reason"])
+    assert (["FILLED"], f"replay of {filled} by hand") == (newest["orders"], newest["reason"])
     ((expires_in,),) = worker_env.rows(
         "SELECT extract(epoch FROM expires_at - enqueued_at)::int FROM job WHERE id = %s", result.json["job_id"]
     )
@@ -129,12 +129,12 @@ def test_a_denied_replay_fails_with_the_reason(operator: RunCommand, worker_env:
     assert "signal denied, order DENIED" in result.out
     assert "is halted: a test" in result.error
     newest = operator("alerts", "list", "--json").json["alerts"][0]
-    assert (newest["id"], "denied", True) == (
+    assert (newest["id"], ["denied"], True) == (
         as_json.json["alert_id"],
-        as_json.json["signal"],
+        as_json.json["signals"],
         "is halted: a test" in as_json.json["error"],
     )
-    assert "denied" == newest["signal"]
+    assert ["denied"] == newest["signals"]
     assert newest["reason"].endswith(f"; replay of {filled} by hand")
 
 

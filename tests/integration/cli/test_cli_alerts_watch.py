@@ -33,10 +33,12 @@ def test_a_watch_tells_each_new_alert_and_each_change_of_its_outcome_once(
     assert [] == list(watch.poll(reading))
 
     alert_id = alert_of(worker_env, worker_env.entry_alert())
-    assert [(alert_id, "queued", None)] == [(row["id"], row["job"], row["order"]) for row in watch.poll(reading)]
+    assert [(alert_id, "queued", [])] == [(row["id"], row["job"], row["orders"]) for row in watch.poll(reading)]
     assert [] == list(watch.poll(reading))
     run_until(worker_env, 1)
-    assert [(alert_id, "succeeded", "FILLED")] == [(row["id"], row["job"], row["order"]) for row in watch.poll(reading)]
+    assert [(alert_id, "succeeded", ["FILLED"])] == [
+        (row["id"], row["job"], row["orders"]) for row in watch.poll(reading)
+    ]
     assert [] == list(watch.poll(reading))
 
 

@@ -22,7 +22,7 @@ def test_every_view_shows_that_entries_of_an_account_wait(operator: RunCommand, 
     assert "No entry waits for approval." in operator("approvals").out
     assert "approval on" in operator("accounts", "show", "20001").words
     (row,) = operator("accounts", "--json").json["accounts"]
-    assert ("simulator", "on") == (row["live_orders"], row["approval"])
+    assert ("simulator", True) == (row["live_orders"], row["is_approval_required"])
     assert "entries are allowed; those of alerts and strategies wait for approval" in operator("risk").words
     assert "is in APPROVAL mode: `tickwork approvals` lists the entries" in operator("orders").words
     body = '{"action": "buy", "symbol": "MNQ", "quantity": 1, "stop_loss_ticks": 400}'

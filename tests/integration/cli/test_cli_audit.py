@@ -92,7 +92,7 @@ def test_a_false_breach_is_cleared_with_a_reason_once_its_cause_is_gone(
     assert 1 == operator("accounts", "clear-breach", "20001", "--reason", "a test").status, "49,001 is still too high"
     operator("accounts", "high-water-mark", "20001", "50000", "--reason", "a typing error", "--yes")
 
-    assert 0 == operator("accounts", "clear-breach", "20001", "--reason", "the dashboard shows none").status
+    assert 0 == operator("accounts", "clear-breach", "20001", "--reason", "the dashboard shows none", "--json").status
     assert [(None,)] == worker_env.rows("SELECT breached_market_at FROM account")
     cleared, corrected = list_acts(operator)
     assert ("clear_breach", USER, "the dashboard shows none") == (cleared["act"], cleared["who"], cleared["reason"])

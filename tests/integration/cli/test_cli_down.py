@@ -15,6 +15,7 @@ from cli.local.home.state import write_state
 from cli.local.processes.left_open import describe_left_open
 from cli.local.processes.shutdown import shut_down
 from cli.local.processes.supervisor import Supervisor
+from shared.ids import new_id
 from tests.fixtures.alert_steps import hold
 from tests.fixtures.stack_config import stack_config
 from tests.fixtures.venue import MNQ
@@ -46,7 +47,10 @@ LEFT_OPEN = {
     "account_id": 20001,
     "account": "PRAC-V2-1",
     "positions": [{"contract_id": MNQ, "quantity": -2}],
-    "orders": [{"role": role} for role in ("STOP_LOSS", "ENTRY", "ENTRY")],
+    "orders": [
+        {"id": str(new_id()), "contract_id": MNQ, "role": role, "side": "BUY", "quantity": 2, "state": "WORKING"}
+        for role in ("STOP_LOSS", "ENTRY", "ENTRY")
+    ],
 }
 WARNING = (
     "Warning: open at the venue, and nothing guards it until the next start: "
@@ -102,7 +106,7 @@ def test_down_names_what_stays_open_at_the_venue(
     assert (0, True) == (text.status, "stopped after" in text.stdout)
     assert text.stderr.startswith(warning)
     assert bool(warning) is bool(text.stderr)
-    assert (True, state.get("left_open")) == (found["stopped"], found["left_open"])
+    assert (True, state.get("left_open")) == (found["was_running"], found["left_open"])
 
 
 def test_a_stack_that_stops_reads_the_positions_and_orders_that_stay(worker_env: WorkerEnv, tmp_path: Path) -> None:

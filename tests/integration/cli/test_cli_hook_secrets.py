@@ -51,7 +51,7 @@ def test_a_new_secret_signs_alerts_until_it_is_removed_and_another_one_meanwhile
     assert [32, 32] == [len(key) for key in keys]
     assert [202, 202] == [hook.post(ENTRY, id_=str(number), key=key).status_code for number, key in enumerate(keys)]
 
-    assert {"removed": old["id"], "keep_seconds": 0} == hook_secret.json("remove", "first", old["id"])
+    assert {"removed": old["id"], "keep_s": 0} == hook_secret.json("remove", "first", old["id"])
     until(lambda: hook.post(ENTRY, key=keys[0]).status_code == 401, what="the end of the old secret")
     assert 202 == hook.post(ENTRY, key=keys[1]).status_code
 
@@ -84,7 +84,8 @@ def test_a_given_secret_is_read_from_a_file_and_not_shown(
 
     added = hook_secret.json(*words)
 
-    assert {"id", "scheme", "url"} == added.keys()
+    assert {"id", "scheme", "url", "warning", "secret"} == added.keys()
+    assert (None, None) == (added["warning"], added["secret"])
     assert [(KEY,)] == receiver.rows("SELECT secret FROM hook_secret")
     assert KEY.decode() not in hook_secret.run(*words[:-1], str(file)).stdout
 

@@ -51,7 +51,10 @@ def test_an_expired_job_needs_an_option_and_an_expired_entry_is_never_requeued(
     assert "add --past-expiry" in jobs("requeue", str(late)).error
     result = jobs("requeue", str(late), str(entry), "--past-expiry", "--json")
     assert (1, "", [str(late)]) == (result.status, result.error, result.json["requeued"])
-    assert "an entry is never submitted late: post the alert, or enter the order, again" in result.json["refused"][0]
+    assert (
+        "an entry is never submitted late: post the alert, or enter the order, again"
+        in result.json["refused"][0]["error"]
+    )
     assert ["queued", "dead"] == [read_state(job_ledger, job_id) for job_id in (late, entry)]
 
 
@@ -107,7 +110,7 @@ def test_json_output_and_exit_status_report_a_refusal(job_ledger: LedgerEnv, job
 
     result = jobs("discard", str(dead), str(queued), "--json")
     assert (1, "", [str(dead)]) == (result.status, result.error, result.json["discarded"])
-    assert f"{queued} is queued: only one that is dead or failed is discarded" in result.json["refused"][0]
+    assert f"{queued} is queued: only one that is dead or failed is discarded" in result.json["refused"][0]["error"]
     result = jobs("cancel", str(queued), "--json")
     assert (0, "", {"cancelled": [str(queued)], "refused": []}) == (result.status, result.error, result.json)
 

@@ -56,7 +56,8 @@ def test_a_lock_out_is_shown_with_the_halts_and_audited(operator: RunCommand, no
 
     assert "NO ENTRY: locked out: a person lets the account enter nothing until" in operator("risk").words
     (row,) = operator("accounts", "--json").json["accounts"]
-    assert row["locked_out_until"].endswith(" Chicago")
+    assert (now + HOUR).isoformat() == row["locked_out_until_market_at"]
+    assert " Chicago" in operator("accounts").out
     assert "is LOCKED OUT until 2026-03-10 " in operator("positions").words
     (act,) = operator("accounts", "audit", "--json").json["acts"]
     assert ("lock_out", "enough", {"locked_out_until_market_at": None}) == (act["act"], act["reason"], act["before"])
@@ -80,7 +81,7 @@ def test_nothing_shortens_or_lifts_a_lock_out_and_the_same_command_prolongs_it(
     assert [(until + HOUR,)] == worker_env.rows(UNTIL)
     worker_env.execute(f"UPDATE account SET locked_out_until_market_at = '{now - HOUR}'")
     assert None is try_to_enter(worker_env)
-    assert None is operator("accounts", "--json").json["accounts"][0]["locked_out_until"]
+    assert None is operator("accounts", "--json").json["accounts"][0]["locked_out_until_market_at"]
     assert 0 == operator(*LOCK_OUT, (now + HOUR).isoformat()).status, "one that has ended does not count"
 
 

@@ -53,8 +53,8 @@ def test_an_import_skips_the_past_and_what_is_set_and_replaces_on_request(
     file = write_csv(tmp_path, ("past", past), ("by hand", soon), ("CPI", soon), ("CPI", soon))
     first = operator("accounts", "news", "import", file, "--account", "20001", "--yes", "--json").json
 
-    assert (["CPI"], 1) == ([event["event"] for event in first["events"]], first["past"])
-    assert [{"id": 20001, "added": 1, "removed": 0}] == first["accounts"]
+    assert (["CPI"], 1) == ([event["event"] for event in first["events"]], first["past_count"])
+    assert [{"id": 20001, "added_count": 1, "removed_count": 0}] == first["accounts"]
     file = write_csv(tmp_path, ("FOMC", later), ("Real Earnings", later))
     operator("accounts", "news", "import", file, "--only", "fomc", "--yes")
     assert ["CPI", "FOMC"] == imported(worker_env)

@@ -28,7 +28,8 @@ def test_positions_show_open_profit_stop_and_protection(operator: RunCommand) ->
     )
     gain = (Decimal(row["price"]) - Decimal(row["average"])) * 2 * 2
     assert gain == Decimal(row["open_profit"])
-    assert row["stop"].startswith("2 at ")
+    assert [2] == [stop["quantity"] for stop in row["stops"]]
+    assert "2 at " in operator("positions", "-o", "wide").out
     assert "LONG" in operator("positions").out
 
 
@@ -39,8 +40,14 @@ def test_a_stop_that_was_placed_elsewhere_is_shown_and_not_moved(operator: RunCo
     worker_env.run(ReconcileAccounts())
 
     (row,) = operator("positions", "--json").json["positions"]
-    stop, quantity = row["stop"], row["quantity"]
-    assert ("1 at", Decimal(price), "external", 1) == (stop[:4], Decimal(stop[5:].split(",")[0]), stop[-8:], quantity)
+    (stop,) = row["stops"]
+    assert (1, Decimal(price), True, 1) == (
+        stop["quantity"],
+        Decimal(stop["stop_price"]),
+        stop["is_external"],
+        row["quantity"],
+    )
+    assert ", external" in operator("positions", "-o", "wide").out
     assert f"the stop of {MNQ} was placed elsewhere" in operator("positions", "trail", "MNQ", "40").error
 
 
@@ -77,9 +84,9 @@ def test_the_stop_moves_to_breakeven_unless_the_market_is_through_it(
     worker_env.execute(f"UPDATE position SET average_price = {fine + Decimal('0.1')}")
     assert "nothing was sent" in operator("positions", "breakeven", "MNQ", "--dry-run").out
     assert [] == worker_env.venue.requests(MODIFY)
-    result = operator("positions", "breakeven", "MNQ")
+    result = operator("positions", "breakeven", "MNQ", "--json")
 
-    assert 0 == result.status, result
+    assert (0, 1) == (result.status, len(result.json["modified"])), result
     assert [(fine,)] == worker_env.rows("SELECT stop_price FROM orders WHERE role = 'STOP_LOSS'")
     assert 1 == len(worker_env.venue.requests(MODIFY))
     assert "is at breakeven" in operator("positions", "breakeven", "MNQ").out  # unchanged: no further request

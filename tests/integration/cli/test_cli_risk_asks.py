@@ -93,6 +93,18 @@ SETTINGS: dict[str, tuple[Setting, str]] = {
 }
 
 
+CODES = {
+    "quote": "no_fresh_quote",
+    "in doubt": "order_in_doubt",
+    "flattened": "being_flattened",
+    "halt": "halted",
+    "reduce-only": "reduce_only",
+    "not reconciled": "not_reconciled",
+    "stage": "unknown_stage",
+    "disabled": "closed_by_venue",
+}
+
+
 def without_times(text: str) -> str:
     return re.sub(r"\d\d:\d\d(:\d\d)?", "", text)
 
@@ -112,10 +124,9 @@ def ask_risk(operator: RunCommand) -> dict[str, Any]:
     return row
 
 
-@pytest.mark.parametrize(("change", "words"), SETTINGS.values(), ids=SETTINGS.keys())
-def test_risk_says_what_an_entry_is_told(
-    operator: RunCommand, worker_env: WorkerEnv, change: Setting, words: str
-) -> None:
+@pytest.mark.parametrize("name", SETTINGS)
+def test_risk_says_what_an_entry_is_told(operator: RunCommand, worker_env: WorkerEnv, name: str) -> None:
+    change, words = SETTINGS[name]
     assert (True, "entries are allowed") == (ask_risk(operator)["may_enter"], ask_risk(operator)["summary"])
     assert ask_entry(operator) is None
 
@@ -124,7 +135,8 @@ def test_risk_says_what_an_entry_is_told(
 
     assert told is not None
     assert words in told
-    assert without_times(told) == without_times("; ".join(risk["entries"][0]["obstacles"]))
+    assert without_times(told) == without_times("; ".join(one["message"] for one in risk["entries"][0]["obstacles"]))
+    assert CODES.get(name) in {None, *(one["code"] for one in risk["entries"][0]["obstacles"])}
     assert risk["may_enter"] is not all(one["obstacles"] for one in risk["entries"])
     assert words in operator("risk").words.partition("No entry to BUY" if risk["may_enter"] else "NO ENTRY: ")[2]
 

@@ -48,7 +48,7 @@ def test_the_list_shows_each_entry_its_last_job_and_when_the_next_is_due(
     operator: RunCommand, worker_env: WorkerEnv, seeded: Beat
 ) -> None:
     before = get_entry(operator)
-    assert (60, True, None, None) == tuple(before[key] for key in ("every", "is_enabled", "ran_at", "outcome"))
+    assert (60, True, None, None) == tuple(before[key] for key in ("every_s", "is_enabled", "ran_at", "outcome"))
     seeded.tick()
     queued = get_entry(operator)
     worker_env.run_due_jobs()
@@ -63,14 +63,29 @@ def test_a_setting_is_validated_applied_and_audited(operator: RunCommand, worker
     run_well(operator, "set", NAME, "--every", "5m", "--missed", "skip", "--reason", "fewer requests")
 
     entry = get_entry(operator)
-    assert (300, "skip", ["every", "missed"]) == (entry["every"], entry["missed"], entry["changed"])
+    assert (300, "skip", ["every_s", "missed"]) == (entry["every_s"], entry["missed"], entry["changed"])
     assert f"{NAME}: every, missed set by a person." in operator("schedule", "list").words
     before, after = {"every": "1m", "missed": "run_once"}, {"name": NAME, "every": "5m", "missed": "skip"}
     assert [("schedule_set", before, after, "fewer requests")] == list_acts(worker_env)
     assert "unchanged" in run_well(operator, "set", NAME, "--every", "300s").words
     assert 1 == len(list_acts(worker_env))
     run_well(operator, "set", NAME, "--default")
-    assert (60, "run_once", []) == tuple(get_entry(operator)[key] for key in ("every", "missed", "changed"))
+    assert (60, "run_once", []) == tuple(get_entry(operator)[key] for key in ("every_s", "missed", "changed"))
+
+
+def test_changes_are_printed_as_json_with_seconds(operator: RunCommand) -> None:
+    told = [
+        run_well(operator, *words, "--json").json
+        for words in (("set", NAME, "--every", "5m"), ("pause", NAME), ("resume", NAME), ("run", NAME))
+    ]
+
+    assert {"name": NAME, "every_s": 300} == told[0]
+    assert [False, True] == [one["is_enabled"] for one in told[1:3]]
+    assert "accounts.snapshot_accounts" == told[3]["job_name"]
+    assert 300 == run_well(operator, "set", NAME, "--every", "5m", "--json").json["every_s"]
+    assert {"name": NAME, "every_s": 60, "missed": "run_once", "only_when_open": False} == run_well(
+        operator, "set", NAME, "--default", "--json"
+    ).json
 
 
 @pytest.mark.parametrize(
@@ -135,13 +150,13 @@ def test_a_changed_timetable_reaches_the_table_but_for_what_a_person_set(
     seed_changed(seeded, monkeypatch, *newer)
 
     other, ours = get_entry(operator, "reconcile_accounts"), get_entry(operator)
-    assert (120, "catch_up", []) == (other["every"], other["missed"], other["changed"])
-    assert (120, "skip", ["missed"]) == (ours["every"], ours["missed"], ours["changed"])
+    assert (120, "catch_up", []) == (other["every_s"], other["missed"], other["changed"])
+    assert (120, "skip", ["missed"]) == (ours["every_s"], ours["missed"], ours["changed"])
     names = {row["name"] for row in operator("schedule", "list", "--json").json["schedule"]}
     assert "roll_up_metrics" not in names  # the code has it no more
     assert not get_entry(operator, "check_disk")["is_enabled"]  # a person paused it: it stays
     seed_changed(seeded, monkeypatch, *TIMETABLE)
-    assert (60, "skip") == (get_entry(operator)["every"], get_entry(operator)["missed"])
+    assert (60, "skip") == (get_entry(operator)["every_s"], get_entry(operator)["missed"])
 
 
 def test_an_entry_that_a_person_added_is_left_alone(
@@ -153,5 +168,5 @@ def test_an_entry_that_a_person_added_is_left_alone(
     )
     seed_changed(seeded, monkeypatch, *TIMETABLE[:1])
 
-    assert (3600, None) == tuple(get_entry(operator, "drill")[key] for key in ("every", "defaults"))
+    assert (3600, None) == tuple(get_entry(operator, "drill")[key] for key in ("every_s", "defaults"))
     assert "the code has no default" in operator("schedule", "set", "drill", "--default").words

@@ -61,14 +61,15 @@ def test_status_without_a_stack_exits_with_3_and_is_empty(shell: Shell) -> None:
             "rejected_files": 0,
             "rejected_since": None,
         },
-        "accounts": [],
+        "alarms": [],
         "problems": [],
     }
     assert nothing == shell.json("status", expected=3)
 
 
 def test_down_without_a_stack_succeeds(shell: Shell) -> None:
-    assert {"stopped": False, "reason": f"no stack runs in {shell.home}"} == shell.json("down", expected=0)
+    nothing = {"home": str(shell.home), "was_running": False, "stopped_after_s": None, "left_open": None}
+    assert nothing == shell.json("down", expected=0)
 
 
 def test_read_only_commands_do_not_create_a_home(shell: Shell) -> None:

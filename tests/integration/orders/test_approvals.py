@@ -46,7 +46,7 @@ def test_an_approved_entry_is_traced_to_its_alert(worker_env: WorkerEnv, operato
         " JOIN alert ON alert.id = alert_id JOIN job ON job.id = alert.job_id WHERE role = 'ENTRY'"
     )
     (row,) = operator("alerts", "list", "--json").json["alerts"]
-    assert ("accepted", "FILLED", True) == (row["signal"], row["order"], row["reason"].startswith("approved by"))
+    assert (["accepted"], ["FILLED"], True) == (row["signals"], row["orders"], row["reason"].startswith("approved by"))
 
 
 def test_while_an_entry_waits_others_of_the_account_are_handled(worker_env: WorkerEnv, operator: RunCommand) -> None:

@@ -80,7 +80,7 @@ def test_shadow_orders_count_nowhere_and_nothing_touches_them(shadow_env: Worker
 
     assert ["SHADOW"] * 3 == states(shadow_env)
     used = {row["rule"]: float(row["used"] or 0) for row in before["rules"]}
-    assert (0, 0, 0) == tuple(used[name] for name in ("trades a day", "orders a minute", "contracts (micros)"))
+    assert (0, 0, 0) == tuple(used[name] for name in ("max_trades_per_day", "max_orders_per_minute", "max_micros"))
     with shadow_env.ledger.engine.connect() as connection:
         assert [] == orders.list_open(connection, 20001)
     operator("accounts", "live", "20001", "off")
@@ -200,7 +200,7 @@ def test_shadow_mode_is_audited_and_ends_with_on_or_off(shadow_env: WorkerEnv, o
     modes = [switch("shadow"), switch("on", "--name", name), switch("shadow"), switch("off")]
 
     assert [(False, True), (True, False), (False, True), (False, False)] == [
-        (mode["live_orders"], mode["is_shadow"]) for mode in modes
+        (mode["is_live"], mode["is_shadow"]) for mode in modes
     ]
     acts = operator("accounts", "audit", "20001", "--json").json["acts"]
     assert ["live_off", "live_shadow", "live_on", "live_shadow", "live_shadow"] == [act["act"] for act in acts]

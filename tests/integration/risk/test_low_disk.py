@@ -82,7 +82,7 @@ def test_what_a_computer_recorded_that_has_gone_blocks_nothing(worker_env: Worke
 def test_status_and_risk_show_a_disk_with_little_space(worker_env: WorkerEnv, operator: RunCommand) -> None:
     record_disk(worker_env, 800_000_000)
     with worker_env.ledger.engine.connect() as connection:
-        alarms = " ".join(list_alarms(connection))
+        alarms = " ".join(alarm.message for alarm in list_alarms(connection))
 
     assert "DISK: only 800 MB are free at /data on elsewhere" in alarms
     assert "WARN    only 800 MB are free at /data" in operator("risk").out

@@ -96,11 +96,12 @@ def test_status_and_risk_show_a_gap_and_a_watch_that_does_not_run(long_two: Work
     sleep_for(long_two, "5 hours 10 minutes")
     with long_two.ledger.engine.connect() as connection:
         (overdue,) = list_alarms(connection)
-    assert "is NOT WATCHED since " in overdue
+    assert (["not_watched"], 20001) == (overdue.codes, overdue.account_id)
+    assert "is NOT WATCHED since " in overdue.message
     watch(long_two)
 
     with long_two.ledger.engine.connect() as connection:
-        alarms = " ".join(list_alarms(connection))
+        alarms = " ".join(alarm.message for alarm in list_alarms(connection))
     assert "was not watched from " in alarms
     assert "It was not watched from" in operator("risk").out
     assert "while it held 2 MNQ long" in operator("risk", "--json").json["accounts"][0]["unwatched"]

@@ -135,7 +135,7 @@ def test_losing_trades_in_a_row_pause_entries_then_end_the_day(worker_env: Worke
     lose(worker_env)
     assert "2 trades lost in a row today, and max_consecutive_losses is 2" in denial_of_entry(worker_env)
     (account,) = operator("risk", "--json").json["accounts"]
-    assert "2" == {row["rule"]: row["used"] for row in account["rules"]}["losses in a row"]
+    assert "2" == {row["rule"]: row["used"] for row in account["rules"]}["max_consecutive_losses"]
     worker_env.execute("UPDATE fill SET filled_market_at = filled_market_at - interval '1 day'")
     assert "" == denial_of_entry(worker_env)
 

@@ -148,17 +148,17 @@ def test_switching_a_strategy_off_also_stops_an_evaluation_that_waits(
 def test_the_only_account_trades_nothing_until_it_is_switched_on(worker_env: WorkerEnv, operator: RunCommand) -> None:
     first, second = accounts_of(worker_env)
     worker_env.execute(f"UPDATE account SET can_trade = false WHERE id = {second}")
-    rows = {row["account"]: row for row in operator("strategies", "--json").json["strategies"]}
-    assert ("no", "not switched on") == (rows[first]["trades"], rows[first]["why"])
-    assert ("no", "the venue lets it trade nothing") == (rows[second]["trades"], rows[second]["why"])
+    rows = {row["account_id"]: row for row in operator("strategies", "--json").json["strategies"]}
+    assert (False, "not switched on") == (rows[first]["trades"], rows[first]["why"])
+    assert (False, "the venue lets it trade nothing") == (rows[second]["trades"], rows[second]["why"])
 
     operator("strategies", "on", "mean_reversion", str(first))
-    rows = {row["account"]: row for row in operator("strategies", "--json").json["strategies"]}
-    assert ("yes", "switched on by hand") == (rows[first]["trades"], rows[first]["why"])
+    rows = {row["account_id"]: row for row in operator("strategies", "--json").json["strategies"]}
+    assert (True, "switched on by hand") == (rows[first]["trades"], rows[first]["why"])
     answer = operator("strategies", "off", "mean_reversion", str(first), "--json").json
-    assert {"strategy": "mean_reversion", "trading": []} == answer
-    rows = {row["account"]: row for row in operator("strategies", "--json").json["strategies"]}
-    assert ("no", "switched off by hand") == (rows[first]["trades"], rows[first]["why"])
+    assert {"strategy": "mean_reversion", "trading_account_ids": []} == answer
+    rows = {row["account_id"]: row for row in operator("strategies", "--json").json["strategies"]}
+    assert (False, "switched off by hand") == (rows[first]["trades"], rows[first]["why"])
     assert "no account trades it" in rows[None]["why"]
     (event,) = operator("accounts", "show", str(first), "--json").json["events"][:1]
     assert ("strategy_off", "mean_reversion, by hand") == (event["kind"], event["message"])
@@ -168,7 +168,7 @@ def test_the_list_shows_the_last_decision_for_each_account(worker_env: WorkerEnv
     first, _ = accounts_of(worker_env)
     operator("strategies", "on", "mean_reversion", str(first))
     evaluate(worker_env, first, insert_falling_bars(worker_env))
-    (row,) = (one for one in operator("strategies", "--json").json["strategies"] if one["account"] == first)
+    (row,) = (one for one in operator("strategies", "--json").json["strategies"] if one["account_id"] == first)
 
     assert (MNQ, "BUY") == (row["contract_id"], row["decision"])
     assert "RSI" in row["reason"]
