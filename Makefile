@@ -38,7 +38,7 @@ format: .venv/.locked    ## format the code
 	$(RUN)ruff format .
 	$(RUN)ruff check --fix .
 
-reference: .venv/.locked ## write NOTICE and the generated pages of docs/reference (commands, tables, states)
+reference: .venv/.locked ## write NOTICE and the generated pages of docs/reference (commands, json, tables, states)
 	$(RUN)python -m tests.reference_pages
 	$(RUN)python -m tests.notice
 

@@ -1,4 +1,4 @@
-"""Writes docs/reference/commands.md, tables.md and states.md from the code: `python -m tests.reference_pages`."""
+"""Writes docs/reference/commands.md, tables.md, states.md and json.md: `python -m tests.reference_pages`."""
 
 import importlib
 import inspect
@@ -16,6 +16,7 @@ from shared.domain.accounts.trading_state import TradingState
 from shared.domain.orders.approval import ApprovalState
 from shared.domain.orders.order import TRANSITIONS, ChangeState, OrderState
 from tests.fixtures.sql_comments import list_views, read_comments
+from tests.json_page import json_page
 
 FOLDER = Path(__file__).resolve().parents[1] / "docs" / "reference"
 SUBJECTS = ("accounts", "alerts", "market_data", "orders", "trades", "notes", "strategies", "ledger", "metrics")
@@ -37,12 +38,16 @@ _ABOUT = (
 
 def pages() -> dict[str, str]:
     """Return the text of each page under its file name."""
-    return {"commands.md": commands(), "tables.md": f"{all_tables()}\n{all_views()}", "states.md": states()}
+    tables_page = f"{all_tables()}\n{all_views()}"
+    return {"commands.md": commands(), "tables.md": tables_page, "states.md": states(), "json.md": json_page()}
 
 
 def commands() -> str:
     """Return the help of every command."""
-    parts = ["# Commands", "`tickwork COMMAND --help` prints the same. Commands that list something take `--json`."]
+    parts = [
+        "# Commands",
+        "`tickwork COMMAND --help` prints the same. [JSON](json.md) has what each prints with `--json`.",
+    ]
     parts += [
         f"## {path}\n\n```\n{command.get_help(context).rstrip()}\n```" for path, command, context in all_commands()
     ]

@@ -44,7 +44,7 @@ def command(program: str, *, as_json: bool) -> None:
         time.sleep(0.1)  # noqa: TID251  # a command waits here, not a worker
     seconds = round(time.monotonic() - started_at, 1)
     if as_json:
-        print_json({"program": name, "pid_before": before["pid"], "pid": now["pid"], "seconds": seconds})
+        print_json({"program": name, "pid_before": before["pid"], "pid": now["pid"], "restarted_after_s": seconds})
     else:
         click.echo(f"{name} runs again after {seconds} s, as process {now['pid']}.")
 

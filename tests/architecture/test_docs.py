@@ -14,7 +14,7 @@ SETTING = re.compile(r'"((?:TICKWORK|XDG|DATABASE|REDIS|BROKER|PG|VALKEY)_(?!VER
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
-@pytest.mark.parametrize("name", ["commands.md", "tables.md", "states.md"])
+@pytest.mark.parametrize("name", ["commands.md", "tables.md", "states.md", "json.md"])
 def test_a_reference_page_says_what_the_code_says(name: str) -> None:
     assert pages()[name] == (FOLDER / name).read_text(), "run `make reference`"
 

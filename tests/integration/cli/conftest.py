@@ -10,6 +10,7 @@ from cli.local.home.folder import Home
 from cli.local.home.lock import Lock
 from cli.local.home.state import write_state
 from cli.main import main
+from tests.fixtures.json_schemas import check_output
 from tests.fixtures.ledger_env import LedgerEnv
 from tests.fixtures.operator import worker_at
 from tests.fixtures.processes import free_port
@@ -66,7 +67,9 @@ def jobs(
         monkeypatch.setattr("sys.stdin", io.StringIO() if typed is None else Terminal(typed))
         with pytest.raises(SystemExit) as end:
             main()
-        return Result(int(end.value.code or 0), *capsys.readouterr())
+        out, error = capsys.readouterr()
+        check_output(["jobs", *arguments], out)
+        return Result(int(end.value.code or 0), out, error)
 
     return run
 

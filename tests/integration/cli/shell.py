@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 
 from cli.main import main
+from tests.fixtures.json_schemas import check_output
 
 PASSWORD = "a-password-for-tests"
 
@@ -48,14 +50,14 @@ class Shell:
                 main()
             except SystemExit as end:
                 status = end.code
-        return self._done(int(str(status or 0)), *self._capsys.readouterr())
+        return self._done(arguments, int(str(status or 0)), *self._capsys.readouterr())
 
     def run_process(self, *arguments: str) -> Done:
         """Run one command as a process of its own."""
         command = [sys.executable, "-m", "cli.main", *arguments]
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
         assert "Traceback" not in done.stderr, done.stderr
-        return self._done(done.returncode, done.stdout, done.stderr)
+        return self._done(arguments, done.returncode, done.stdout, done.stderr)
 
     def json(self, *arguments: str, expected: int, **env: str) -> Any:
         """Run a command with --json and return the JSON on stdout; stderr must be empty."""
@@ -63,6 +65,7 @@ class Shell:
         assert (expected, "") == (done.status, done.stderr), done.stdout
         return json.loads(done.stdout)
 
-    def _done(self, status: int, stdout: str, stderr: str) -> Done:
+    def _done(self, arguments: Sequence[str], status: int, stdout: str, stderr: str) -> Done:
         assert PASSWORD not in stdout + stderr
+        check_output(arguments, stdout)
         return Done(status, stdout, stderr)

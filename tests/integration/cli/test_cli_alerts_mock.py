@@ -12,6 +12,7 @@ from cli.main import tickwork
 from shared.db.engine import make_engine
 from shared.db.tables.alerts import hook
 from shared.domain.alerts.hook_settings import HookSettings, SizeMode, encode_settings
+from tests.fixtures.json_schemas import check_output
 from tests.fixtures.receiver_process import ENTRY, ReceiverProcess
 from tests.fixtures.venue import MNQ
 
@@ -26,7 +27,9 @@ class AlertsCommand:
         self._env = {"DATABASE_URL": receiver.database_url, "TICKWORK_HOME": str(home), "COLUMNS": "200"}
 
     def run(self, *words: str, stdin: bytes | None = None) -> Result:
-        return CliRunner().invoke(tickwork, ["alerts", *words], env=self._env, input=stdin)
+        result = CliRunner().invoke(tickwork, ["alerts", *words], env=self._env, input=stdin)
+        check_output(["alerts", *words], result.stdout)
+        return result
 
     def configure(self, settings: HookSettings) -> None:
         """Give the receiver's hook these settings."""

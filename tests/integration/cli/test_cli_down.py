@@ -46,7 +46,7 @@ signal.pause()
 LEFT_OPEN = {
     "account_id": 20001,
     "account": "PRAC-V2-1",
-    "positions": [{"contract_id": MNQ, "quantity": -2}],
+    "positions": [{"contract_id": MNQ, "quantity": -2, "stopped_quantity": 2}],
     "orders": [
         {"id": str(new_id()), "contract_id": MNQ, "role": role, "side": "BUY", "quantity": 2, "state": "WORKING"}
         for role in ("STOP_LOSS", "ENTRY", "ENTRY")

@@ -17,6 +17,7 @@ from shared.db.tables.accounts import account
 from shared.db.tables.market_data import contract
 from shared.domain.alerts.alert import AlertAction
 from shared.domain.alerts.parse import parse_alert
+from tests.fixtures.json_schemas import check_output
 from tests.fixtures.processes import until
 from tests.fixtures.receiver_process import ACCOUNT, ENTRY, StartReceiver
 
@@ -40,7 +41,9 @@ class Operator:
             "TICKWORK_PUBLIC_URL": public_url,
             "TICKWORK_PROXIES": str(proxy_count),
         }
-        return CliRunner().invoke(tickwork, ["hooks", *words], env=env)
+        result = CliRunner().invoke(tickwork, ["hooks", *words], env=env)
+        check_output(["hooks", *words], result.stdout)
+        return result
 
     def add_account(self, account_id: int, *, can_trade: bool = True) -> None:
         with self.engine.begin() as connection:

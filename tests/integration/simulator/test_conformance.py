@@ -15,6 +15,7 @@ import pytest
 
 from simulator.conformance.rest import decode_json
 from simulator.conformance.search_checks import describe_fees
+from tests.fixtures.json_schemas import check_output
 from tests.fixtures.order_sessions import WITH_ORDERS
 from tests.fixtures.processes import clean_environment, free_port, until
 from tests.fixtures.venue import MNQ, RunningVenue, StartVenue
@@ -35,6 +36,7 @@ class ConformanceRun:
 
     @property
     def rows(self) -> list[dict[str, Any]]:
+        check_output(["conformance", "--json"], self.output)
         found: list[dict[str, Any]] = json.loads(self.output)["rows"]
         return found
 

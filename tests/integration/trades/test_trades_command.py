@@ -10,6 +10,7 @@ import pytest
 from cli.main import main
 from shared.db.trades import round_trips
 from tests.fixtures.books import Books
+from tests.fixtures.json_schemas import check_output
 from tests.fixtures.venue import MES, MNQ
 
 
@@ -46,7 +47,9 @@ def trades(books: Books, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
         monkeypatch.setattr("sys.argv", ["tickwork", "trades", *arguments])
         with pytest.raises(SystemExit) as end:
             main()
-        return CommandResult(int(end.value.code or 0), *capsys.readouterr())
+        out, error = capsys.readouterr()
+        check_output(["trades", *arguments], out)
+        return CommandResult(int(end.value.code or 0), out, error)
 
     return run
 
