@@ -126,8 +126,8 @@ def with_keys(message: str) -> str:
 
 
 def secret_name(setting: SettingKey, file: Path) -> str:
-    """Return the name of a secret in the keyring; each home has its own."""
-    return f"{setting.key}@{file.parent}"
+    """Return the name of a secret in the keyring; each settings file has its own."""
+    return f"{setting.key}@{file.resolve()}"
 
 
 def holds_secret(setting: SettingKey, value: str) -> bool:

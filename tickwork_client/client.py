@@ -108,6 +108,8 @@ class TickworkClient:
             if cursor.description is None:
                 raise RefusedError("the statement returned no rows: expected a SELECT")
             columns = [column.name for column in cursor.description]
+            if repeated := sorted({name for name in columns if columns.count(name) > 1}):
+                raise RefusedError(f"more than one column is named {', '.join(repeated)}: name each, with AS")
             rows = [dict(zip(columns, row, strict=True)) for row in cursor]
         return to_frame(columns, rows, exact=self._exact)
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from cli.console.escape import escape_text
 from shared.domain.alerts.alert import Alert
 from shared.domain.alerts.hook_rules import apply_settings
 from shared.domain.alerts.hook_settings import HookSettings
@@ -61,14 +62,6 @@ def describe_request(alert: Alert) -> str:
 def escape_body(raw: bytes) -> str:
     """Return a body as text that a terminal can print: bytes that are not UTF-8 and control characters are escaped."""
     return escape_text(raw.decode(errors="backslashreplace"))
-
-
-def escape_text(text: str) -> str:
-    """Return text with its control characters escaped, but for line feeds and tabs."""
-    return "".join(
-        one if one.isprintable() or one in "\n\t" else one.encode("unicode_escape", "surrogatepass").decode()
-        for one in text
-    )
 
 
 def format_field(value: object) -> str:

@@ -9,6 +9,7 @@ from decimal import Decimal
 from html import escape
 from typing import Any
 
+from cli.console.escape import escape_formula
 from shared.domain.trades.statement import StatementLine
 
 COLUMNS = (
@@ -106,7 +107,7 @@ def format_value(value: object) -> str:
 def _to_cell(name: str, value: object) -> str:
     """Return a cell of the CSV; a text that a spreadsheet would take for a formula begins with an apostrophe."""
     text = "" if value is None else format_value(value)
-    return f"'{text}" if name in _TEXTS and text[:1] in {"=", "+", "-", "@", "\t", "\r"} else text
+    return escape_formula(text) if name in _TEXTS else text
 
 
 def _table(columns: Sequence[str], rows: Sequence[Mapping[str, Any]], *, has_total: bool) -> str:

@@ -8,6 +8,7 @@ from typing import BinaryIO
 import click
 
 from cli.client.program_names import require_program
+from cli.console.escape import escape_text
 from cli.console.table import Table
 from cli.local.home.folder import Home
 from cli.local.home.state import read_state
@@ -84,4 +85,4 @@ def _has_begun_anew(file: Path, stream: BinaryIO) -> bool:
 
 
 def _decode(line: bytes) -> str:
-    return line.decode(errors="replace")
+    return escape_text(line.decode(errors="replace"))

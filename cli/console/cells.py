@@ -6,6 +6,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
+from cli.console.escape import escape_text
 from shared.clock import machine_now
 
 SHORT_ID = 8
@@ -99,9 +100,11 @@ def _format(  # noqa: C901, PLR0911  # one case per type
         case date():
             return value.isoformat()
         case list() | tuple():
-            return ", ".join(map(str, value))
+            return escape_text(", ".join(map(str, value)))
+        case str() if column == "error":
+            return escape_text(value.strip().splitlines()[-1]) if value.strip() else ""
         case str():
-            line = value.strip().splitlines()[-1] if value.strip() else ""
+            line = escape_text(" ".join(value.split()))
             if is_wide:
                 return line
             return shorten_account(line) if column in _ACCOUNTS else shorten_contract(line)

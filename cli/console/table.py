@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from cli.console.cells import format_column, heading_of, is_number_column, style_of
+from cli.console.escape import escape_formula
 from cli.console.list_options import Form, chosen_columns, chosen_form, may_color, screen_width
 
 _GAP = 2
@@ -141,7 +142,9 @@ def _write_csv(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> Non
 
 
 def _plain(value: object) -> object:
-    """Return a value for CSV: instants in ISO 8601, decimals as exact text, nothing for None."""
+    """Return a value for CSV: instants in ISO 8601, decimals as exact text, nothing for None, no text as a formula."""
     if isinstance(value, datetime):
         return value.isoformat()
+    if isinstance(value, str):
+        return escape_formula(value)
     return f"{value:f}" if hasattr(value, "as_tuple") else value

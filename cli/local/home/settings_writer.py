@@ -81,7 +81,8 @@ def _read_values(file: Path, document: TOMLDocument, *, without: Iterable[Settin
     return dict(parse_settings(file, tomlkit.dumps(others)).values)
 
 
-def _rewrite(file: Path, change: Callable[[TOMLDocument], None]) -> None:
+def _rewrite(link: Path, change: Callable[[TOMLDocument], None]) -> None:
+    file = link.resolve()  # a link to a file elsewhere stays one
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Sequence
 
+from cli.console.escape import escape_text
 from cli.local.processes.supervisor import Child, ChildState
 from shared.db.engine import DATABASE_ERRORS, make_engine
 from shared.db.recent_events import RecentEvent, RecentEvents
@@ -67,4 +68,4 @@ class EventWatch:
 
 
 def _describe(event: RecentEvent) -> str:
-    return f"{event.at:%H:%M:%S} UTC  {event.kind.replace('_', ' '):<8}  {' '.join(event.line.split())}"
+    return f"{event.at:%H:%M:%S} UTC  {event.kind.replace('_', ' '):<8}  {escape_text(' '.join(event.line.split()))}"

@@ -65,8 +65,10 @@ def write_note(connection: Connection, key: TradeKey, note: str) -> None:
 
 
 def change_tags(connection: Connection, key: TradeKey, *, added: Collection[str], removed: Collection[str]) -> None:
-    """Add and remove tags of a trade."""
-    tags = (set(read_note(connection, key).tags) | set(added)) - set(removed)
+    """Add and remove tags of a trade; a change at the same time waits for this transaction."""
+    connection.execute(insert(trade_note).values(**key._asdict()).on_conflict_do_nothing())
+    before = connection.execute(select(trade_note.c.tags).where(_KEY_COLUMNS.in_([key])).with_for_update())
+    tags = (set(before.scalar_one()) | set(added)) - set(removed)
     _write(connection, key, {"tags": sorted(tags)})
 
 

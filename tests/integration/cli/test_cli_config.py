@@ -136,6 +136,24 @@ def test_no_keyring_keeps_the_secret_in_the_file(with_keyring: Config) -> None:
     assert KEY not in with_keyring.keyring.read_text()
 
 
+def test_each_settings_file_has_its_own_secret_in_the_keyring(with_keyring: Config) -> None:
+    other = {"TICKWORK_SETTINGS_FILE": str(with_keyring.file.with_name("other.toml"))}
+    with_keyring("set", "venue_key", typed=KEY)
+    with_keyring("set", "venue_key", typed="another", **other)
+
+    assert (KEY, "another") == (read_key(with_keyring), read_key(with_keyring, **other))
+
+
+def test_a_settings_file_that_is_a_link_stays_one(config: Config, tmp_path: Path) -> None:
+    linked = tmp_path / "dotfiles" / "tickwork.toml"
+    linked.parent.mkdir()
+    linked.write_text("max_quantity = 2\n")
+    config.file.symlink_to(linked)
+    config("set", "max_quantity", "3")
+
+    assert (True, "max_quantity = 3\n") == (config.file.is_symlink(), linked.read_text())
+
+
 def test_a_locked_keyring_is_an_error_that_says_what_to_do_but_stops_no_down(with_keyring: Config) -> None:
     with_keyring("set", "venue_key", typed=KEY)
     with_keyring.keyring.with_suffix(".locked").touch()

@@ -11,6 +11,7 @@ from uuid import UUID
 import pandas as pd
 import pytest
 
+from shared.errors import RefusedError
 from tests.fixtures.books import Books
 from tests.fixtures.operator import RunCommand
 from tests.fixtures.program_env import make_program_env
@@ -97,6 +98,11 @@ def test_nothing_can_be_changed(client: TickworkClient, statement: str) -> None:
 
     assert 4 == client.sql("SELECT count(*) AS rows FROM fill")["rows"].iloc[0]
     assert 0 == len(client.sql("SELECT 1 AS one WHERE %(no)s", no=False))
+
+
+def test_two_columns_of_one_name_are_refused(client: TickworkClient) -> None:
+    with pytest.raises(RefusedError, match="more than one column is named id: name each, with AS"):
+        client.sql("SELECT 1 AS id, 2 AS id")
 
 
 def test_no_transaction_stays_open(client: TickworkClient, recorded: Books) -> None:

@@ -1,9 +1,15 @@
 """`tickwork trades note` and `tag`: they stay with their trade, also when it is booked again."""
 
+from threading import Thread
+
 import pytest
 
+from shared.db.trades.trade_notes import TradeKey, change_tags
 from tests.fixtures.books import Books
 from tests.fixtures.operator import RunCommand
+from tests.fixtures.processes import until
+
+WAITS_FOR_A_LOCK = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
 
 
 @pytest.fixture
@@ -30,6 +36,30 @@ def test_notes_and_tags_are_listed_with_their_trade(trade: str, operator: RunCom
 
     assert [(4, "", []), (2, "Entered late, news at 15:00", ["late-entry", "news"])] == listed(operator)
     assert "late-entry, news" in operator("trades").words
+
+
+def test_tags_of_two_persons_at_once_are_both_kept(trade: str, books: Books, operator: RunCommand) -> None:
+    engine = books.worker_env.ledger.engine
+    (key,) = (
+        TradeKey(*row)
+        for row in books.worker_env.rows(
+            "SELECT account_id, contract_id, opening_fill_id, part FROM round_trip WHERE opening_fill_id = %s",
+            int(trade),
+        )
+    )
+
+    def add_two() -> None:
+        with engine.begin() as other:
+            change_tags(other, key, added=["two"], removed=[])
+
+    second = Thread(target=add_two)
+    with engine.begin() as first:
+        change_tags(first, key, added=["one"], removed=[])
+        second.start()
+        until(lambda: bool(books.worker_env.rows(WAITS_FOR_A_LOCK)), what="the second change waits")
+    second.join()
+
+    assert [["one", "two"]] == [tags for _, _, tags in listed(operator) if tags]
 
 
 def test_a_tag_selects_trades_and_their_statistics(trade: str, operator: RunCommand) -> None:

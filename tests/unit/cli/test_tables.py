@@ -193,3 +193,25 @@ def test_a_watched_list_is_printed_again_until_it_is_interrupted() -> None:
     found = CliRunner().invoke(command, ["--watch", "0.2"])
     assert 3 == len(runs)
     assert ["1", "2"] == [line.strip() for line in found.output.splitlines() if line.strip().isdigit()]
+
+
+def test_a_text_of_the_venue_cannot_write_over_the_screen(capsys: pytest.CaptureFixture[str]) -> None:
+    text = "\x1b]0;title\x07\x1b[1A\x1b[2KFILLED"
+    Table("Orders", ("reason", "tags")).print([{"reason": text, "tags": [text]}], empty="")
+
+    shown = capsys.readouterr().out
+    assert "\x1b" not in shown
+    assert 2 == shown.count("\\x1b[2KFILLED")
+
+
+def test_a_note_of_several_lines_is_one_and_an_error_is_shown_by_its_last(capsys: pytest.CaptureFixture[str]) -> None:
+    text = "first\nsecond"
+    Table("Trades", ("note", "error")).print([{"note": text, "error": text}], empty="")
+
+    assert ["first second", "second"] == re.split("  +", capsys.readouterr().out.splitlines()[3])
+
+
+def test_no_text_of_csv_is_a_formula() -> None:
+    found = run_list([{"note": "=HYPERLINK(1)", "net": Decimal(-5), "side": "BUY"}], "-o", "csv").output
+
+    assert "'=HYPERLINK(1),-5,BUY" == found.splitlines()[1]
