@@ -67,7 +67,17 @@ def list_notable_jobs(connection: Connection, names: Sequence[str], limit: int) 
 
     Each name and state has an index, so the jobs that are left out are not read.
     """
-    newest = [_select_by_name(name, limit).select() for name in names]
+    ended = [
+        select(*_JOB_COLUMNS)
+        .where(job.c.name == name, job.c.finished_at.is_not(None))
+        .order_by(job.c.id.desc())
+        .limit(limit)
+        .subquery()
+        .select()
+        for name in names
+    ]
+    unfinished = select(*_JOB_COLUMNS).where(IS_UNFINISHED, job.c.name.in_(names)).order_by(job.c.id.desc())
+    newest = [*ended, unfinished.limit(limit).subquery().select()]
     newest += [
         select(*_JOB_COLUMNS).where(job.c.state == state).order_by(job.c.id.desc()).limit(limit).subquery().select()
         for state in ("failed", "dead")

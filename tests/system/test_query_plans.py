@@ -39,6 +39,10 @@ NEWEST = """
 MAY_READ_MORE = {
     "FROM round_trip ORDER BY round_trip.closed_market_at, ": "`trades stats` without `--since` sums up every trade",
     "SELECT queue, count(*) AS queued FROM job": "it counts the backlog, in the index of what is queued",
+    "FROM job WHERE state = 'queued'": "it counts the backlog, in the index of what is queued",
+    "WHERE state = 'queued' AND greatest(": "after a clock that was set back, the backlog is set right",
+    "FROM job WHERE state = 'dead'": "it counts or requeues all that is dead, by the index of what ended badly",
+    "job.name IN (": "`jobs` lists the newest of the backlog, in the index of what is queued",
     "WHERE alert.verdict": "`alerts --verdict` searches the newest 100,000 alerts",
 }
 CONTROL = "SELECT count(*) FROM job WHERE error = 'no index has the errors'"

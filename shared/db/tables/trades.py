@@ -53,6 +53,13 @@ round_trip = Table(
     CheckConstraint("quantity > 0", name="quantity"),
 )
 Index("ix_round_trip_closed_market_at", round_trip.c.closed_market_at)
+Index(
+    "ix_round_trip_opened",
+    round_trip.c.account_id,
+    round_trip.c.contract_id,
+    round_trip.c.opened_market_at,
+    round_trip.c.opening_fill_id,
+)
 Index("ix_round_trip_trading_day", func.trading_day_at(round_trip.c.closed_market_at))
 Index("ix_round_trip_unmeasured", round_trip.c.closed_market_at, postgresql_where=text("mae IS NULL"))
 Index("ix_fill_in_order", fill.c.account_id, fill.c.contract_id, fill.c.filled_market_at, fill.c.venue_fill_id)

@@ -34,6 +34,8 @@ CREATE TABLE round_trip (
 
 CREATE INDEX ix_round_trip_closed_market_at ON round_trip (closed_market_at);
 
+CREATE INDEX ix_round_trip_opened ON round_trip (account_id, contract_id, opened_market_at, opening_fill_id);
+
 CREATE INDEX ix_round_trip_trading_day ON round_trip (trading_day_at(closed_market_at));
 
 CREATE INDEX ix_round_trip_unmeasured ON round_trip (closed_market_at) WHERE mae IS NULL;
