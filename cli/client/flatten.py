@@ -150,5 +150,5 @@ def _request_flatten(tx: Transaction, account: AccountRow, contract_id: str | No
     request_id = flatten_requests.create(
         tx.connection, account.id, contract_id, origin=Origin.MANUAL, reason=reason, correlation_id=correlation_id
     )
-    accounts.record_event(tx.connection, account.id, "flattened", f"{told}: {reason}")
+    accounts.record_event(tx.connection, account.id, "flatten_requested", f"{told}: {reason}")
     return request_id, tx.enqueue(Flatten(flatten_request_id=request_id), correlation_id=correlation_id).job_id

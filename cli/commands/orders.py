@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from decimal import Decimal
+from typing import Any
 
 import click
 from sqlalchemy import Connection
@@ -28,9 +29,9 @@ from shared.domain.counting import count_of
 from shared.domain.orders.order import PRICE_FIELDS, ChangeKind, OrderState, Role
 from shared.errors import RefusedError, SettingsError
 
-_COLUMNS = ("id", "created_at", "account_name", "contract_id", "role", "side", "quantity", "type", "state",
+_COLUMNS = ("id", "created_at", "account_name", "contract_id", "role", "side", "quantity", "type", "state", "price",
             "average_fill_price", "stop_price", "limit_price", "origin", "reason")  # fmt: skip
-_SPARE = ("origin", "limit_price", "created_at", "stop_price", "type", "account_name", "role")
+_SPARE = ("origin", "average_fill_price", "limit_price", "stop_price", "created_at", "type", "account_name", "role")
 ORDERS = Table("Orders", _COLUMNS, spare=_SPARE, is_list=True)
 RELATED = Table("Related orders", _COLUMNS, spare=_SPARE)
 FILLS = Table(
@@ -74,7 +75,7 @@ def command(ctx: click.Context, state: str | None, limit: int, *, as_json: bool)
     for alarm in alarms:
         echo_note(alarm.message)
     POSITIONS.print(held, empty="Flat: no open position.")
-    ORDERS.print(found, empty=describe_none("orders", state=state))
+    ORDERS.print(list(map(_with_price, found)), empty=describe_none("orders", state=state))
     FILLS.print(fills, empty="No fills.")
 
 
@@ -100,7 +101,7 @@ def show(digits: str, *, as_json: bool) -> None:
             click.echo(f"  {name.replace('_', ' '):18} {order[name]}")
     for title in ("entry", "legs"):
         if found[title]:
-            RELATED.print(found[title], empty="", title=title.capitalize())
+            RELATED.print(list(map(_with_price, found[title])), empty="", title=title.capitalize())
     CHANGES.print(found["changes"], empty="No change requests.")
     FILLS.print(found["fills"], empty="No fills.")
 
@@ -214,3 +215,9 @@ def _describe_cancels(found: Sequence[OrderRow]) -> str:
     more = f" and {len(found) - _ASKED_ABOUT} more" if len(found) > _ASKED_ABOUT else ""
     accounts = ", ".join(str(one) for one in sorted({one.account_id for one in found}))
     return f"Cancel {count_of(len(found), 'order')} of account {accounts}: {told}{more}?"
+
+
+def _with_price(row: dict[str, Any]) -> dict[str, Any]:
+    """Return the row with the price that matters: that of its fills, else its stop or its limit."""
+    prices = (row[name] for name in ("average_fill_price", "stop_price", "limit_price"))
+    return row | {"price": next((price for price in prices if price is not None), None)}

@@ -35,12 +35,9 @@ _SHORTEST, _LONGEST = timedelta(seconds=1), timedelta(days=7)
 _MINUTE = timedelta(minutes=1)
 
 
-@click.group(name="schedule", cls=CommandGroup, invoke_without_command=True)
-@click.pass_context
-def command(ctx: click.Context) -> None:
+@click.group(name="schedule", cls=CommandGroup)
+def command() -> None:
     """List, change, pause and run the scheduled jobs. Without a command: list them."""
-    if ctx.invoked_subcommand is None:
-        ctx.invoke(list_schedule, as_json=False)
 
 
 @command.command("list")

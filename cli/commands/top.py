@@ -1,6 +1,7 @@
 """`tickwork top`: one screen with accounts, positions, the last alerts, the queues and the feed."""
 
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 import click
@@ -21,7 +22,7 @@ from shared.config import load_settings
 from shared.db.accounts import account_reports
 from shared.db.accounts.accounts import AccountRow
 from shared.db.alerts import alert_history
-from shared.db.alerts.alert_history import AlertFilter
+from shared.db.alerts.alert_history import AlertFilter, AlertRecord
 from shared.db.metrics import metrics
 from shared.domain.risk.account_risk import day_equity_result, loss_limit_level
 from shared.fleets import Queue
@@ -42,7 +43,7 @@ ALERTS = Table(
     spare=("hook", "quantity"),
 )
 QUEUES = Table("Queues", ("queue", "queued", "running", "dead"))
-_ALERTS_SHOWN, _BALANCES_SHOWN = 5, 96
+_ALERTS_SHOWN, _ALERTS_SEARCHED, _BALANCES_SHOWN = 5, 50, 96
 _BAR_WIDTH, _TREND_WIDTH = 10, 24
 _PAUSE_S = 2.0
 
@@ -83,16 +84,22 @@ def _read() -> dict[str, Any]:
     with connect() as connection:
         market = require_market(connection)
         risk = read_risk_view(connection, settings)
-        alerts = alert_history.list_newest(connection, AlertFilter(), _ALERTS_SHOWN)
+        alerts = alert_history.list_newest(connection, AlertFilter(), _ALERTS_SEARCHED)
         return {
             "market": {"name": market.market, "kind": market.kind, "market_now": market.clock.now()},
             "feed": read_feed_figures(),
             "alarms": list_alarms(connection),
             "accounts": [_to_figures(connection, risk, one) for one in risk.accounts],
             "positions": list_positions(connection, settings),
-            "alerts": [to_row(outcome) for outcome in read_outcomes(connection, alerts)],
+            "alerts": _list_alerts(connection, alerts),
             "queues": _list_queues(connection),
         }
+
+
+def _list_alerts(connection: Connection, records: Sequence[AlertRecord]) -> list[dict[str, Any]]:
+    """Return the newest alerts, without those that only test the way."""
+    shown = [one for one in records if one.action != "TEST"][:_ALERTS_SHOWN]
+    return [to_row(outcome) for outcome in read_outcomes(connection, shown)]
 
 
 def _to_figures(connection: Connection, risk: RiskView, row: AccountRow) -> dict[str, Any]:

@@ -87,6 +87,12 @@ def screen_width() -> int | None:
     return shutil.get_terminal_size().columns if _read(_SCREEN, sys.stdout.isatty()) else None
 
 
+def has_forms() -> bool:
+    """Whether the running command has -o."""
+    context = click.get_current_context(silent=True)
+    return context is None or any(option.name == "form" for option in context.command.params)
+
+
 def may_color() -> bool:
     """Whether what is printed may have colours: at a terminal, without NO_COLOR."""
     return screen_width() is not None and not environment().get("NO_COLOR")
@@ -133,7 +139,16 @@ def _show(text: str, *, is_screen: bool) -> None:
         click.echo(text)
         sys.stdout.flush()
         return
-    height = shutil.get_terminal_size().lines
-    lines = text.rstrip("\n").split("\n")[: height - 1]
+    size = shutil.get_terminal_size()
+    lines = _fit_height(text.rstrip("\n").split("\n"), size.columns, size.lines - 1)
     click.echo("\x1b[H" + "".join(f"{line}\x1b[K\n" for line in lines) + "\x1b[J", nl=False)
     sys.stdout.flush()
+
+
+def _fit_height(lines: list[str], width: int, height: int) -> list[str]:
+    """Return the lines that a screen has room for; the last one says how many more there are."""
+    rows = [max(1, -(-len(click.unstyle(line)) // width)) for line in lines]
+    if sum(rows) <= height:
+        return lines
+    count = next(count for count in range(len(lines), -1, -1) if sum(rows[:count]) < height)
+    return [*lines[:count], f"{len(lines) - count} lines more: a higher terminal shows them"]

@@ -12,7 +12,7 @@ import click
 
 from cli.console.cells import format_column, heading_of, is_number_column, style_of
 from cli.console.escape import escape_formula
-from cli.console.list_options import Form, chosen_columns, chosen_form, may_color, screen_width
+from cli.console.list_options import Form, chosen_columns, chosen_form, has_forms, may_color, screen_width
 
 _GAP = 2
 _LEAST_FOLDED = 20  # the least width of a column whose texts wrap
@@ -51,14 +51,16 @@ class Table:
             kept, hidden = _fit(found, spare, width)
         _render(self.title if title is None else title, kept, is_colored=may_color())
         if hidden:
-            click.echo("\n".join(textwrap.wrap(f"Not shown: {', '.join(hidden)} (-o wide shows all)", width or 80)))
+            note = f"Not shown: {', '.join(hidden)} ({'-o wide' if has_forms() else 'a wider terminal'} shows all)"
+            click.echo("\n".join(textwrap.wrap(note, width or 80)))
 
     def _require_known(self, rows: Sequence[Mapping[str, Any]], chosen: Sequence[str]) -> tuple[str, ...]:
         known = list(dict.fromkeys([*self.columns, *(rows[0] if rows else ())]))
-        unknown = [name for name in chosen if name not in known]
-        if unknown and rows:
+        by_heading = {heading_of(name).replace(" ", "_"): name for name in reversed(known)}
+        found = {name: name if name in known else by_heading.get(name) for name in chosen}
+        if unknown := [name for name, column in found.items() if column is None]:
             raise click.UsageError(f"invalid --columns {', '.join(unknown)!r}: expected any of {', '.join(known)}")
-        return tuple(chosen)
+        return tuple(column for column in found.values() if column is not None)
 
 
 class _Column:

@@ -102,7 +102,7 @@ def _flatten(tx: Transaction, run: WatchRun, snapshot: RiskSnapshot, found: Sequ
     ]
     reason = "; ".join(one.message for one in found if one.action is RuleAction.FLATTEN)
     if due:
-        accounts.record_event(tx.connection, account_id, "flattened", reason)
+        accounts.record_event(tx.connection, account_id, "flatten_requested", reason)
     for contract_id in due:
         request = flatten_requests.create(
             tx.connection,

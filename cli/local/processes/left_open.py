@@ -1,4 +1,4 @@
-"""What a stack that stops leaves open at the venue, where nothing guards it until the next start."""
+"""What a stack that stops leaves open at the venue, and what watches it no longer until the next start."""
 
 from collections.abc import Callable, Sequence
 from threading import Thread
@@ -38,11 +38,11 @@ def start_reading(database_url: str) -> Callable[[], list[Json] | None]:
 def describe_left_open(found: Sequence[Json] | None) -> str | None:
     """Return what is open as one line of warning, None if nothing is; `found` None means that it is not known."""
     if found is None:
-        return "Warning: what is open at the venue is not known: look there, as nothing guards it until the next start."
+        return "Warning: what stays open at the venue is not known. Tickwork watches nothing until the next start."
     if not found:
         return None
     shown = "; ".join(f"account {one['account_id']} ({one['account']}): {_describe(one)}" for one in found)
-    return f"Warning: open at the venue, and nothing guards it until the next start: {shown}."
+    return f"Warning: Tickwork watches nothing until the next start; at the venue stay: {shown}."
 
 
 def describe_unwatched(found: Sequence[Json] | None) -> str | None:

@@ -53,7 +53,7 @@ LEFT_OPEN = {
     ],
 }
 WARNING = (
-    "Warning: open at the venue, and nothing guards it until the next start: "
+    "Warning: Tickwork watches nothing until the next start; at the venue stay: "
     f"account 20001 (PRAC-V2-1): SHORT 2 {MNQ}, 1 stop loss order, 2 entry orders."
 )
 Start = Callable[[dict[str, Any]], subprocess.Popen[str]]
@@ -90,8 +90,8 @@ def stop_stack(folder: Path, database_url: str) -> list[dict[str, Any]] | None:
     [
         ({"left_open": [LEFT_OPEN]}, WARNING),
         ({"left_open": []}, ""),
-        ({"left_open": None}, "Warning: what is open at the venue is not known: look there"),
-        ({}, "Warning: what is open at the venue is not known: look there"),
+        ({"left_open": None}, "Warning: what stays open at the venue is not known"),
+        ({}, "Warning: what stays open at the venue is not known"),
     ],
     ids=["open", "flat", "not known", "killed"],
 )

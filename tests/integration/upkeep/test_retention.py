@@ -89,7 +89,7 @@ def test_account_snapshots_are_thinned_to_one_an_hour_after_a_week_and_one_a_day
 def test_events_of_a_moment_are_deleted_after_ninety_days_and_what_people_and_limits_did_stays(
     worker_env: WorkerEnv,
 ) -> None:
-    kept = ("halted", "live_on", "flattened", "balance_moved", "breach_cleared")
+    kept = ("halted", "live_on", "flatten_requested", "balance_moved", "breach_cleared")
     for kind in (*TEMPORARY_EVENTS, *kept):
         worker_env.execute(
             "INSERT INTO account_event (id, account_id, kind, message, happened_at) SELECT gen_random_uuid(),"

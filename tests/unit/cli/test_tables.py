@@ -13,7 +13,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from cli.console.list_options import list_options
+from cli.console.list_options import list_options, watch
 from cli.console.params import json_option
 from cli.console.table import Table
 from shared.clock import machine_now
@@ -171,6 +171,14 @@ def test_an_unknown_column_names_those_there_are() -> None:
 
     assert 2 == found.exit_code
     assert "invalid --columns 'sied': expected any of id, side" in found.output
+    assert "invalid --columns 'sied': expected any of id" in run_list([], "--columns", "sied").output
+
+
+def test_columns_are_chosen_by_their_headings_too() -> None:
+    rows = [{"created_at": None, "account_name": "50KTC-V2-20001-58378919", "stop_price": Decimal(5)}]
+    found = run_list(rows, "--columns", "stop price,account,created", "-o", "csv")
+
+    assert ["stop_price,account_name,created_at", "5,50KTC-V2-20001-58378919,"] == found.output.splitlines()
 
 
 def test_columns_are_not_chosen_of_json() -> None:
@@ -215,3 +223,32 @@ def test_no_text_of_csv_is_a_formula() -> None:
     found = run_list([{"note": "=HYPERLINK(1)", "net": Decimal(-5), "side": "BUY"}], "-o", "csv").output
 
     assert "'=HYPERLINK(1),-5,BUY" == found.splitlines()[1]
+
+
+def test_a_command_without_forms_advises_a_wider_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    table = Table("Orders", ("id", "reason", "origin"), spare=("origin",))
+    rows: list[dict[str, Any]] = [{"id": ORDER, "reason": LONG, "origin": "x" * 60}]
+
+    with click.Context(click.Command("top")):
+        assert "Not shown: origin (a wider terminal shows all)" in show(monkeypatch, table, rows, 80)
+
+
+def test_a_watched_screen_says_how_many_lines_it_has_no_room_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    def print_lines() -> None:
+        click.echo("wide " * 30)  # two rows of the screen
+        for number in range(8):
+            click.echo(f"line {number}")
+        if screen.getvalue().count("line 1"):
+            raise KeyboardInterrupt
+
+    screen = Screen()
+    with monkeypatch.context() as patched, click.Context(click.Command("top")):
+        patched.setattr(sys, "stdout", screen)
+        patched.setenv("COLUMNS", "80")
+        patched.setenv("LINES", "8")
+        with pytest.raises(KeyboardInterrupt):
+            watch(print_lines, 0.01)
+
+    assert "line 3" in screen.getvalue()
+    assert "line 4" not in screen.getvalue()
+    assert "4 lines more: a higher terminal shows them" in screen.getvalue()
