@@ -24,7 +24,8 @@ def cancel_entries(ctx: Context, account_alert: AccountAlert) -> dict[str, str]:
     orders = read_root_state(ctx, account_alert.account_id, symbol.root).orders
     found = [row for row in orders if row.role is Role.ENTRY and symbol.names(row.contract_id)]
     with ctx.autocommit() as connection:
-        later = precedence.list_later_orders(connection, account_alert.stored, [row.id for row in found])
+        stored = account_alert.stored
+        later = precedence.list_later_orders(connection, stored.id, stored.received_at, [row.id for row in found])
     entries = [row for row in found if row.id not in later]
     resting = [row for row in entries if is_resting(row)]
     is_complete = not is_awaited and len(resting) == len(entries)

@@ -125,7 +125,8 @@ def _cancel_unwanted(ctx: Context, account_alert: AccountAlert, state: RootState
     """
     resting = [row for contract_id in named for row in _unwanted_entries(state, account_alert.alert, contract_id)]
     with ctx.autocommit() as connection:
-        later = precedence.list_later_orders(connection, account_alert.stored, [row.id for row in resting])
+        stored = account_alert.stored
+        later = precedence.list_later_orders(connection, stored.id, stored.received_at, [row.id for row in resting])
     resting = [row for row in resting if row.id not in later]
     if resting:
         _cancel_and_wait(ctx, account_alert, resting)

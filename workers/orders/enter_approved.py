@@ -7,19 +7,18 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
-from shared.db.alerts import alerts, precedence
+from shared.db.alerts import alerts, entry_obstacles, precedence
 from shared.db.alerts.alerts import StoredAlert
 from shared.db.alerts.entry_denials import describe_idle_hook, find_cooldown
 from shared.db.alerts.reversals import list_closed_before_target
 from shared.db.market_data import contracts
-from shared.db.orders import entry_approvals, flatten_requests, reversals, root_state
+from shared.db.orders import entry_approvals, reversals, root_state
 from shared.db.orders.entry_approvals import EntryApproval
 from shared.db.orders.reversals import RecordedReversal
 from shared.db.orders.root_state import RootState, side_of
 from shared.db.strategies import strategy_accounts
 from shared.domain.market_data.contract import root_of_contract
 from shared.domain.orders.approval import ApprovalState
-from shared.domain.orders.order import OrderType
 from shared.domain.orders.position import show_position
 from shared.errors import PostponedError, RefusedError
 from shared.ledger.jobs.orders import EnterApproved
@@ -106,7 +105,7 @@ def _close_reversed_first(
     if stored is None or row.target_position is not None:
         return None, None
     with ctx.autocommit() as connection:
-        is_late = next(_list_later_requests(connection, row, stored), None) is not None
+        is_late = next(entry_obstacles.list_later_requests(connection, row, stored), None) is not None
     if is_late and stored.reversal is None:
         return None, None
     state = read_root_state(ctx, row.account_id, root_of_contract(row.contract_id))
@@ -147,7 +146,7 @@ def _find_obstacle(connection: Connection, row: EntryApproval, stored: StoredAle
 def _list_obstacles(
     connection: Connection, row: EntryApproval, stored: StoredAlert | None, quantity: int
 ) -> Iterator[str]:
-    yield from _list_later_requests(connection, row, stored)
+    yield from entry_obstacles.list_later_requests(connection, row, stored)
     if stored is not None and stored.reversal is None and reversals.find(connection, stored.id, row.account_id):
         raise PostponedError(f"what is held of {row.contract_id} is being closed for this entry", _RETRY_AFTER)
     if precedence.has_open_reduction(connection, row.account_id, row.contract_id):
@@ -176,26 +175,6 @@ def _list_source_obstacles(
             yield f"account {row.account_id} trades {row.strategy} no longer"
         if not is_flat(connection, row.account_id, row.contract_id):
             yield "the account is no longer flat"
-
-
-def _list_later_requests(connection: Connection, row: EntryApproval, stored: StoredAlert | None) -> Iterator[str]:
-    """Yield what was requested after the entry and leaves no place for it."""
-    account_id, contract_id = row.account_id, row.contract_id
-    was_closed = (
-        flatten_requests.was_closed_since(connection, account_id, contract_id, row.correlation_id, row.requested_at)
-        if stored is None
-        else flatten_requests.has_later_close(connection, account_id, contract_id, row.correlation_id, stored)
-    )
-    if was_closed:
-        yield flatten_requests.describe_later_close(contract_id)
-    if reversals.was_reversed_since(
-        connection, account_id, contract_id, row.side, after=row.alert_id, since=row.requested_at
-    ):
-        yield reversals.describe_later_reversal(contract_id)
-    root = root_of_contract(contract_id).name
-    kinds = ["CLOSE", "TARGET", *(["CANCEL"] if row.type is not OrderType.MARKET else [])]
-    if precedence.has_later_alert(connection, account_id, root, kinds, since=row.requested_at, stored=stored):
-        yield f"an alert that closes, cancels or sets the position in {root} was received after this entry"
 
 
 def _list_target_obstacles(

@@ -8,6 +8,7 @@ from typing import Any
 from shared.db.accounts import accounts
 from shared.db.market_data import contracts
 from shared.db.orders import reversals
+from shared.db.orders.reversals import RecordedReversal
 from shared.db.risk.entry_check import describe_finding
 from shared.domain.market_data.contract import ROOTS, Contract
 from shared.domain.market_data.symbol import parse_symbol
@@ -22,7 +23,7 @@ from workers.orders.current_state import read_root_state
 from workers.orders.entry import check_entry, require_open_session, submit_entry
 from workers.orders.entry_request import EntryRequest
 from workers.orders.reversal import close_reversed_first
-from workers.orders.reversal_close import describe_closed
+from workers.orders.reversal_close import describe_closed, require_active, require_closed
 from workers.orders.reversal_size import measure_quantity
 from workers.orders.sided_request import SidedRequest
 from workers.task import task
@@ -46,6 +47,10 @@ def enter_manually(job: EnterManually, ctx: Context) -> dict[str, Any]:
 
     A part of a position that it closes, and whose exit the venue rejects, is requested again until the job expires.
     """
+    with ctx.autocommit() as connection:
+        recorded = reversals.find(connection, ctx.job.id, job.account_id)
+    if recorded is not None:
+        return _open_rest(job, ctx, recorded)
     contract = _find_contract(ctx, job.symbol)
     request = _build_request(job, ctx, contract)
     if job.is_dry_run:
@@ -53,20 +58,27 @@ def enter_manually(job: EnterManually, ctx: Context) -> dict[str, Any]:
             return _preview(ctx, request)
         except PostponedError as error:
             return _NOTHING_SENT | {"postponed": str(error)}
-    with ctx.autocommit() as connection:
-        recorded = reversals.find(connection, ctx.job.id, request.account_id)
-    state, quantity = read_root_state(ctx, request.account_id, ROOTS[contract.root]), request.entry.quantity
-    if recorded is None:
-        quantity = measure_quantity(ctx, request.account_id, contract, request.entry, risk=request.risk, state=state)
-    side, type_ = request.entry.side, request.entry.type
-    sided = SidedRequest(ctx.job.id, request.account_id, contract.id, side, type_, quantity, request.origin)
-    closed = close_reversed_first(ctx, sided, state, recorded)
-    if closed is not None and closed.opening == 0:
-        return describe_closed(ctx, sided, closed)
-    if closed is not None:
-        request = request.open_rest(closed)
+    state = read_root_state(ctx, job.account_id, ROOTS[contract.root])
+    quantity = measure_quantity(ctx, job.account_id, contract, request.entry, risk=request.risk, state=state)
+    close_reversed_first(ctx, _build_sided(job, ctx, contract.id, quantity), state, recorded=None)
     require_open_session(ctx, contract)
     return submit_entry(ctx, request)
+
+
+def _open_rest(job: EnterManually, ctx: Context, recorded: RecordedReversal) -> dict[str, Any]:
+    """Open what a reversal leaves, once what it closes is closed, which needs no active contract."""
+    sided = _build_sided(job, ctx, recorded.contract_id, recorded.closing + recorded.opening)
+    require_closed(ctx, sided, recorded)
+    if recorded.opening == 0:
+        return describe_closed(ctx, sided, recorded)
+    contract = _find_contract(ctx, job.symbol)
+    require_active(recorded, contract.id)
+    require_open_session(ctx, contract)
+    return submit_entry(ctx, _build_request(job, ctx, contract).open_rest(recorded))
+
+
+def _build_sided(job: EnterManually, ctx: Context, contract_id: str, quantity: int) -> SidedRequest:
+    return SidedRequest(ctx.job.id, job.account_id, contract_id, job.side, job.type, quantity, Origin.MANUAL)
 
 
 def _preview(ctx: Context, request: EntryRequest) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """Closes what a market entry reverses before what is left of it is opened, whether an alert or a person asks for it."""
 
+import logging
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
@@ -10,7 +11,7 @@ from shared.db.accounts import accounts
 from shared.db.accounts.installations import describe_read_only
 from shared.db.alerts import awaited_entries, precedence
 from shared.db.alerts.awaited_entries import EntryScope
-from shared.db.orders import orders, reversals, root_state
+from shared.db.orders import flatten_requests, orders, reversals, root_state
 from shared.db.orders.orders import OrderRow
 from shared.db.orders.reversals import RecordedReversal
 from shared.db.orders.root_state import RootState
@@ -21,12 +22,15 @@ from shared.errors import PostponedError, RefusedError
 from shared.ledger.jobs.alerts import CloseReversed
 from shared.ledger.ledger import Transaction
 from workers.context import Context
-from workers.orders.current_state import RETRY_AFTER, has_waited, require_certain
+from workers.orders.current_state import RETRY_AFTER, require_certain
 from workers.orders.exit_permission import lock_and_require_may_exit
-from workers.orders.reversal_close import require_closed
+from workers.orders.reversal_close import require_active, require_closed
 from workers.orders.sided_request import SidedRequest, leave_entries
 
 _OTHER_CLOSE_FOR = timedelta(seconds=20)  # what it could not close is flattened after 15 s
+_UNCONFIRMED = frozenset({OrderState.SUBMITTING, OrderState.IN_DOUBT, OrderState.WORKING})
+
+log = logging.getLogger(__name__)
 
 
 def close_reversed_first(
@@ -40,13 +44,12 @@ def close_reversed_first(
     most 15 s if something is held; an entry that may not be at the venue is not waited for, and is cancelled if it was
     not sent and all is closed. What is not closed after 15 s is flattened if it is all that is held, and else asked for
     again for an hour, or until a person's entry expires. Raise RefusedError if something is to be opened after a
-    flatten or is held again, once a later request closes it, at once if another installation trades the account, and
-    RiskLimitError for one whose live orders were never on.
+    flatten or is held again, once a later request closes it or has reversed it, at once if another installation trades
+    the account, and RiskLimitError for one whose live orders were never on.
     """
     if recorded is not None:
         require_closed(ctx, replace(request, contract_id=recorded.contract_id), recorded)
-        if recorded.opening and recorded.contract_id != request.contract_id:
-            raise RefusedError(f"{recorded.contract_id} was closed and is not the active contract any more")
+        require_active(recorded, request.contract_id)
         return recorded
     contract_id = request.contract_id
     reversal = plan_reversal(request.side, request.type, request.quantity, state.quantity(contract_id))
@@ -73,20 +76,22 @@ def _request_close(ctx: Context, request: SidedRequest, state: RootState, revers
     contract_id = request.contract_id
     with ctx.transaction() as tx:
         lock_and_require_may_exit(tx, ctx, request.account_id)
+        _require_no_later_request(tx.connection, ctx, request)
         locked = root_state.read(tx.connection, request.account_id, request.root)
         require_certain(leave_entries(ctx, request, locked, reversal.opening), [contract_id])
         is_being_closed = precedence.has_open_reduction(tx.connection, request.account_id, contract_id)
         if is_being_closed or locked.quantity(contract_id) != state.quantity(contract_id):
             raise PostponedError(f"what is held of {contract_id} has just changed", RETRY_AFTER)
-        other = (request.account_id, contract_id, request.side)
-        if not has_waited(ctx, _OTHER_CLOSE_FOR) and reversals.is_other_unfinished(tx.connection, request.id, *other):
+        other, since = (request.account_id, contract_id, request.side), machine_now() - _OTHER_CLOSE_FOR
+        if reversals.is_other_unfinished(tx.connection, request.id, *other, since=since):
             raise PostponedError(f"another entry on its side is closing in {contract_id}", RETRY_AFTER)
         dropped: list[OrderRow] = []
         if reversal.closes_all:
             dropped = _list_dropped(tx.connection, ctx, request, locked)
-            offset = _count_dropped(tx.connection, request, locked, dropped)
-            opening = 0 if offset is None else max(0, reversal.opening - offset)
-            reversal = reversal._replace(opening=opening)
+            if reversal.opening:
+                offset = _count_dropped(tx.connection, ctx, request, locked, dropped)
+                opening = 0 if offset is None else max(0, reversal.opening - offset)
+                reversal = reversal._replace(opening=opening)
         if reversals.record(
             tx.connection, request.id, request.account_id, contract_id, side=request.side, reversal=reversal
         ):
@@ -97,6 +102,17 @@ def _request_close(ctx: Context, request: SidedRequest, state: RootState, revers
             _enqueue_close(tx, ctx, request, reversal)  # else the other job of the alert has, or has decided already
 
 
+def _require_no_later_request(connection: Connection, ctx: Context, request: SidedRequest) -> None:
+    """Raise RefusedError if the contract was closed or reversed after the entry was requested: it is held anew."""
+    account_id, contract_id, since = request.account_id, request.contract_id, ctx.job.enqueued_at
+    if request.stored is None and flatten_requests.was_closed_since(
+        connection, account_id, contract_id, ctx.job.correlation_id, since
+    ):
+        raise RefusedError(flatten_requests.describe_later_close(contract_id))
+    if reversals.was_reversed_since(connection, account_id, contract_id, request.side, after=request.id, since=since):
+        raise RefusedError(reversals.describe_later_reversal(contract_id))
+
+
 def _list_dropped(connection: Connection, ctx: Context, request: SidedRequest, state: RootState) -> list[OrderRow]:
     """Return the entries that were requested before, are not sent, and would only add to what is closed."""
     unsent = [
@@ -104,24 +120,43 @@ def _list_dropped(connection: Connection, ctx: Context, request: SidedRequest, s
         for order in state.without_entries(request.side, frozenset(OrderState)).orders
         if order.contract_id == request.contract_id and order.role is Role.ENTRY and order.state is OrderState.CREATED
     ]
-    if request.stored is None:
-        return [order for order in unsent if order.created_at < ctx.job.enqueued_at]
-    later = precedence.list_later_orders(connection, request.stored, [order.id for order in unsent])
+    later = precedence.list_later_orders(
+        connection, request.id, _requested_at(ctx, request), [order.id for order in unsent]
+    )
     return [order for order in unsent if order.id not in later]
 
 
 def _count_dropped(
-    connection: Connection, request: SidedRequest, state: RootState, dropped: list[OrderRow]
+    connection: Connection, ctx: Context, request: SidedRequest, state: RootState, dropped: list[OrderRow]
 ) -> int | None:
     """Return the contracts of the market entries that are dropped, which nothing then offsets; None if one has no size.
 
-    Those are orders, and entries that are still to be made: as the account is locked, none is both, and none is missed.
+    Those are orders, also one that may not be at the venue and is not sent again, and entries that are still to be
+    made: as the account is locked, none is both, and none is missed. None too if they cannot be counted.
     """
-    unsent = sum(order.quantity for order in dropped if order.type is OrderType.MARKET)
-    scope = EntryScope(request.id, request.account_id, request.contract_id, request.side.opposite)
-    planned = unsent + state.planned_quantity(scope.contract_id, scope.side)
-    awaited = awaited_entries.count_contracts(connection, scope, state, planned=planned)
-    return None if awaited is None else unsent + awaited
+    requested_at = _requested_at(ctx, request)
+    scope = EntryScope(request.id, requested_at, request.account_id, request.contract_id, request.side.opposite)
+    unconfirmed = [
+        order
+        for order in state.orders
+        if (order.contract_id, order.side, order.role) == (scope.contract_id, scope.side, Role.ENTRY)
+        and order.state in _UNCONFIRMED
+    ]
+    recorded = sum(
+        order.quantity - order.filled_quantity for order in dropped + unconfirmed if order.type is OrderType.MARKET
+    )
+    planned = recorded + state.planned_quantity(scope.contract_id, scope.side)
+    try:
+        with connection.begin_nested():
+            awaited = awaited_entries.count_contracts(connection, scope, state, planned=planned)
+    except Exception:  # an exit does not depend on it
+        log.exception("request %s: the entries before it cannot be counted, so it opens nothing", request.id)
+        return None
+    return None if awaited is None else recorded + awaited
+
+
+def _requested_at(ctx: Context, request: SidedRequest) -> datetime:
+    return ctx.job.enqueued_at if request.stored is None else request.stored.received_at
 
 
 def _enqueue_close(tx: Transaction, ctx: Context, request: SidedRequest, reversal: Reversal) -> None:

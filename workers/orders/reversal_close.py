@@ -1,7 +1,6 @@
 """Sees the close of what a market entry reverses through, also if the venue rejects its exit."""
 
 from datetime import timedelta
-from typing import NoReturn
 
 from shared.clock import machine_now
 from shared.db.alerts import precedence
@@ -27,6 +26,12 @@ def describe_closed(ctx: Context, request: SidedRequest, recorded: RecordedRever
     if order_id is None:
         raise RefusedError(f"nothing is held of {contract_id} any more: nothing to close")
     return {"order_id": str(order_id), "note": f"{recorded.closing} of {contract_id} closed, and nothing opened"}
+
+
+def require_active(recorded: RecordedReversal, contract_id: str) -> None:
+    """Raise RefusedError if something is to be opened, and another contract than what was closed is the active one."""
+    if recorded.opening and recorded.contract_id != contract_id:
+        raise RefusedError(f"{recorded.contract_id} was closed and is not the active contract any more")
 
 
 def require_closed(ctx: Context, request: SidedRequest, recorded: RecordedReversal) -> None:
@@ -56,7 +61,9 @@ def require_closed(ctx: Context, request: SidedRequest, recorded: RecordedRevers
     _require_no_later_close(ctx, request)
     waited, missing = machine_now() - recorded.requested_at, recorded.closing - exited
     if waited >= WAIT_FOR and recorded.closes_all and abs(state.quantity(contract_id)) <= missing:
-        _flatten(ctx, request, recorded)
+        awaited = _flatten(ctx, request, recorded)
+        if waited < _CLOSE_FOR:
+            raise PostponedError(awaited, _CLOSE_AGAIN_AFTER)
     if waited >= _CLOSE_FOR:
         raise RefusedError(f"{contract_id} could not be closed in time")
     with ctx.transaction() as tx:
@@ -95,8 +102,11 @@ def _require_no_flatten(ctx: Context, request: SidedRequest, recorded: RecordedR
         raise RefusedError(f"{request.contract_id} could not be closed in time, so it opens nothing")
 
 
-def _flatten(ctx: Context, request: SidedRequest, recorded: RecordedReversal) -> NoReturn:
-    """Request a flatten of what could not be closed in time, unless one is open; what would be opened is given up."""
+def _flatten(ctx: Context, request: SidedRequest, recorded: RecordedReversal) -> str:
+    """Request a flatten of what could not be closed in time, unless one is open; return what is waited for.
+
+    Nothing is requested while an order may add to it. Raise RefusedError for what would be opened, which is given up.
+    """
     account_id, contract_id = request.account_id, request.contract_id
     with ctx.transaction() as tx:
         lock_and_require_may_exit(tx, ctx, account_id)
@@ -105,7 +115,7 @@ def _flatten(ctx: Context, request: SidedRequest, recorded: RecordedReversal) ->
         if any(entered):
             raise RefusedError(f"{contract_id} was entered against it again since its close was requested")
         if entered:
-            raise PostponedError(f"an order against it in {contract_id} is not confirmed", _CLOSE_AGAIN_AFTER)
+            return f"an order against it in {contract_id} is not confirmed"
         if flatten_requests.find_open(tx.connection, account_id, contract_id) is None:
             flatten_request_id = flatten_requests.create(
                 tx.connection,
@@ -118,4 +128,4 @@ def _flatten(ctx: Context, request: SidedRequest, recorded: RecordedReversal) ->
             tx.enqueue(Flatten(flatten_request_id=flatten_request_id))
     if recorded.opening:
         raise RefusedError(f"{contract_id} could not be closed in time, so it opens nothing")
-    raise PostponedError(f"{contract_id} could not be closed in time, so it is flattened", _CLOSE_AGAIN_AFTER)
+    return f"{contract_id} could not be closed in time, so it is flattened"

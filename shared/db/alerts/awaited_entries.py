@@ -1,16 +1,17 @@
-"""The market entries of an account that were requested before another one and are still to be made."""
+"""The market entries of an account that were requested before another one and are still to be made or approved."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Select, select
+from sqlalchemy import Connection, Numeric, Select, cast, select
 
 from shared.db.alerts import alerts, entry_obstacles, precedence
 from shared.db.alerts.alerts import StoredAlert
 from shared.db.alerts.entry_denials import describe_idle_hook, describe_inactive, describe_stale
-from shared.db.orders import flatten_requests, reversals
+from shared.db.orders import entry_approvals, flatten_requests, reversals
 from shared.db.orders.root_state import RootState
 from shared.db.tables.ledger import IS_UNFINISHED, job
 from shared.domain.alerts.alert import Alert
@@ -24,9 +25,13 @@ from shared.fleets import Queue
 
 @dataclass(frozen=True, slots=True)
 class EntryScope:
-    """The entries on a side of a contract on an account that were requested before an alert or a job."""
+    """The entries on a side of a contract on an account that were requested before an alert or a job.
+
+    That one was received or enqueued at `requested_at`.
+    """
 
     before: UUID
+    requested_at: datetime
     account_id: int
     contract_id: str
     side: Side
@@ -34,7 +39,7 @@ class EntryScope:
 
 @dataclass(frozen=True, slots=True)
 class AwaitedEntry:
-    """What an entry is to open: contracts, or what a target position lacks; with neither it has no size yet."""
+    """What an entry is to open: contracts, or what a target position lacks, or the less of both; with none no size."""
 
     id: UUID
     quantity: int | None
@@ -48,15 +53,19 @@ def count_contracts(connection: Connection, scope: EntryScope, state: RootState,
     the account, so an entry is made or awaited, and never both. One that will be denied for its age, its hook or a
     later request opens nothing.
     """
-    found = [*_list_of_alerts(connection, scope, state), *_list_of_persons(connection, scope)]
+    found = [
+        *_list_of_alerts(connection, scope, state),
+        *_list_of_persons(connection, scope),
+        *_list_of_approvals(connection, scope, state),
+    ]
     total = 0
     for one in sorted(found, key=lambda entry: entry.id):
+        sizes = [] if one.quantity is None else [one.quantity]
         if one.target_position is not None:
-            total += max(0, abs(one.target_position) - planned - total)
-        elif one.quantity is None:
+            sizes.append(abs(one.target_position) - planned - total)
+        if not sizes:
             return None
-        else:
-            total += one.quantity
+        total += max(0, min(sizes))
     return total
 
 
@@ -79,10 +88,13 @@ def _list_of_alerts(connection: Connection, scope: EntryScope, state: RootState)
 
 
 def select_of_alerts(scope: EntryScope) -> Select[Any]:
-    """Return the alerts that enter on the side, or set a target position on any, with what their jobs correlate."""
+    """Return the alerts that enter on the side, or set a target position on any, with what their jobs correlate.
+
+    Those that wait for an approval, or were approved, are found by that.
+    """
     root, kinds = root_of_contract(scope.contract_id).name, (scope.side.value, "TARGET")
     statement = precedence.select_awaited(scope.account_id, root, kinds, Queue.HIGH, before=scope.before)
-    return statement.add_columns(job.c.correlation_id)
+    return statement.add_columns(job.c.correlation_id).where(job.c.name != "orders.enter_approved")
 
 
 def _read_entry(stored: StoredAlert, scope: EntryScope, state: RootState) -> Alert | None:
@@ -118,7 +130,9 @@ def _list_of_persons(connection: Connection, scope: EntryScope) -> Iterator[Awai
         ):
             continue
         reversal = reversals.find(connection, job_id, account_id)
-        yield AwaitedEntry(job_id, quantity if reversal is None else reversal.opening)
+        if reversal is not None:
+            quantity = reversal.opening
+        yield AwaitedEntry(job_id, None if quantity is None else int(quantity))
 
 
 def select_of_persons(scope: EntryScope) -> Select[Any]:
@@ -127,7 +141,7 @@ def select_of_persons(scope: EntryScope) -> Select[Any]:
     return select(
         job.c.id,
         arguments["symbol"].astext,
-        arguments["quantity"].as_integer(),
+        cast(arguments["quantity"].astext, Numeric),  # no rule has seen it yet
         job.c.correlation_id,
         job.c.enqueued_at,
     ).where(
@@ -141,6 +155,21 @@ def select_of_persons(scope: EntryScope) -> Select[Any]:
         arguments["type"].astext == OrderType.MARKET.value,
         arguments["is_dry_run"].astext == "false",
     )
+
+
+def _list_of_approvals(connection: Connection, scope: EntryScope, state: RootState) -> Iterator[AwaitedEntry]:
+    account_id, contract_id, side = scope.account_id, scope.contract_id, scope.side
+    for row in entry_approvals.list_to_be_made(
+        connection, account_id, contract_id, side, before=scope.before, requested_at=scope.requested_at
+    ):
+        stored = None if row.alert_id is None else alerts.read_alert(connection, row.alert_id, account_id)
+        if stored is not None and describe_idle_hook(stored, side, contract_id, state):
+            continue
+        if next(entry_obstacles.list_later_requests(connection, row, stored), None) is not None:
+            continue
+        reversal = None if stored is None else stored.reversal
+        quantity = row.quantity if reversal is None else reversal.opening
+        yield AwaitedEntry(row.alert_id or row.id, quantity, row.target_position)
 
 
 def _means(symbol: str, contract_id: str) -> bool:

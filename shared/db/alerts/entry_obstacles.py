@@ -1,5 +1,6 @@
-"""What keeps the entry of an alert from being made by what else was received or requested, read in one round trip."""
+"""What keeps an entry of an alert, or one that a person approves, from being made: what else was requested."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -9,9 +10,11 @@ from shared.db.alerts import precedence
 from shared.db.alerts.alerts import StoredAlert
 from shared.db.alerts.entry_denials import late_kinds
 from shared.db.orders import flatten_requests, reversals, root_state
+from shared.db.orders.entry_approvals import EntryApproval
 from shared.db.orders.root_state import RootState
 from shared.domain.alerts.alert import Alert
-from shared.domain.orders.order import Side
+from shared.domain.market_data.contract import root_of_contract
+from shared.domain.orders.order import OrderType, Side
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,3 +102,23 @@ def _select_later(
             account_id, contract_id, Side(alert.action), after=stored.id, since=stored.received_at
         ),
     )
+
+
+def list_later_requests(connection: Connection, row: EntryApproval, stored: StoredAlert | None) -> Iterator[str]:
+    """Yield what was requested after an entry that a person approves, and leaves no place for it."""
+    account_id, contract_id = row.account_id, row.contract_id
+    was_closed = (
+        flatten_requests.was_closed_since(connection, account_id, contract_id, row.correlation_id, row.requested_at)
+        if stored is None
+        else flatten_requests.has_later_close(connection, account_id, contract_id, row.correlation_id, stored)
+    )
+    if was_closed:
+        yield flatten_requests.describe_later_close(contract_id)
+    if reversals.was_reversed_since(
+        connection, account_id, contract_id, row.side, after=row.alert_id, since=row.requested_at
+    ):
+        yield reversals.describe_later_reversal(contract_id)
+    root = root_of_contract(contract_id).name
+    kinds = ["CLOSE", "TARGET", *(["CANCEL"] if row.type is not OrderType.MARKET else [])]
+    if precedence.has_later_alert(connection, account_id, root, kinds, since=row.requested_at, stored=stored):
+        yield f"an alert that closes, cancels or sets the position in {root} was received after this entry"

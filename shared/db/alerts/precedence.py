@@ -4,7 +4,22 @@ from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import Connection, DateTime, Select, Uuid, and_, cast, exists, false, func, literal, or_, select, true
+from sqlalchemy import (
+    Connection,
+    DateTime,
+    Select,
+    Uuid,
+    and_,
+    case,
+    cast,
+    exists,
+    false,
+    func,
+    literal,
+    or_,
+    select,
+    true,
+)
 
 from shared.db.alerts.alerts import StoredAlert
 from shared.db.rows import has_rows
@@ -193,14 +208,20 @@ def list_entered_later(connection: Connection, stored: StoredAlert, account_id: 
     return {(row.contract_id, Side(row.side)) for row in connection.execute(statement)}
 
 
-def list_later_orders(connection: Connection, stored: StoredAlert, order_ids: Collection[UUID]) -> set[UUID]:
-    """Return the orders requested after an alert was received; one of another alert counts from that one's receipt."""
+def list_later_orders(
+    connection: Connection, request_id: UUID, requested_at: datetime, order_ids: Collection[UUID]
+) -> set[UUID]:
+    """Return the entries requested after an alert or a job, `request_id`, which was received or enqueued at an instant.
+
+    One of an alert or a person counts from when that was received or enqueued, as its job may have waited.
+    """
+    requested_by = case((orders.c.origin == Origin.MANUAL.value, orders.c.correlation_id), else_=signal.c.alert_id)
     statement = (
         select(orders.c.id)
         .outerjoin(signal, signal.c.id == orders.c.signal_id)
         .where(
             orders.c.id.in_(order_ids),
-            func.coalesce(signal.c.alert_id > stored.id, orders.c.created_at > stored.received_at),
+            func.coalesce(requested_by > request_id, orders.c.created_at > requested_at),
         )
     )
     return set(connection.execute(statement).scalars())

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, and_, func, or_, select, update
+from sqlalchemy import Connection, Row, Uuid, and_, cast, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from shared.db.alerts import signals
@@ -21,6 +21,7 @@ from shared.domain.alerts.alert import AlertAction
 from shared.domain.orders.approval import ApprovalState
 from shared.domain.orders.order import OrderType, Origin, Side
 from shared.domain.risk.preconditions import EntryTerms
+from shared.fleets import Queue
 from shared.ids import new_id
 
 
@@ -69,6 +70,7 @@ _TERMS = tuple(EntryTerms.__dataclass_fields__)
 _COLUMNS = [entry_approval.c[name] for name in EntryApproval.__dataclass_fields__]
 _ENUMS = {"origin": Origin, "side": Side, "type": OrderType, "state": ApprovalState}
 _IS_WAITING = entry_approval.c.state == ApprovalState.WAITING.value
+_HAS_TIME = or_(job.c.state == "running", job.c.expires_at.is_(None), job.c.expires_at > func.now())
 
 
 def _row(row: Row[tuple[object, ...]]) -> EntryApproval:
@@ -93,6 +95,30 @@ def find_by_id_part(connection: Connection, digits: str) -> list[EntryApproval]:
     """Return up to three approvals whose id begins or ends with these hexadecimal digits, newest first."""
     statement = select(*_COLUMNS).where(has_id_part(entry_approval.c.id, digits))
     return [_row(row) for row in connection.execute(statement.order_by(entry_approval.c.id.desc()).limit(3))]
+
+
+def list_to_be_made(
+    connection: Connection, account_id: int, contract_id: str, side: Side, *, before: UUID, requested_at: datetime
+) -> list[EntryApproval]:
+    """Return the market entries on a side of a contract that wait for a person, or for their job after an approval.
+
+    Only those requested before an alert or a job, `before`, count, which was received or enqueued at `requested_at`.
+    """
+    unfinished = select(cast(job.c.arguments["approval_id"].astext, Uuid)).where(
+        IS_UNFINISHED, _HAS_TIME, job.c.queue == Queue.HIGH.value, job.c.name == "orders.enter_approved"
+    )
+    statement = select(*_COLUMNS).where(
+        entry_approval.c.account_id == account_id,
+        entry_approval.c.contract_id == contract_id,
+        entry_approval.c.side == side.value,
+        entry_approval.c.type == OrderType.MARKET.value,
+        func.coalesce(entry_approval.c.alert_id < before, entry_approval.c.requested_at < requested_at),
+        or_(
+            _IS_WAITING & (entry_approval.c.expires_at > func.now()),
+            and_(entry_approval.c.state == ApprovalState.APPROVED.value, entry_approval.c.id.in_(unfinished)),
+        ),
+    )
+    return [_row(row) for row in connection.execute(statement)]
 
 
 def list_rows(connection: Connection, *, is_decided_too: bool, limit: int) -> list[dict[str, Any]]:
@@ -149,8 +175,7 @@ def end_without_order(
 
 def find_last_attempt(connection: Connection, row: EntryApproval) -> tuple[bool, str | None]:
     """Return whether a job still makes the approved entry, and the error of the last one that did or tried."""
-    has_time = or_(job.c.state == "running", job.c.expires_at.is_(None), job.c.expires_at > func.now())
-    statement = select(and_(IS_UNFINISHED, has_time), job.c.error).where(
+    statement = select(and_(IS_UNFINISHED, _HAS_TIME), job.c.error).where(
         job.c.correlation_id == row.correlation_id,
         job.c.name == "orders.enter_approved",
         job.c.arguments["approval_id"].astext == str(row.id),

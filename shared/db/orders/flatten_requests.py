@@ -78,6 +78,7 @@ def has_later_close(
 ) -> bool:
     """Whether a close of the contract was requested after an alert was received, by another cause than that alert.
 
+    One that was dropped has closed nothing, and does not count.
     A close that an alert requests counts from the receipt of that alert, as its job may have waited; one of the same
     hook that was sent before this alert does not count.
     """
@@ -106,6 +107,7 @@ def select_later_closes(
         or_(flatten_request.c.contract_id.is_(None), flatten_request.c.contract_id == contract_id),
         flatten_request.c.correlation_id != correlation_id,
         flatten_request.c.requested_at > stored.received_at,
+        flatten_request.c.dropped_at.is_(None),
         or_(flatten_request.c.origin != Origin.ALERT, is_of_later_alert),
     )
 
@@ -118,13 +120,14 @@ def describe_later_close(contract_id: str) -> str:
 def was_closed_since(
     connection: Connection, account_id: int, contract_id: str, correlation_id: UUID, since: datetime
 ) -> bool:
-    """Whether a close of the contract, or of the account, was requested after `since` by another cause."""
+    """Whether a close of the contract, or of the account, was requested after `since` by another cause, not dropped."""
     statement = select(flatten_request.c.id).where(
         flatten_request.c.id >= lowest_id_at(since - CLOCK_SKEW),
         flatten_request.c.account_id == account_id,
         or_(flatten_request.c.contract_id.is_(None), flatten_request.c.contract_id == contract_id),
         flatten_request.c.correlation_id != correlation_id,
         flatten_request.c.requested_at > since,
+        flatten_request.c.dropped_at.is_(None),
     )
     return has_rows(connection, statement)
 

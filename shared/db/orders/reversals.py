@@ -114,16 +114,18 @@ def select_reversed_since(
 
 
 def is_other_unfinished(
-    connection: Connection, request_id: UUID, account_id: int, contract_id: str, side: Side
+    connection: Connection, request_id: UUID, account_id: int, contract_id: str, side: Side, *, since: datetime
 ) -> bool:
-    """Whether another request on the side closes something of a contract, and its job has not seen that through.
+    """Whether another request on the side has closed something of a contract since, and its job sees it through.
 
     An alert's close is seen through by `alerts.close_reversed`, that of a person's entry by the entry's own job.
     """
-    return has_rows(connection, select_other_unfinished(request_id, account_id, contract_id, side))
+    return has_rows(connection, select_other_unfinished(request_id, account_id, contract_id, side, since))
 
 
-def select_other_unfinished(request_id: UUID, account_id: int, contract_id: str, side: Side) -> Select[tuple[UUID]]:
+def select_other_unfinished(
+    request_id: UUID, account_id: int, contract_id: str, side: Side, since: datetime
+) -> Select[tuple[UUID]]:
     """Return the statement of `is_other_unfinished`."""
     closes_for_alert = job.c.name == "alerts.close_reversed"
     closed_for = case((closes_for_alert, cast(job.c.arguments["alert_id"].astext, Uuid)), else_=job.c.id)
@@ -139,6 +141,7 @@ def select_other_unfinished(request_id: UUID, account_id: int, contract_id: str,
             entry_reversal.c.contract_id == contract_id,
             entry_reversal.c.side == side.value,
             entry_reversal.c.request_id != request_id,
+            entry_reversal.c.requested_at > since,
         )
     )
 

@@ -1,5 +1,7 @@
 """What a market entry or a partial exit closes waits for no entry without end, and no entry is sent after its close."""
 
+from uuid import UUID
+
 import pytest
 
 from tests.fixtures.alert_steps import ENTRIES, hold, result_of, run_next, run_until
@@ -11,8 +13,8 @@ PLANS = "SELECT quantity_closing, quantity_opening FROM entry_reversal"
 EXITS = "SELECT side, quantity, state FROM orders WHERE role = 'EXIT' ORDER BY created_at"
 BUYING = (
     "INSERT INTO orders (id, account_id, contract_id, origin, role, side, type, quantity, state, correlation_id)"
-    f" VALUES (gen_random_uuid(), 20001, '{MNQ}', 'manual', 'ENTRY', 'BUY', 'MARKET', 1, '{{}}', gen_random_uuid())"
-)
+    f" VALUES (gen_random_uuid(), 20001, '{MNQ}', 'manual', 'ENTRY', 'BUY', 'MARKET', 1, '{{}}', '{UUID(int=1)}')"
+)  # of a job that was enqueued before every other
 SIXTEEN_SECONDS_AGO = "UPDATE job SET enqueued_at = now() - interval '16 s' WHERE id = '{}'"
 
 

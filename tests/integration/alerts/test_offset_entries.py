@@ -9,14 +9,16 @@ import pytest
 from shared.domain.orders.order import OrderType, Side
 from shared.ledger.jobs.orders import EnterManually
 from tests.fixtures.alert_steps import hold, result_of, run_next, run_until, strategy_fields
-from tests.fixtures.approvals import approve_without_worker, ask, require_approval
-from tests.fixtures.operator import RunCommand
 from tests.fixtures.venue import MNQ
 from tests.fixtures.worker_env import WorkerEnv
 
 PLANS = "SELECT quantity_closing, quantity_opening FROM entry_reversal WHERE side = 'SELL' ORDER BY requested_at"
 CLOSING = "SELECT id FROM job WHERE name = 'alerts.close_reversed' AND state = 'queued' ORDER BY id DESC LIMIT 1"
 IN_AN_HOUR = "UPDATE job SET run_at = now() + interval '1 hour' WHERE id = '{}'"
+UNCONFIRMED = (
+    "INSERT INTO orders (id, account_id, contract_id, origin, role, side, type, quantity, state, correlation_id)"
+    f" VALUES (gen_random_uuid(), 20001, '{MNQ}', 'manual', 'ENTRY', 'BUY', 'MARKET', 1, '{{}}', gen_random_uuid())"
+)
 TO_LONG_3 = strategy_fields(action="buy", quantity=2, market_position="long", market_position_size=3)
 CLOSED_BEFORE = (
     "INSERT INTO entry_reversal"
@@ -62,8 +64,48 @@ def test_an_entry_that_is_still_to_be_made_is_offset_for_alerts_and_persons(
     waiting = wait(worker_env)
     run_next(worker_env, reverse(worker_env))
     assert [(1, 1)] == worker_env.rows(PLANS)
-    worker_env.execute(f"UPDATE job SET run_at = now() WHERE id = '{waiting}'")
+    worker_env.run_due_jobs()
+    if wait is type_waiting:  # the entry of an alert waits for the one before it
+        assert -1 == worker_env.venue.position()
+    run_next(worker_env, waiting)
+    assert f"an entry that reversed {MNQ} was requested after this one" in result_of(worker_env, waiting)
     run_until(worker_env, -1)
+
+
+def test_an_entry_of_a_person_that_waits_closes_nothing_that_was_opened_after_a_flatten(worker_env: WorkerEnv) -> None:
+    waiting = type_waiting(worker_env)
+    worker_env.flatten(MNQ)
+    worker_env.run_due_jobs()
+    hold(worker_env, -1)
+    run_next(worker_env, waiting)
+    assert f"{MNQ} was closed by a later request" in result_of(worker_env, waiting)
+    run_until(worker_env, -1)
+
+
+@pytest.mark.parametrize("state", ["SUBMITTING", "IN_DOUBT", "WORKING"])
+def test_a_market_entry_that_is_not_confirmed_for_15_s_is_offset(worker_env: WorkerEnv, state: str) -> None:
+    """It is waited for no longer, and not sent again after this."""
+    hold(worker_env, 1)
+    worker_env.execute(UNCONFIRMED.format(state))
+    closing = sell_three(worker_env)
+    worker_env.execute(f"UPDATE job SET enqueued_at = now() - interval '16 s' WHERE id = '{closing}'")
+    run_next(worker_env, closing)
+
+    assert [(1, 1)] == worker_env.rows(PLANS)
+
+
+@pytest.mark.parametrize(("quantity", "opening"), [("-5", 2), ("3000000000", 0), (str(10**30), 0), ('"many"', 0)])
+def test_what_a_person_typed_that_no_rule_has_seen_ends_no_exit_and_enlarges_no_entry(
+    worker_env: WorkerEnv, quantity: str, opening: int
+) -> None:
+    hold(worker_env, 1)
+    waiting = type_waiting(worker_env)
+    worker_env.execute(
+        f"UPDATE job SET arguments = jsonb_set(arguments, '{{quantity}}', '{quantity}') WHERE id = '{waiting}'"
+    )
+    run_next(worker_env, sell_three(worker_env))
+
+    assert [(1, opening)] == worker_env.rows(PLANS)
 
 
 @pytest.mark.parametrize(
@@ -152,21 +194,3 @@ def test_an_entry_that_was_dropped_before_is_not_offset_again(
 
     assert result_of(worker_env, waiting).startswith("queued")
     assert (1, 2) == worker_env.rows(PLANS)[-1]
-
-
-def test_of_two_approvals_at_once_the_later_one_offsets_the_earlier(
-    worker_env: WorkerEnv, operator: RunCommand
-) -> None:
-    require_approval(worker_env)
-    asked = [ask(worker_env), ask(worker_env, action="sell", quantity=3)]
-    worker_env.run(EnterManually(account_id=20001, symbol="MNQ", side=Side.BUY, quantity=1, stop_loss_ticks=400))
-    bought, sold = [approve_without_worker(worker_env, operator, one) for one in asked]
-    worker_env.execute(IN_AN_HOUR.format(bought))
-    run_next(worker_env, sold)
-    assert [(1, 1)] == worker_env.rows(PLANS)
-    for job_id in (bought, sold):
-        run_next(worker_env, job_id)
-    worker_env.run_due_jobs()
-
-    assert f"an entry that reversed {MNQ} was requested after this one" in result_of(worker_env, bought)
-    assert -1 == worker_env.venue.position()

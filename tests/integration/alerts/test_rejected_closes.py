@@ -150,6 +150,24 @@ def test_what_was_entered_after_a_rejected_exit_is_not_flattened(
     assert ([(MNQ, "alert")] if "flattened" in told else []) == worker_env.rows(FLATTENS)
 
 
+def test_what_is_not_flattened_for_an_hour_because_of_an_order_in_doubt_is_given_up(worker_env: WorkerEnv) -> None:
+    hold(worker_env, 2)
+    reject_orders(worker_env, 1_000)
+    job_id = worker_env.entry_alert(action="sell", quantity=2)
+    ask_once(worker_env, job_id)
+    worker_env.execute(REQUESTED_AGO.format("61 min"))
+    worker_env.execute(f"UPDATE job SET enqueued_at = now() - interval '61 min' WHERE id = '{job_id}'")
+    worker_env.execute(
+        "INSERT INTO orders (id, account_id, contract_id, origin, role, side, type, quantity, state, correlation_id)"
+        f" VALUES (gen_random_uuid(), 20001, '{MNQ}', 'external', 'ENTRY', 'BUY', 'MARKET', 2, 'IN_DOUBT',"
+        " gen_random_uuid())"
+    )
+    run_next(worker_env, job_id)
+
+    assert "could not be closed in time" in result_of(worker_env, job_id)
+    assert [] == worker_env.rows(FLATTENS)
+
+
 def sell_later(worker_env: WorkerEnv, quantity: int) -> tuple[UUID, UUID]:
     """Store an alert that sells; return its job, and the one that closes what it reverses."""
     job_id = worker_env.entry_alert(action="sell", quantity=quantity)
@@ -161,12 +179,12 @@ def sell_later(worker_env: WorkerEnv, quantity: int) -> tuple[UUID, UUID]:
 def test_a_later_entry_waits_20_s_for_an_exit_on_its_side_that_was_rejected(
     worker_env: WorkerEnv, waited_s: int, *, has_waited: bool
 ) -> None:
-    """That one is flattened after 15 s."""
+    """That one is flattened 15 s after its close was requested, whenever the later one came."""
     hold(worker_env, 2)
     reject_orders(worker_env, 1)
     ask_once(worker_env, worker_env.entry_alert(action="sell", quantity=2))
+    worker_env.execute(REQUESTED_AGO.format(f"{waited_s} s"))
     later, closing = sell_later(worker_env, 2)
-    worker_env.execute(f"UPDATE job SET enqueued_at = now() - interval '{waited_s} s' WHERE id = '{closing}'")
     run_next(worker_env, closing)
     assert len(worker_env.rows("SELECT 1 FROM entry_reversal")) == (2 if has_waited else 1)
     assert result_of(worker_env, closing).startswith("queued: ")
@@ -204,13 +222,36 @@ def test_a_part_that_is_rejected_is_given_up_once_a_later_request_closes_all(
     run_until(worker_env, 0)
 
 
-@pytest.mark.parametrize(("quantity", "left"), [(1, 1), (2, 0)])
-def test_a_rejected_exit_is_requested_again_in_its_month_though_another_one_has_become_active(
-    worker_env: WorkerEnv, quantity: int, left: int
+@pytest.mark.parametrize("is_typed", [False, True])
+def test_a_part_that_is_rejected_is_not_given_up_for_a_flatten_that_was_dropped(
+    worker_env: WorkerEnv, *, is_typed: bool
 ) -> None:
     hold(worker_env, 2)
     reject_orders(worker_env, 1)
-    _, closing = sell_later(worker_env, quantity)
+    if is_typed:
+        job_id = worker_env.enqueue(EnterManually(account_id=20001, symbol="MNQ", side=Side.SELL, quantity=1))
+    else:
+        _, job_id = sell_later(worker_env, 1)
+    ask_once(worker_env, job_id)
+    worker_env.flatten(MNQ)
+    worker_env.execute("UPDATE flatten_request SET dropped_at = now()")
+    run_next(worker_env, job_id)
+    assert "is closed again" in result_of(worker_env, job_id)
+    run_until(worker_env, 1)
+
+
+@pytest.mark.parametrize("is_typed", [False, True])
+@pytest.mark.parametrize(("quantity", "left"), [(1, 1), (2, 0)])
+def test_a_rejected_exit_is_requested_again_in_its_month_though_another_one_has_become_active(
+    worker_env: WorkerEnv, quantity: int, left: int, *, is_typed: bool
+) -> None:
+    hold(worker_env, 2)
+    reject_orders(worker_env, 1)
+    if is_typed:
+        typed = EnterManually(account_id=20001, symbol="MNQH6", side=Side.SELL, quantity=quantity)
+        closing = worker_env.enqueue(typed)
+    else:
+        _, closing = sell_later(worker_env, quantity)
     ask_once(worker_env, closing)
     roll(worker_env)
     run_next(worker_env, closing)
@@ -218,9 +259,16 @@ def test_a_rejected_exit_is_requested_again_in_its_month_though_another_one_has_
     run_until(worker_env, left)
 
 
-def test_what_was_to_be_opened_in_a_month_that_is_active_no_longer_is_given_up(worker_env: WorkerEnv) -> None:
+@pytest.mark.parametrize("is_typed", [False, True])
+def test_what_was_to_be_opened_in_a_month_that_is_active_no_longer_is_given_up(
+    worker_env: WorkerEnv, *, is_typed: bool
+) -> None:
     hold(worker_env, 2)
-    job_id = worker_env.entry_alert(action="sell", quantity=3)
+    if is_typed:
+        typed = EnterManually(account_id=20001, symbol="MNQ", side=Side.SELL, quantity=3, stop_loss_ticks=400)
+        job_id = worker_env.enqueue(typed)
+    else:
+        job_id = worker_env.entry_alert(action="sell", quantity=3)
     run_next(worker_env, job_id)
     roll(worker_env)
     run_until(worker_env, 0)

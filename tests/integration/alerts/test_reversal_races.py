@@ -27,11 +27,6 @@ BUYING = (
     "INSERT INTO orders (id, account_id, contract_id, origin, role, side, type, quantity, state, correlation_id)"
     f" VALUES (gen_random_uuid(), 20001, '{MNQ}', 'manual', 'ENTRY', 'BUY', 'MARKET', 1, 'WORKING', gen_random_uuid())"
 )
-CREATED_BEFORE = (
-    BUYING.replace("'WORKING'", "'CREATED'")
-    .replace("correlation_id)", "correlation_id, created_at)")
-    .replace("gen_random_uuid())", "gen_random_uuid(), now() - interval '1 minute')")
-)
 CLOSING_JOBS = "SELECT 1 FROM job WHERE name = 'alerts.close_reversed' AND state IN ('queued', 'running')"
 
 
@@ -154,15 +149,28 @@ def test_a_manual_entry_that_waits_is_not_made_after_a_later_alert_has_closed_al
     assert ("BUY", "MARKET", 1, "DENIED") == worker_env.rows(ENTRIES)[-1]
 
 
-def test_an_entry_that_is_recorded_while_the_account_is_awaited_is_offset_once(worker_env: WorkerEnv) -> None:
-    hold(worker_env, 1)
-    waiting = worker_env.entry_alert()
-    worker_env.execute(f"UPDATE job SET run_at = now() + interval '1 hour' WHERE id = '{waiting}'")
-    worker_env.entry_alert(action="sell", quantity=3)
+def send_alert_to_close(worker_env: WorkerEnv, quantity: int, *, has_stop: bool) -> UUID:
+    """Send an alert that sells; return the job that closes what it reverses."""
+    send_alert(worker_env, quantity, has_stop=has_stop)
     ((closing,),) = worker_env.rows("SELECT id FROM job WHERE name = 'alerts.close_reversed' AND state = 'queued'")
+    found: UUID = closing
+    return found
+
+
+@pytest.mark.parametrize("enter", [send_alert_to_close, type_entry])
+def test_an_entry_that_is_recorded_while_the_account_is_awaited_is_offset_once(
+    worker_env: WorkerEnv, enter: Callable[..., UUID]
+) -> None:
+    """It was requested before the one that closes all, and its order is newer than that."""
+    hold(worker_env, 1)
+    request = EnterManually(account_id=20001, symbol="MNQ", side=Side.BUY, quantity=1, stop_loss_ticks=400)
+    waiting = worker_env.enqueue(request)
+    worker_env.execute(f"UPDATE job SET run_at = now() + interval '1 hour' WHERE id = '{waiting}'")
+    closing = enter(worker_env, 3, has_stop=True)
 
     def record_entry(holding: psycopg.Connection[Any]) -> None:
-        holding.execute(CREATED_BEFORE)
+        created = BUYING.replace("'WORKING'", "'CREATED'")
+        holding.execute(created.replace("1, 'CREATED', gen_random_uuid()", f"1, 'CREATED', '{waiting}'"))
         holding.execute("UPDATE job SET state = 'succeeded', finished_at = now() WHERE id = %s", (waiting,))
 
     run_while_locked(worker_env, closing, record_entry)

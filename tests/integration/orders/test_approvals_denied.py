@@ -225,11 +225,11 @@ def test_an_entry_of_a_strategy_is_denied_when_its_account_holds_closes_or_trade
 
 
 def test_an_entry_that_a_later_reversal_has_overtaken_is_not_made(operator: RunCommand, worker_env: WorkerEnv) -> None:
-    """The reversal closed what the entry would have added to; its own opening part waits for approval too."""
+    """The reversal closed what the entry would have added to, and opens what it leaves once that is approved too."""
     hold(worker_env, 1)
     require_approval(worker_env)
     approval_id = ask(worker_env)
-    reversal = ask(worker_env, action="sell", quantity=2)
+    reversal = ask(worker_env, action="sell", quantity=3)
     assert 0 == worker_env.venue.position(MNQ)
     approve(worker_env, operator, approval_id)
 
