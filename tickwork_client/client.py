@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 from shared.config import environment, home_folder
 from shared.db import notebook_reads
 from shared.db.engine import driver, make_engine
+from shared.db.reader_url import is_of_programs, reader_url
 from shared.db.trades.round_trips import RoundTripFilter
 from shared.domain.market_data.calendar import trading_day_begins
 from shared.errors import RefusedError, SettingsError
@@ -26,7 +27,8 @@ Day = date | str
 def connect(url: str | None = None, *, exact: bool = False) -> "TickworkClient":
     """Connect to the stack of TICKWORK_HOME, else to DATABASE_URL, or to the database at `url`.
 
-    Numbers are floats; with `exact` prices and amounts are Decimal. Raise SettingsError if there is no database.
+    On the embedded server its role sees no secret. Numbers are floats; with `exact` prices and amounts are Decimal.
+    Raise SettingsError if there is no database.
     """
     return TickworkClient(url or _find_database(), exact=exact)
 
@@ -142,7 +144,7 @@ def _find_database() -> str:
     url = found or own.get("DATABASE_URL")
     if not url:
         raise SettingsError(f"no stack has run in {file.parent}: start one with `tickwork up`, or set TICKWORK_HOME")
-    return url
+    return reader_url(url, file.parent) if is_of_programs(url) else url
 
 
 def _instant(value: Instant | None) -> datetime | None:

@@ -1,25 +1,22 @@
 """`tickwork db`: the database's schema, and the market it belongs to."""
 
-import os
-import shutil
 from datetime import timedelta
-from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlencode, urlsplit
+from urllib.parse import SplitResult, parse_qsl, quote, urlencode, urlsplit
 
 import click
 
 from cli.client.stack import load_stack_settings
 from cli.console.groups import CommandGroup
-from cli.local.home.credentials import load_credentials
 from cli.local.home.folder import Home
-from cli.local.servers.binaries import find_postgres_folder
+from cli.local.servers.psql import start_psql
 from shared.clock import live_clock
-from shared.config import Settings, environment
+from shared.config import environment
 from shared.db.accounts import accounts
 from shared.db.engine import limit_lock_wait, make_engine, suppress_lock_timeout
 from shared.db.market_data import market_clock
 from shared.db.market_data.market_clock import MarketRow
 from shared.db.migrate import upgrade
-from shared.db.roles import PROGRAMS, READER
+from shared.db.reader_url import is_of_programs, reader_url
 from shared.log import mask_secrets
 
 _LOCK_WAIT = timedelta(seconds=0.5)
@@ -76,17 +73,12 @@ def open_psql(arguments: tuple[str, ...], *, write: bool) -> None:
     """
     settings = load_stack_settings()
     given = settings.require_database()
-    is_embedded = urlsplit(given).username == PROGRAMS
-    url = urlsplit(given if write or not is_embedded else _reader_url(settings, given))
-    program = shutil.which("psql") or str(find_postgres_folder(Home(settings.home), None) / "psql")
-    env = environment()
-    # The password goes through the environment, because every user can read a command line.
-    secret = {"PGPASSWORD": unquote(url.password)} if url.password else {}
+    is_embedded = is_of_programs(given)
+    url = urlsplit(given if write or not is_embedded else reader_url(given, settings.home))
     if not write and not is_embedded:
-        url = _make_read_only(url, env.get("PGOPTIONS", ""))
+        url = _make_read_only(url, environment().get("PGOPTIONS", ""))
         click.echo("This role of your server can write: the session is read-only until you change that.", err=True)
-    without = url._replace(netloc=url.netloc.replace(f":{url.password}@", "@")).geturl()
-    os.execve(program, [program, f"--dbname={without}", *arguments], env | secret)  # noqa: S606  # replaces this process with psql
+    start_psql(url.geturl(), Home(settings.home), arguments)
 
 
 def _make_read_only(url: SplitResult, options: str) -> SplitResult:
@@ -94,10 +86,3 @@ def _make_read_only(url: SplitResult, options: str) -> SplitResult:
     query = dict(parse_qsl(url.query))
     query["options"] = f"{query.get('options', options)} -c default_transaction_read_only=on".strip()
     return url._replace(query=urlencode(query, quote_via=quote))
-
-
-def _reader_url(settings: Settings, programs_url: str) -> str:
-    """Return the URL of the embedded server's database for the role that only reads."""
-    url = urlsplit(programs_url)
-    reader = load_credentials(Home(settings.home)).reader
-    return url._replace(netloc=f"{READER}:{reader}@{url.netloc.rpartition('@')[2]}").geturl()

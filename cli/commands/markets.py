@@ -1,9 +1,7 @@
 """`tickwork markets`: the databases of all markets, also of former ones."""
 
-import os
-import shutil
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 import click
 
@@ -15,10 +13,11 @@ from cli.console.params import json_option, yes_option
 from cli.console.table import Table
 from cli.local.home.credentials import load_credentials
 from cli.local.home.folder import Home
-from cli.local.servers.binaries import find_postgres_folder
 from cli.local.servers.market_databases import delete_market, find_market, list_markets, url_of
 from cli.local.servers.postgres import postgres_url
-from shared.config import environment
+from cli.local.servers.psql import start_psql
+from cli.local.servers.roles import let_reader_in
+from shared.db.reader_url import reader_url
 from shared.errors import RefusedError
 
 MARKETS = Table("Markets", ("market", "kind", "size", "last_used_at", "in_use"), spare=("kind",), is_list=True)
@@ -59,12 +58,13 @@ def command(ctx: click.Context, *, as_json: bool) -> None:
 @click.argument("name")
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def open_psql(name: str, arguments: tuple[str, ...]) -> None:
-    """Open psql on a market's database, to read only. Pass ARGUMENTS on to it, such as -c "SELECT * FROM bars"."""
-    url = urlsplit(url_of(_server_url(), find_market(_server_url(), name).database))
-    program = shutil.which("psql") or str(find_postgres_folder(_home(), None) / "psql")
-    without = url._replace(netloc=url.netloc.replace(f":{url.password}@", "@")).geturl()
-    own = {"PGPASSWORD": unquote(url.password or ""), "PGOPTIONS": "-c default_transaction_read_only=on"}
-    os.execve(program, [program, f"--dbname={without}", *arguments], environment() | own)  # noqa: S606  # as `db psql`
+    """Open psql on a market's database, to read only. Pass ARGUMENTS on to it, such as -c "SELECT * FROM bars".
+
+    As with `db psql` the session has a role of its own, which may not write and sees no secret.
+    """
+    owner_url = url_of(_server_url(), find_market(_server_url(), name).database)
+    let_reader_in(owner_url, load_credentials(_home()))
+    start_psql(reader_url(owner_url, _home().root), _home(), arguments)
 
 
 @command.command("delete")

@@ -31,6 +31,23 @@ _GRANTS_OF_SECRETS: tuple[LiteralString, ...] = (
     "REVOKE SELECT ON {table} FROM {reader}",
     "GRANT SELECT ({columns}) ON {table} TO {reader}",
 )
+# The risk monitor and the booking of trades wait for advisory locks; large objects fill the disk.
+_FUNCTIONS = """
+    SELECT oid::regprocedure::text, proname ~ 'advisory' FROM pg_proc
+    WHERE pronamespace = 'pg_catalog'::regnamespace
+        AND proname ~ '^(pg_(try_)?advisory_.*|lo_creat|lo_create|lo_from_bytea|lo_import.*)$'
+    ORDER BY 1
+"""
+# Databases without a market, in which the reader could make temporary tables and large objects.
+_OPEN_DATABASES = """
+    SELECT datname FROM pg_database
+    WHERE datname IN ('postgres', 'template1') AND has_database_privilege('public', oid, 'CONNECT, TEMPORARY')
+"""
+_HAS_RIGHTS = """
+    SELECT has_table_privilege(oid, 'account', 'SELECT')
+        AND NOT has_function_privilege(oid, 'pg_advisory_lock(bigint)', 'EXECUTE')
+    FROM pg_roles WHERE rolname = %(reader)s
+"""
 _COLUMNS = """
     SELECT attname FROM pg_attribute
     WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped ORDER BY attnum
@@ -49,7 +66,14 @@ def make_roles(connection: psycopg.Connection[Any], passwords: Mapping[str, str]
     programs, reader = sql.Identifier(PROGRAMS), sql.Identifier(READER)
     connection.execute(sql.SQL(f"GRANT {_TO_PROGRAMS} TO {{}}").format(programs))
     connection.execute(sql.SQL("ALTER ROLE {} CONNECTION LIMIT {}").format(reader, _READER_CONNECTIONS))
+    # A role can keep settings for its sessions, also for those in one database.
+    connection.execute(sql.SQL("ALTER ROLE {} RESET ALL").format(reader))
+    database = sql.Identifier(connection.info.dbname)
+    connection.execute(sql.SQL("ALTER ROLE {} IN DATABASE {} RESET ALL").format(reader, database))
     connection.execute(sql.SQL("ALTER ROLE {} SET default_transaction_read_only = on").format(reader))
+    for (name,) in connection.execute(_OPEN_DATABASES).fetchall():
+        statement = sql.SQL("REVOKE CONNECT, TEMPORARY ON DATABASE {} FROM PUBLIC")
+        connection.execute(statement.format(sql.Identifier(name)))
 
 
 def grant_rights(connection: psycopg.Connection[Any]) -> None:
@@ -67,3 +91,18 @@ def grant_rights(connection: psycopg.Connection[Any]) -> None:
             shown = {"table": sql.Identifier(table), "columns": sql.SQL(", ").join(map(sql.Identifier, columns))}
             for statement in _GRANTS_OF_SECRETS:
                 connection.execute(sql.SQL(statement).format(**names, **shown))
+        _keep_functions(connection)
+
+
+def has_rights(connection: psycopg.Connection[Any]) -> bool:
+    """Whether the reader may use this database, as `grant_rights` of this version lets it."""
+    return connection.execute(_HAS_RIGHTS, {"reader": READER}).fetchone() == (True,)
+
+
+def _keep_functions(connection: psycopg.Connection[Any]) -> None:
+    """Let only the programs take advisory locks, and only the owner make large objects."""
+    found = connection.execute(_FUNCTIONS).fetchall()
+    every = ", ".join(function for function, _ in found)
+    locking = ", ".join(function for function, is_lock in found if is_lock)
+    connection.execute(f"REVOKE EXECUTE ON FUNCTION {every} FROM PUBLIC".encode())
+    connection.execute(f"GRANT EXECUTE ON FUNCTION {locking} TO {PROGRAMS}".encode())

@@ -83,3 +83,15 @@ def test_on_a_server_of_ones_own_the_session_is_read_only_and_says_so(own: PsqlC
     assert (0, "CREATE TABLE\n", "") == (done.returncode, done.stdout, done.stderr)
     with psycopg.connect(own.url) as connection:
         assert connection.execute("SELECT 1 FROM pg_tables WHERE tablename = 'mine'").fetchone()
+
+
+@pytest.mark.parametrize("before", ["", "connect_timeout=9&"])
+def test_a_password_in_the_query_of_the_url_is_not_on_the_command_line(own: PsqlCommand, before: str) -> None:
+    url = urlsplit(own.url)
+    netloc = f"{url.username}:wrong@{url.netloc.rpartition('@')[2]}"
+    in_query = url._replace(netloc=netloc, query=f"{before}password={url.password}").geturl()
+
+    shown = PsqlCommand(own.home, in_query).run("--write", "-c", "\\! tr '\\0' ' ' < /proc/$PPID/cmdline")
+
+    assert "--dbname=postgresql://" in shown.stdout
+    assert (0, False) == (shown.returncode, str(url.password) in shown.stdout)

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 import psycopg
 import pytest
+from psycopg import sql
 from psycopg.errors import InsufficientPrivilege, ReadOnlySqlTransaction
 
 from shared.db import roles
@@ -98,6 +99,11 @@ def test_a_column_named_like_a_secret_is_hidden_or_known_to_be_none(granted_url:
         "SELECT rolpassword FROM pg_authid",
         "SET ROLE tickwork_programs",
         "ALTER ROLE tickwork_reader SUPERUSER",
+        "SELECT pg_try_advisory_lock(hashtextextended('risk-monitor', 0))",
+        "SELECT pg_advisory_xact_lock_shared(1, 2)",
+        "SELECT lo_create(0)",
+        "SELECT lo_creat(-1)",
+        "SELECT lo_from_bytea(0, 'much')",
     ],
 )
 def test_the_reader_may_not_write_even_if_it_ends_its_read_only_mode(granted_url: str, statement: str) -> None:
@@ -133,6 +139,34 @@ def test_the_programs_write_rows_and_change_no_schema_and_no_record_of_acts(gran
         ):  # fmt: skip
             with pytest.raises(InsufficientPrivilege):
                 programs.execute(statement.encode())
+
+
+def test_the_programs_take_advisory_locks(granted_url: str) -> None:
+    with session_of(granted_url, PROGRAMS) as programs:
+        assert (True,) == programs.execute("SELECT pg_try_advisory_lock(hashtextextended('test', 0))").fetchone()
+        assert (True,) == programs.execute("SELECT pg_advisory_unlock(hashtextextended('test', 0))").fetchone()
+
+
+@pytest.mark.parametrize("database", ["postgres", "template1"])
+def test_the_reader_cannot_connect_to_a_database_without_a_market(granted_url: str, database: str) -> None:
+    with pytest.raises(psycopg.OperationalError, match="permission denied for database"):
+        psycopg.connect(urlsplit(url_of(granted_url, READER))._replace(path=f"/{database}").geturl())
+
+
+def test_settings_that_the_reader_keeps_last_until_the_next_start(granted_url: str) -> None:
+    with session_of(granted_url, READER) as reader:
+        reader.execute("SET default_transaction_read_only = off")
+        reader.execute("ALTER ROLE tickwork_reader SET default_transaction_read_only = off")
+        reader.execute("ALTER ROLE tickwork_reader SET work_mem = '2GB'")
+    with connect(granted_url, program="test") as connection:
+        name = sql.Identifier(connection.info.dbname)
+        kept = sql.SQL("ALTER ROLE tickwork_reader IN DATABASE {} SET default_transaction_read_only = off")
+        connection.execute(kept.format(name))
+        roles.make_roles(connection, PASSWORDS)
+
+    with session_of(granted_url, READER) as reader:
+        assert ("on",) == reader.execute("SHOW default_transaction_read_only").fetchone()
+        assert ("2GB",) != reader.execute("SHOW work_mem").fetchone()
 
 
 def test_the_programs_lack_no_right_that_doctor_asks_for(granted_url: str) -> None:

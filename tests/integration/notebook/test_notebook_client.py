@@ -6,11 +6,19 @@ import sys
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
+from urllib.parse import urlsplit
 from uuid import UUID
 
 import pandas as pd
+import psycopg
 import pytest
 
+import shared.db.connect
+from cli.local.home.credentials import load_credentials
+from cli.local.home.folder import Home
+from cli.local.home.state import write_state
+from shared.db import roles
+from shared.db.roles import PROGRAMS, READER
 from shared.errors import RefusedError
 from tests.fixtures.books import Books
 from tests.fixtures.operator import RunCommand
@@ -103,6 +111,29 @@ def test_nothing_can_be_changed(client: TickworkClient, statement: str) -> None:
 def test_two_columns_of_one_name_are_refused(client: TickworkClient) -> None:
     with pytest.raises(RefusedError, match="more than one column is named id: name each, with AS"):
         client.sql("SELECT 1 AS id, 2 AS id")
+
+
+def test_on_the_embedded_server_the_session_is_that_of_the_reader(
+    recorded: Books, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = Home(tmp_path)
+    credentials = load_credentials(home)
+    owner = urlsplit(recorded.worker_env.settings.database_url)
+    with shared.db.connect.connect(owner.geturl(), program="test") as connection:
+        roles.make_roles(connection, {PROGRAMS: credentials.programs, READER: credentials.reader})
+        roles.grant_rights(connection)
+    programs = owner._replace(netloc=f"{PROGRAMS}:{credentials.programs}@{owner.netloc.rpartition('@')[2]}")
+    write_state(home, {"urls": {"database": programs.geturl()}})
+    monkeypatch.setenv("TICKWORK_HOME", str(tmp_path))
+
+    with connect() as client:
+        assert [READER] == client.sql("SELECT current_user AS role")["role"].tolist()
+        assert 2 == len(client.trades())
+        assert len(client.bars("MNQ"))
+        assert len(client.job_results("trades.book_round_trips"))
+        client.orders()
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            client.sql("SELECT * FROM hook_secret")
 
 
 def test_no_transaction_stays_open(client: TickworkClient, recorded: Books) -> None:
