@@ -48,18 +48,25 @@ def find_market(server_url: str, name: str) -> MarketDatabase:
 
 
 def delete_market(server_url: str, market: MarketDatabase, simulator: Path) -> None:
-    """Delete a market: first what the simulator kept of it in `simulator`, then its database.
+    """Delete a market: its database, and what the simulator kept of it in `simulator`.
 
-    Raise RefusedError while anyone is connected to it. An interrupted deletion can be repeated: the database goes last.
+    Raise RefusedError while anyone is connected to it; nothing is lost then, whatever `market` says of its sessions. An
+    interrupted deletion can be repeated, and leaves nothing that a new market of this name would go on with.
     """
     if market.session_count:
         raise RefusedError(f"market {market.name} is in use: {market.session_count} sessions are connected to it")
-    shutil.rmtree(simulator / market.database, ignore_errors=True)
+    folder, aside = simulator / market.database, simulator / f"{market.database}.deleted"
     with connect(server_url, program="markets") as connection:
+        if folder.exists():
+            shutil.rmtree(aside, ignore_errors=True)  # of an interrupted deletion
+            folder.rename(aside)
         try:
             connection.execute(sql.SQL("DROP DATABASE {}").format(sql.Identifier(market.database)))
         except psycopg.errors.ObjectInUse:
+            if aside.exists() and not folder.exists():
+                aside.rename(folder)
             raise RefusedError(f"market {market.name} is in use: a session has connected to it just now") from None
+    shutil.rmtree(aside, ignore_errors=True)
 
 
 def url_of(server_url: str, database: str) -> str:

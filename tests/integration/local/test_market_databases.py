@@ -1,7 +1,9 @@
-"""Markets of the embedded server: the role that reads a former market."""
+"""Markets of the embedded server: a deletion that meets a session, and the role that reads a former market."""
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import psycopg
@@ -10,7 +12,7 @@ import pytest
 from cli.local.home.credentials import load_credentials
 from cli.local.home.folder import Home
 from cli.local.servers.database import choose_database
-from cli.local.servers.market_databases import url_of
+from cli.local.servers.market_databases import delete_market, find_market, list_markets, url_of
 from cli.local.servers.postgres import postgres_url
 from cli.local.servers.roles import let_reader_in
 from shared.db.migrate import upgrade
@@ -30,6 +32,25 @@ def server_url(cluster_home: Home) -> Iterator[str]:
             json.dumps({"postgres": PASSWORD, "valkey": "of-valkey", "venue": "of-the-venue"})
         )
         yield postgres_url(port, PASSWORD, "postgres")
+
+
+def test_a_market_that_was_opened_since_it_was_listed_keeps_its_database_and_its_journal(
+    server_url: str, tmp_path: Path
+) -> None:
+    database = choose_database(server_url, "gold", is_fresh=False)
+    journal = tmp_path / database / "journal"
+    journal.parent.mkdir()
+    journal.write_text("orders")
+    listed = find_market(server_url, "gold")
+
+    with psycopg.connect(url_of(server_url, database)):
+        with pytest.raises(RefusedError, match="market gold is in use: a session has connected to it just now"):
+            delete_market(server_url, listed, tmp_path)
+        assert [journal.parent] == list(tmp_path.iterdir())
+        assert "orders" == journal.read_text()
+
+    delete_market(server_url, replace(listed, session_count=0), tmp_path)
+    assert ([], []) == (list(tmp_path.iterdir()), [one for one in list_markets(server_url) if one.name == "gold"])
 
 
 def test_the_reader_is_let_into_a_former_market_and_sees_no_secret(server_url: str, cluster_home: Home) -> None:
