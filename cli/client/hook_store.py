@@ -14,6 +14,7 @@ from shared.db.accounts.audit import record_act
 from shared.db.alerts import hooks
 from shared.db.alerts.hooks import Hook
 from shared.db.alerts.probe_hook import PROBE_HOOK_ID
+from shared.errors import SettingsError
 
 TOKEN_BYTES = 32
 
@@ -67,9 +68,13 @@ def record_hook_act(
 def load_sender_settings() -> tuple[Settings, str | None]:
     """Return the settings of the stack with your public URL of now, if there is one; and a warning if they differ.
 
-    A running stack keeps the settings that it was started with.
+    A running stack keeps the settings that it was started with. A public URL that cannot be read is a warning too.
     """
-    stack, typed = load_stack_settings(), load_settings(with_secrets=False).public_url
+    stack = load_stack_settings()
+    try:
+        typed = load_settings(with_secrets=False).public_url
+    except SettingsError as error:
+        return stack, str(error)
     if not typed or typed == stack.public_url:
         return stack, None
     where = "in this shell" if "TICKWORK_PUBLIC_URL" in environment() else "in settings.toml"

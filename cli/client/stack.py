@@ -40,6 +40,19 @@ def load_stack_settings() -> Settings:
     return settings
 
 
+def load_settings_or_defaults() -> tuple[Settings, str | None]:
+    """Return the settings of the running stack, else those of a new one; and what is wrong with the settings file.
+
+    Where no stack runs and the file is invalid, they are the defaults. The secrets of the keyring are left out.
+    """
+    own, invalid = load_settings({}), None
+    try:
+        own = load_settings(with_secrets=False)
+    except SettingsError as error:
+        invalid = str(error)
+    return own if read_running_state() is None else load_settings(stack_environment()), invalid
+
+
 @contextmanager
 def connect() -> Iterator[Connection]:
     """Connect to the stack's database."""

@@ -26,7 +26,7 @@ from cli.client.locks import IDLE_FOR
 from cli.client.monitor_view import check_monitor
 from cli.client.receiver_check import send_test_alert
 from cli.client.spool_view import describe_spool, read_spool_figures
-from cli.client.stack import connect, load_stack_settings
+from cli.client.stack import connect, load_settings_or_defaults, load_stack_settings
 from cli.client.stack_problems import find_dead_jobs, find_failing_calls, require_none
 from cli.console.output import print_json
 from cli.console.params import json_option
@@ -40,7 +40,7 @@ from cli.local.servers.binaries import find_postgres_folder, find_valkey_server
 from cli.local.servers.broker import check_broker
 from cli.local.servers.unix_user import find_unprivileged_user
 from cli.local.servers.valkey import check_redis
-from shared.config import Settings, load_settings
+from shared.config import Settings, environment, home_folder
 from shared.db.accounts import accounts
 from shared.db.accounts.installations import describe_read_only
 from shared.db.market_data import market_clock
@@ -69,8 +69,8 @@ def command(*, as_json: bool) -> None:
     It posts a test alert, which trades nothing, to the receiver and through TICKWORK_PUBLIC_URL. Where live orders are
     on, it also checks what would reject each of them: the clock, the account, its bracket setting and its contracts.
     """
-    settings = load_settings()
-    home = Home(settings.home)
+    settings, invalid = load_settings_or_defaults()
+    home = Home(home_folder(environment()))
     checks: dict[str, Callable[[], str]] = {
         "python": lambda: f"{platform.python_version()} at {sys.executable}",
         "home": lambda: _check_home(home),
@@ -85,15 +85,15 @@ def command(*, as_json: bool) -> None:
             "ports": _check_ports,
             "stack": lambda: "none runs, so no alert is taken: start it with `tickwork up`",
         }
-        broker_url = settings.broker_url
     else:
         checks |= {"database": _check_database, "transactions": _check_transactions, "redis": _check_redis}
-        broker_url = load_stack_settings().broker_url
-    if broker_url:
+    if invalid:
+        checks["settings"] = partial(_fail, invalid)
+    if broker_url := settings.broker_url:
         checks["broker"] = lambda: f"{check_broker(broker_url)} answers, every queue is declared"
     found = [_run_check(name, check) for name, check in checks.items()]
     if any(one["name"] == "database" and one["state"] == "fine" for one in found):
-        found += [_run_check(name, check) for name, check in _list_stack_checks().items()]
+        found += [_run_check(name, check) for name, check in _list_stack_checks().items() if name not in checks]
     if as_json:
         print_json({"checks": found})
     else:

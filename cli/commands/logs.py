@@ -12,7 +12,7 @@ from cli.console.escape import escape_text
 from cli.console.table import Table
 from cli.local.home.folder import Home
 from cli.local.home.state import read_state
-from shared.config import load_settings
+from shared.config import environment, home_folder
 
 LOGS = Table("Logs", ("program", "size_kb", "file"), spare=("size_kb",))
 _POLL_S = 0.2
@@ -26,7 +26,7 @@ _POLL_S = 0.2
 )
 def command(program: str | None, *, follow: bool, count: int) -> None:
     """Show the last lines of a program's log. It is kept when the stack ends. Without PROGRAM: list the logs."""
-    home = Home(load_settings().home)
+    home = Home(home_folder(environment()))
     files = {file.stem: file for file in sorted(home.logs.glob("*.log"))}
     if program is None:
         _list(files, home)

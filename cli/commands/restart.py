@@ -11,7 +11,7 @@ from cli.local.home.folder import Home
 from cli.local.home.lock import find_holder
 from cli.local.home.state import Json, read_state
 from cli.local.processes.restart_requests import request_restart
-from shared.config import load_settings
+from shared.config import environment, home_folder
 from shared.errors import RefusedError, SettingsError
 
 _TIMEOUT_S = 60.0
@@ -26,7 +26,7 @@ def command(program: str, *, as_json: bool) -> None:
     A worker gets 10 s to finish its jobs; what is left is run again. The program has the settings and the code with
     which `up` was started: after a change of either, restart `up`.
     """
-    home = Home(load_settings().home)
+    home = Home(home_folder(environment()))
     if find_holder(home.root) is None:
         raise SettingsError(f"no stack runs in {home.root}: start one with `tickwork up`")
     known = {one["name"]: one for one in (read_state(home) or {"programs": []})["programs"]}

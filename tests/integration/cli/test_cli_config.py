@@ -163,6 +163,9 @@ def test_a_locked_keyring_is_an_error_that_says_what_to_do_but_stops_no_down(wit
     assert 1 == done.returncode
     assert "the system's keyring does not answer for venue_key (KeyringLocked: locked): unlock it" in done.stderr
     assert 0 == with_keyring.run("down").returncode
+    assert 0 == with_keyring.run("logs").returncode
+    assert "no stack runs in" in with_keyring.run("restart", "relay").stderr
+    assert 0 == with_keyring.run("doctor", TICKWORK_INHIBIT_SLEEP="off").returncode
 
 
 def test_an_invalid_file_stops_no_down_and_no_status(config: Config) -> None:

@@ -292,3 +292,9 @@ def test_doctor_posts_through_the_public_url_of_the_shell_and_names_that_of_the_
     assert "wrong" == checks["settings"]["state"]
     assert f"and {PUBLIC_URL} in the running stack" in checks["settings"]["detail"]
     assert "settings" not in reach.doctor(expected=0)
+
+    (reach.shell.home / "settings.toml").write_text("max_quantity = 0\n")
+    assert ["settings"] == [name for name, one in reach.doctor(expected=1).items() if one["state"] == "wrong"]
+    added = reach.shell.json("hooks", "add", "mine", expected=0)
+    assert added["url"].startswith(f"{PUBLIC_URL}/hooks/")
+    assert "invalid max_quantity '0'" in added["warning"]

@@ -97,6 +97,25 @@ def test_doctor_names_a_missing_server_program_and_exits_with_1(shell: Shell) ->
     assert "PG_BINDIR is /nowhere" in wrong[0]["detail"]
 
 
+def test_an_invalid_settings_file_is_one_failed_check_of_doctor_and_stops_no_other(shell: Shell) -> None:
+    shell.home.mkdir()
+    (shell.home / "settings.toml").write_text("max_quantity = 0\n")
+    checks = shell.json("doctor", expected=1, TICKWORK_INHIBIT_SLEEP="off")["checks"]
+
+    assert ["settings"] == [one["name"] for one in checks if one["state"] == "wrong"]
+    assert "settings.toml, line 1: invalid max_quantity '0'" in checks[-1]["detail"]
+    assert "valkey program" in {one["name"] for one in checks}
+
+
+def test_an_invalid_settings_file_stops_no_command_about_a_running_stack(half_dead: Shell) -> None:
+    (half_dead.home / "settings.toml").write_text("max_quantity = 0\n")
+
+    assert 0 == half_dead.run("logs").status
+    assert "unknown program 'postgre': did you mean postgres?" in half_dead.run("restart", "postgre").stderr
+    checks = half_dead.json("doctor", expected=1)["checks"]
+    assert ["database", "redis", "settings"] == [one["name"] for one in checks if one["state"] == "wrong"]
+
+
 def test_doctor_reports_servers_that_do_not_answer(half_dead: Shell) -> None:
     checks = half_dead.json("doctor", expected=1)["checks"]
 
