@@ -10,11 +10,12 @@ _SECRETS = re.compile(
     r"(?<=://)([^\s:/]*):[^\s@]+@(?:[^\s/@\"']*@)*|(?i:bearer )\S+|(?<=/hooks/tv/)[\w%-]+|(access_token=)[^&\s]+"
     r"|\beyJ[\w-]+\.[\w-]+\.[\w-]*|\btw_[\w-]{43}|\bwhsec_[\w+/=-]+|(\bapiKey\W{1,5})[^\s\"',}]+"
 )
+_PASSWORD_IN_QUERY = re.compile(r"([?&](?:ssl)?password=)[^&\s]+")
 
 
 def mask_secrets(text: str) -> str:
     """Return `text` with passwords, keys and tokens replaced by stars."""
-    return _SECRETS.sub(_mask, text)
+    return _SECRETS.sub(_mask, _PASSWORD_IN_QUERY.sub(r"\1***", text))
 
 
 def _mask(match: re.Match[str]) -> str:

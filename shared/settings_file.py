@@ -13,7 +13,7 @@ from shared.setting_keys import BY_KEY, BY_VARIABLE, SettingKey
 FILE_VARIABLE = "TICKWORK_SETTINGS_FILE"
 IN_KEYRING = {"keyring": True}
 _OTHERS_MAY_READ = stat.S_IRGRP | stat.S_IROTH
-_PASSWORD = re.compile(r"://[^/]*:[^/]*@")
+_PASSWORD = re.compile(r"://[^/]*:[^/]*@|[?&](?:ssl)?password=")
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,6 +82,8 @@ def test_what_stands_behind_a_masked_password_is_shown() -> None:
         "redis://:p@@SECRET@@127.0.0.1/0",
         "amqp://me@example.com:SECRET@127.0.0.1/v",
         "amqp://me:p/SECRET@127.0.0.1/v",
+        "unix:///run/v.sock?db=1&password=SECRET",
+        "postgresql://me@h:5432/db?password=a@SECRET&sslpassword=SECRET",
         "POST /hooks/tv/%41SECRET- failed",
         f"the API token tw_SECRET{'x' * 37} is wrong",
         "the signing secret whsec_SECRET+SECRET/SECRET= is wrong",

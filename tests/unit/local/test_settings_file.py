@@ -78,7 +78,15 @@ def test_an_error_of_the_environment_names_the_variable(home: Path, monkeypatch:
         load_settings()
 
 
-@pytest.mark.parametrize("line", ["venue_key = 'abc'", "database_url = 'postgresql://me:secret@127.0.0.1/x'"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "venue_key = 'abc'",
+        "database_url = 'postgresql://me:secret@127.0.0.1/x'",
+        "database_url = 'postgresql://me@127.0.0.1/x?sslmode=require&password=secret@1'",
+        "redis_url = 'unix:///run/v.sock?password=secret@1'",
+    ],
+)
 def test_a_secret_in_a_file_that_others_can_read_is_refused(home: Path, line: str) -> None:
     file = write(home, f"{line}\n", mode=0o644)
 
