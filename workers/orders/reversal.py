@@ -135,13 +135,15 @@ def _count_dropped(
     made: as the account is locked, none is both, and none is missed. None too if they cannot be counted.
     """
     requested_at = _requested_at(ctx, request)
-    scope = EntryScope(request.id, requested_at, request.account_id, request.contract_id, request.side.opposite)
+    scope = EntryScope(request.id, request.account_id, request.contract_id, request.side.opposite)
     unconfirmed = [
         order
         for order in state.orders
         if (order.contract_id, order.side, order.role) == (scope.contract_id, scope.side, Role.ENTRY)
         and order.state in _UNCONFIRMED
     ]
+    later = precedence.list_later_orders(connection, request.id, requested_at, [order.id for order in unconfirmed])
+    unconfirmed = [order for order in unconfirmed if order.id not in later]
     recorded = sum(
         order.quantity - order.filled_quantity for order in dropped + unconfirmed if order.type is OrderType.MARKET
     )
@@ -150,6 +152,8 @@ def _count_dropped(
         with connection.begin_nested():
             awaited = awaited_entries.count_contracts(connection, scope, state, planned=planned)
     except Exception:  # an exit does not depend on it
+        if connection.invalidated:
+            raise  # the transaction is lost, and an outage counts as no attempt
         log.exception("request %s: the entries before it cannot be counted, so it opens nothing", request.id)
         return None
     return None if awaited is None else recorded + awaited

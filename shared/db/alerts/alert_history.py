@@ -35,10 +35,8 @@ from shared.db.tables.ledger import UNFINISHED, job
 from shared.db.tables.orders import IS_CLOSE, fill, flatten_request, orders
 from shared.domain.alerts.alert import Alert
 from shared.domain.alerts.hook_settings import HookSettings, decode_settings
-from shared.ids import lowest_id_at
 
 MAX_SEARCHED = 100_000  # alerts that a list by verdict looks through: no index has the verdicts
-_ID_IS_EARLIER_BY = timedelta(hours=1)  # at most, than the row: it is made when the alert arrives
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +80,8 @@ _ALL_ALERTS = AlertFilter()
 
 def list_newest(connection: Connection, chosen: AlertFilter, limit: int) -> list[AlertRecord]:
     """Return alerts, newest first; with a verdict, those among the newest MAX_SEARCHED."""
-    order = ("id",) if chosen.hook_id is None else ("received_at", "id")  # each has an index
+    is_by_id = chosen.hook_id is None and chosen.since is None
+    order = ("id",) if is_by_id else ("received_at", "id")  # each has an index
     page = _restrict(select(alert), chosen).order_by(*(alert.c[name].desc() for name in order))
     if chosen.verdict is not None:
         searched = page.limit(MAX_SEARCHED).subquery()
@@ -195,10 +194,7 @@ def _restrict(statement: Select[Any], chosen: AlertFilter) -> Select[Any]:
     if chosen.hook_id is not None:
         statement = statement.where(alert.c.hook_id == chosen.hook_id)
     if chosen.since is not None:
-        since = machine_now() - chosen.since
-        statement = statement.where(alert.c.received_at >= since)
-        if chosen.hook_id is None:
-            statement = statement.where(alert.c.id >= lowest_id_at(since - _ID_IS_EARLIER_BY))
+        statement = statement.where(alert.c.received_at >= machine_now() - chosen.since)
     return statement
 
 

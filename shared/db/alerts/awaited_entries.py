@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -25,13 +24,9 @@ from shared.fleets import Queue
 
 @dataclass(frozen=True, slots=True)
 class EntryScope:
-    """The entries on a side of a contract on an account that were requested before an alert or a job.
-
-    That one was received or enqueued at `requested_at`.
-    """
+    """The entries on a side of a contract on an account that were requested before an alert or a job."""
 
     before: UUID
-    requested_at: datetime
     account_id: int
     contract_id: str
     side: Side
@@ -159,9 +154,7 @@ def select_of_persons(scope: EntryScope) -> Select[Any]:
 
 def _list_of_approvals(connection: Connection, scope: EntryScope, state: RootState) -> Iterator[AwaitedEntry]:
     account_id, contract_id, side = scope.account_id, scope.contract_id, scope.side
-    for row in entry_approvals.list_to_be_made(
-        connection, account_id, contract_id, side, before=scope.before, requested_at=scope.requested_at
-    ):
+    for row in entry_approvals.list_to_be_made(connection, account_id, contract_id, side, before=scope.before):
         stored = None if row.alert_id is None else alerts.read_alert(connection, row.alert_id, account_id)
         if stored is not None and describe_idle_hook(stored, side, contract_id, state):
             continue

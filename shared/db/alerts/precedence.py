@@ -33,6 +33,7 @@ from shared.ids import CLOCK_SKEW, lowest_id_at
 
 ENTRY_KINDS = ("BUY", "SELL", "TARGET")
 HAS_TIME = or_(job.c.state == "running", job.c.expires_at.is_(None), job.c.expires_at > func.now())
+_REQUESTED_BY = case((orders.c.origin == Origin.MANUAL.value, orders.c.correlation_id), else_=signal.c.alert_id)
 _LOOK_BACK = timedelta(minutes=10)  # before an alert was sent: senders' clocks differ, so one sent later may be there
 
 
@@ -215,13 +216,18 @@ def list_later_orders(
 
     One of an alert or a person counts from when that was received or enqueued, as its job may have waited.
     """
-    requested_by = case((orders.c.origin == Origin.MANUAL.value, orders.c.correlation_id), else_=signal.c.alert_id)
     statement = (
         select(orders.c.id)
         .outerjoin(signal, signal.c.id == orders.c.signal_id)
         .where(
             orders.c.id.in_(order_ids),
-            func.coalesce(requested_by > request_id, orders.c.created_at > requested_at),
+            func.coalesce(request_id < _REQUESTED_BY, orders.c.created_at > requested_at),
         )
     )
     return set(connection.execute(statement).scalars())
+
+
+def find_request_id(connection: Connection, order_id: UUID) -> UUID | None:
+    """Return the alert, or the job of a person, that requested an order; None for any other order."""
+    statement = select(_REQUESTED_BY).outerjoin(signal, signal.c.id == orders.c.signal_id)
+    return connection.execute(statement.where(orders.c.id == order_id)).scalar_one_or_none()

@@ -98,11 +98,11 @@ def find_by_id_part(connection: Connection, digits: str) -> list[EntryApproval]:
 
 
 def list_to_be_made(
-    connection: Connection, account_id: int, contract_id: str, side: Side, *, before: UUID, requested_at: datetime
+    connection: Connection, account_id: int, contract_id: str, side: Side, *, before: UUID
 ) -> list[EntryApproval]:
-    """Return the market entries on a side of a contract that wait for a person, or for their job after an approval.
+    """Return the market entries of alerts on a side of a contract that wait for a person, or for their job after that.
 
-    Only those requested before an alert or a job, `before`, count, which was received or enqueued at `requested_at`.
+    Only those of alerts received before an alert or a job, `before`, count; a strategy's is made only while flat.
     """
     unfinished = select(cast(job.c.arguments["approval_id"].astext, Uuid)).where(
         IS_UNFINISHED, _HAS_TIME, job.c.queue == Queue.HIGH.value, job.c.name == "orders.enter_approved"
@@ -112,7 +112,7 @@ def list_to_be_made(
         entry_approval.c.contract_id == contract_id,
         entry_approval.c.side == side.value,
         entry_approval.c.type == OrderType.MARKET.value,
-        func.coalesce(entry_approval.c.alert_id < before, entry_approval.c.requested_at < requested_at),
+        entry_approval.c.alert_id < before,
         or_(
             _IS_WAITING & (entry_approval.c.expires_at > func.now()),
             and_(entry_approval.c.state == ApprovalState.APPROVED.value, entry_approval.c.id.in_(unfinished)),

@@ -15,9 +15,10 @@ from tests.fixtures.worker_env import WorkerEnv
 PLANS = "SELECT quantity_closing, quantity_opening FROM entry_reversal WHERE side = 'SELL' ORDER BY requested_at"
 CLOSING = "SELECT id FROM job WHERE name = 'alerts.close_reversed' AND state = 'queued' ORDER BY id DESC LIMIT 1"
 IN_AN_HOUR = "UPDATE job SET run_at = now() + interval '1 hour' WHERE id = '{}'"
+EARLIER, LATER = UUID(int=1), UUID(int=2**128 - 1)  # requests before and after any of a test
 UNCONFIRMED = (
     "INSERT INTO orders (id, account_id, contract_id, origin, role, side, type, quantity, state, correlation_id)"
-    f" VALUES (gen_random_uuid(), 20001, '{MNQ}', 'manual', 'ENTRY', 'BUY', 'MARKET', 1, '{{}}', gen_random_uuid())"
+    f" VALUES (gen_random_uuid(), 20001, '{MNQ}', 'manual', 'ENTRY', 'BUY', 'MARKET', 1, '{{}}', '{{}}')"
 )
 TO_LONG_3 = strategy_fields(action="buy", quantity=2, market_position="long", market_position_size=3)
 CLOSED_BEFORE = (
@@ -82,16 +83,21 @@ def test_an_entry_of_a_person_that_waits_closes_nothing_that_was_opened_after_a_
     run_until(worker_env, -1)
 
 
-@pytest.mark.parametrize("state", ["SUBMITTING", "IN_DOUBT", "WORKING"])
-def test_a_market_entry_that_is_not_confirmed_for_15_s_is_offset(worker_env: WorkerEnv, state: str) -> None:
-    """It is waited for no longer, and not sent again after this."""
+@pytest.mark.parametrize(
+    ("state", "requested_by", "opening"),
+    [("SUBMITTING", EARLIER, 1), ("IN_DOUBT", EARLIER, 1), ("WORKING", EARLIER, 1), ("IN_DOUBT", LATER, 2)],
+)
+def test_an_earlier_market_entry_that_is_not_confirmed_for_15_s_is_offset(
+    worker_env: WorkerEnv, state: str, requested_by: UUID, opening: int
+) -> None:
+    """It is waited for no longer, and not sent again after this; one that was requested later is."""
     hold(worker_env, 1)
-    worker_env.execute(UNCONFIRMED.format(state))
+    worker_env.execute(UNCONFIRMED.format(state, requested_by))
     closing = sell_three(worker_env)
     worker_env.execute(f"UPDATE job SET enqueued_at = now() - interval '16 s' WHERE id = '{closing}'")
     run_next(worker_env, closing)
 
-    assert [(1, 1)] == worker_env.rows(PLANS)
+    assert [(1, opening)] == worker_env.rows(PLANS)
 
 
 @pytest.mark.parametrize(("quantity", "opening"), [("-5", 2), ("3000000000", 0), (str(10**30), 0), ('"many"', 0)])

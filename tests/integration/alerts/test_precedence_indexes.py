@@ -49,10 +49,10 @@ def explain(worker_env: WorkerEnv, ask: Ask) -> str:
         precedence.awaits_exit,
         lambda connection, _, account_id: precedence.has_open_reduction(connection, account_id, MNQ),
         lambda connection, stored, account_id: connection.execute(
-            awaited_entries.select_of_alerts(EntryScope(stored.id, stored.received_at, account_id, MNQ, Side.BUY))
+            awaited_entries.select_of_alerts(EntryScope(stored.id, account_id, MNQ, Side.BUY))
         ),
         lambda connection, stored, account_id: connection.execute(
-            awaited_entries.select_of_persons(EntryScope(stored.id, stored.received_at, account_id, MNQ, Side.BUY))
+            awaited_entries.select_of_persons(EntryScope(stored.id, account_id, MNQ, Side.BUY))
         ),
         ask_other_unfinished,
     ],
