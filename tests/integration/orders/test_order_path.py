@@ -1,7 +1,5 @@
 """The path from an alert to a fill, with every way in which a request or its answer can be lost."""
 
-from uuid import UUID
-
 import pytest
 
 from shared.db.market_data import contracts
@@ -98,25 +96,6 @@ def test_a_lost_request_is_sent_again_under_the_same_tag(worker_env: WorkerEnv) 
     assert 2 == len(tags_at_venue(worker_env))
     assert 1 == len(set(tags_at_venue(worker_env)))
     assert 1 == worker_env.venue.position(MNQ)
-
-
-@pytest.mark.parametrize(
-    ("request_id", "state"), [(UUID(int=1), OrderState.FILLED), (UUID(int=2**128 - 1), OrderState.EXPIRED)]
-)
-def test_a_lost_request_is_not_sent_again_if_an_entry_that_was_requested_later_has_reversed_it(
-    worker_env: WorkerEnv, request_id: UUID, state: OrderState
-) -> None:
-    worker_env.venue.faults(path=PLACE, kind="lose_before")
-    worker_env.runner.run(worker_env.entry_alert())
-    age_in_doubt_order(worker_env)
-    worker_env.execute(
-        "INSERT INTO entry_reversal"
-        " (request_id, account_id, contract_id, side, quantity_closing, quantity_opening, closes_all)"
-        f" VALUES ('{request_id}', {worker_env.venue.account_id}, '{MNQ}', 'SELL', 1, 0, true)"
-    )
-    worker_env.run_due_jobs()
-
-    assert [state] == [row[0] for row in worker_env.rows(ENTRY)]
 
 
 def test_a_lost_request_is_not_sent_again_once_the_rules_forbid_it(worker_env: WorkerEnv) -> None:
