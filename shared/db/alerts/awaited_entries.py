@@ -12,7 +12,7 @@ from shared.db.alerts.alerts import StoredAlert
 from shared.db.alerts.entry_denials import describe_idle_hook, describe_inactive, describe_stale
 from shared.db.orders import entry_approvals, flatten_requests, reversals
 from shared.db.orders.root_state import RootState
-from shared.db.tables.ledger import IS_UNFINISHED, job
+from shared.db.tables.ledger import HAS_TIME, IS_UNFINISHED, job
 from shared.domain.alerts.alert import Alert
 from shared.domain.alerts.copy_ratio import scale_alert
 from shared.domain.market_data.contract import root_of_contract
@@ -143,7 +143,7 @@ def select_of_persons(scope: EntryScope) -> Select[Any]:
         IS_UNFINISHED,
         job.c.queue == Queue.HIGH.value,
         job.c.name == "orders.enter_manually",
-        precedence.HAS_TIME,
+        HAS_TIME,
         job.c.id < scope.before,
         arguments["account_id"].astext == str(scope.account_id),
         arguments["side"].astext == scope.side.value,

@@ -24,7 +24,7 @@ from sqlalchemy import (
 from shared.db.alerts.alerts import StoredAlert
 from shared.db.rows import has_rows
 from shared.db.tables.alerts import alert, hook, hook_follower, signal
-from shared.db.tables.ledger import IS_UNFINISHED, job
+from shared.db.tables.ledger import HAS_TIME, IS_UNFINISHED, job
 from shared.db.tables.orders import orders
 from shared.domain.alerts.alert import AlertAction
 from shared.domain.orders.order import NEVER_SENT, Origin, Role, Side
@@ -32,7 +32,6 @@ from shared.fleets import Queue
 from shared.ids import CLOCK_SKEW, lowest_id_at
 
 ENTRY_KINDS = ("BUY", "SELL", "TARGET")
-HAS_TIME = or_(job.c.state == "running", job.c.expires_at.is_(None), job.c.expires_at > func.now())
 _REQUESTED_BY = case((orders.c.origin == Origin.MANUAL.value, orders.c.correlation_id), else_=signal.c.alert_id)
 _LOOK_BACK = timedelta(minutes=10)  # before an alert was sent: senders' clocks differ, so one sent later may be there
 

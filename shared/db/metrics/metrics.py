@@ -102,20 +102,6 @@ def job_summary(connection: Connection, window: timedelta) -> list[dict[str, Any
     )
 
 
-def count_unfinished(connection: Connection) -> list[dict[str, Any]]:
-    """Return how many jobs of each queue wait, run or are dead now."""
-    return _fetch_rows(
-        connection,
-        """
-        SELECT queue, state, count(*) AS count FROM (
-            SELECT queue, state FROM job WHERE state = 'queued'
-            UNION ALL SELECT queue, state FROM job WHERE state = 'running'
-            UNION ALL SELECT queue, state FROM job WHERE state = 'dead') AS one
-        GROUP BY queue, state
-        """,
-    )
-
-
 def strategy_summary(connection: Connection, window: timedelta) -> list[dict[str, Any]]:
     """Return per strategy and contract: evaluations, decisions to trade, median duration, newest evaluation."""
     return _fetch_rows(

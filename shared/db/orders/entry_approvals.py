@@ -15,7 +15,7 @@ from shared.db.alerts.signals import NewSignal
 from shared.db.id_part import has_id_part
 from shared.db.tables.accounts import account
 from shared.db.tables.alerts import alert, hook
-from shared.db.tables.ledger import IS_UNFINISHED, job
+from shared.db.tables.ledger import HAS_TIME, IS_UNFINISHED, job
 from shared.db.tables.orders import entry_approval
 from shared.domain.alerts.alert import AlertAction
 from shared.domain.orders.approval import ApprovalState
@@ -70,7 +70,6 @@ _TERMS = tuple(EntryTerms.__dataclass_fields__)
 _COLUMNS = [entry_approval.c[name] for name in EntryApproval.__dataclass_fields__]
 _ENUMS = {"origin": Origin, "side": Side, "type": OrderType, "state": ApprovalState}
 _IS_WAITING = entry_approval.c.state == ApprovalState.WAITING.value
-_HAS_TIME = or_(job.c.state == "running", job.c.expires_at.is_(None), job.c.expires_at > func.now())
 
 
 def _row(row: Row[tuple[object, ...]]) -> EntryApproval:
@@ -105,7 +104,7 @@ def list_to_be_made(
     Only those of alerts received before an alert or a job, `before`, count; a strategy's is made only while flat.
     """
     unfinished = select(cast(job.c.arguments["approval_id"].astext, Uuid)).where(
-        IS_UNFINISHED, _HAS_TIME, job.c.queue == Queue.HIGH.value, job.c.name == "orders.enter_approved"
+        IS_UNFINISHED, HAS_TIME, job.c.queue == Queue.HIGH.value, job.c.name == "orders.enter_approved"
     )
     statement = select(*_COLUMNS).where(
         entry_approval.c.account_id == account_id,
@@ -175,7 +174,7 @@ def end_without_order(
 
 def find_last_attempt(connection: Connection, row: EntryApproval) -> tuple[bool, str | None]:
     """Return whether a job still makes the approved entry, and the error of the last one that did or tried."""
-    statement = select(and_(IS_UNFINISHED, _HAS_TIME), job.c.error).where(
+    statement = select(and_(IS_UNFINISHED, HAS_TIME), job.c.error).where(
         job.c.correlation_id == row.correlation_id,
         job.c.name == "orders.enter_approved",
         job.c.arguments["approval_id"].astext == str(row.id),

@@ -12,6 +12,7 @@ from sqlalchemy import (
     Table,
     Text,
     Uuid,
+    func,
     or_,
     text,
 )
@@ -73,6 +74,7 @@ job = Table(
 
 # As an OR of two equalities it is served by the partial indexes below; with `IN` every job would be read.
 IS_UNFINISHED = or_(*(job.c.state == state for state in UNFINISHED))
+HAS_TIME = or_(job.c.state == "running", job.c.expires_at.is_(None), job.c.expires_at > func.now())
 
 Index("ix_job_due", job.c.queue, job.c.run_at, job.c.id, postgresql_where=text("state = 'queued'"))
 

@@ -205,10 +205,8 @@ def test_a_later_entry_waits_for_a_manual_exit_on_its_side_that_was_rejected(wor
     assert result_of(worker_env, later).startswith("succeeded")
 
 
-@pytest.mark.parametrize("is_typed", [False, True])
-def test_a_part_that_is_rejected_is_given_up_once_a_later_request_closes_all(
-    worker_env: WorkerEnv, *, is_typed: bool
-) -> None:
+def sell_one_of_two(worker_env: WorkerEnv, *, is_typed: bool) -> UUID:
+    """Hold two, and let the venue reject the exit of one; return the job that asks for it again."""
     hold(worker_env, 2)
     reject_orders(worker_env, 1)
     if is_typed:
@@ -216,6 +214,14 @@ def test_a_part_that_is_rejected_is_given_up_once_a_later_request_closes_all(
     else:
         _, job_id = sell_later(worker_env, 1)
     ask_once(worker_env, job_id)
+    return job_id
+
+
+@pytest.mark.parametrize("is_typed", [False, True])
+def test_a_part_that_is_rejected_is_given_up_once_a_later_request_closes_all(
+    worker_env: WorkerEnv, *, is_typed: bool
+) -> None:
+    job_id = sell_one_of_two(worker_env, is_typed=is_typed)
     worker_env.flatten(MNQ)
     run_next(worker_env, job_id)
     assert f"{MNQ} was closed by a later request" in result_of(worker_env, job_id)
@@ -226,13 +232,7 @@ def test_a_part_that_is_rejected_is_given_up_once_a_later_request_closes_all(
 def test_a_part_that_is_rejected_is_not_given_up_for_a_flatten_that_was_dropped(
     worker_env: WorkerEnv, *, is_typed: bool
 ) -> None:
-    hold(worker_env, 2)
-    reject_orders(worker_env, 1)
-    if is_typed:
-        job_id = worker_env.enqueue(EnterManually(account_id=20001, symbol="MNQ", side=Side.SELL, quantity=1))
-    else:
-        _, job_id = sell_later(worker_env, 1)
-    ask_once(worker_env, job_id)
+    job_id = sell_one_of_two(worker_env, is_typed=is_typed)
     worker_env.flatten(MNQ)
     worker_env.execute("UPDATE flatten_request SET dropped_at = now()")
     run_next(worker_env, job_id)
