@@ -89,9 +89,7 @@ def _request_close(ctx: Context, request: SidedRequest, state: RootState, revers
         if reversal.closes_all:
             dropped = _list_dropped(tx.connection, ctx, request, locked)
             if reversal.opening:
-                offset = _count_dropped(tx.connection, ctx, request, locked, dropped)
-                opening = 0 if offset is None else max(0, reversal.opening - offset)
-                reversal = reversal._replace(opening=opening)
+                reversal = reversal.offset_by(_count_dropped(tx.connection, ctx, request, locked, dropped))
         if reversals.record(
             tx.connection, request.id, request.account_id, contract_id, side=request.side, reversal=reversal
         ):

@@ -38,7 +38,8 @@ def require_closed(ctx: Context, request: SidedRequest, recorded: RecordedRevers
     """Raise PostponedError while the position is not closed; request that again, as its exit may have been rejected.
 
     The position is read after the exits: one that fills meanwhile counts as none of them, and shows in the position.
-    What is held after the close was made by something else later, and nothing is opened against that.
+    What is held after the close was made by something else later, and nothing is opened against that. So it is too if
+    an entry before it was offset, which may still fill after the close: that is waited for, and not called flat.
     """
     contract_id, account_id = request.contract_id, request.account_id
     with ctx.autocommit() as connection:
@@ -47,14 +48,16 @@ def require_closed(ctx: Context, request: SidedRequest, recorded: RecordedRevers
         exited = orders.count_exited(connection, account_id, contract_id, ctx.job.correlation_id)
     state = read_root_state(ctx, account_id, request.root)
     is_exited = exited >= recorded.closing
-    is_final = is_exited and bool(recorded.opening)
+    awaits_entries = bool(recorded.opening or recorded.offset)
     certain = (
-        leave_unsent(request, state, recorded.opening) if is_final else leave_entries(ctx, request, state, opening=0)
+        leave_unsent(request, state, recorded.opening + recorded.offset)
+        if is_exited and awaits_entries
+        else leave_entries(ctx, request, state, opening=0)
     )
     require_certain(certain, [contract_id])
     if recorded.opening:
         _require_no_flatten(ctx, request, recorded)
-    if state.quantity(contract_id) * request.side.sign >= 0 or (is_exited and not recorded.opening):
+    if state.quantity(contract_id) * request.side.sign >= 0 or (is_exited and not awaits_entries):
         return
     if is_exited:
         raise RefusedError(f"{contract_id} is held against it again, and was closed once")

@@ -17,7 +17,14 @@ from shared.fleets import Queue
 
 COLUMNS = [
     entry_reversal.c[name]
-    for name in ("quantity_closing", "quantity_opening", "requested_at", "closes_all", "contract_id")
+    for name in (
+        "quantity_closing",
+        "quantity_opening",
+        "quantity_offset",
+        "requested_at",
+        "closes_all",
+        "contract_id",
+    )
 ]
 _IN_FLIGHT = [state.value for state in (OrderState.SUBMITTING, OrderState.IN_DOUBT, OrderState.WORKING)]
 
@@ -26,11 +33,13 @@ _IN_FLIGHT = [state.value for state in (OrderState.SUBMITTING, OrderState.IN_DOU
 class RecordedReversal:
     """The contracts that were requested to be closed, when that was, and those that are to be opened after it.
 
-    `closes_all` says that they were all that was held.
+    `offset` is how many are not opened as entries before it were dropped, of which one may still fill. `closes_all`
+    says that all that was held is closed.
     """
 
     closing: int
     opening: int
+    offset: int
     requested_at: datetime
     closes_all: bool
     contract_id: str  # it may be the active one no longer
@@ -52,6 +61,7 @@ def record(
         "side": side.value,
         "quantity_closing": reversal.closing,
         "quantity_opening": reversal.opening,
+        "quantity_offset": reversal.offset,
         "closes_all": reversal.closes_all,
     }
     has_decided = exists().where(signal.c.alert_id == request_id, signal.c.account_id == account_id)
@@ -65,7 +75,7 @@ def give_up_opening(connection: Connection, request_id: UUID, account_id: int) -
     connection.execute(
         update(entry_reversal)
         .where(entry_reversal.c.request_id == request_id, entry_reversal.c.account_id == account_id)
-        .values(quantity_opening=0)
+        .values(quantity_opening=0, quantity_offset=0)
     )
 
 

@@ -8,11 +8,20 @@ from shared.domain.orders.order import OrderType, Side
 
 
 class Reversal(NamedTuple):
-    """The contracts that a market entry closes of the position against it, and those that it then opens."""
+    """The contracts that a market entry closes of the position against it, and those that it then opens.
+
+    `offset` is how many it does not open as entries before it were dropped.
+    """
 
     closing: int
     opening: int
     closes_all: bool
+    offset: int = 0
+
+    def offset_by(self, dropped: int | None) -> "Reversal":
+        """Return the reversal without what so many dropped contracts offset; all of it if their number is unknown."""
+        offset = self.opening if dropped is None else min(self.opening, dropped)
+        return self._replace(opening=self.opening - offset, offset=offset)
 
 
 def plan_reversal(side: Side, type_: OrderType, quantity: Decimal | int, held: int) -> Reversal | None:

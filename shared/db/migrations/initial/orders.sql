@@ -92,9 +92,11 @@ CREATE TABLE entry_reversal (
     side text NOT NULL,
     quantity_closing integer NOT NULL,
     quantity_opening integer NOT NULL,
+    quantity_offset integer DEFAULT 0 NOT NULL,
     closes_all boolean NOT NULL,
     requested_at timestamptz DEFAULT now() NOT NULL,
     CONSTRAINT pk_entry_reversal PRIMARY KEY (request_id, account_id),
+    CONSTRAINT ck_entry_reversal_quantity_offset CHECK (quantity_offset >= 0),
     CONSTRAINT ck_entry_reversal_quantity_opening CHECK (quantity_opening >= 0),
     CONSTRAINT fk_entry_reversal_account_id FOREIGN KEY (account_id) REFERENCES account (id)
 );
