@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import itertools
 import logging
 import signal
 from collections.abc import AsyncIterator
@@ -12,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from shared.clock import monotonic
 from simulator import openapi, request_bodies, wire
 from simulator.endpoints import accounts, bars, contracts, orders, positions
 from simulator.hubs.connection import HubTiming
@@ -25,7 +25,8 @@ from simulator.venue.venue import Venue
 
 _log = logging.getLogger("simulator")
 _ADVANCE_INTERVAL = 0.025  # seconds of machine time between two advances of the market
-_ADVANCES_PER_CONNECTION_FAULT_DRAW = 40  # so that connection faults are drawn about once a second
+_QUIET_INTERVAL = 0.25  # seconds between two while the market is silent, as when it is closed
+_FAULT_DRAW_INTERVAL = 1.0  # seconds of machine time between two draws of connection faults
 
 ENDPOINTS = (
     Endpoint("/api/Account/search", request_bodies.AccountSearchBody, accounts.search),
@@ -95,13 +96,18 @@ def _pong(_: Request, __: bytes) -> Response:
 
 async def _advance_forever(venue: Venue, market_hub: MarketHub, hubs: Hubs) -> None:
     """Fill due orders and publish market data soon after they are due, also while no request comes."""
-    for advance in itertools.count(1):
+    drawn_at = monotonic()
+    while True:
         await venue.catch_up()
         await market_hub.publish(venue.now())
-        if advance % _ADVANCES_PER_CONNECTION_FAULT_DRAW == 0:
+        now = monotonic()
+        if now - drawn_at >= _FAULT_DRAW_INTERVAL:
+            drawn_at = now
             hubs.apply_connection_faults()
             market_hub.apply_quote_fault()
         await asyncio.sleep(_ADVANCE_INTERVAL)
+        if market_hub.is_silent:
+            await market_hub.wait_for_subscriber(_QUIET_INTERVAL)
 
 
 def _stop_if_failed(advancing: "asyncio.Task[None]") -> None:

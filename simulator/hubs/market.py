@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import datetime
 from typing import ClassVar
 
@@ -18,6 +19,7 @@ from simulator.venue.venue import Venue
 _Subscription = tuple[Topic, Connection]
 _Waiting = tuple[Topic, Connection, int]  # a subscription, and the number of its calls that have not got their snapshot
 _CONTRACT_NOT_FOUND = "Contract not found."
+_SILENT_AFTER_S = 2.0
 _MIN_PER_MINUTE = 4  # a bar's open, extremes and close
 _MAX_PER_SECOND = 200  # of machine time, however fast the market runs
 
@@ -53,6 +55,8 @@ class MarketHub(HubServer):
         self._thread = ThreadPoolExecutor(1, "market data")
         self._since: dict[str, datetime] = {}  # the first subscription of each contract
         self._waiting: Counter[_Subscription] = Counter()  # the calls that have not got their snapshot
+        self._has_waiting = asyncio.Event()
+        self._sent_at = monotonic()
 
     def subscription_error(self, connection: Connection, topic: Topic) -> str | None:  # noqa: ARG002 - the same for all users
         """Return an error for a contract the market does not know [SIM]."""
@@ -65,6 +69,18 @@ class MarketHub(HubServer):
         self._since.setdefault(str(contract_id), self._venue.read_clock())
         if target != TRADE:
             self._waiting[topic, connection] += 1
+            self._has_waiting.set()
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether there are subscribers, none waits for its snapshot, and nothing was sent for some seconds."""
+        return not self._waiting and monotonic() - self._sent_at > _SILENT_AFTER_S and any(self.topics.list_all())
+
+    async def wait_for_subscriber(self, longest_s: float) -> None:
+        """Return once a new subscriber waits for its snapshot, or after so many seconds."""
+        self._has_waiting.clear()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._has_waiting.wait(), longest_s)
 
     def apply_quote_fault(self) -> None:
         """Draw the fault `quote_gap`, if a client is subscribed to quotes."""
@@ -88,6 +104,8 @@ class MarketHub(HubServer):
         for found in await asyncio.get_running_loop().run_in_executor(
             self._thread, lambda: self._feed.advance(requested, now, is_array=is_array)
         ):
+            if found.snapshots or found.updates:
+                self._sent_at = monotonic()
             self._send(found, waiting[found.contract_id])
 
     def _list_requests(self, silent: frozenset[str]) -> list[ContractRequest]:

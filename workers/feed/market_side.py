@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 import msgspec
@@ -15,7 +16,7 @@ from shared.hot.feed_health import ContractHealth
 from shared.hot.feed_writer import FeedWriter
 from workers.feed.prices import Prices
 from workers.feed.silence import Silence
-from workers.feed.stall import Stall
+from workers.feed.stall import CHECK_STALL_EVERY_S, Stall
 
 log = logging.getLogger(__name__)
 
@@ -54,6 +55,7 @@ class MarketSide:
         self._prices = Prices()
         self._silence = silence or Silence()
         self._stall = Stall()
+        self._has_events = asyncio.Event()
         self._check_every_s = check_every_s
         self._in_session: Mapping[str, bool] = {}
         self._received_at: dict[str, float] = {}  # the last data, or the subscription
@@ -131,6 +133,7 @@ class MarketSide:
             await self.hub.invoke(f"SubscribeContract{topic}", contract_id)
 
     def _handle_event(self, target: str, arguments: list[msgspec.Raw]) -> None:
+        self._has_events.set()
         try:
             if target == "GatewayQuote":
                 contract_id = messages.contract_of(arguments)
@@ -150,6 +153,10 @@ class MarketSide:
 
     async def _write_prices(self) -> None:
         while True:
+            if not self._prices.is_forming:  # else a minute may end without an event
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._has_events.wait(), CHECK_STALL_EVERY_S)
+            self._has_events.clear()
             await asyncio.sleep(WRITE_EVERY_S)
             stalled_s = self._stall.take()
             self._prices.end_minutes(self._clock.now())

@@ -39,6 +39,11 @@ class Prices:
     _traded: dict[str, tuple[Decimal, datetime]] = field(default_factory=dict)  # also before a reconnect
     _complete_from: dict[str, datetime] = field(default_factory=dict)
 
+    @property
+    def is_forming(self) -> bool:
+        """Whether the minute of a bar is not over."""
+        return bool(self._forming)
+
     def take_updates(self) -> PriceUpdates:
         """Return the unwritten updates, and forget them."""
         updates, self._updates = self._updates, PriceUpdates()

@@ -5,6 +5,7 @@ import asyncio
 from shared.clock import monotonic
 
 TICK_S = 0.25
+CHECK_STALL_EVERY_S = 0.5  # by those who wait for events, so that a stall is noticed soon while none comes
 # After a stall this long, another feed may be the active one, and the data in the socket is of unknown age.
 STALLED_AFTER_S = 2.0
 

@@ -21,14 +21,13 @@ from shared.hot.feed_writer import FeedWriter
 from shared.hot.positions import HotPosition
 from shared.ledger.jobs.orders import ApplyExecutionReports
 from workers.feed.event_buffer import EventBuffer
-from workers.feed.stall import Stall
+from workers.feed.stall import CHECK_STALL_EVERY_S, Stall
 
 log = logging.getLogger(__name__)
 
 CHECK_ACCOUNTS_EVERY_S = 5.0
 READ_WHILE_DOWN_EVERY_S = 10.0
 WRITE_EVERY_S = 0.05
-CHECK_STALL_EVERY_S = 0.5
 MOMENT_S = 0.025  # so that the acceptance and the fill of a market order share a job
 _MOST_READS = 5
 _TOPICS = ("Orders", "Positions", "Trades")
