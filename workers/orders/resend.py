@@ -6,9 +6,7 @@ from sqlalchemy import Connection
 
 from shared.db.accounts import accounts
 from shared.db.accounts.installations import describe_read_only
-from shared.db.alerts import precedence
 from shared.db.market_data import contracts
-from shared.db.orders import reversals
 from shared.db.orders.orders import OrderRow
 from shared.db.risk import risk_snapshots
 from shared.db.risk.entry_check import describe_finding
@@ -30,12 +28,6 @@ def find_obstacle(connection: Connection, ctx: Context, order: OrderRow) -> str 
     read_only = describe_read_only(account, ctx.market_now)
     if read_only is not None:
         return read_only
-    account_id, contract_id = order.account_id, order.contract_id
-    request_id = precedence.find_request_id(connection, order.id)
-    if reversals.was_reversed_since(
-        connection, account_id, contract_id, order.side, after=request_id, since=order.created_at
-    ):
-        return reversals.describe_later_reversal(order.contract_id)
     contract = contracts.require(connection, order.contract_id)
     snapshot = risk_snapshots.read(
         connection,

@@ -1,6 +1,7 @@
 """Closes what a market entry reverses before what is left of it is opened, whether an alert or a person asks for it."""
 
 import logging
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -55,6 +56,8 @@ def close_reversed_first(
     reversal = plan_reversal(request.side, request.type, request.quantity, state.quantity(contract_id))
     if reversal is None:
         if request.type is OrderType.MARKET and state.is_arriving(contract_id, request.side.opposite):
+            with ctx.transaction() as tx:
+                _enqueue_closing_job(tx, ctx, request)
             raise PostponedError(
                 f"an order against it in {contract_id} is not confirmed",
                 poll_pause(machine_now() - ctx.job.enqueued_at),
@@ -89,7 +92,7 @@ def _request_close(ctx: Context, request: SidedRequest, state: RootState, revers
         if reversal.closes_all:
             dropped = _list_dropped(tx.connection, ctx, request, locked)
             if reversal.opening:
-                reversal = reversal.offset_by(_count_dropped(tx.connection, ctx, request, locked, dropped))
+                reversal = reversal.offset_by(*_count_earlier(tx.connection, ctx, request, locked, dropped))
         if reversals.record(
             tx.connection, request.id, request.account_id, contract_id, side=request.side, reversal=reversal
         ):
@@ -124,13 +127,13 @@ def _list_dropped(connection: Connection, ctx: Context, request: SidedRequest, s
     return [order for order in unsent if order.id not in later]
 
 
-def _count_dropped(
+def _count_earlier(
     connection: Connection, ctx: Context, request: SidedRequest, state: RootState, dropped: list[OrderRow]
-) -> int | None:
-    """Return the contracts of the market entries that are dropped, which nothing then offsets; None if one has no size.
+) -> tuple[int | None, int]:
+    """Return the contracts of the market entries that are dropped, and of those that the venue has not confirmed.
 
-    Those are orders, also one that may not be at the venue and is not sent again, and entries that are still to be
-    made: as the account is locked, none is both, and none is missed. None too if they cannot be counted.
+    The first are orders that are not sent, and entries that are still to be made: as the account is locked, none is
+    both, and none is missed. They are None if one has no size, or if they cannot be counted.
     """
     requested_at = _requested_at(ctx, request)
     scope = EntryScope(request.id, request.account_id, request.contract_id, request.side.opposite)
@@ -141,11 +144,9 @@ def _count_dropped(
         and order.state in _UNCONFIRMED
     ]
     later = precedence.list_later_orders(connection, request.id, requested_at, [order.id for order in unconfirmed])
-    unconfirmed = [order for order in unconfirmed if order.id not in later]
-    recorded = sum(
-        order.quantity - order.filled_quantity for order in dropped + unconfirmed if order.type is OrderType.MARKET
-    )
-    planned = recorded + state.planned_quantity(scope.contract_id, scope.side)
+    arriving = _sum_market_entries(order for order in unconfirmed if order.id not in later)
+    recorded = _sum_market_entries(dropped)
+    planned = recorded + arriving + state.planned_quantity(scope.contract_id, scope.side)
     try:
         with connection.begin_nested():
             awaited = awaited_entries.count_contracts(connection, scope, state, planned=planned)
@@ -153,8 +154,12 @@ def _count_dropped(
         if connection.invalidated:
             raise  # the transaction is lost, and an outage counts as no attempt
         log.exception("request %s: the entries before it cannot be counted, so it opens nothing", request.id)
-        return None
-    return None if awaited is None else recorded + awaited
+        return None, arriving
+    return None if awaited is None else recorded + awaited, arriving
+
+
+def _sum_market_entries(entries: Iterable[OrderRow]) -> int:
+    return sum(order.quantity - order.filled_quantity for order in entries if order.type is OrderType.MARKET)
 
 
 def _requested_at(ctx: Context, request: SidedRequest) -> datetime:
@@ -162,8 +167,13 @@ def _requested_at(ctx: Context, request: SidedRequest) -> datetime:
 
 
 def _enqueue_close(tx: Transaction, ctx: Context, request: SidedRequest, reversal: Reversal) -> None:
-    """Request the close; see it through also if the job of an alert's entry, which expires, has requested it."""
+    """Request the close, and see it through."""
     tx.enqueue(request.build_close(reversal.closing), key=f"reversal:{request.id}:{request.account_id}:first")
+    _enqueue_closing_job(tx, ctx, request)
+
+
+def _enqueue_closing_job(tx: Transaction, ctx: Context, request: SidedRequest) -> None:
+    """Let what an alert closes not expire with its entry; it may have come before what it closes was known."""
     if request.origin is Origin.ALERT and ctx.job.name != CloseReversed.job_name():
         tx.enqueue(
             CloseReversed(alert_id=request.id, account_id=request.account_id, root=request.root.name),

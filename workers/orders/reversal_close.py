@@ -38,8 +38,8 @@ def require_closed(ctx: Context, request: SidedRequest, recorded: RecordedRevers
     """Raise PostponedError while the position is not closed; request that again, as its exit may have been rejected.
 
     The position is read after the exits: one that fills meanwhile counts as none of them, and shows in the position.
-    What is held after the close was made by something else later, and nothing is opened against that. So it is too if
-    an entry before it was offset, which may still fill after the close: that is waited for, and not called flat.
+    An entry before it that was not confirmed is waited for before something is opened or all is called closed; what it
+    fills is closed too. What is held beyond that was made by something else later, and nothing is opened against it.
     """
     contract_id, account_id = request.contract_id, request.account_id
     with ctx.autocommit() as connection:
@@ -47,23 +47,25 @@ def require_closed(ctx: Context, request: SidedRequest, recorded: RecordedRevers
             raise PostponedError(f"closing {recorded.closing} of {contract_id} before the entry", RETRY_AFTER)
         exited = orders.count_exited(connection, account_id, contract_id, ctx.job.correlation_id)
     state = read_root_state(ctx, account_id, request.root)
+    held = -state.quantity(contract_id) * request.side.sign
     is_exited = exited >= recorded.closing
     awaits_entries = bool(recorded.opening or recorded.offset)
     certain = (
         leave_unsent(request, state, recorded.opening + recorded.offset)
-        if is_exited and awaits_entries
+        if awaits_entries and (is_exited or held <= 0)
         else leave_entries(ctx, request, state, opening=0)
     )
     require_certain(certain, [contract_id])
     if recorded.opening:
         _require_no_flatten(ctx, request, recorded)
-    if state.quantity(contract_id) * request.side.sign >= 0 or (is_exited and not awaits_entries):
+    if held <= 0 or (is_exited and not awaits_entries):
         return
-    if is_exited:
+    missing = recorded.closing + (recorded.offset if is_exited else 0) - exited
+    if missing <= 0 or (is_exited and _list_entered_since(ctx, request, recorded)):
         raise RefusedError(f"{contract_id} is held against it again, and was closed once")
     _require_no_later_close(ctx, request)
-    waited, missing = machine_now() - recorded.requested_at, recorded.closing - exited
-    if waited >= WAIT_FOR and recorded.closes_all and abs(state.quantity(contract_id)) <= missing:
+    waited = machine_now() - recorded.requested_at
+    if waited >= WAIT_FOR and recorded.closes_all and held <= missing and not is_exited:
         awaited = _flatten(ctx, request, recorded)
         if waited < _CLOSE_FOR:
             raise PostponedError(awaited, _CLOSE_AGAIN_AFTER)
@@ -80,6 +82,13 @@ def require_closed(ctx: Context, request: SidedRequest, recorded: RecordedRevers
         close = request.build_close(missing, recorded.requested_at)
         tx.enqueue(close, key=f"reversal:{request.id}:{account_id}:{machine_now():%H%M%S}")
     raise PostponedError(f"{contract_id} is not closed yet, so it is closed again", close_pause(waited, WAIT_FOR))
+
+
+def _list_entered_since(ctx: Context, request: SidedRequest, recorded: RecordedReversal) -> list[int]:
+    with ctx.autocommit() as connection:
+        return reversals.list_entered_since(
+            connection, request.account_id, request.contract_id, request.side.opposite, recorded.requested_at
+        )
 
 
 def _require_no_later_close(ctx: Context, request: SidedRequest) -> None:

@@ -19,8 +19,8 @@ from shared.ledger.worker import ID_VARIABLE
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.2, 3.0
 _HEALTHY_AFTER_S = 10.0
 _STEP_EVERY_S = 0.05
-_PROBE_EVERY_S = 0.1
-_PROBE_RUNNING_EVERY_S = 2.0
+_PROBE_EVERY_S, _LOOK_EVERY_S = 0.1, 0.5  # while a program starts, and while every one runs
+_PROBE_RUNNING_EVERY_S = 5.0  # each connects anew to Postgres, to Redis and to a port
 # The system lacks memory, a process, a descriptor or a thread; SubprocessError: between fork and exec.
 _FAILED_STARTS = (OSError, RuntimeError, subprocess.SubprocessError)
 
@@ -228,12 +228,18 @@ class Supervisor:
         self._changed()
 
     def _probe_all(self) -> None:
-        while not self._is_ending.wait(_PROBE_EVERY_S):
+        while not self._is_ending.wait(_LOOK_EVERY_S if self._are_all_steady() else _PROBE_EVERY_S):
             for child in list(self.children):
                 try:
                     self._probe(child, child.process)
                 except Exception as error:  # noqa: BLE001  # one broken probe must not end those of the other programs
                     self._show(f"the probe of {child.program.name} failed: {error!r}")
+
+    def _are_all_steady(self) -> bool:
+        since = time.monotonic() - _HEALTHY_AFTER_S
+        return bool(self.children) and all(
+            child.state is ChildState.RUNNING and child.started_at < since for child in self.children
+        )
 
     def _probe(self, child: Child, process: RunningProcess | None) -> None:
         now = time.monotonic()

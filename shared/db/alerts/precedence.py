@@ -224,9 +224,3 @@ def list_later_orders(
         )
     )
     return set(connection.execute(statement).scalars())
-
-
-def find_request_id(connection: Connection, order_id: UUID) -> UUID | None:
-    """Return the alert, or the job of a person, that requested an order; None for any other order."""
-    statement = select(_REQUESTED_BY).outerjoin(signal, signal.c.id == orders.c.signal_id)
-    return connection.execute(statement.where(orders.c.id == order_id)).scalar_one_or_none()

@@ -33,8 +33,8 @@ _IN_FLIGHT = [state.value for state in (OrderState.SUBMITTING, OrderState.IN_DOU
 class RecordedReversal:
     """The contracts that were requested to be closed, when that was, and those that are to be opened after it.
 
-    `offset` is how many are not opened as entries before it were dropped, of which one may still fill. `closes_all`
-    says that all that was held is closed.
+    `offset` is how many more are closed if an entry before it that was not confirmed fills. `closes_all` says that all
+    that was held is closed.
     """
 
     closing: int

@@ -32,9 +32,9 @@ def mark_submitting(
 ) -> Submission:
     """Make a CREATED order SUBMITTING with the Postgres function of this name, in one round trip.
 
-    An entry becomes DENIED if its account is halted, in shadow mode, only read or being flattened, EXPIRED if it was in
-    doubt before; none can begin before this commits. An exit becomes CANCELLED while its contract is flattened. Raise
-    LookupError if the contract is unknown.
+    An entry becomes DENIED if its account is halted, in shadow mode, only read or being flattened, or if a later entry
+    has closed all that it adds to, EXPIRED if it was in doubt before; none of that can begin before this commits. An
+    exit becomes CANCELLED while its contract is flattened. Raise LookupError if the contract is unknown.
     """
     columns = [
         func.mark_submitting(order.id, machine_now, market_now).label("result"),

@@ -37,8 +37,20 @@ _FACTS = text("""
            NULL::text AS side, opened_market_at AS at
     FROM position WHERE quantity > 0
     UNION ALL
-    SELECT 'entry', account_id, contract_id, quantity - filled_quantity, NULL, stop_loss_ticks, side, NULL
-    FROM orders WHERE state IN ('CREATED', 'SUBMITTING', 'IN_DOUBT', 'WORKING') AND role = 'ENTRY'
+    SELECT 'entry', orders.account_id, contract_id, quantity - booked.n, NULL, stop_loss_ticks, side, NULL
+    FROM orders, LATERAL (
+        SELECT coalesce(sum(fill.quantity), 0) AS n FROM fill WHERE fill.account_id = orders.account_id
+        AND fill.venue_order_id = orders.venue_order_id AND NOT is_voided) AS booked
+    WHERE state IN ('CREATED', 'SUBMITTING', 'IN_DOUBT', 'WORKING') AND role = 'ENTRY'
+    UNION ALL
+    SELECT 'unbooked_entry', orders.account_id, contract_id, filled_quantity - booked.n, NULL, stop_loss_ticks, side,
+           NULL
+    FROM account JOIN orders ON orders.account_id = account.id AND filled_quantity > 0
+        AND orders.updated_at > now() - interval '1 minute', LATERAL (
+        SELECT coalesce(sum(fill.quantity), 0) AS n FROM fill WHERE fill.account_id = orders.account_id
+        AND fill.venue_order_id = orders.venue_order_id AND NOT is_voided) AS booked
+    WHERE role = 'ENTRY' AND state NOT IN ('CREATED', 'SUBMITTING', 'IN_DOUBT', 'WORKING')
+      AND filled_quantity > booked.n
     UNION ALL
     SELECT CASE WHEN type IN ('STOP', 'TRAILING_STOP') THEN 'external_stop' ELSE 'external_limit' END, account_id,
            contract_id, quantity - filled_quantity, coalesce(stop_price, limit_price), NULL, side, NULL
@@ -108,6 +120,9 @@ class RiskSnapshot:
 class _Facts:
     held: list[Row[Any]] = field(default_factory=list)
     entry: list[Row[Any]] = field(default_factory=list)
+    unbooked_entry: list[Row[Any]] = field(
+        default_factory=list
+    )  # filled by its own report, and not in the position yet
     stop: list[Row[Any]] = field(default_factory=list)
     external_stop: list[Row[Any]] = field(default_factory=list)
     external_limit: list[Row[Any]] = field(default_factory=list)
@@ -201,8 +216,8 @@ def _to_account_risk(
         reduce_only_reason=account.reduce_only,
         is_reduced=account.reduced_on == day,
         holdings=tuple(_to_holding(row, facts, exit_price, clock) for row in facts.held),
-        open_entries=tuple(_to_open_entry(row) for row in facts.entry if row.n > 0),
-        trade_count_today=facts.traded[0].n if facts.traded else 0,
+        open_entries=tuple(_to_open_entry(row) for row in [*facts.entry, *facts.unbooked_entry] if row.n > 0),
+        trade_count_today=max(0, (facts.traded[0].n if facts.traded else 0) - len(facts.unbooked_entry)),
         closed_trades=tuple(sorted(trades, key=lambda trade: trade.closed_market_at)),
         opening_costs=facts.opening_costs[0].price if facts.opening_costs else Decimal(0),
         order_count_last_minute=sent.n if sent else 0,
@@ -264,7 +279,7 @@ def _directions_by_family(facts: _Facts) -> dict[str, frozenset[Direction]]:
     found: defaultdict[str, set[Direction]] = defaultdict(set)
     for row in facts.held:
         found[family_of(root_of_contract(row.contract_id).name)].add(direction_of(row.n))
-    for row in facts.entry:
+    for row in [*facts.entry, *facts.unbooked_entry]:
         if row.n > 0:
             way = Direction.LONG if row.side == Side.BUY else Direction.SHORT
             found[family_of(root_of_contract(row.contract_id).name)].add(way)

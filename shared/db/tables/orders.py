@@ -123,7 +123,7 @@ entry_reversal = Table(
     Column("side", Text, nullable=False),  # of the entry: what it closes lies on the other
     Column("quantity_closing", Integer, nullable=False),
     Column("quantity_opening", Integer, nullable=False),
-    Column("quantity_offset", Integer, nullable=False, server_default="0"),  # not opened: entries before were dropped
+    Column("quantity_offset", Integer, nullable=False, server_default="0"),  # to close if unconfirmed entries fill
     Column("closes_all", Boolean, nullable=False),  # all that was held against it, not a part
     at_column("requested_at", nullable=False, now=True),
     CheckConstraint("quantity_opening >= 0", name="quantity_opening"),

@@ -10,7 +10,7 @@ from shared.domain.orders.order import OrderType, Side
 class Reversal(NamedTuple):
     """The contracts that a market entry closes of the position against it, and those that it then opens.
 
-    `offset` is how many it does not open as entries before it were dropped.
+    `offset` is how many it does not open but closes if they come: those of entries before it that may still fill.
     """
 
     closing: int
@@ -18,10 +18,14 @@ class Reversal(NamedTuple):
     closes_all: bool
     offset: int = 0
 
-    def offset_by(self, dropped: int | None) -> "Reversal":
-        """Return the reversal without what so many dropped contracts offset; all of it if their number is unknown."""
-        offset = self.opening if dropped is None else min(self.opening, dropped)
-        return self._replace(opening=self.opening - offset, offset=offset)
+    def offset_by(self, dropped: int | None, unconfirmed: int) -> "Reversal":
+        """Return the reversal without the contracts of entries before it, dropped or unconfirmed; they offset its rest.
+
+        It opens nothing if the number of those dropped is unknown.
+        """
+        offset = min(self.opening, unconfirmed)
+        opening = 0 if dropped is None else max(0, self.opening - offset - dropped)
+        return self._replace(opening=opening, offset=offset)
 
 
 def plan_reversal(side: Side, type_: OrderType, quantity: Decimal | int, held: int) -> Reversal | None:

@@ -33,7 +33,10 @@ class Holding:
 
 @dataclass(frozen=True, slots=True)
 class OpenEntry:
-    """An entry that is created, in flight or working, with its open quantity; protective orders do not count."""
+    """An entry that is created, in flight or working, with its quantity that is not in the position yet.
+
+    One that has filled counts until its fills are known; protective orders do not count.
+    """
 
     contract_id: str
     root: str

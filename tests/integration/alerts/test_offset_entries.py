@@ -20,7 +20,6 @@ UNCONFIRMED = (
     "INSERT INTO orders (id, account_id, contract_id, origin, role, side, type, quantity, state, correlation_id)"
     f" VALUES (gen_random_uuid(), 20001, '{MNQ}', 'manual', 'ENTRY', 'BUY', 'MARKET', 1, '{{}}', '{{}}')"
 )
-IS_UNCONFIRMED = f"correlation_id = '{EARLIER}'"
 TO_LONG_3 = strategy_fields(action="buy", quantity=2, market_position="long", market_position_size=3)
 CLOSED_BEFORE = (
     "INSERT INTO entry_reversal"
@@ -99,33 +98,6 @@ def test_an_earlier_market_entry_that_is_not_confirmed_for_15_s_is_offset(
     run_next(worker_env, closing)
 
     assert [(1, opening)] == worker_env.rows(PLANS)
-
-
-@pytest.mark.parametrize("state", ["SUBMITTING", "IN_DOUBT", "WORKING"])
-@pytest.mark.parametrize("fills", [True, False], ids=["fills", "is rejected"])
-def test_an_entry_that_was_offset_and_fills_after_the_close_is_waited_for_and_shown(
-    worker_env: WorkerEnv, *, state: str, fills: bool
-) -> None:
-    hold(worker_env, 2)
-    worker_env.execute(UNCONFIRMED.format(state, EARLIER))
-    closing = sell_three(worker_env)
-    worker_env.execute(f"UPDATE job SET enqueued_at = now() - interval '16 s' WHERE id = '{closing}'")
-    run_next(worker_env, closing)
-    assert [(2, 0)] == worker_env.rows(PLANS)
-    worker_env.execute("UPDATE job SET run_at = now() + interval '1 hour' WHERE name LIKE 'alerts.%'")
-    worker_env.run_due_jobs()
-    assert [(0,)] == worker_env.rows("SELECT quantity FROM position")
-    run_next(worker_env, closing)
-    assert "is not confirmed, so the position is not known" in result_of(worker_env, closing)
-
-    worker_env.execute(f"UPDATE orders SET state = '{'FILLED' if fills else 'REJECTED'}' WHERE {IS_UNCONFIRMED}")
-    if fills:
-        worker_env.execute("UPDATE position SET quantity = 1, direction = 'LONG'")
-    run_next(worker_env, closing)
-    if fills:
-        assert f"{MNQ} is held against it again, and was closed once" in result_of(worker_env, closing)
-    else:
-        assert result_of(worker_env, closing).startswith("succeeded")
 
 
 @pytest.mark.parametrize(("quantity", "opening"), [("-5", 2), ("3000000000", 0), (str(10**30), 0), ('"many"', 0)])

@@ -12,6 +12,25 @@ CREATE FUNCTION only_reduces(it orders) RETURNS boolean LANGUAGE sql AS $$
     AND state IN ('CREATED', 'SUBMITTING', 'IN_DOUBT', 'WORKING')
 $$;
 
+-- Whether a market entry that was requested after an entry has closed all that this one would add to.
+CREATE FUNCTION was_reversed_since(it orders) RETURNS boolean LANGUAGE plpgsql AS $$
+DECLARE
+    requested_by uuid := CASE it.origin
+        WHEN 'manual' THEN it.correlation_id ELSE (SELECT alert_id FROM signal WHERE id = it.signal_id)
+    END;
+BEGIN
+    IF requested_by IS NULL THEN
+        RETURN EXISTS (
+            SELECT FROM entry_reversal WHERE account_id = it.account_id AND contract_id = it.contract_id
+            AND side <> it.side AND closes_all AND requested_at > it.created_at
+        );
+    END IF;
+    RETURN EXISTS (
+        SELECT FROM entry_reversal WHERE account_id = it.account_id AND contract_id = it.contract_id
+        AND side <> it.side AND closes_all AND request_id > requested_by
+    );
+END $$;
+
 -- The checks before an order is sent, in one round trip: it becomes SUBMITTING, or with the obstacle DENIED. One that
 -- was in doubt before may be at the venue and becomes EXPIRED. An exit becomes CANCELLED while a flatten is open, as two
 -- closing orders could reverse the position; it waits for no lock of the account. Each statement sees the rows as they are after the lock.
@@ -42,6 +61,8 @@ BEGIN
             AND (contract_id IS NULL OR contract_id = it.contract_id)
         ) THEN
             obstacle := 'the account is being flattened';
+        ELSIF was_reversed_since(it) THEN
+            obstacle := 'an entry that reversed ' || it.contract_id || ' was requested after this one';
         END IF;
         IF obstacle IS NOT NULL THEN
             UPDATE orders SET state = CASE WHEN in_doubt_at IS NULL THEN 'DENIED' ELSE 'EXPIRED' END,

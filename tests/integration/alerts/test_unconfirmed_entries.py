@@ -1,0 +1,166 @@
+"""A market entry that closes all while an earlier one is not confirmed waits for it, and closes what it fills too."""
+
+from uuid import UUID
+
+import pytest
+
+from shared.domain.orders.order import Side
+from shared.gateway.client import GatewayClient
+from shared.gateway.errors import NotSentError
+from shared.gateway.orders.mutations import Mutations
+from shared.gateway.orders.order_request import OrderRequest
+from shared.ledger.jobs.orders import EnterManually, ReconcileAccounts
+from tests.fixtures.alert_steps import average, hold, result_of, run_next, run_until
+from tests.fixtures.venue import MNQ
+from tests.fixtures.worker_env import WorkerEnv
+from tests.fixtures.worker_processes import process
+from workers.wiring import open_runner
+
+CLOSING = "SELECT id FROM job WHERE name = 'alerts.close_reversed' AND state = 'queued' ORDER BY id DESC LIMIT 1"
+PLANS = "SELECT quantity_closing, quantity_opening, quantity_offset FROM entry_reversal ORDER BY requested_at"
+LATER = "UPDATE job SET run_at = now() + interval '1 hour' WHERE state = 'queued' AND name LIKE '{}'"
+NOT_CONFIRMED = "is not confirmed, so the position is not known"
+
+
+def enter_in_doubt(worker_env: WorkerEnv, *, is_at_venue: bool) -> None:
+    """Let an alert buy one whose answer is lost; its resolution waits."""
+    kind = "lose_answer_after" if is_at_venue else "lose_before"
+    worker_env.venue.faults(path="/api/Order/place", kind=kind)
+    run_next(worker_env, worker_env.entry_alert())
+    assert [("IN_DOUBT",)] == worker_env.rows("SELECT state FROM orders WHERE state = 'IN_DOUBT'")
+    worker_env.execute(LATER.format("orders.resolve%"))
+
+
+def reverse_after_15_s(worker_env: WorkerEnv, quantity: int) -> tuple[UUID, UUID]:
+    """Send an alert that sells, and record what it closes; return its own job and the closing one."""
+    own = worker_env.entry_alert(action="sell", quantity=quantity)
+    ((closing,),) = worker_env.rows(CLOSING)
+    worker_env.execute(f"UPDATE job SET enqueued_at = now() - interval '16 s' WHERE id = '{closing}'")
+    run_next(worker_env, closing)
+    return own, closing
+
+
+def run_others(worker_env: WorkerEnv) -> None:
+    """Run what is due but for alerts and the resolution of the order in doubt."""
+    worker_env.execute(LATER.format("alerts.%"))
+    worker_env.execute(LATER.format("orders.resolve%"))
+    worker_env.run_due_jobs()
+
+
+def resolve(worker_env: WorkerEnv) -> None:
+    ((job_id,),) = worker_env.rows("SELECT id FROM job WHERE name = 'orders.resolve_in_doubt_order'")
+    run_next(worker_env, job_id)
+
+
+@pytest.mark.parametrize(("quantity", "plan", "left"), [(3, (2, 0, 1), 0), (4, (2, 1, 1), -1)])
+def test_what_an_unconfirmed_entry_fills_is_closed_too(
+    worker_env: WorkerEnv, quantity: int, plan: tuple[int, ...], left: int
+) -> None:
+    hold(worker_env, 2)
+    enter_in_doubt(worker_env, is_at_venue=True)
+    reverse_after_15_s(worker_env, quantity)
+    assert [plan] == worker_env.rows(PLANS)
+
+    worker_env.execute("UPDATE job SET run_at = now() WHERE state = 'queued'")
+    run_until(worker_env, left)
+
+
+def test_an_unconfirmed_entry_that_is_not_at_the_venue_leaves_nothing_to_close(worker_env: WorkerEnv) -> None:
+    hold(worker_env, 2)
+    enter_in_doubt(worker_env, is_at_venue=False)
+    own, closing = reverse_after_15_s(worker_env, 3)
+    run_others(worker_env)
+    run_next(worker_env, closing)
+    assert NOT_CONFIRMED in result_of(worker_env, closing)
+
+    worker_env.execute("UPDATE job SET run_at = now() WHERE state = 'queued'")
+    run_until(worker_env, 0)
+    assert ["succeeded"] * 2 == [result_of(worker_env, one)[:9] for one in (own, closing)]
+
+
+def test_it_is_waited_for_and_closed_too_if_a_stop_closes_the_position_first(worker_env: WorkerEnv) -> None:
+    hold(worker_env, 2)
+    enter_in_doubt(worker_env, is_at_venue=False)
+    _, closing = reverse_after_15_s(worker_env, 3)
+    worker_env.execute(LATER.format("orders.reduce_position"))
+    worker_env.venue.move_price(average(worker_env) - 150)
+    worker_env.enqueue(ReconcileAccounts())
+    run_others(worker_env)
+    assert 0 == worker_env.venue.position()
+    ((reduction,),) = worker_env.rows("SELECT id FROM job WHERE name = 'orders.reduce_position'")
+    run_next(worker_env, reduction)
+    run_next(worker_env, closing)
+
+    assert NOT_CONFIRMED in result_of(worker_env, closing)
+
+
+def test_what_was_entered_after_the_close_is_not_closed(worker_env: WorkerEnv) -> None:
+    hold(worker_env, 2)
+    enter_in_doubt(worker_env, is_at_venue=False)
+    _, closing = reverse_after_15_s(worker_env, 3)
+    run_others(worker_env)
+    resolve(worker_env)
+    worker_env.run(EnterManually(account_id=20001, symbol="MNQ", side=Side.BUY, quantity=1, stop_loss_ticks=400))
+    run_others(worker_env)
+    run_next(worker_env, closing)
+
+    assert f"{MNQ} is held against it again, and was closed once" in result_of(worker_env, closing)
+    assert 1 == worker_env.venue.position()
+
+
+def test_an_entry_that_was_dropped_unsent_is_not_waited_for(worker_env: WorkerEnv) -> None:
+    """What is held by the time that its own job runs was entered later, and its close was done."""
+    hold(worker_env, 2)
+    waiting = worker_env.entry_alert()
+    worker_env.execute(LATER.format("alerts.%"))
+    own = worker_env.entry_alert(action="sell", quantity=3)
+    ((closing,),) = worker_env.rows(CLOSING)
+    run_next(worker_env, closing)
+    assert [(2, 0, 0)] == worker_env.rows(PLANS)
+    run_others(worker_env)
+    run_next(worker_env, closing)
+    worker_env.run(EnterManually(account_id=20001, symbol="MNQ", side=Side.BUY, quantity=1, stop_loss_ticks=400))
+    run_next(worker_env, waiting)
+    run_next(worker_env, own)
+
+    assert result_of(worker_env, own).startswith("succeeded")
+
+
+@pytest.mark.parametrize("quantity", [2, 3])
+def test_an_entry_whose_sending_fails_during_a_later_close_is_not_sent_after_it(
+    worker_env: WorkerEnv, monkeypatch: pytest.MonkeyPatch, quantity: int
+) -> None:
+    hold(worker_env, 2)
+    entry = worker_env.entry_alert()
+    place = Mutations.place
+    calls: list[UUID] = []
+
+    def reverse_and_fail(gateway: GatewayClient, request: OrderRequest) -> int:
+        if calls:
+            return place(gateway, request)
+        calls.append(worker_env.entry_alert(action="sell", quantity=quantity))
+        ((closing,),) = worker_env.rows(CLOSING)
+        worker_env.execute(f"UPDATE job SET enqueued_at = now() - interval '16 s' WHERE id = '{closing}'")
+        with open_runner(worker_env.settings, process("test/2"), program="test2") as other:
+            other.run(closing)
+        raise NotSentError("no connection to the venue")
+
+    monkeypatch.setattr(Mutations, "place", reverse_and_fail)
+    worker_env.runner.run(entry)
+    run_until(worker_env, 0)
+
+    reasons = worker_env.rows("SELECT state, reason FROM orders WHERE role = 'ENTRY' AND filled_quantity = 0")
+    assert [("DENIED", f"an entry that reversed {MNQ} was requested after this one")] == reasons
+
+
+def test_an_exit_of_an_entry_that_is_in_doubt_does_not_expire_with_its_alert(worker_env: WorkerEnv) -> None:
+    """Nothing was held when the alert came, so it got no closing job then."""
+    entry = worker_env.entry_alert()
+    own = worker_env.entry_alert(action="sell")
+    assert [] == worker_env.rows(CLOSING)
+    worker_env.venue.faults(path="/api/Order/place", kind="lose_answer_after")
+    run_next(worker_env, entry)
+    run_next(worker_env, own)
+    worker_env.execute(f"UPDATE job SET state = 'expired', finished_at = now() WHERE id = '{own}'")
+
+    run_until(worker_env, 0)
