@@ -14,7 +14,7 @@ _AFTER_OPEN = timedelta(minutes=5)
 
 
 def describe(file: Path) -> dict[str, str]:
-    """Return the contract, its root, the start (five minutes into the second trading day) and the end of a recording.
+    """Return the contract, its root, the start (five minutes into the second trading day), the end and a note.
 
     Raise SettingsError if the file has fewer than two trading days: the first is history.
     """
@@ -30,6 +30,7 @@ def describe(file: Path) -> dict[str, str]:
         "root": contract.root,
         "starts": (traded[1].start + _AFTER_OPEN).isoformat(),
         "ends": market.recorded.end.isoformat(),
+        "note": market.note,
     }
 
 

@@ -77,8 +77,8 @@ def describe_unknown_root(root: str) -> str:
     near = get_close_matches(root, ROOTS, n=2)
     hint = f"did you mean {' or '.join(near)}? " if near else ""
     return (
-        f"TICKWORK_CONTRACTS names '{root}', which is no root: {hint}expected such as MNQ, MES or MGC. No contract is "
-        "traded until it is right: correct it and restart `tickwork up`"
+        f"TICKWORK_CONTRACTS names '{root}', which is no root: {hint}expected such as MNQ, MES or MGC. Nothing of it "
+        "is traded until it is right: correct it and restart `tickwork up`"
     )
 
 

@@ -199,7 +199,7 @@ def _choose_recording(file: Path, speed: int | None) -> MarketChoice:
     return MarketChoice(
         name,
         "replay",
-        f"a replay of {file.name} ({found['contract']}): no real order is sent",
+        f"a replay of {file.name} ({found['contract']}{found['note'] and '; '}{found['note']}): no real order is sent",
         (),
         speed,
         ("--replay", str(file)),

@@ -1,16 +1,12 @@
 """A market that replays a recorded file of one-minute bars, at the dates of the file."""
 
-import csv
-import gzip
-import io
 import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
-from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
+from datetime import datetime
 from pathlib import Path
 
-from shared.domain.market_data.bar import MINUTE, Bar, sort_bars, to_ticks
+from shared.domain.market_data.bar import MINUTE, Bar
 from shared.domain.market_data.calendar import CHICAGO, Session, assumed_calendar_of
 from shared.domain.market_data.contract import MONTHS, ROOTS, Contract, Root
 from shared.domain.market_data.coverage import Span
@@ -18,6 +14,7 @@ from shared.domain.market_data.holidays import require_covered
 from shared.errors import OutsideCalendarError, SettingsError
 from simulator.market.listing import make_contract
 from simulator.market.market import SteadyPaths
+from simulator.market.recording import read_recording
 
 _NAME = re.compile(rf"(?P<root>[A-Z0-9]+?)(?P<month>[{MONTHS}])(?P<year>\d{{1,2}})-1M\b")
 
@@ -25,14 +22,16 @@ _NAME = re.compile(rf"(?P<root>[A-Z0-9]+?)(?P<month>[{MONTHS}])(?P<year>\d{{1,2}
 class ReplayMarket(SteadyPaths):
     """Replays one file; silent after its last bar. Its only contract, named by the file, is always active.
 
-    With `is_always_open` it also trades while the file has no bars, at the price of the last bar. Raise SettingsError
-    for a file that cannot be replayed.
+    With `is_always_open` it also trades while the file has no bars, at the price of the last bar. `note` says what was
+    not taken of the file. Raise SettingsError for a file that cannot be replayed.
     """
 
     def __init__(self, file: Path, *, is_always_open: bool = False) -> None:
         self.is_always_open = is_always_open
         root = _root_of(file)
-        self._bars = _read(file, root)
+        recording = read_recording(file, root, keeps_outside=is_always_open)
+        self.note = recording.note
+        self._bars = recording.bars
         self._contract = _contract_of(file, root, self._bars[0].start)
         self._starts = [bar.start for bar in self._bars]
         self.name = f"file {file.name.removesuffix('.gz').removesuffix('.csv')}"
@@ -105,24 +104,3 @@ def _contract_of(file: Path, root: Root, first: datetime) -> Contract:
     # A year of one digit means the first such year that is not before the bars.
     year = first.year + (int(match["year"]) - first.year) % span
     return make_contract(root, year, match["month"], is_active=True)
-
-
-def _read(file: Path, root: Root) -> list[Bar]:
-    try:
-        text = gzip.decompress(file.read_bytes()) if file.suffix == ".gz" else file.read_bytes()
-        rows = csv.DictReader(io.StringIO(text.decode()))
-        bars = sort_bars(_bar(row, root) for row in rows)
-    except (OSError, EOFError, KeyError, ValueError, TypeError, InvalidOperation) as error:
-        raise SettingsError(
-            f"cannot replay {file} ({error!r}): expected rows t,o,h,l,c,v of one-minute bars"
-        ) from error
-    if not bars:
-        raise SettingsError(f"cannot replay {file}: expected rows t,o,h,l,c,v of one-minute bars, found none")
-    return bars
-
-
-def _bar(row: dict[str, str], root: Root) -> Bar:
-    start = datetime.fromisoformat(row["t"])
-    opened, high, low, closed = (to_ticks(Decimal(row[column]), root.tick_size) for column in "ohlc")
-    utc = start.astimezone(UTC) if start.tzinfo else start.replace(tzinfo=UTC)
-    return Bar(utc, opened, high, low, closed, int(row["v"]))

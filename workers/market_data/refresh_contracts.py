@@ -17,21 +17,21 @@ from workers.task import task
 def refresh_contracts(_: RefreshContracts, ctx: Context) -> dict[str, list[str]]:
     """Store the venue's contracts and enqueue a fetch of the tracked ones' bars; a second run stores nothing new.
 
-    The active month of a root is that of the first run of a trading day, until the day ends. Raise
-    RefusedError when the venue has not exactly one active contract of a root in TICKWORK_CONTRACTS.
+    The active month of a root is that of the first run of a trading day, until the day ends. A root of
+    TICKWORK_CONTRACTS of which the venue has not exactly one active contract is not tracked, and the others are:
+    RefusedError names it in the end.
     """
     found, today = ctx.gateway.contracts_available(), trading_day_at(ctx.market_now)
     with ctx.autocommit() as connection:
-        available = keep_active(found, contracts.list_active_on(connection, today))
+        active_today, active_before = (contracts.list_active_on(connection, day) for day in (today, None))
+    available = keep_active(found, active_today, active_before)
     per_root = Counter(contract.root for contract in available if contract.is_active)
     roots = ctx.settings.contracts or tuple(per_root)
-    tracked = [contract for contract in available if contract.is_active and contract.root in roots]
-    for root in roots:
-        if per_root[root] != 1:
-            raise RefusedError(
-                f"TICKWORK_CONTRACTS names {root}, of which the venue offers {per_root[root]} active contracts; "
-                f"it offers {', '.join(sorted(per_root))}"
-            )
+    tracked = [
+        contract
+        for contract in available
+        if contract.is_active and contract.root in roots and per_root[contract.root] == 1
+    ]
     closed_until = start_of(ctx.market_now, MINUTE)
     with ctx.transaction() as tx:
         contracts.store(tx.connection, available)
@@ -40,4 +40,12 @@ def refresh_contracts(_: RefreshContracts, ctx: Context) -> dict[str, list[str]]
         contracts.record_active_day(tx.connection, today)
         for contract in tracked:
             tx.enqueue(FetchContractBars(contract_id=contract.id, closed_until=closed_until))
+    if missing := [f"{per_root[root]} active contracts of {root}" for root in roots if per_root[root] != 1]:
+        raise RefusedError(
+            f"the venue offers {', '.join(missing)}; one is expected of each root, such as {_offered(per_root)}"
+        )
     return {"tracked": [contract.id for contract in tracked]}
+
+
+def _offered(per_root: Counter[str]) -> str:
+    return ", ".join(sorted(root for root, count in per_root.items() if count == 1))

@@ -66,14 +66,16 @@ def deactivate_all_but(connection: Connection, contract_ids: Sequence[str]) -> N
     connection.execute(update(contract).where(contract.c.id.not_in(contract_ids)).values(is_active=False))
 
 
-def list_active_on(connection: Connection, trading_day: date) -> dict[str, str]:
-    """Return the ids of the contracts that were active on a trading day, by root; of two of one root none."""
+def list_active_on(connection: Connection, trading_day: date | None = None) -> dict[str, str]:
+    """Return the ids of the contracts that are active, or were on a trading day, by root; of two of one root none."""
     statement = (
         select(contract.c.root, func.min(contract.c.id).label("id"))
-        .where(contract.c.is_active, contract.c.active_day == trading_day)
+        .where(contract.c.is_active)
         .group_by(contract.c.root)
         .having(func.count() == 1)
     )
+    if trading_day is not None:
+        statement = statement.where(contract.c.active_day == trading_day)
     return {row.root: row.id for row in connection.execute(statement)}
 
 

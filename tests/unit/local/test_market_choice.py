@@ -233,6 +233,38 @@ def test_a_replay_of_a_file_without_bars_is_refused_in_one_line(tmp_path: Path, 
     assert 1 == len(str(refused.value).splitlines())
 
 
+@pytest.mark.parametrize(
+    ("row", "error"),
+    [
+        (
+            "2022-04-01T00:01:00,1,1,1,1,1",
+            "line 3: the time '2022-04-01T00:01:00' has no offset from UTC: expected such",
+        ),
+        ("2022-04-01T00:01:30Z,1,1,1,1,1", "line 3: the time '2022-04-01T00:01:30Z' is no whole minute"),
+        ("2022-04-01T00:01:00Z,1.05,1.1,1,1,1", "line 3: price 1.05 is not a multiple of the tick 0.1"),
+        ("2022-04-01T00:01:00Z,1,1,1", "line 3: "),
+    ],
+)
+def test_a_line_that_is_no_bar_is_named(tmp_path: Path, row: str, error: str) -> None:
+    file = tmp_path / "mgcm2-1m-2022-04.csv"
+    file.write_text(f"t,o,h,l,c,v\n2022-04-01T00:00:00Z,1,1,1,1,1\n{row}\n")
+
+    with pytest.raises(SettingsError, match=f"--replay: cannot replay {file}: {error}"):
+        choose_market(settings(), replay=file)
+
+
+def test_what_is_not_taken_of_a_recording_is_said(tmp_path: Path) -> None:
+    """16:30 in Chicago lies in the daily pause."""
+    file = tmp_path / "mgcm2-1m-2022-04.csv"
+    minutes = ["2022-04-04T15:00", "2022-04-04T15:00", "2022-04-04T21:30", "2022-04-04T21:31", "2022-04-05T15:00"]
+    file.write_text("t,o,h,l,c,v\n" + "".join(f"{minute}:00Z,1,1,1,1,1\n" for minute in minutes))
+
+    assert (
+        "left out 2 bars outside the sessions, the first of 2022-04-04T21:30:00Z; 1 minutes come twice, and the last "
+        "bar of each counts"
+    ) in choose_market(settings(), replay=file).title
+
+
 def test_a_folder_cannot_be_replayed(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="--replay: ") as refused:
         choose_market(settings(), replay=tmp_path)

@@ -10,7 +10,7 @@ SOLD, BOUGHT = "H", "M"  # the old month and the new one, which the venue now fl
 def offered(*months: str) -> list[str]:
     """Return the ids of the contracts of MNQ that stay active, if the venue offers these months, the last as active."""
     found = [make_contract(ROOTS["MNQ"], 2026, month, is_active=month == months[-1]) for month in months]
-    kept = keep_active(found, {"MNQ": "CON.F.US.MNQ.H26", "MES": "CON.F.US.MES.H26"})
+    kept = keep_active(found, {"MNQ": "CON.F.US.MNQ.H26", "MES": "CON.F.US.MES.H26"}, {})
     return [contract.id for contract in kept if contract.is_active]
 
 
@@ -25,4 +25,15 @@ def test_a_month_that_the_venue_offers_no_more_is_not_kept() -> None:
 def test_without_a_month_of_the_day_the_venue_decides() -> None:
     found = [make_contract(ROOTS["MNQ"], 2026, month, is_active=month == BOUGHT) for month in (SOLD, BOUGHT)]
 
-    assert found == keep_active(found, {})
+    assert found == keep_active(found, {}, {"MNQ": "CON.F.US.MNQ.H26"})
+
+
+def test_of_two_months_that_the_venue_calls_active_the_one_before_stays() -> None:
+    found = [make_contract(ROOTS["MNQ"], 2026, month, is_active=True) for month in (SOLD, BOUGHT)]
+
+    def list_active(before: dict[str, str]) -> list[str]:
+        return [contract.id for contract in keep_active(found, {}, before) if contract.is_active]
+
+    assert ["CON.F.US.MNQ.H26"] == list_active({"MNQ": "CON.F.US.MNQ.H26"})
+    assert 2 == len(list_active({}))
+    assert 2 == len(list_active({"MNQ": "CON.F.US.MNQ.Z25"}))
