@@ -7,13 +7,15 @@ from difflib import get_close_matches
 from sqlalchemy import Connection
 
 from cli.console.errors import shorten_error
+from shared.clock import machine_now
 from shared.config import Settings
-from shared.db.market_data import contracts
+from shared.db.market_data import contracts, rejected_bars
 from shared.db.metrics import metrics
 from shared.domain.counting import count_of
 from shared.domain.market_data.contract import ROOTS
 from shared.ledger.jobs.market_data import RefreshContracts
 
+_REJECTED_OF, _MOST_REJECTED = timedelta(hours=1), 20
 _CALLS_OF, _LEAST_FAILED, _FAILED_SHARE = timedelta(minutes=10), 5, 0.2
 
 
@@ -23,6 +25,7 @@ def list_problems(connection: Connection, settings: Settings) -> list[dict[str, 
         "dead jobs": find_dead_jobs(connection),
         "venue calls": find_failing_calls(connection),
         "contracts": find_untraded_roots(connection, settings),
+        "bars": find_rejected_bars(connection),
     }
     return [{"name": name, "detail": detail} for name, detail in found.items() if detail is not None]
 
@@ -54,6 +57,18 @@ def find_failing_calls(connection: Connection) -> str | None:
     return (
         f"in the last {minutes} min {shown}. What failed is tried again; if it goes on, look at the status page of the "
         "venue and at your network, and `tickwork metrics` shows every endpoint"
+    )
+
+
+def find_rejected_bars(connection: Connection) -> str | None:
+    """Return what the venue has sent of late that cannot be a bar; None if there is nothing."""
+    rows = rejected_bars.list_newest(connection, None, since=machine_now() - _REJECTED_OF, limit=_MOST_REJECTED)
+    if not rows:
+        return None
+    count = f"{_MOST_REJECTED} or more" if len(rows) == _MOST_REJECTED else str(len(rows))
+    return (
+        f"within the last hour {count} of the venue's bars could not be true and were set aside, the newest of "
+        f"{rows[0]['contract']}: {rows[0]['reason']}. `tickwork bars` shows them, and they are asked for once more"
     )
 
 

@@ -7,9 +7,11 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, TypeVar
 
+import msgspec
+
 from shared.domain.accounts.stage import Stage, parse_stage
-from shared.domain.market_data.bar import Bar, to_ticks
-from shared.domain.market_data.contract import Contract, root_of_contract
+from shared.domain.market_data.bar import Bar, RejectedBar, to_ticks
+from shared.domain.market_data.contract import ROOTS, Contract, root_of_contract
 from shared.domain.orders.order import Direction, OrderState, OrderType, Side
 
 Json = dict[str, Any]
@@ -17,6 +19,8 @@ W = TypeVar("W")
 
 log = logging.getLogger(__name__)
 
+_MOST_TICKS = 2**40
+_MOST_TEXT = 500
 WORKING = (1, 6, 7, 8)
 _SIDES = {0: Side.BUY, 1: Side.SELL}
 SIDE_NUMBERS = {side: number for number, side in _SIDES.items()}
@@ -146,7 +150,42 @@ def parse_contract(found: Json) -> Contract:
 def parse_bar(found: Json, tick_size: Decimal) -> Bar:
     """Parse an AggregateBarModel; raise ValueError if it is not a bar in whole ticks."""
     open_, high, low, close = (to_ticks(_to_decimal(found[name]), tick_size) for name in "ohlc")
-    return Bar(parse_instant(found["t"]), open_, high, low, close, found["v"])
+    if max(abs(open_), abs(high), abs(low), abs(close)) > _MOST_TICKS:
+        raise ValueError(f"price {found['h']} is beyond {_MOST_TICKS} ticks")
+    volume = found["v"]
+    if type(volume) is not int:
+        raise ValueError(f"volume {volume} is no whole number")
+    return Bar(parse_instant(found["t"]), open_, high, low, close, volume)
+
+
+def parse_bar_or_reject(found: Json, contract: Contract, *, is_minute: bool) -> Bar | RejectedBar:
+    """Parse an AggregateBarModel, or say why it is none; one bad record must not hide the others of its answer.
+
+    A price of 0 or below is possible for energy alone. Source: crude oil of May 2020 settled below 0.
+    """
+    try:
+        bar = parse_bar(found, contract.tick_size)
+        reason = _find_impossible(bar, contract, is_minute=is_minute)
+    except (ArithmeticError, LookupError, TypeError, ValueError, AttributeError) as error:
+        reason, bar = str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}", None
+    if bar is not None and reason is None:
+        return bar
+    return RejectedBar(_find_start(found), reason or "", msgspec.json.encode(found, enc_hook=str).decode()[:_MOST_TEXT])
+
+
+def _find_impossible(bar: Bar, contract: Contract, *, is_minute: bool) -> str | None:
+    if is_minute and (bar.start.second or bar.start.microsecond):
+        return f"its start {bar.start.isoformat()} is no whole minute"
+    if bar.low <= 0 and ROOTS[contract.root].group != "energy":
+        return f"price {bar.low * contract.tick_size} is not above 0"
+    return None
+
+
+def _find_start(found: Json) -> datetime | None:
+    try:
+        return parse_instant(found["t"])
+    except (LookupError, TypeError, ValueError, AttributeError):
+        return None
 
 
 def parse_order(found: Json) -> VenueOrder:

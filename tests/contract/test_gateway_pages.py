@@ -36,7 +36,7 @@ def serve_bars(scripted: ScriptedVenue, count: int, most: int) -> None:
 def test_bars_over_several_pages_come_complete(open_gateway: OpenGateway, scripted: ScriptedVenue) -> None:
     serve_bars(scripted, 20_500, most=20_000)
     wanted = Span(OPEN_AT - timedelta(minutes=20_500), OPEN_AT)
-    bars = open_gateway(scripted.venue()).bars(CONTRACT, wanted)
+    bars = open_gateway(scripted.venue()).bars(CONTRACT, wanted).bars
 
     assert [wanted.start + number * MINUTE for number in range(20_500)] == [bar.start for bar in bars]
     assert 2 == [path for path, _ in scripted.asked].count(BARS)
@@ -45,7 +45,7 @@ def test_bars_over_several_pages_come_complete(open_gateway: OpenGateway, script
 def test_a_page_of_a_thousand_bars_is_followed_by_the_next(open_gateway: OpenGateway, scripted: ScriptedVenue) -> None:
     serve_bars(scripted, 2_500, most=1_000)
     wanted = Span(OPEN_AT - timedelta(minutes=2_500), OPEN_AT)
-    bars = open_gateway(scripted.venue()).bars(CONTRACT, wanted)
+    bars = open_gateway(scripted.venue()).bars(CONTRACT, wanted).bars
 
     assert [wanted.start + number * MINUTE for number in range(2_500)] == [bar.start for bar in bars]
 
@@ -53,7 +53,7 @@ def test_a_page_of_a_thousand_bars_is_followed_by_the_next(open_gateway: OpenGat
 def test_an_empty_page_ends_the_read(open_gateway: OpenGateway, scripted: ScriptedVenue) -> None:
     serve_bars(scripted, 0, most=20_000)
 
-    assert [] == open_gateway(scripted.venue()).bars(CONTRACT, Span(OPEN_AT - timedelta(days=1), OPEN_AT - MINUTE))
+    assert [] == open_gateway(scripted.venue()).bars(CONTRACT, Span(OPEN_AT - timedelta(days=1), OPEN_AT - MINUTE)).bars
     assert 1 == [path for path, _ in scripted.asked].count(BARS)
 
 

@@ -42,14 +42,14 @@ def test_closed_minutes_come_complete_oldest_first_and_in_one_request(
     gateway: GatewayClient, venue: RunningVenue
 ) -> None:
     wanted = Span(OPEN_AT - timedelta(minutes=90), OPEN_AT)
-    bars = gateway.bars(CONTRACT, wanted)
+    bars = gateway.bars(CONTRACT, wanted).bars
 
     assert [wanted.start + number * MINUTE for number in range(90)] == [bar.start for bar in bars]
     assert 1 == len(venue.requests(BARS))
 
 
 def test_the_forming_minute_is_not_a_bar(gateway: GatewayClient, venue: RunningVenue) -> None:
-    bars = gateway.bars(CONTRACT, Span(OPEN_AT - timedelta(minutes=5), OPEN_AT + timedelta(minutes=5)))
+    bars = gateway.bars(CONTRACT, Span(OPEN_AT - timedelta(minutes=5), OPEN_AT + timedelta(minutes=5))).bars
 
     assert bars
     assert bars[-1].start + MINUTE <= venue.clock.now()
@@ -57,7 +57,7 @@ def test_the_forming_minute_is_not_a_bar(gateway: GatewayClient, venue: RunningV
 
 def test_a_minute_that_only_begins_in_the_span_is_not_in_it(gateway: GatewayClient) -> None:
     half = timedelta(seconds=30)
-    bars = gateway.bars(CONTRACT, Span(OPEN_AT - 3 * MINUTE - half, OPEN_AT - MINUTE + half))
+    bars = gateway.bars(CONTRACT, Span(OPEN_AT - 3 * MINUTE - half, OPEN_AT - MINUTE + half)).bars
 
     assert [OPEN_AT - 3 * MINUTE, OPEN_AT - 2 * MINUTE] == [bar.start for bar in bars]
 

@@ -82,7 +82,7 @@ def test_trap_08_bars_arrive_newest_first_with_the_forming_one_and_are_returned_
     starts = [OPEN_AT, OPEN_AT - MINUTE, OPEN_AT - 3 * MINUTE, OPEN_AT - 2 * MINUTE]
     prices = {"o": 25000.25, "h": 25001, "l": 25000, "c": 25000.500000000, "v": 3}
     scripted.says(BARS, bars=[{"t": f"{start:%Y-%m-%dT%H:%M:%S}", **prices} for start in starts])
-    bars = client.bars(CONTRACT, Span(OPEN_AT - 3 * MINUTE, OPEN_AT + timedelta(seconds=30)))
+    bars = client.bars(CONTRACT, Span(OPEN_AT - 3 * MINUTE, OPEN_AT + timedelta(seconds=30))).bars
 
     assert [OPEN_AT - 3 * MINUTE, OPEN_AT - 2 * MINUTE, OPEN_AT - MINUTE] == [bar.start for bar in bars]
     assert (100_001, 100_004, 100_000, 100_002) == (bars[0].open, bars[0].high, bars[0].low, bars[0].close)
@@ -100,7 +100,7 @@ def test_bars_of_any_length_come_complete_from_the_venue(
     wanted = Span(OPEN_AT - 2 * length, OPEN_AT)
 
     assert [OPEN_AT - 2 * length, OPEN_AT - length] == [
-        bar.start for bar in gateway.bars(CONTRACT, wanted, unit, count)
+        bar.start for bar in gateway.bars(CONTRACT, wanted, unit, count).bars
     ]
 
 

@@ -110,11 +110,11 @@ class Feed:
             return False
         wanted = Span(since_market_at, max(self._clock.now(), since_market_at + timedelta(microseconds=1)))
         try:
-            bars = await asyncio.to_thread(self._gateway.bars, contract, wanted)
+            answer = await asyncio.to_thread(self._gateway.bars, contract, wanted)
         except TickworkError as error:
             log.warning("cannot check whether %s trades: %s", contract_id, error)
             return False
-        return any(bar.start + MINUTE > since_market_at and bar.volume for bar in bars)
+        return any(bar.start + MINUTE > since_market_at and bar.volume for bar in answer.bars)
 
 
 def _build_hub_health(hub: Hub) -> HubHealth:

@@ -1,11 +1,17 @@
-"""Fetches and stores the missing bars of one contract, and requests the evaluations of its newly closed bars."""
+"""Fetches the bars of one contract that are missing or young, and requests the evaluations of its newly closed bars."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from shared.db.market_data import bars, contracts
+from sqlalchemy import Connection
+
+from shared.db.market_data import bar_coverage, bars, contracts, rejected_bars
+from shared.db.market_data.bars import StoredBars
+from shared.db.strategies import strategy_runs
+from shared.db.trades import round_trips
 from shared.domain.market_data.bar import MINUTE, Bar
-from shared.domain.market_data.calendar import assumed_calendar_of
+from shared.domain.market_data.bar_coverage import LATE_BY, BarCoverage
+from shared.domain.market_data.calendar import Calendar, assumed_calendar_of
 from shared.domain.market_data.contract import ROOTS, Contract
 from shared.domain.market_data.coverage import Span, find_gaps
 from shared.errors import RefusedError
@@ -15,21 +21,25 @@ from workers.strategies.request_evaluations import request_evaluations
 from workers.task import task
 
 HISTORY = timedelta(days=4)  # a strategy that starts on a Sunday evening still sees Friday
-# The venue may publish a bar a moment late: only after this does a minute without a bar count as empty.
-LATE_BY = timedelta(minutes=2)
+_RECHECK_EVERY_MINUTES, _YOUNG = (
+    5,
+    timedelta(minutes=30),
+)  # of that age bars are asked again, as the venue corrects some
 
 
 @dataclass(frozen=True, slots=True)
 class BarsStored:
-    """The number of bars received from the venue, and the number of those that were new."""
+    """The number of bars received from the venue, of those that were new, corrected, and no bars at all."""
 
     received: int
     stored: int
+    corrected: int = 0
+    rejected: int = 0
 
 
 @task(FetchContractBars)
 def fetch_contract_bars(job: FetchContractBars, ctx: Context) -> BarsStored:
-    """Store every missing bar of the last HISTORY; a second run requests nothing from the venue.
+    """Store every missing bar of the last HISTORY; a second run asks only for what the first answer lacked.
 
     Raise RefusedError for a contract that we do not know.
     """
@@ -41,27 +51,54 @@ def fetch_contract_bars(job: FetchContractBars, ctx: Context) -> BarsStored:
 
 
 def store_missing(ctx: Context, contract: Contract, closed_until: datetime) -> BarsStored:
-    """Fetch and store the missing bars of `contract` up to `closed_until`, in one request or none."""
+    """Fetch and store the missing bars of `contract` up to `closed_until`, in one request or none.
+
+    Every five minutes those of the last half hour are asked again, and every hour those of the session: what the venue
+    has corrected, or an answer had lacked, is stored then.
+    """
     calendar = assumed_calendar_of(ROOTS[contract.root].group)
     with ctx.autocommit() as connection:
-        covered = contracts.coverage(connection, contract.id)
-    missing = [
-        gap
-        for session in calendar.open_spans(Span(closed_until - HISTORY, closed_until))
-        for gap in find_gaps(session, covered)
-    ]
-    if not missing:
+        known = bar_coverage.read(connection, contract.id)
+    starts_at = _find_start(known, calendar, closed_until)
+    if starts_at is None:
         return BarsStored(0, 0)
-    span = Span(missing[0].start, closed_until)
-    received = ctx.gateway.bars(contract, span)
-    known_until = _known_until(received, closed_until, ctx.market_now)
+    asked = Span(starts_at, closed_until)
+    answer = ctx.gateway.bars(contract, asked)
+    known_until = _known_until(answer.bars, closed_until, ctx.market_now)
     with ctx.transaction() as tx:
-        stored = bars.store(tx.connection, contract.id, received)
-        if known_until > span.start:
-            contracts.add_coverage(tx.connection, contract.id, Span(span.start, known_until))
-        if received:
+        before = bar_coverage.lock(tx.connection, contract.id)
+        stored = bars.store(tx.connection, contract.id, answer.bars)
+        rejected_bars.record(tx.connection, contract.id, answer.rejected)
+        after = before.add_answer(
+            asked, [bar.start for bar in answer.bars], calendar.open_spans(asked), ctx.market_now
+        ).forget_empty_before(closed_until - HISTORY)
+        bar_coverage.write(tx.connection, contract.id, after)
+        _mark_revised(tx.connection, contract.id, stored, before)
+        if answer.bars:
             request_evaluations(tx, ctx.settings, contract, known_until)
-    return BarsStored(len(received), stored)
+    return BarsStored(len(answer.bars), len(stored.new), len(stored.corrected), len(answer.rejected))
+
+
+def _find_start(known: BarCoverage, calendar: Calendar, closed_until: datetime) -> datetime | None:
+    """Return the start of the oldest bar to ask for, None without any."""
+    wanted = calendar.open_spans(Span(closed_until - HISTORY, closed_until))
+    starts = [gap.start for session in wanted for gap in find_gaps(session, known.complete)]
+    session = calendar.session_at(closed_until - MINUTE)
+    if session is not None and closed_until.minute == 0:
+        starts.append(session.opens)
+    elif session is not None and closed_until.minute % _RECHECK_EVERY_MINUTES == 0:
+        starts.append(max(session.opens, closed_until - _YOUNG))
+    return min(starts, default=None)
+
+
+def _mark_revised(connection: Connection, contract_id: str, stored: StoredBars, before: BarCoverage) -> None:
+    """Mark what was computed from bars that were corrected, or stored after newer ones."""
+    newest_end = before.complete[-1].end if before.complete else None
+    late = [start for start in stored.new if newest_end is not None and start < newest_end]
+    if revised := sorted([*stored.corrected, *late]):
+        span = Span(revised[0], revised[-1])
+        strategy_runs.mark_corrected(connection, contract_id, span, HISTORY)
+        round_trips.forget_excursions(connection, contract_id, span)
 
 
 def _known_until(received: list[Bar], closed_until: datetime, market_now: datetime) -> datetime:

@@ -1,6 +1,6 @@
 """The backstop: requests the evaluations that no stored bar has requested."""
 
-from shared.db.market_data import contracts
+from shared.db.market_data import bar_coverage, contracts
 from shared.ledger.jobs.strategies import EvaluateDue
 from workers.context import Context
 from workers.strategies.request_evaluations import request_evaluations
@@ -13,7 +13,7 @@ def evaluate_due(_: EvaluateDue, ctx: Context) -> dict[str, int]:
     requested = 0
     with ctx.transaction() as tx:
         for contract in contracts.list_tracked(tx.connection):
-            coverage = contracts.coverage(tx.connection, contract.id)
-            if coverage:
-                requested += request_evaluations(tx, ctx.settings, contract, coverage[-1].end)
+            complete = bar_coverage.read(tx.connection, contract.id).complete
+            if complete:
+                requested += request_evaluations(tx, ctx.settings, contract, complete[-1].end)
     return {"requested": requested}

@@ -1,6 +1,8 @@
 """Closed one-minute bars in ticks, a row each; the view `bars` shows them in prices."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
 
 from sqlalchemy import Connection, select
 
@@ -18,24 +20,52 @@ _COLUMNS = (
     bar_minute.c.volume,
 )
 _ROWS_AT_ONCE = 5_000
-# One statement for many rows, not one per row.
+# One statement for many rows, not one per row. `known` has the bars that the venue has corrected, as they were.
 _STORE = """
-    INSERT INTO bar_minute (contract_id, start, open_ticks, high_ticks, low_ticks, close_ticks, volume)
-    SELECT %(contract_id)s, *
-    FROM unnest(%(start)s::timestamptz[], %(open)s::bigint[], %(high)s::bigint[], %(low)s::bigint[],
-                %(close)s::bigint[], %(volume)s::bigint[])
-    ON CONFLICT DO NOTHING
+    WITH given AS (
+        SELECT %(contract_id)s AS contract_id, *
+        FROM unnest(%(start)s::timestamptz[], %(open)s::bigint[], %(high)s::bigint[], %(low)s::bigint[],
+                    %(close)s::bigint[], %(volume)s::bigint[])
+             AS one (start, open_ticks, high_ticks, low_ticks, close_ticks, volume)
+    ), known AS (
+        SELECT bar_minute.* FROM bar_minute JOIN given USING (contract_id, start)
+        WHERE bar_minute IS DISTINCT FROM CAST(given AS bar_minute)
+    ), corrected AS (
+        INSERT INTO bar_correction (contract_id, start, open_ticks, high_ticks, low_ticks, close_ticks, volume)
+        SELECT * FROM known ON CONFLICT DO NOTHING
+    ), stored AS (
+        INSERT INTO bar_minute (contract_id, start, open_ticks, high_ticks, low_ticks, close_ticks, volume)
+        SELECT * FROM given
+        ON CONFLICT (contract_id, start) DO UPDATE
+        SET open_ticks = excluded.open_ticks, high_ticks = excluded.high_ticks, low_ticks = excluded.low_ticks,
+            close_ticks = excluded.close_ticks, volume = excluded.volume
+        WHERE bar_minute IS DISTINCT FROM excluded
+        RETURNING start
+    )
+    SELECT start, start IN (SELECT start FROM known) FROM stored
 """
 
 
-def store(connection: Connection, contract_id: str, bars: Sequence[Bar]) -> int:
-    """Store the missing bars; a stored bar is left as it is. Return how many were new."""
-    new = 0
+@dataclass(frozen=True, slots=True)
+class StoredBars:
+    """The starts of the bars that were stored: those that were missing, and those that the venue has corrected."""
+
+    new: list[datetime] = field(default_factory=list)
+    corrected: list[datetime] = field(default_factory=list)
+
+
+def store(connection: Connection, contract_id: str, bars: Sequence[Bar]) -> StoredBars:
+    """Store the missing bars and the corrected ones, whose first state is kept in `bar_correction`.
+
+    The caller has locked the contract.
+    """
+    stored = StoredBars()
     for first in range(0, len(bars), _ROWS_AT_ONCE):
         some = bars[first : first + _ROWS_AT_ONCE]
         columns = {name: [getattr(bar, name) for bar in some] for name in Bar.__struct_fields__}
-        new += driver(connection).execute(_STORE, columns | {"contract_id": contract_id}).rowcount
-    return new
+        for start, is_corrected in driver(connection).execute(_STORE, columns | {"contract_id": contract_id}):
+            (stored.corrected if is_corrected else stored.new).append(start)
+    return stored
 
 
 def list_within(connection: Connection, contract_id: str, span: Span) -> list[Bar]:

@@ -1,19 +1,16 @@
-"""Contracts: their facts, which of them we track, and the coverage of their bars."""
+"""Contracts: their facts, and which of them we track."""
 
 from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
-from psycopg.types.multirange import TimestamptzMultirange
-from psycopg.types.range import TimestamptzRange
-from sqlalchemy import ColumnElement, Connection, Row, bindparam, cast, func, select, update
-from sqlalchemy.dialects.postgresql import TSTZMULTIRANGE, insert
+from sqlalchemy import ColumnElement, Connection, Row, bindparam, func, select, update
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.sql.selectable import LateralFromClause
 
 from shared.db.tables.market_data import contract
 from shared.db.tables.orders import orders, position
 from shared.domain.market_data.contract import Contract
-from shared.domain.market_data.coverage import Span
 from shared.domain.orders.order import Direction, OrderState
 
 _COLUMNS = [contract.c[name] for name in Contract.__dataclass_fields__]
@@ -141,16 +138,3 @@ def list_watched(connection: Connection) -> list[Contract]:
 def list_tracked_roots(connection: Connection) -> list[str]:
     """Return the roots of the contracts we track."""
     return list(connection.execute(select(contract.c.root).where(contract.c.is_tracked).distinct()).scalars())
-
-
-def coverage(connection: Connection, contract_id: str) -> list[Span]:
-    """Return the spans in which we have every bar, oldest first."""
-    ranges = connection.execute(select(contract.c.coverage).where(contract.c.id == contract_id)).scalar_one()
-    return [Span(one.lower, one.upper) for one in ranges]
-
-
-def add_coverage(connection: Connection, contract_id: str, span: Span) -> None:
-    """Record that we have every bar of `span`."""
-    added = TimestamptzMultirange([TimestamptzRange(span.start, span.end, "[)")])
-    statement = update(contract).where(contract.c.id == contract_id)
-    connection.execute(statement.values(coverage=contract.c.coverage.op("+")(cast(added, TSTZMULTIRANGE))))

@@ -1,15 +1,16 @@
 """Decisions of strategies, a row per evaluation."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, select, text
+from sqlalchemy import Connection, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
 from shared.db.tables.strategies import strategy_run
+from shared.domain.market_data.coverage import Span
 
 
 def is_done(
@@ -49,6 +50,22 @@ def store(
         duration_ms=duration_ms,
     )
     connection.execute(statement.on_conflict_do_nothing())
+
+
+def mark_corrected(connection: Connection, contract_id: str, revised: Span, history: timedelta) -> None:
+    """Mark the evaluations that may have used the bars of `revised` as they were; each sees `history` before its close.
+
+    `revised` begins with the first such bar and ends with the start of the last one.
+    """
+    connection.execute(
+        update(strategy_run)
+        .where(
+            strategy_run.c.contract_id == contract_id,
+            strategy_run.c.closed_until_market_at > revised.start,
+            strategy_run.c.closed_until_market_at <= revised.end + history,
+        )
+        .values(bars_corrected_at=func.now())
+    )
 
 
 # Once for each account and once for none, so that the index finds each newest row.

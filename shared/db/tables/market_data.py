@@ -13,6 +13,7 @@ from sqlalchemy import (
     Numeric,
     Table,
     Text,
+    func,
     text,
 )
 from sqlalchemy.dialects.postgresql import TSTZMULTIRANGE
@@ -46,6 +47,9 @@ contract = Table(
     Column("active_day", Date),  # the trading day on which it was seen active last: it stays so for that day
     Column("is_tracked", Boolean, nullable=False, server_default=text("false")),
     Column("coverage", TSTZMULTIRANGE, nullable=False, server_default=text("'{}'")),
+    Column("empty", TSTZMULTIRANGE, nullable=False, server_default=text("'{}'")),
+    Column("unconfirmed", TSTZMULTIRANGE, nullable=False, server_default=text("'{}'")),
+    at_column("answered_market_at"),
     at_column("updated_at", nullable=False, now=True),
 )
 
@@ -62,3 +66,31 @@ bar_minute = Table(
     Column("close_ticks", BigInteger, nullable=False),
     Column("volume", BigInteger, nullable=False),
 )
+
+# What a bar was before the venue corrected it.
+bar_correction = Table(
+    "bar_correction",
+    metadata,
+    Column("contract_id", Text, ForeignKey("contract.id"), primary_key=True),
+    Column("start", DateTime(timezone=True), primary_key=True),
+    Column("corrected_at", DateTime(timezone=True), primary_key=True, server_default=func.now()),
+    Column("open_ticks", BigInteger, nullable=False),
+    Column("high_ticks", BigInteger, nullable=False),
+    Column("low_ticks", BigInteger, nullable=False),
+    Column("close_ticks", BigInteger, nullable=False),
+    Column("volume", BigInteger, nullable=False),
+)
+
+# A record of the venue that cannot be a bar, and why.
+rejected_bar = Table(
+    "rejected_bar",
+    metadata,
+    Column("contract_id", Text, ForeignKey("contract.id"), primary_key=True),
+    Column("record", Text, primary_key=True),
+    at_column("start"),
+    Column("reason", Text, nullable=False),
+    at_column("first_seen_at", nullable=False, now=True),
+    at_column("last_seen_at", nullable=False, now=True),
+)
+
+Index("ix_rejected_bar_last_seen_at", rejected_bar.c.last_seen_at)

@@ -28,6 +28,7 @@ strategy_run = Table(
     Column("duration_ms", Numeric, nullable=False),
     at_column("evaluated_at", nullable=False, now=True),
     Column("account_id", BigInteger, ForeignKey("account.id")),  # None: no account traded the strategy then
+    at_column("bars_corrected_at"),  # when a bar that it may have used was stored late or corrected
     CheckConstraint("decision IN ('BUY','SELL','none')", name="decision"),
     UniqueConstraint(
         "strategy",
@@ -41,6 +42,7 @@ strategy_run = Table(
 
 Index("ix_strategy_run_newest", strategy_run.c.strategy, strategy_run.c.account_id, strategy_run.c.evaluated_at)
 Index("ix_strategy_run_evaluated_at", strategy_run.c.evaluated_at)
+Index("ix_strategy_run_contract", strategy_run.c.contract_id, strategy_run.c.closed_until_market_at)
 
 # Switches set by a person; without any, the only tradable account trades the strategy.
 strategy_account = Table(

@@ -14,6 +14,7 @@ from shared.db.tables.market_data import contract
 from shared.db.tables.notes import trade_note
 from shared.db.tables.orders import fill, orders
 from shared.db.tables.trades import booking_due, round_trip
+from shared.domain.market_data.coverage import Span
 from shared.domain.orders.order import Direction, Side
 from shared.domain.trades.round_trip import Fill, Lot, RoundTrip
 from shared.domain.trades.statistics import UNKNOWN_LABEL, Excursions, TripResult
@@ -176,6 +177,19 @@ def record_excursions(connection: Connection, key: Key, found: Excursions) -> No
     """Store how far the price went for and against a round trip."""
     where = [round_trip.c[name] == value for name, value in key._asdict().items()]
     connection.execute(update(round_trip).where(*where).values(mae=found.mae, mfe=found.mfe))
+
+
+def forget_excursions(connection: Connection, contract_id: str, revised: Span) -> None:
+    """Let the excursions be computed again of the round trips that were open from `revised.start` to `revised.end`."""
+    connection.execute(
+        update(round_trip)
+        .where(
+            round_trip.c.contract_id == contract_id,
+            round_trip.c.closed_market_at >= revised.start,
+            round_trip.c.opened_market_at <= revised.end,
+        )
+        .values(mae=None, mfe=None)
+    )
 
 
 def list_page(

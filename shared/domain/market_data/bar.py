@@ -30,6 +30,14 @@ class Bar(msgspec.Struct, frozen=True, gc=False):
             raise ValueError(f"bar of {self.start:%Y-%m-%d %H:%M} has negative volume {self.volume}")
 
 
+class RejectedBar(msgspec.Struct, frozen=True):
+    """A record of the venue that cannot be a bar: `record` is its text, `reason` says why; `start` may be unknown."""
+
+    start: datetime | None
+    reason: str
+    record: str
+
+
 def to_ticks(price: Decimal, tick_size: Decimal) -> int:
     """Return `price` in whole ticks; raise ValueError if it lies between two ticks."""
     ticks = price / tick_size

@@ -1,4 +1,4 @@
-"""Coverage: the spans of time that bars cover, and the gaps between them."""
+"""Spans of time and their sets: what bars cover, and the gaps that are left."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -34,3 +34,26 @@ def find_gaps(wanted: Span, held: Iterable[Span]) -> Iterator[Span]:
         covered_until = max(covered_until, span.end)
     if covered_until < wanted.end:
         yield Span(covered_until, wanted.end)
+
+
+def unite(*several: Iterable[Span]) -> tuple[Span, ...]:
+    """Return the time that any of these spans covers: oldest first, none touching the next, as a multirange is."""
+    united: list[Span] = []
+    for span in sorted(span for spans in several for span in spans if span.start < span.end):
+        if united and span.start <= united[-1].end:
+            united[-1] = Span(united[-1].start, max(united[-1].end, span.end))
+        else:
+            united.append(span)
+    return tuple(united)
+
+
+def subtract(spans: Iterable[Span], removed: Iterable[Span]) -> tuple[Span, ...]:
+    """Return the time that `spans` cover and `removed` do not, as `unite` does."""
+    united, taken = unite(spans), unite(removed)
+    return tuple(gap for span in united for gap in find_gaps(span, taken))
+
+
+def intersect(spans: Iterable[Span], others: Iterable[Span]) -> tuple[Span, ...]:
+    """Return the time that both cover, as `unite` does."""
+    united = unite(spans)
+    return subtract(united, subtract(united, others))

@@ -2,11 +2,12 @@
 
 import logging
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import IntEnum
 from typing import Any, TypeVar
 
-from shared.domain.market_data.bar import MINUTE, Bar, sort_bars
+from shared.domain.market_data.bar import MINUTE, Bar, RejectedBar, sort_bars
 from shared.domain.market_data.contract import Contract
 from shared.domain.market_data.coverage import Span
 from shared.gateway import wire
@@ -23,6 +24,14 @@ MAX_BARS = 20_000
 _FULL_PAGES = {MAX_BARS, 1_000}
 _PAGE = 500
 _NOT_FOUND = 1
+
+
+@dataclass(frozen=True, slots=True)
+class BarsAnswer:
+    """The bars of an answer, oldest first, and its records that cannot be bars."""
+
+    bars: list[Bar]
+    rejected: list[RejectedBar]
 
 
 class BarUnit(IntEnum):
@@ -78,23 +87,27 @@ class Reads:
         found = self._requester.read(path, {"contractId": contract_id}, absent=_NOT_FOUND).get("contract")
         return translate_row(path, _parse_known_contract, found) if found else None
 
-    def bars(self, contract: Contract, wanted: Span, unit: BarUnit = BarUnit.MINUTE, unit_count: int = 1) -> list[Bar]:
-        """Return the bars of `unit_count` units each that start in `wanted` and have closed by its end, oldest first.
+    def bars(self, contract: Contract, wanted: Span, unit: BarUnit = BarUnit.MINUTE, unit_count: int = 1) -> BarsAnswer:
+        """Return the bars of `unit_count` units each that start in `wanted` and have closed by its end.
 
         Missing bars do not prove that there was no trade: history below the hour ends when a contract does.
         """
         length = unit.length * unit_count
         found: list[Bar] = []
+        rejected: list[RejectedBar] = []
         end = wanted.end
         while True:
             page = self._read_bar_page(contract, Span(wanted.start, end), unit, unit_count)
-            found += page
-            oldest = min((bar.start for bar in page), default=wanted.start)
+            found += [one for one in page if isinstance(one, Bar)]
+            rejected += [one for one in page if isinstance(one, RejectedBar)]
+            oldest = min((one.start for one in page if one.start is not None), default=wanted.start)
             if len(page) not in _FULL_PAGES or not wanted.start < oldest < end:
                 break
             end = oldest
         # The filter does not rely on `includePartialBar` alone. Source: venue.md section 5.5.
-        return sort_bars(bar for bar in found if wanted.start <= bar.start and bar.start + length <= wanted.end)
+        kept = sort_bars(bar for bar in found if wanted.start <= bar.start and bar.start + length <= wanted.end)
+        in_span = [one for one in rejected if one.start is None or wanted.start <= one.start < wanted.end]
+        return BarsAnswer(kept, in_span)
 
     def orders_working(self, account_id: int) -> list[VenueOrder]:
         """Return every order that may still fill, including the suspended legs of brackets."""
@@ -151,7 +164,9 @@ class Reads:
         )
         return [position for position in found if position.quantity]
 
-    def _read_bar_page(self, contract: Contract, wanted: Span, unit: BarUnit, unit_count: int) -> list[Bar]:
+    def _read_bar_page(
+        self, contract: Contract, wanted: Span, unit: BarUnit, unit_count: int
+    ) -> list[Bar | RejectedBar]:
         return self._requester.read_list(
             BARS,
             {
@@ -165,7 +180,7 @@ class Reads:
                 "includePartialBar": False,
             },
             "bars",
-            lambda one: wire.parse_bar(one, contract.tick_size),
+            lambda one: wire.parse_bar_or_reject(one, contract, is_minute=unit is BarUnit.MINUTE),
         )
 
     def _read_between(

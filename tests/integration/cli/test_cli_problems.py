@@ -85,6 +85,18 @@ def test_an_endpoint_that_mostly_fails_is_named(operator: RunCommand, worker_env
     assert "wrong" == check(operator, "venue calls")["state"]
 
 
+def test_bars_that_were_set_aside_are_named(operator: RunCommand, worker_env: WorkerEnv) -> None:
+    assert "bars" not in problems(operator)
+    worker_env.execute(
+        "INSERT INTO rejected_bar (contract_id, record, reason) SELECT id, '{}', 'volume None is no whole number'"
+        " FROM contract WHERE root = 'MNQ' LIMIT 1"
+    )
+
+    assert "within the last hour 1 of the venue's bars could not be true" in problems(operator)["bars"]
+    assert ["volume None is no whole number"] == [row["reason"] for row in operator("bars", "--json").json["rejected"]]
+    assert "Set aside" in operator("bars", "MNQ").words
+
+
 def test_a_root_that_is_none_is_named_with_the_nearest(operator: RunCommand, worker_env: WorkerEnv) -> None:
     write_running(worker_env, TICKWORK_CONTRACTS="MNQ,MMQ")
 

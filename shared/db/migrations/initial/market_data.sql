@@ -24,6 +24,9 @@ CREATE TABLE contract (
     active_day date,
     is_tracked boolean DEFAULT false NOT NULL,
     coverage tstzmultirange DEFAULT '{}' NOT NULL,
+    empty tstzmultirange DEFAULT '{}' NOT NULL,
+    unconfirmed tstzmultirange DEFAULT '{}' NOT NULL,
+    answered_market_at timestamptz,
     updated_at timestamptz DEFAULT now() NOT NULL,
     CONSTRAINT pk_contract PRIMARY KEY (id)
 );
@@ -41,6 +44,32 @@ CREATE TABLE bar_minute (
     CONSTRAINT pk_bar_minute PRIMARY KEY (contract_id, start),
     CONSTRAINT fk_bar_minute_contract_id FOREIGN KEY (contract_id) REFERENCES contract (id)
 );
+
+CREATE TABLE bar_correction (
+    contract_id text NOT NULL,
+    start timestamptz NOT NULL,
+    corrected_at timestamptz DEFAULT now() NOT NULL,
+    open_ticks bigint NOT NULL,
+    high_ticks bigint NOT NULL,
+    low_ticks bigint NOT NULL,
+    close_ticks bigint NOT NULL,
+    volume bigint NOT NULL,
+    CONSTRAINT pk_bar_correction PRIMARY KEY (contract_id, start, corrected_at),
+    CONSTRAINT fk_bar_correction_contract_id FOREIGN KEY (contract_id) REFERENCES contract (id)
+);
+
+CREATE TABLE rejected_bar (
+    contract_id text NOT NULL,
+    record text NOT NULL,
+    start timestamptz,
+    reason text NOT NULL,
+    first_seen_at timestamptz DEFAULT now() NOT NULL,
+    last_seen_at timestamptz DEFAULT now() NOT NULL,
+    CONSTRAINT pk_rejected_bar PRIMARY KEY (contract_id, record),
+    CONSTRAINT fk_rejected_bar_contract_id FOREIGN KEY (contract_id) REFERENCES contract (id)
+);
+
+CREATE INDEX ix_rejected_bar_last_seen_at ON rejected_bar (last_seen_at);
 
 -- For people: closed bars in prices.
 CREATE VIEW bars AS

@@ -20,7 +20,12 @@ COMMENT ON COLUMN contract.tick_value IS 'What one tick of one contract is worth
 COMMENT ON COLUMN contract.is_active IS 'Whether it is the month that the venue trades now.';
 COMMENT ON COLUMN contract.active_day IS 'The trading day on which it was last seen active; empty: never.';
 COMMENT ON COLUMN contract.is_tracked IS 'Whether its bars and quotes are kept.';
-COMMENT ON COLUMN contract.coverage IS 'The spans of time whose bars are stored; what lies between them is missing.';
+COMMENT ON COLUMN contract.coverage IS
+    'Market time that is complete: each bar is stored, or there is none for certain; what lies between is missing.';
+COMMENT ON COLUMN contract.empty IS 'The minutes of the last days of it that two answers of the venue had no bar of.';
+COMMENT ON COLUMN contract.unconfirmed IS 'The minutes that one answer had no bar of; they are asked again.';
+COMMENT ON COLUMN contract.answered_market_at IS
+    'Market time of the answer that may confirm them once another follows; empty: none.';
 COMMENT ON COLUMN contract.updated_at IS 'When the row was last changed.';
 
 COMMENT ON TABLE bar_minute IS 'A closed one-minute bar, in ticks; the view bars shows prices.';
@@ -31,6 +36,24 @@ COMMENT ON COLUMN bar_minute.high_ticks IS 'Highest price in ticks.';
 COMMENT ON COLUMN bar_minute.low_ticks IS 'Lowest price in ticks.';
 COMMENT ON COLUMN bar_minute.close_ticks IS 'Last price in ticks.';
 COMMENT ON COLUMN bar_minute.volume IS 'Contracts traded.';
+
+COMMENT ON TABLE bar_correction IS 'What a bar was before the venue corrected it, in ticks.';
+COMMENT ON COLUMN bar_correction.contract_id IS 'The contract.';
+COMMENT ON COLUMN bar_correction.start IS 'The beginning of its minute, in market time.';
+COMMENT ON COLUMN bar_correction.corrected_at IS 'When the correction was stored.';
+COMMENT ON COLUMN bar_correction.open_ticks IS 'First price in ticks before.';
+COMMENT ON COLUMN bar_correction.high_ticks IS 'Highest price in ticks before.';
+COMMENT ON COLUMN bar_correction.low_ticks IS 'Lowest price in ticks before.';
+COMMENT ON COLUMN bar_correction.close_ticks IS 'Last price in ticks before.';
+COMMENT ON COLUMN bar_correction.volume IS 'Contracts traded before.';
+
+COMMENT ON TABLE rejected_bar IS 'Records of the venue that cannot be bars, with the reason; they are set aside.';
+COMMENT ON COLUMN rejected_bar.contract_id IS 'The contract.';
+COMMENT ON COLUMN rejected_bar.record IS 'The record as it came, at most 500 characters.';
+COMMENT ON COLUMN rejected_bar.start IS 'The beginning of its bar, in market time; empty: it names none.';
+COMMENT ON COLUMN rejected_bar.reason IS 'Why it is no bar.';
+COMMENT ON COLUMN rejected_bar.first_seen_at IS 'When it came first.';
+COMMENT ON COLUMN rejected_bar.last_seen_at IS 'When it came last.';
 
 COMMENT ON VIEW bars IS 'Closed one-minute bars in prices.';
 COMMENT ON COLUMN bars.contract IS 'The venue''s id of the contract.';

@@ -10,12 +10,15 @@ CREATE TABLE strategy_run (
     duration_ms numeric NOT NULL,
     evaluated_at timestamptz DEFAULT now() NOT NULL,
     account_id bigint,
+    bars_corrected_at timestamptz,
     CONSTRAINT ck_strategy_run_decision CHECK (decision IN ('BUY','SELL','none')),
     CONSTRAINT uq_strategy_run_evaluation UNIQUE NULLS NOT DISTINCT (strategy, contract_id, closed_until_market_at, account_id),
     CONSTRAINT fk_strategy_run_contract_id FOREIGN KEY (contract_id) REFERENCES contract (id),
     CONSTRAINT fk_strategy_run_signal_id FOREIGN KEY (signal_id) REFERENCES signal (id),
     CONSTRAINT fk_strategy_run_account_id FOREIGN KEY (account_id) REFERENCES account (id)
 );
+
+CREATE INDEX ix_strategy_run_contract ON strategy_run (contract_id, closed_until_market_at);
 
 CREATE INDEX ix_strategy_run_evaluated_at ON strategy_run (evaluated_at);
 

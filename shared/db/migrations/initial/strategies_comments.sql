@@ -10,6 +10,8 @@ COMMENT ON COLUMN strategy_run.signal_id IS 'The signal that was made of it; emp
 COMMENT ON COLUMN strategy_run.duration_ms IS 'How long it took, in milliseconds.';
 COMMENT ON COLUMN strategy_run.evaluated_at IS 'When it was evaluated.';
 COMMENT ON COLUMN strategy_run.account_id IS 'The account; empty: no account traded the strategy then.';
+COMMENT ON COLUMN strategy_run.bars_corrected_at IS
+    'When a bar that it may have used came late or was corrected by the venue; empty: none was.';
 
 COMMENT ON TABLE strategy_account IS 'Whether an account trades a strategy, as a person switched it.';
 COMMENT ON COLUMN strategy_account.strategy IS 'The strategy.';

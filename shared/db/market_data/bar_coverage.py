@@ -1,0 +1,51 @@
+"""The coverage of a contract's bars: what is complete, what is certainly empty, and what is to be asked again."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from psycopg.types.multirange import TimestamptzMultirange
+from psycopg.types.range import TimestamptzRange
+from sqlalchemy import Connection, Select, select, update
+
+from shared.db.tables.market_data import contract
+from shared.domain.market_data.bar_coverage import BarCoverage
+from shared.domain.market_data.coverage import Span
+
+_COLUMNS = (contract.c.coverage, contract.c.empty, contract.c.unconfirmed, contract.c.answered_market_at)
+
+
+def read(connection: Connection, contract_id: str) -> BarCoverage:
+    """Return the coverage of a contract that is known."""
+    return _fetch(connection, select(*_COLUMNS).where(contract.c.id == contract_id))
+
+
+def lock(connection: Connection, contract_id: str) -> BarCoverage:
+    """Return the coverage, which no other may change until the transaction ends."""
+    return _fetch(connection, select(*_COLUMNS).where(contract.c.id == contract_id).with_for_update(key_share=True))
+
+
+def write(connection: Connection, contract_id: str, coverage: BarCoverage) -> None:
+    """Store the coverage of a contract, which the caller has locked."""
+    values = {
+        "coverage": _to_ranges(coverage.complete),
+        "empty": _to_ranges(coverage.empty),
+        "unconfirmed": _to_ranges(coverage.unconfirmed),
+        "answered_market_at": coverage.answered_market_at,
+    }
+    connection.execute(update(contract).where(contract.c.id == contract_id).values(values))
+
+
+def _fetch(connection: Connection, statement: Select[Any]) -> BarCoverage:
+    row = connection.execute(statement).one()
+    return BarCoverage(
+        _to_spans(row.coverage), _to_spans(row.empty), _to_spans(row.unconfirmed), row.answered_market_at
+    )
+
+
+def _to_spans(ranges: Iterable[TimestamptzRange]) -> tuple[Span, ...]:
+    """Return the ranges of a multirange of ours, which are all bounded."""
+    return tuple(Span(one.lower, one.upper) for one in ranges if one.lower is not None and one.upper is not None)
+
+
+def _to_ranges(spans: Iterable[Span]) -> TimestamptzMultirange:
+    return TimestamptzMultirange([TimestamptzRange(span.start, span.end, "[)") for span in spans])

@@ -1,0 +1,39 @@
+"""Records of the venue that could not be bars: set aside with their reason, and shown."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, func, select
+from sqlalchemy.dialects.postgresql import insert
+
+from shared.db.tables.market_data import rejected_bar
+from shared.domain.market_data.bar import RejectedBar
+
+
+def record(connection: Connection, contract_id: str, rejected: Sequence[RejectedBar]) -> None:
+    """Store what was rejected; the same record again only moves `last_seen_at`."""
+    rows = {one.record: one for one in rejected}
+    for one in rows.values():
+        statement = insert(rejected_bar).values(
+            contract_id=contract_id, record=one.record, start=one.start, reason=one.reason
+        )
+        connection.execute(
+            statement.on_conflict_do_update(
+                index_elements=["contract_id", "record"], set_={"last_seen_at": func.now(), "reason": one.reason}
+            )
+        )
+
+
+def list_newest(
+    connection: Connection, contract_ids: Sequence[str] | None, *, since: datetime | None = None, limit: int
+) -> list[dict[str, Any]]:
+    """Return what was rejected of these contracts or of all, last seen first."""
+    columns = [rejected_bar.c[name] for name in ("start", "reason", "record", "last_seen_at")]
+    statement = select(rejected_bar.c.contract_id.label("contract"), *columns)
+    if contract_ids is not None:
+        statement = statement.where(rejected_bar.c.contract_id.in_(contract_ids))
+    if since is not None:
+        statement = statement.where(rejected_bar.c.last_seen_at >= since)
+    rows = connection.execute(statement.order_by(rejected_bar.c.last_seen_at.desc()).limit(limit)).mappings()
+    return [dict(row) for row in rows]

@@ -1,0 +1,56 @@
+"""What the venue's answers have shown of a contract's minutes: which are complete, and which are to be asked again."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from shared.domain.market_data.bar import MINUTE
+from shared.domain.market_data.coverage import Span, intersect, subtract, unite
+
+# The venue may publish a bar a moment late: only after this does a minute without a bar count.
+LATE_BY = timedelta(minutes=2)
+_CONFIRMED_AFTER = timedelta(seconds=30)  # two answers of one moment may lack the same bars
+
+
+@dataclass(frozen=True, slots=True)
+class BarCoverage:
+    """The minutes of a contract, in market time.
+
+    `complete` are those whose bar is stored, or that have none for certain: the market was closed, or two answers had
+    no bar of them; these are `empty`, of the last days. `unconfirmed` are those that one answer had no bar of, of
+    which the oldest came at `answered_market_at` or later.
+    """
+
+    complete: tuple[Span, ...] = ()
+    empty: tuple[Span, ...] = ()
+    unconfirmed: tuple[Span, ...] = ()
+    answered_market_at: datetime | None = None
+
+    def add_answer(
+        self, asked: Span, starts: Iterable[datetime], open_spans: Iterable[Span], market_now: datetime
+    ) -> "BarCoverage":
+        """Return the coverage after an answer to `asked`, with bars that start at `starts`.
+
+        An answer may be cut short, or lack a bar that a later one has, so one alone shows no minute to be without a
+        trade. `open_spans` is when the market was open in `asked`.
+        """
+        received = unite(Span(start, start + MINUTE) for start in starts)
+        complete = unite(self.complete, received)
+        settled = (Span(asked.start, min(asked.end, (market_now - LATE_BY).replace(second=0, microsecond=0))),)
+        opened = unite(open_spans)
+        lacking = subtract(intersect(settled, opened), complete)
+        is_later = self.answered_market_at is None or market_now - self.answered_market_at >= _CONFIRMED_AFTER
+        confirmed = intersect(lacking, self.unconfirmed) if is_later else ()
+        added = subtract(lacking, confirmed) if is_later else ()
+        complete = unite(complete, confirmed, subtract(settled, opened))
+        return BarCoverage(
+            complete=complete,
+            empty=subtract(unite(self.empty, confirmed), received),
+            unconfirmed=subtract(unite(self.unconfirmed, added), complete),
+            answered_market_at=market_now if is_later else self.answered_market_at,
+        )
+
+    def forget_empty_before(self, at: datetime) -> "BarCoverage":
+        """Return the coverage without the empty minutes before an instant, which stay complete."""
+        kept = tuple(span for one in self.empty for span in (one.overlap(Span(at, max(at, one.end))),) if span)
+        return BarCoverage(self.complete, kept, self.unconfirmed, self.answered_market_at)

@@ -1,0 +1,182 @@
+"""Bars that the venue cuts, spoils or corrects: each is asked again, set aside with its reason, or stored anew."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from shared.domain.market_data.bar import MINUTE
+from shared.gateway.rest.transport import BARS
+from shared.ledger.jobs.market_data import FetchContractBars
+from tests.fixtures.order_sessions import other_gateway
+from tests.fixtures.other_gateway import OtherGateway
+from tests.fixtures.venue import MNQ
+from tests.fixtures.worker_env import WorkerEnv
+from tests.fixtures.worker_processes import process
+from workers.wiring import open_runner
+
+Change = Callable[[list[dict[str, Any]]], list[dict[str, Any]]]
+
+SPAN = timedelta(minutes=50)
+STARTS = f"SELECT start FROM bar_minute WHERE contract_id = '{MNQ}' ORDER BY start"
+IS_COMPLETE = f"SELECT coverage @> tstzrange(%s, %s), empty, unconfirmed FROM contract WHERE id = '{MNQ}'"
+AN_ANSWER_BEFORE = "UPDATE contract SET answered_market_at = answered_market_at - interval '1 minute'"
+AT_HALF_PAST = "half a minute after its start"
+
+
+@pytest.fixture
+def gateway(worker_env: WorkerEnv) -> Iterator[OtherGateway]:
+    with other_gateway(worker_env.venue) as gateway:
+        yield gateway
+
+
+@pytest.fixture
+def closed_until(worker_env: WorkerEnv) -> datetime:
+    """The end of the bars, long enough ago that a minute without one counts; no five minutes end then.
+
+    All but SPAN before it is complete, and no bar is stored.
+    """
+    at = (worker_env.venue.clock.now() - 10 * MINUTE).replace(second=0, microsecond=0)
+    at -= MINUTE if at.minute % 5 == 0 else timedelta(0)
+    worker_env.execute(
+        "DELETE FROM bar_minute; DELETE FROM job_key; DELETE FROM strategy_run;"
+        f" UPDATE contract SET empty = '{{}}', unconfirmed = '{{}}', answered_market_at = NULL,"
+        f" coverage = tstzmultirange(tstzrange('{at - timedelta(days=9)}', '{at - SPAN}'))"
+    )
+    return at
+
+
+def fetch(worker_env: WorkerEnv, gateway: OtherGateway, closed_until: datetime) -> dict[str, int]:
+    """Fetch the bars, a minute after the answer before; return the result of the job."""
+    worker_env.execute(AN_ANSWER_BEFORE)
+    job_id = worker_env.enqueue(FetchContractBars(contract_id=MNQ, closed_until=closed_until))
+    settings = replace(worker_env.settings, venue=replace(worker_env.settings.venue, url=gateway.url))
+    with open_runner(settings, process("test/2"), program="test2") as other:
+        other.run(job_id)
+    state, result, error = worker_env.job(job_id)
+    assert "succeeded" == state, error
+    found: dict[str, int] = result
+    return found
+
+
+def change(gateway: OtherGateway, change_rows: Change) -> None:
+    """Change the rows of bars, which come newest first, in each answer from now on."""
+
+    def apply(document: dict[str, Any]) -> None:
+        document["bars"] = change_rows(document["bars"])
+
+    gateway.changes[BARS] = apply
+
+
+def minutes_until(closed_until: datetime) -> list[tuple[datetime]]:
+    count = SPAN // MINUTE
+    return [(closed_until - SPAN + number * MINUTE,) for number in range(count)]
+
+
+@pytest.mark.parametrize("change_rows", [lambda rows: rows[: len(rows) // 2], lambda _: []], ids=["half", "nothing"])
+def test_what_a_cut_answer_lacks_is_asked_again(
+    worker_env: WorkerEnv, gateway: OtherGateway, closed_until: datetime, change_rows: Change
+) -> None:
+    change(gateway, change_rows)
+    fetch(worker_env, gateway, closed_until)
+    ((is_complete, empty, unconfirmed),) = worker_env.rows(IS_COMPLETE, closed_until - SPAN, closed_until)
+    assert (False, 0, 1) == (is_complete, len(empty), len(unconfirmed))
+    gateway.changes.clear()
+    fetch(worker_env, gateway, closed_until)
+
+    assert minutes_until(closed_until) == worker_env.rows(STARTS)
+    ((is_complete, empty, unconfirmed),) = worker_env.rows(IS_COMPLETE, closed_until - SPAN, closed_until)
+    assert (True, 0, 0) == (is_complete, len(empty), len(unconfirmed))
+
+
+def test_a_minute_without_a_trade_is_asked_twice_and_no_more(
+    worker_env: WorkerEnv, gateway: OtherGateway, closed_until: datetime
+) -> None:
+    change(gateway, lambda rows: rows[:10] + rows[12:])
+    received = [fetch(worker_env, gateway, closed_until)["received"] for _ in range(3)]
+
+    assert [48, 10, 0] == received
+    ((is_complete, empty, _),) = worker_env.rows(IS_COMPLETE, closed_until - SPAN, closed_until)
+    assert (True, [2 * MINUTE]) == (is_complete, [one.upper - one.lower for one in empty])
+
+
+def test_two_answers_of_one_moment_confirm_nothing(
+    worker_env: WorkerEnv, gateway: OtherGateway, closed_until: datetime
+) -> None:
+    change(gateway, lambda _: [])
+    fetch(worker_env, gateway, closed_until)
+    worker_env.execute("UPDATE contract SET answered_market_at = answered_market_at + interval '1 minute'")
+    fetch(worker_env, gateway, closed_until)
+
+    assert [(False,)] == [row[:1] for row in worker_env.rows(IS_COMPLETE, closed_until - SPAN, closed_until)]
+
+
+@pytest.mark.parametrize(
+    ("spoilt", "reason"),
+    [
+        ({"o": 25000.1}, "price 25000.1 is not a multiple of the tick 0.25"),
+        ({"l": 99999}, "do not enclose"),
+        ({"v": None}, "volume None is no whole number"),
+        ({"v": 2.5}, "volume 2.5 is no whole number"),
+        ({"v": -1}, "negative volume -1"),
+        ({"o": 0, "h": 0, "l": 0, "c": 0}, "price 0.00 is not above 0"),
+        ({"o": 1e30, "h": 1e30, "l": 1e30, "c": 1e30}, "is beyond"),
+        ({"t": AT_HALF_PAST}, "is no whole minute"),
+        ({"t": None}, "TypeError"),
+        ({"c": "high"}, "InvalidOperation"),
+    ],
+    ids=str,
+)
+def test_a_record_that_is_no_bar_is_set_aside_and_the_others_are_stored(
+    worker_env: WorkerEnv, gateway: OtherGateway, closed_until: datetime, spoilt: dict[str, Any], reason: str
+) -> None:
+    if spoilt.get("t") == AT_HALF_PAST:
+        spoilt = {"t": (closed_until - 6 * MINUTE + timedelta(seconds=30)).isoformat()}
+    change(gateway, lambda rows: [*rows[:5], rows[5] | spoilt, *rows[6:]])
+    fetch(worker_env, gateway, closed_until)
+    left = [start for start in minutes_until(closed_until) if start[0] != closed_until - 6 * MINUTE]
+    assert left == worker_env.rows(STARTS)
+    ((found,),) = worker_env.rows("SELECT reason FROM rejected_bar")
+    assert reason in found
+
+    gateway.changes.clear()
+    fetch(worker_env, gateway, closed_until)
+    assert minutes_until(closed_until) == worker_env.rows(STARTS)
+
+
+def test_a_correction_is_taken_within_half_an_hour_and_marks_what_used_the_first(
+    worker_env: WorkerEnv, gateway: OtherGateway, closed_until: datetime
+) -> None:
+    fetch(worker_env, gateway, closed_until)
+    worker_env.execute(
+        "INSERT INTO strategy_run (strategy, contract_id, closed_until_market_at, decision, reason, duration_ms)"
+        f" SELECT 'one', '{MNQ}', at, 'none', '', 1 FROM"
+        f" (VALUES ('{closed_until - 10 * MINUTE}'::timestamptz), ('{closed_until}')) AS one (at)"
+    )
+    corrected = closed_until - 7 * MINUTE
+    change(gateway, lambda rows: [row | {"v": 7} if row["t"] == corrected.isoformat() else row for row in rows])
+    later = closed_until + MINUTE * (5 - closed_until.minute % 5)
+    assert 1 == fetch(worker_env, gateway, later)["corrected"]
+
+    assert [(corrected,)] == worker_env.rows("SELECT start FROM bar_correction WHERE volume <> 7")
+    assert [(7,)] == worker_env.rows("SELECT volume FROM bar_minute WHERE start = %s", corrected)
+    marked = (
+        "SELECT bars_corrected_at IS NOT NULL FROM strategy_run WHERE strategy = 'one' ORDER BY closed_until_market_at"
+    )
+    assert [(False,), (True,)] == worker_env.rows(marked)
+
+
+def test_a_correction_of_a_bar_of_hours_ago_is_taken_when_the_hour_ends(
+    worker_env: WorkerEnv, gateway: OtherGateway, closed_until: datetime
+) -> None:
+    hour = closed_until.replace(minute=0)
+    hour -= timedelta(hours=1) if hour > closed_until else timedelta(0)
+    worker_env.execute(
+        f"UPDATE contract SET coverage = tstzmultirange(tstzrange('{hour - timedelta(days=9)}', '{hour}'))"
+    )
+    first = fetch(worker_env, gateway, hour)
+    change(gateway, lambda rows: [*rows[:-1], rows[-1] | {"v": 7}])
+
+    assert (0, 1) == (first["corrected"], fetch(worker_env, gateway, hour)["corrected"])
