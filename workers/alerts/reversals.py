@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 
+from shared.clock import machine_now
 from shared.db.alerts import entry_obstacles, precedence, reversals
 from shared.db.alerts.entry_denials import describe_disagreement, describe_inactive, size_copy
 from shared.db.orders.reversals import RecordedReversal
@@ -9,6 +10,7 @@ from shared.db.orders.root_state import RootState, side_of
 from shared.domain.alerts.entry_terms import build_entry_terms
 from shared.domain.market_data.contract import Contract
 from shared.domain.orders.order import OrderType, Origin, Side
+from shared.domain.orders.poll_pace import poll_pause
 from shared.errors import PostponedError
 from workers.alerts.exit_requests import close_first
 from workers.alerts.outcome import AccountAlert
@@ -43,7 +45,26 @@ def close_reversed_positions(ctx: Context, account_alert: AccountAlert) -> list[
         )
     if found:
         close_first(ctx, found, account_id)
+    elif arriving := _find_arriving(account_alert, state):
+        raise PostponedError(
+            f"an order against it in {arriving} is not confirmed", poll_pause(machine_now() - ctx.job.enqueued_at)
+        )
     return found
+
+
+def _find_arriving(account_alert: AccountAlert, state: RootState) -> str | None:
+    """Return a contract in which an entry may fill next that the target position reverses, None without one."""
+    alert, target_position = account_alert.alert, account_alert.alert.target_position
+    sides = [side for side in Side if target_position and side is not side_of(target_position)] or list(Side)
+    contract_ids = {id_ for id_, _ in state.awaits_fills} | set(state.contract_ids)
+    return next(
+        (
+            id_
+            for id_ in sorted(filter(alert.symbol.names, contract_ids))
+            if any(state.is_arriving(id_, side) for side in sides)
+        ),
+        None,
+    )
 
 
 def close_reversed_size(ctx: Context, account_alert: AccountAlert) -> RecordedReversal | None:

@@ -1,6 +1,7 @@
 """Submits an entry that a person has approved, if every rule still lets it: once, however often it is run."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from uuid import UUID
@@ -77,6 +78,8 @@ def _enter(ctx: Context, row: EntryApproval) -> dict[str, str]:
         approval=row,
     )
     sided, reversal = _close_reversed_first(ctx, row, stored, request)
+    if reversal is not None:  # another job may have measured it since: no more than was approved is traded
+        reversal = replace(reversal, opening=min(reversal.opening, max(0, row.quantity - reversal.closing)))
     if sided is not None and reversal is not None and reversal.opening == 0:
         return _record_closed(ctx, row, describe_closed(ctx, sided, reversal))
     if reversal is not None:

@@ -89,12 +89,22 @@ def _request_close(ctx: Context, request: SidedRequest, state: RootState, revers
         if reversals.is_other_unfinished(tx.connection, request.id, *other, since=since):
             raise PostponedError(f"another entry on its side is closing in {contract_id}", RETRY_AFTER)
         dropped: list[OrderRow] = []
+        unconfirmed: list[OrderRow] = []
         if reversal.closes_all:
             dropped = _list_dropped(tx.connection, ctx, request, locked)
             if reversal.opening:
-                reversal = reversal.offset_by(*_count_earlier(tx.connection, ctx, request, locked, dropped))
+                unconfirmed = _list_unconfirmed(tx.connection, ctx, request, locked)
+                arriving = _sum_left(unconfirmed)
+                count = _count_dropped(tx.connection, request, locked, dropped, arriving)
+                reversal = reversal.offset_by(count, arriving)
         if reversals.record(
-            tx.connection, request.id, request.account_id, contract_id, side=request.side, reversal=reversal
+            tx.connection,
+            request.id,
+            request.account_id,
+            contract_id,
+            side=request.side,
+            reversal=reversal,
+            unconfirmed={order.id: order.filled_quantity for order in unconfirmed},
         ):
             reason = f"an entry that closes all of {contract_id} was requested after this one"
             orders.cancel_created(
@@ -127,25 +137,31 @@ def _list_dropped(connection: Connection, ctx: Context, request: SidedRequest, s
     return [order for order in unsent if order.id not in later]
 
 
-def _count_earlier(
-    connection: Connection, ctx: Context, request: SidedRequest, state: RootState, dropped: list[OrderRow]
-) -> tuple[int | None, int]:
-    """Return the contracts of the market entries that are dropped, and of those that the venue has not confirmed.
-
-    The first are orders that are not sent, and entries that are still to be made: as the account is locked, none is
-    both, and none is missed. They are None if one has no size, or if they cannot be counted.
-    """
-    requested_at = _requested_at(ctx, request)
-    scope = EntryScope(request.id, request.account_id, request.contract_id, request.side.opposite)
-    unconfirmed = [
+def _list_unconfirmed(connection: Connection, ctx: Context, request: SidedRequest, state: RootState) -> list[OrderRow]:
+    """Return the market entries that were requested before, and that the venue may fill next or has filled."""
+    found = [
         order
         for order in state.orders
-        if (order.contract_id, order.side, order.role) == (scope.contract_id, scope.side, Role.ENTRY)
+        if (order.contract_id, order.side, order.role) == (request.contract_id, request.side.opposite, Role.ENTRY)
         and order.state in _UNCONFIRMED
+        and order.type is OrderType.MARKET
     ]
-    later = precedence.list_later_orders(connection, request.id, requested_at, [order.id for order in unconfirmed])
-    arriving = _sum_market_entries(order for order in unconfirmed if order.id not in later)
-    recorded = _sum_market_entries(dropped)
+    later = precedence.list_later_orders(
+        connection, request.id, _requested_at(ctx, request), [order.id for order in found]
+    )
+    return [order for order in found if order.id not in later]
+
+
+def _count_dropped(
+    connection: Connection, request: SidedRequest, state: RootState, dropped: list[OrderRow], arriving: int
+) -> int | None:
+    """Return the contracts of the market entries that are dropped; None if one has no size, or they cannot be counted.
+
+    Those are orders that are not sent, and entries that are still to be made: as the account is locked, none is both,
+    and none is missed. `arriving` are those that the venue has not confirmed.
+    """
+    scope = EntryScope(request.id, request.account_id, request.contract_id, request.side.opposite)
+    recorded = _sum_left(order for order in dropped if order.type is OrderType.MARKET)
     planned = recorded + arriving + state.planned_quantity(scope.contract_id, scope.side)
     try:
         with connection.begin_nested():
@@ -154,12 +170,12 @@ def _count_earlier(
         if connection.invalidated:
             raise  # the transaction is lost, and an outage counts as no attempt
         log.exception("request %s: the entries before it cannot be counted, so it opens nothing", request.id)
-        return None, arriving
-    return None if awaited is None else recorded + awaited, arriving
+        return None
+    return None if awaited is None else recorded + awaited
 
 
-def _sum_market_entries(entries: Iterable[OrderRow]) -> int:
-    return sum(order.quantity - order.filled_quantity for order in entries if order.type is OrderType.MARKET)
+def _sum_left(entries: Iterable[OrderRow]) -> int:
+    return sum(order.quantity - order.filled_quantity for order in entries)
 
 
 def _requested_at(ctx: Context, request: SidedRequest) -> datetime:

@@ -7,6 +7,7 @@ from shared.db.alerts import precedence
 from shared.db.orders import flatten_requests, orders, reversals, root_state
 from shared.db.orders.reversals import RecordedReversal
 from shared.domain.orders.poll_pace import close_pause
+from shared.domain.orders.reversal import count_missing
 from shared.errors import PostponedError, RefusedError
 from shared.ledger.jobs.orders import Flatten
 from workers.context import Context
@@ -48,27 +49,34 @@ def require_closed(ctx: Context, request: SidedRequest, recorded: RecordedRevers
         exited = orders.count_exited(connection, account_id, contract_id, ctx.job.correlation_id)
     state = read_root_state(ctx, account_id, request.root)
     held = -state.quantity(contract_id) * request.side.sign
-    is_exited = exited >= recorded.closing
-    awaits_entries = bool(recorded.opening or recorded.offset)
+    arrived, entered_later = _read_entered(ctx, request, recorded)
+    missing = count_missing(
+        closing=recorded.closing,
+        offset=recorded.offset,
+        exited=exited,
+        held=held,
+        arrived=arrived,
+        entered_later=entered_later,
+    )
+    awaited = recorded.opening + recorded.offset
     certain = (
-        leave_unsent(request, state, recorded.opening + recorded.offset)
-        if awaits_entries and (is_exited or held <= 0)
+        leave_unsent(request, state, awaited)
+        if awaited and missing == 0
         else leave_entries(ctx, request, state, opening=0)
     )
     require_certain(certain, [contract_id])
     if recorded.opening:
         _require_no_flatten(ctx, request, recorded)
-    if held <= 0 or (is_exited and not awaits_entries):
+    if missing == 0:
+        if recorded.opening and held > 0:
+            raise RefusedError(f"{contract_id} is held against it again, and was closed once")
         return
-    missing = recorded.closing + (recorded.offset if is_exited else 0) - exited
-    if missing <= 0 or (is_exited and _list_entered_since(ctx, request, recorded)):
-        raise RefusedError(f"{contract_id} is held against it again, and was closed once")
     _require_no_later_close(ctx, request)
     waited = machine_now() - recorded.requested_at
-    if waited >= WAIT_FOR and recorded.closes_all and held <= missing and not is_exited:
-        awaited = _flatten(ctx, request, recorded)
+    if waited >= WAIT_FOR and recorded.closes_all and held <= missing and not arrived:
+        awaited_flatten = _flatten(ctx, request, recorded)
         if waited < _CLOSE_FOR:
-            raise PostponedError(awaited, _CLOSE_AGAIN_AFTER)
+            raise PostponedError(awaited_flatten, _CLOSE_AGAIN_AFTER)
     if waited >= _CLOSE_FOR:
         raise RefusedError(f"{contract_id} could not be closed in time")
     with ctx.transaction() as tx:
@@ -79,16 +87,19 @@ def require_closed(ctx: Context, request: SidedRequest, recorded: RecordedRevers
         require_certain(leave_entries(ctx, request, locked, opening=0), [contract_id])
         if is_being_closed or exits != exited:  # by the other job of the alert, since it was read
             raise PostponedError(f"closing {recorded.closing} of {contract_id} before the entry", RETRY_AFTER)
-        close = request.build_close(missing, recorded.requested_at)
+        close = request.build_close(missing, None if arrived else recorded.requested_at)
         tx.enqueue(close, key=f"reversal:{request.id}:{account_id}:{machine_now():%H%M%S}")
     raise PostponedError(f"{contract_id} is not closed yet, so it is closed again", close_pause(waited, WAIT_FOR))
 
 
-def _list_entered_since(ctx: Context, request: SidedRequest, recorded: RecordedReversal) -> list[int]:
+def _read_entered(ctx: Context, request: SidedRequest, recorded: RecordedReversal) -> tuple[int, int]:
+    """Return what entries have filled since: those of before that were not confirmed, and later ones; else 0 and 0."""
+    if not recorded.offset:
+        return 0, 0
+    account_id, contract_id, held_side = request.account_id, request.contract_id, request.side.opposite
     with ctx.autocommit() as connection:
-        return reversals.list_entered_since(
-            connection, request.account_id, request.contract_id, request.side.opposite, recorded.requested_at
-        )
+        later = reversals.list_entered_since(connection, account_id, contract_id, held_side, recorded.requested_at)
+        return reversals.count_arrived(connection, recorded), sum(later)
 
 
 def _require_no_later_close(ctx: Context, request: SidedRequest) -> None:

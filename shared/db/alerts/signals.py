@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import Connection, bindparam, func, insert, select
+from sqlalchemy import Connection, Insert, bindparam, func, insert, select
 
 from shared.db.alerts.alerts import StoredAlert
 from shared.db.tables.alerts import alert, signal
@@ -36,7 +36,7 @@ class NewSignal:
 
 
 _NAMES = tuple(NewSignal.__dataclass_fields__)
-ADD = insert(signal).values({name: bindparam(f"signal_{name}", type_=signal.c[name].type) for name in _NAMES})
+ADD: Insert = insert(signal).values({name: bindparam(f"signal_{name}", type_=signal.c[name].type) for name in _NAMES})
 
 
 def add(connection: Connection, new: NewSignal) -> None:

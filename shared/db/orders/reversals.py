@@ -1,10 +1,11 @@
 """Reversals: what a market entry closes before it opens the rest, recorded once for the request that wants it."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Connection, Select, Uuid, and_, case, cast, exists, literal, or_, select, update
+from sqlalchemy import Connection, Select, Uuid, and_, case, cast, exists, func, literal, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from shared.db.rows import has_rows
@@ -24,6 +25,8 @@ COLUMNS = [
         "requested_at",
         "closes_all",
         "contract_id",
+        "unconfirmed_ids",
+        "unconfirmed_filled",
     )
 ]
 _IN_FLIGHT = [state.value for state in (OrderState.SUBMITTING, OrderState.IN_DOUBT, OrderState.WORKING)]
@@ -43,16 +46,26 @@ class RecordedReversal:
     requested_at: datetime
     closes_all: bool
     contract_id: str  # it may be the active one no longer
+    unconfirmed_ids: list[UUID] = field(default_factory=list)  # the orders of those entries
+    unconfirmed_filled: int = 0  # what they had filled then
 
 
 def record(
-    connection: Connection, request_id: UUID, account_id: int, contract_id: str, *, side: Side, reversal: Reversal
+    connection: Connection,
+    request_id: UUID,
+    account_id: int,
+    contract_id: str,
+    *,
+    side: Side,
+    reversal: Reversal,
+    unconfirmed: Mapping[UUID, int],
 ) -> bool:
     """Record what a request for an entry on a side closes on an account, and how much it is to open after that.
 
     Return False if it was recorded. Nothing is recorded either for an alert that has a signal there: its job has
-    decided what it does. `request_id` is the id of the alert, or of the job of an entry that no alert requested. The
-    caller has locked the account.
+    decided what it does. `unconfirmed` are the orders of the entries before it that may still fill, with what they have
+    filled. `request_id` is the id of the alert, or of the job of an entry that no alert requested. The caller has
+    locked the account.
     """
     values = {
         "request_id": request_id,
@@ -63,6 +76,8 @@ def record(
         "quantity_opening": reversal.opening,
         "quantity_offset": reversal.offset,
         "closes_all": reversal.closes_all,
+        "unconfirmed_ids": list(unconfirmed),
+        "unconfirmed_filled": sum(unconfirmed.values()),
     }
     has_decided = exists().where(signal.c.alert_id == request_id, signal.c.account_id == account_id)
     row = select(*(literal(value, entry_reversal.c[name].type) for name, value in values.items())).where(~has_decided)
@@ -70,12 +85,19 @@ def record(
     return connection.execute(statement.returning(entry_reversal.c.request_id)).first() is not None
 
 
+def count_arrived(connection: Connection, recorded: RecordedReversal) -> int:
+    """Return what the entries that were not confirmed have filled since the reversal was recorded."""
+    statement = select(func.coalesce(func.sum(orders.c.filled_quantity), 0))
+    filled: int = connection.execute(statement.where(orders.c.id.in_(recorded.unconfirmed_ids))).scalar_one()
+    return filled - recorded.unconfirmed_filled
+
+
 def give_up_opening(connection: Connection, request_id: UUID, account_id: int) -> None:
-    """Let a recorded reversal close only; its job must not run meanwhile."""
+    """Let a recorded reversal close only, also what comes of it late; its job must not run meanwhile."""
     connection.execute(
         update(entry_reversal)
         .where(entry_reversal.c.request_id == request_id, entry_reversal.c.account_id == account_id)
-        .values(quantity_opening=0, quantity_offset=0)
+        .values(quantity_opening=0)
     )
 
 

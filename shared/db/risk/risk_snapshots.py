@@ -217,7 +217,7 @@ def _to_account_risk(
         is_reduced=account.reduced_on == day,
         holdings=tuple(_to_holding(row, facts, exit_price, clock) for row in facts.held),
         open_entries=tuple(_to_open_entry(row) for row in [*facts.entry, *facts.unbooked_entry] if row.n > 0),
-        trade_count_today=max(0, (facts.traded[0].n if facts.traded else 0) - len(facts.unbooked_entry)),
+        trade_count_today=_count_trades(facts),
         closed_trades=tuple(sorted(trades, key=lambda trade: trade.closed_market_at)),
         opening_costs=facts.opening_costs[0].price if facts.opening_costs else Decimal(0),
         order_count_last_minute=sent.n if sent else 0,
@@ -267,6 +267,13 @@ def _to_holding(row: Row[Any], facts: _Facts, exit_price: ExitPrice, clock: Mark
     # A stop elsewhere that is larger than the position covers it too, as the guard sees it.
     left -= sum(one.n for one in facts.too_large_stop if one.contract_id == row.contract_id and one.side == closing)
     return Holding(row.contract_id, root, row.n, row.price, price, risk, unprotected=max(left, 0))
+
+
+def _count_trades(facts: _Facts) -> int:
+    """Return the entries of today that are not among the open ones: also one whose fills came before its own report."""
+    traded: int = facts.traded[0].n if facts.traded else 0
+    booked = [row for row in facts.entry if row.n <= 0]
+    return max(0, traded - len(facts.unbooked_entry)) + len(booked)
 
 
 def _to_open_entry(row: Row[Any]) -> OpenEntry:

@@ -124,6 +124,8 @@ entry_reversal = Table(
     Column("quantity_closing", Integer, nullable=False),
     Column("quantity_opening", Integer, nullable=False),
     Column("quantity_offset", Integer, nullable=False, server_default="0"),  # to close if unconfirmed entries fill
+    Column("unconfirmed_ids", ARRAY(Uuid), nullable=False, server_default=text("'{}'")),  # their orders
+    Column("unconfirmed_filled", Integer, nullable=False, server_default="0"),  # what those had filled then
     Column("closes_all", Boolean, nullable=False),  # all that was held against it, not a part
     at_column("requested_at", nullable=False, now=True),
     CheckConstraint("quantity_opening >= 0", name="quantity_opening"),

@@ -39,3 +39,13 @@ def plan_reversal(side: Side, type_: OrderType, quantity: Decimal | int, held: i
     if type_ is not OrderType.MARKET or closing < 1:
         return None
     return Reversal(closing, max(0, int(quantity) - against), closing == against)
+
+
+def count_missing(*, closing: int, offset: int, exited: int, held: int, arrived: int, entered_later: int) -> int:
+    """Return how many contracts are still to be closed of those that are `held` against an entry.
+
+    `closing` were held when its close was requested. `arrived` is what the entries before it that were not confirmed
+    then have filled since, of which `offset` are closed too. What was `entered_later` stays.
+    """
+    belongs = min(offset, arrived)
+    return max(0, min(closing + belongs - exited, held - entered_later - (arrived - belongs)))

@@ -4,13 +4,14 @@ from uuid import UUID
 
 import pytest
 
-from shared.domain.orders.order import Side
+from shared.db.orders import reversals
+from shared.domain.orders.order import OrderType, Side
 from shared.gateway.client import GatewayClient
 from shared.gateway.errors import NotSentError
 from shared.gateway.orders.mutations import Mutations
 from shared.gateway.orders.order_request import OrderRequest
 from shared.ledger.jobs.orders import EnterManually, ReconcileAccounts
-from tests.fixtures.alert_steps import average, hold, result_of, run_next, run_until
+from tests.fixtures.alert_steps import average, hold, result_of, run_next, run_until, strategy_fields
 from tests.fixtures.venue import MNQ
 from tests.fixtures.worker_env import WorkerEnv
 from tests.fixtures.worker_processes import process
@@ -22,11 +23,11 @@ LATER = "UPDATE job SET run_at = now() + interval '1 hour' WHERE state = 'queued
 NOT_CONFIRMED = "is not confirmed, so the position is not known"
 
 
-def enter_in_doubt(worker_env: WorkerEnv, *, is_at_venue: bool) -> None:
-    """Let an alert buy one whose answer is lost; its resolution waits."""
+def enter_in_doubt(worker_env: WorkerEnv, *, is_at_venue: bool, quantity: int = 1) -> None:
+    """Let an alert buy, whose answer is lost; its resolution waits."""
     kind = "lose_answer_after" if is_at_venue else "lose_before"
     worker_env.venue.faults(path="/api/Order/place", kind=kind)
-    run_next(worker_env, worker_env.entry_alert())
+    run_next(worker_env, worker_env.entry_alert(quantity=quantity))
     assert [("IN_DOUBT",)] == worker_env.rows("SELECT state FROM orders WHERE state = 'IN_DOUBT'")
     worker_env.execute(LATER.format("orders.resolve%"))
 
@@ -94,18 +95,113 @@ def test_it_is_waited_for_and_closed_too_if_a_stop_closes_the_position_first(wor
     assert NOT_CONFIRMED in result_of(worker_env, closing)
 
 
-def test_what_was_entered_after_the_close_is_not_closed(worker_env: WorkerEnv) -> None:
+def fill_late(worker_env: WorkerEnv, quantity: int) -> None:
+    """Fill the entry in doubt at the venue long after the close was requested, and let that be known."""
+    worker_env.execute("UPDATE entry_reversal SET requested_at = requested_at - interval '20 s'")
+    worker_env.execute("UPDATE orders SET created_at = created_at - interval '1 minute'")
+    ((tag,),) = worker_env.rows("SELECT client_order_id FROM orders WHERE state = 'IN_DOUBT'")
+    worker_env.venue.trade(contractId=MNQ, side=0, size=quantity, customTag=tag)
+    resolve(worker_env)
+    run_others(worker_env)
+
+
+def test_what_fills_long_after_the_close_is_closed_too(worker_env: WorkerEnv) -> None:
     hold(worker_env, 2)
     enter_in_doubt(worker_env, is_at_venue=False)
+    reverse_after_15_s(worker_env, 3)
+    run_others(worker_env)
+    assert 0 == worker_env.venue.position()
+    fill_late(worker_env, 1)
+    assert 1 == worker_env.venue.position()
+
+    worker_env.execute("UPDATE job SET run_at = now() WHERE state = 'queued'")
+    run_until(worker_env, 0)
+
+
+@pytest.mark.parametrize("is_at_venue", [True, False])
+def test_what_was_entered_after_the_close_is_not_closed(worker_env: WorkerEnv, *, is_at_venue: bool) -> None:
+    hold(worker_env, 2)
+    enter_in_doubt(worker_env, is_at_venue=is_at_venue)
     _, closing = reverse_after_15_s(worker_env, 3)
     run_others(worker_env)
     resolve(worker_env)
     worker_env.run(EnterManually(account_id=20001, symbol="MNQ", side=Side.BUY, quantity=1, stop_loss_ticks=400))
     run_others(worker_env)
-    run_next(worker_env, closing)
 
-    assert f"{MNQ} is held against it again, and was closed once" in result_of(worker_env, closing)
+    worker_env.execute("UPDATE job SET run_at = now() WHERE state = 'queued'")
+    run_until(worker_env, 1)
+    assert result_of(worker_env, closing).startswith("succeeded")
+
+
+def test_a_resting_entry_of_before_that_fills_after_the_close_is_not_closed(worker_env: WorkerEnv) -> None:
+    hold(worker_env, 2)
+    price = average(worker_env) // 1 - 30
+    limit = EnterManually(
+        account_id=20001,
+        symbol="MNQ",
+        side=Side.BUY,
+        type=OrderType.LIMIT,
+        quantity=1,
+        limit_price=str(price),
+        stop_loss_ticks=400,
+    )
+    worker_env.run(limit)
+    enter_in_doubt(worker_env, is_at_venue=False)
+    reverse_after_15_s(worker_env, 3)
+    run_others(worker_env)
+    worker_env.venue.move_price(price - 5)
+    worker_env.enqueue(ReconcileAccounts())
+    run_others(worker_env)
     assert 1 == worker_env.venue.position()
+
+    worker_env.execute("UPDATE orders SET submitted_at = submitted_at - interval '20 s' WHERE state = 'IN_DOUBT'")
+    worker_env.execute("UPDATE job SET run_at = now() WHERE state = 'queued'")
+    run_until(worker_env, 1)
+
+
+def test_of_three_that_come_after_a_stop_has_closed_all_the_offset_is_closed(worker_env: WorkerEnv) -> None:
+    hold(worker_env, 2)
+    enter_in_doubt(worker_env, is_at_venue=False, quantity=3)
+    reverse_after_15_s(worker_env, 5)
+    worker_env.execute(LATER.format("orders.reduce_position"))
+    worker_env.venue.move_price(average(worker_env) - 150)
+    worker_env.enqueue(ReconcileAccounts())
+    run_others(worker_env)
+    assert 0 == worker_env.venue.position()
+    fill_late(worker_env, 3)
+
+    worker_env.execute("UPDATE job SET run_at = now() WHERE state = 'queued'")
+    run_until(worker_env, 0)
+
+
+def test_an_entry_of_a_person_that_is_withdrawn_closes_what_comes_late_too(worker_env: WorkerEnv) -> None:
+    hold(worker_env, 2)
+    enter_in_doubt(worker_env, is_at_venue=True)
+    typed = EnterManually(account_id=20001, symbol="MNQ", side=Side.SELL, quantity=3, stop_loss_ticks=400)
+    job_id = worker_env.enqueue(typed)
+    worker_env.execute(f"UPDATE job SET enqueued_at = now() - interval '16 s' WHERE id = '{job_id}'")
+    run_next(worker_env, job_id)
+    with worker_env.ledger.engine.begin() as connection:
+        reversals.give_up_opening(connection, job_id, 20001)
+
+    worker_env.execute("UPDATE job SET run_at = now() WHERE state = 'queued'")
+    run_until(worker_env, 0)
+
+
+def test_the_close_of_a_target_position_does_not_expire_while_what_it_reverses_is_in_doubt(
+    worker_env: WorkerEnv,
+) -> None:
+    worker_env.venue.faults(path="/api/Order/place", kind="lose_answer_after")
+    run_next(worker_env, worker_env.entry_alert())
+    worker_env.execute(LATER.format("orders.resolve%"))
+    own = worker_env.entry_alert(**strategy_fields(quantity=2, market_position="short", market_position_size=1))
+    ((closing,),) = worker_env.rows(CLOSING)
+    worker_env.execute(f"UPDATE job SET enqueued_at = now() - interval '16 s' WHERE id IN ('{closing}', '{own}')")
+    run_next(worker_env, closing)
+    worker_env.execute(f"UPDATE job SET state = 'expired', finished_at = now() WHERE id = '{own}'")
+
+    worker_env.execute("UPDATE job SET run_at = now() WHERE state = 'queued'")
+    run_until(worker_env, 0)
 
 
 def test_an_entry_that_was_dropped_unsent_is_not_waited_for(worker_env: WorkerEnv) -> None:

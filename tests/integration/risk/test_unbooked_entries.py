@@ -9,6 +9,16 @@ from workers.orders import venue_state
 POLL = "SELECT id FROM job WHERE state = 'queued' AND name = 'orders.poll_fills'"
 
 
+def test_an_entry_whose_fill_is_known_before_its_own_report_is_a_trade_of_the_day(worker_env: WorkerEnv) -> None:
+    worker_env.execute("""UPDATE account SET rule_changes = '{"max_trades_per_day": "1"}'""")
+    run_next(worker_env, worker_env.entry_alert())
+    worker_env.run_due_jobs()
+    worker_env.execute("UPDATE orders SET state = 'WORKING', filled_quantity = 0, type = 'LIMIT', limit_price = 30000")
+    run_next(worker_env, worker_env.entry_alert())
+
+    assert ("BUY", "denied") == last_signal(worker_env)[:2]
+
+
 @pytest.mark.parametrize(
     ("rules", "verdict"),
     [

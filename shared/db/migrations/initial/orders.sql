@@ -93,6 +93,8 @@ CREATE TABLE entry_reversal (
     quantity_closing integer NOT NULL,
     quantity_opening integer NOT NULL,
     quantity_offset integer DEFAULT 0 NOT NULL,
+    unconfirmed_ids uuid[] DEFAULT '{}' NOT NULL,
+    unconfirmed_filled integer DEFAULT 0 NOT NULL,
     closes_all boolean NOT NULL,
     requested_at timestamptz DEFAULT now() NOT NULL,
     CONSTRAINT pk_entry_reversal PRIMARY KEY (request_id, account_id),

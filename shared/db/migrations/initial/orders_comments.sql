@@ -72,6 +72,8 @@ COMMENT ON COLUMN entry_reversal.side IS 'The side of the entry; what it closes 
 COMMENT ON COLUMN entry_reversal.quantity_closing IS 'Contracts to close.';
 COMMENT ON COLUMN entry_reversal.quantity_opening IS 'Contracts to open after that.';
 COMMENT ON COLUMN entry_reversal.quantity_offset IS 'Contracts to close too if earlier unconfirmed entries fill.';
+COMMENT ON COLUMN entry_reversal.unconfirmed_ids IS 'The orders of those entries.';
+COMMENT ON COLUMN entry_reversal.unconfirmed_filled IS 'What those orders had filled then, in contracts.';
 COMMENT ON COLUMN entry_reversal.closes_all IS
     'Whether all that was held against the entry is closed, not only a part.';
 COMMENT ON COLUMN entry_reversal.requested_at IS 'When it was recorded.';
