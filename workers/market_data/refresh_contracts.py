@@ -4,9 +4,8 @@ from collections import Counter
 
 from shared.db.market_data import contracts
 from shared.domain.market_data.active_month import keep_active
-from shared.domain.market_data.bar import MINUTE
 from shared.domain.market_data.calendar import trading_day_at
-from shared.domain.market_data.rollup import start_of
+from shared.domain.market_data.rollup import minute_of
 from shared.errors import RefusedError
 from shared.ledger.jobs.market_data import FetchContractBars, RefreshContracts
 from workers.context import Context
@@ -32,7 +31,7 @@ def refresh_contracts(_: RefreshContracts, ctx: Context) -> dict[str, list[str]]
         for contract in available
         if contract.is_active and contract.root in roots and per_root[contract.root] == 1
     ]
-    closed_until = start_of(ctx.market_now, MINUTE)
+    closed_until = minute_of(ctx.market_now)
     with ctx.transaction() as tx:
         contracts.store(tx.connection, available)
         contracts.deactivate_all_but(tx.connection, [contract.id for contract in available])

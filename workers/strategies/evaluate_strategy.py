@@ -13,10 +13,11 @@ from shared.db.market_data import bars, contracts
 from shared.db.orders import positions
 from shared.db.strategies import strategy_accounts, strategy_runs
 from shared.domain.market_data.bar import Bar
-from shared.domain.market_data.contract import Contract
+from shared.domain.market_data.calendar import assumed_calendar_of
+from shared.domain.market_data.contract import ROOTS, Contract
 from shared.domain.market_data.coverage import Span
 from shared.domain.market_data.product_family import family_of
-from shared.domain.market_data.rollup import roll_up
+from shared.domain.market_data.rollup import end_of, newest_close, roll_up
 from shared.domain.orders.order import Direction, Origin
 from shared.domain.risk.preconditions import EntryTerms
 from shared.domain.strategies.decision import Decision
@@ -93,8 +94,9 @@ def _read_inputs(connection: Connection, job: EvaluateStrategy) -> _Inputs:
 
 def _decide(job: EvaluateStrategy, inputs: _Inputs) -> tuple[Decision | None, str]:
     strategy = strategy_named(job.strategy)
-    rolled = roll_up(inputs.minutes, strategy.timeframe, job.closed_until)
-    if not rolled or rolled[-1].start + strategy.timeframe != job.closed_until:
+    calendar = assumed_calendar_of(ROOTS[inputs.contract.root].group)
+    rolled = roll_up(inputs.minutes, strategy.timeframe, job.closed_until, calendar)
+    if not rolled or end_of(rolled[-1].start, strategy.timeframe, calendar) != job.closed_until:
         return None, "nothing was traded in the bar"
     decision = strategy.decide(rolled[-strategy.bars_needed :], inputs.direction)
     return (
@@ -104,7 +106,8 @@ def _decide(job: EvaluateStrategy, inputs: _Inputs) -> tuple[Decision | None, st
 
 
 def _find_obstacle(job: EvaluateStrategy, ctx: Context, inputs: _Inputs) -> str | None:
-    if ctx.market_now >= job.closed_until + strategy_named(job.strategy).timeframe:
+    calendar = assumed_calendar_of(ROOTS[inputs.contract.root].group)
+    if newest_close(ctx.market_now, strategy_named(job.strategy).timeframe, calendar) > job.closed_until:
         return "a newer bar has closed since"
     if inputs.account is None:
         return _NO_ACCOUNT if job.account_id is None else _no_longer_assigned(job)

@@ -1,15 +1,15 @@
 """Requests evaluations when a bar has closed; the idempotency key makes a second request a duplicate."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 
 from shared.config import Settings
 from shared.db.strategies import strategy_accounts
-from shared.domain.market_data.contract import Contract
+from shared.domain.market_data.calendar import assumed_calendar_of
+from shared.domain.market_data.contract import ROOTS, Contract
+from shared.domain.market_data.rollup import newest_close
 from shared.ledger.jobs.strategies import EvaluateStrategy
 from shared.ledger.ledger import Transaction
 from strategies.registry import STRATEGIES
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def request_evaluations(tx: Transaction, settings: Settings, contract: Contract, known_until: datetime) -> int:
@@ -19,11 +19,11 @@ def request_evaluations(tx: Transaction, settings: Settings, contract: Contract,
     Each account that trades the strategy gets an evaluation of its own, so that none waits for another. Without an
     account, one evaluation shows the decision that the strategy would make.
     """
-    count = 0
+    count, calendar = 0, assumed_calendar_of(ROOTS[contract.root].group)
     for strategy in STRATEGIES:
         if not settings.venue.is_simulator or not strategy.is_enabled_on_simulator:
             continue
-        closed_until = newest_close(known_until, strategy.timeframe)
+        closed_until = newest_close(known_until, strategy.timeframe, calendar)
         trading: list[int | None] = [one.id for one in strategy_accounts.list_trading(tx.connection, strategy.name)]
         for account_id in trading or [None]:
             enqueued = tx.enqueue(
@@ -34,8 +34,3 @@ def request_evaluations(tx: Transaction, settings: Settings, contract: Contract,
             )
             count += not enqueued.is_duplicate
     return count
-
-
-def newest_close(known_until: datetime, timeframe: timedelta) -> datetime:
-    """Return the newest end of a bar of `timeframe` that is not after `known_until`; sessions open on whole hours."""
-    return _EPOCH + (known_until - _EPOCH) // timeframe * timeframe

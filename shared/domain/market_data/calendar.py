@@ -110,6 +110,26 @@ class Calendar:
             day += _DAY
         raise ValueError(f"no session of {self._group} opens within {_LONGEST_CLOSURE_DAYS} days of {at}")
 
+    def last_session(self, at: datetime) -> Session:
+        """Return the newest session that opened before `at`; raise ValueError if none did within 10 days."""
+        day = at.astimezone(CHICAGO).date() + _DAY
+        for _ in range(_LONGEST_CLOSURE_DAYS):
+            session = self.session_on(day)
+            if session and session.opens < at:
+                return session
+            day -= _DAY
+        raise ValueError(f"no session of {self._group} opened within {_LONGEST_CLOSURE_DAYS} days before {at}")
+
+    def sessions_within(self, span: Span) -> Iterator[Session]:
+        """Yield the sessions of which a part lies in `span`, oldest first."""
+        day = span.start.astimezone(CHICAGO).date()
+        last = span.end.astimezone(CHICAGO).date() + _DAY
+        while day <= last:
+            session = self.session_on(day)
+            if session and Span(session.opens, session.closes).overlap(span):
+                yield session
+            day += _DAY
+
     def is_open(self, at: datetime) -> bool:
         """Whether the market trades at the instant `at`."""
         session = self.session_at(at)
@@ -121,14 +141,10 @@ class Calendar:
 
     def open_spans(self, span: Span) -> Iterator[Span]:
         """Yield the parts of `span` in which the market trades, oldest first."""
-        day = span.start.astimezone(CHICAGO).date()
-        last = span.end.astimezone(CHICAGO).date() + _DAY
-        while day <= last:
-            session = self.session_on(day)
-            wanted = session and Span(session.opens, session.closes).overlap(span)
-            if session and wanted:
+        for session in self.sessions_within(span):
+            wanted = Span(session.opens, session.closes).overlap(span)
+            if wanted:
                 yield from find_gaps(wanted, session.pauses)
-            day += _DAY
 
     def _build_session(self, trading_day: date) -> Session | None:
         if trading_day.weekday() > _FRIDAY or is_closed_on(trading_day, self._group):

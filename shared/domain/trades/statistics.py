@@ -6,10 +6,10 @@ from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
 
-from shared.domain.market_data.bar import MINUTE, Bar
+from shared.domain.market_data.bar import Bar
 from shared.domain.market_data.calendar import assumed_calendar_of
 from shared.domain.market_data.contract import Contract, root_of_contract
-from shared.domain.market_data.rollup import start_of
+from shared.domain.market_data.rollup import minute_of
 from shared.domain.orders.order import Direction
 from shared.domain.trades.round_trip import Lot
 
@@ -180,7 +180,7 @@ def measure_excursions(
     best: dict[datetime, Fraction] = {}
     sign = -1 if direction is Direction.SHORT else 1
     for lot in lots:
-        first, last = start_of(lot.entered_market_at, MINUTE), start_of(lot.exited_market_at, MINUTE)
+        first, last = minute_of(lot.entered_market_at), minute_of(lot.exited_market_at)
         held = [bar for start, bar in by_start.items() if first <= start <= last]
         if not held or lot.entry_fill_id is None:
             return None
