@@ -1,16 +1,28 @@
-"""`tickwork bars`: the stored bars and their coverage."""
+"""`tickwork bars`: the stored bars, their coverage and gaps, and the backfill of older ones."""
+
+from datetime import datetime, timedelta
+from typing import Any
 
 import click
+from sqlalchemy import Connection
 
+from cli.client.bar_gaps import count_minutes, list_gaps
+from cli.client.job_client import open_client
 from cli.client.lookup import list_contract_ids
 from cli.client.stack import connect
+from cli.console.cells import shorten_contract
+from cli.console.groups import CommandGroup
 from cli.console.list_options import list_options
 from cli.console.output import print_json
 from cli.console.params import SymbolType, json_option
 from cli.console.table import Table
 from shared.db import views
-from shared.db.market_data import rejected_bars
+from shared.db.market_data import contracts, market_clock, rejected_bars
+from shared.domain.market_data.coverage import Span
+from shared.domain.market_data.rollup import minute_of
 from shared.domain.market_data.symbol import Symbol
+from shared.errors import RefusedError
+from shared.ledger.jobs.market_data import BackfillBars
 
 BARS = Table(
     "Newest bars (market time, UTC)",
@@ -23,15 +35,33 @@ REJECTED = Table(
     "Set aside, as they cannot be bars (start: market time; last seen: here), UTC",
     ("contract", "start", "reason", "last_seen_at"),
 )
+GAPS = Table("Gaps (market time, UTC)", ("contract", "start", "end", "minutes", "state"), is_list=True)
 _MOST_REJECTED = 20
+days_option = click.option(
+    "--days", default=30, show_default=True, type=click.IntRange(1, 3_650), help="How far back, in market time."
+)
 
 
-@click.command(name="bars")
+class _BarsGroup(CommandGroup):
+    """A group that takes `bars MNQ` for `bars list MNQ`."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if args and not args[0].startswith("-") and args[0] not in {*self.commands, "ls"}:
+            args = ["list", *args]
+        return super().parse_args(ctx, args)
+
+
+@click.group("bars", cls=_BarsGroup)
+def command() -> None:
+    """Show the stored bars, their coverage and gaps, and fetch older ones."""
+
+
+@command.command("list")
 @click.argument("symbol", required=False, type=SymbolType())
 @click.option("--limit", default=20, show_default=True, type=click.IntRange(1, 100_000), help="Most bars to show.")
 @json_option
 @list_options
-def command(symbol: Symbol | None, limit: int, *, as_json: bool) -> None:
+def show_list(symbol: Symbol | None, limit: int, *, as_json: bool) -> None:
     """Show the newest bars, the coverage, and what was set aside.
 
     SYMBOL is as in an alert: MNQ, MNQ1!, MNQZ6, or the venue's id.
@@ -48,3 +78,99 @@ def command(symbol: Symbol | None, limit: int, *, as_json: bool) -> None:
     if rejected:
         REJECTED.print(rejected, empty="")
     BARS.print(rows, empty="No bars." if symbol is None else f"No bars of {symbol.text}.")
+
+
+@command.command("gaps")
+@click.argument("symbol", required=False, type=SymbolType())
+@days_option
+@json_option
+@list_options
+def show_gaps(symbol: Symbol | None, days: int, *, as_json: bool) -> None:
+    """Show the minutes of open sessions that are not complete, newest first.
+
+    Without SYMBOL those of every contract with bars, from its first bar on. `tickwork bars backfill` fetches them.
+    """
+    rows: list[dict[str, Any]] = []
+    with connect() as connection:
+        span = _span_of(connection, days)
+        wanted = None if symbol is None else list_contract_ids(connection, symbol)
+        for one in views.list_coverage(connection):
+            if wanted is None or one["contract"] in wanted:
+                rows += list_gaps(connection, one["contract"], Span(max(span.start, one["first"]), span.end))
+    rows.sort(key=lambda row: row["start"], reverse=True)
+    if as_json:
+        print_json(rows)
+        return
+    GAPS.print(rows, empty="No gaps: every minute is complete.")
+
+
+@command.command("backfill")
+@click.argument("symbol", type=SymbolType())
+@days_option
+@json_option
+def backfill(symbol: Symbol, days: int, *, as_json: bool) -> None:
+    """Fetch the bars of SYMBOL that are missing, newest first, as far back as the venue has them.
+
+    The workers do it, a page of ten days at a time and politely to the venue's limits. Ctrl-C leaves them at it, and
+    asking again goes on where they are. What the venue has no bar of is asked for once more half a minute later.
+    """
+    with open_client() as client:
+        with client.connect() as connection:
+            span = _span_of(connection, days)
+            contract_ids = _list_backfilled(connection, symbol)
+            before = {one: count_minutes(connection, one, span) for one in contract_ids}
+        with client.transaction() as tx:
+            jobs = [
+                tx.enqueue(BackfillBars(contract_id=one, since=span.start, until=span.end)).job_id
+                for one in contract_ids
+            ]
+        outcomes = client.wait(
+            jobs, None, lambda connection: _describe_progress(connection, contract_ids, span), quiet=as_json
+        )
+        with client.connect() as connection:
+            after = {one: count_minutes(connection, one, span) for one in contract_ids}
+    outcomes.require_success()
+    rows = [
+        {
+            "contract": one,
+            "since": span.start,
+            "until": span.end,
+            "minutes": after[one][1],
+            "complete_before": before[one][0],
+            "complete": after[one][0],
+        }
+        for one in contract_ids
+    ]
+    if as_json:
+        print_json(rows)
+        return
+    for row in rows:
+        name, left = shorten_contract(str(row["contract"])), int(str(row["minutes"])) - int(str(row["complete"]))
+        history = f"; the venue has nothing of the other {left:,}" if left else ""
+        click.echo(f"{name}: {row['complete']:,} of {row['minutes']:,} minutes are complete{history}.")
+
+
+def _list_backfilled(connection: Connection, symbol: Symbol) -> list[str]:
+    """Return the contract of a month, or the active one of a root; raise RefusedError if none is known."""
+    if symbol.month is not None:
+        found = list_contract_ids(connection, symbol)
+    else:
+        active = contracts.find_active(connection, symbol.root.name)
+        found = [] if active is None else [active.id]
+    if not found:
+        raise RefusedError(f"no contract of {symbol.text} is known: `tickwork doctor` says what the venue offers")
+    return found
+
+
+def _span_of(connection: Connection, days: int) -> Span:
+    """Return the last days of market time, to the last whole minute."""
+    until: datetime = minute_of(market_clock.require(connection).clock.now())
+    return Span(until - timedelta(days=days), until)
+
+
+def _describe_progress(connection: Connection, contract_ids: list[str], span: Span) -> str:
+    counts = [(one, *count_minutes(connection, one, span)) for one in contract_ids]
+    return ", ".join(
+        f"{shorten_contract(one)} {100 * complete // max(minutes, 1)} % ({complete:,} of {minutes:,} minutes)"
+        for one, complete, minutes in counts
+    )

@@ -87,10 +87,11 @@ def list_notable_jobs(connection: Connection, names: Sequence[str], limit: int) 
 
 
 def _select_by_name(name: str, most: int) -> Subquery:
-    """Return the newest ended jobs with this name, of which there is an index, and all that have not ended."""
-    jobs = select(*_JOB_COLUMNS).where(job.c.name == name)
-    ended = jobs.where(job.c.finished_at.is_not(None)).order_by(job.c.id.desc()).limit(most).subquery()
-    return union_all(ended.select(), jobs.where(IS_UNFINISHED)).subquery()
+    """Return the newest ended jobs with this name, of which there is an index, and the newest that have not ended."""
+    newest = select(*_JOB_COLUMNS).order_by(job.c.id.desc()).limit(most)
+    ended = newest.where(job.c.name == name, job.c.finished_at.is_not(None)).subquery()
+    unfinished = newest.where(IS_UNFINISHED, job.c.name.in_([name])).subquery()
+    return union_all(ended.select(), unfinished.select()).subquery()
 
 
 def list_related_jobs(connection: Connection, job_id: UUID) -> list[dict[str, Any]]:

@@ -1,14 +1,8 @@
 """Fetches the bars of one contract that are missing or young, and requests the evaluations of its newly closed bars."""
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection
-
-from shared.db.market_data import bar_coverage, bars, contracts, rejected_bars
-from shared.db.market_data.bars import StoredBars
-from shared.db.strategies import strategy_runs
-from shared.db.trades import round_trips
+from shared.db.market_data import bar_coverage, contracts
 from shared.domain.market_data.bar import MINUTE, Bar
 from shared.domain.market_data.bar_coverage import LATE_BY, BarCoverage
 from shared.domain.market_data.calendar import Calendar, assumed_calendar_of
@@ -17,24 +11,14 @@ from shared.domain.market_data.coverage import Span, find_gaps
 from shared.errors import RefusedError
 from shared.ledger.jobs.market_data import FetchContractBars
 from workers.context import Context
+from workers.market_data.store_answer import HISTORY, BarsStored, store_answer
 from workers.strategies.request_evaluations import request_evaluations
 from workers.task import task
 
-HISTORY = timedelta(days=4)  # a strategy that starts on a Sunday evening still sees Friday
 _RECHECK_EVERY_MINUTES, _YOUNG = (
     5,
     timedelta(minutes=30),
 )  # of that age bars are asked again, as the venue corrects some
-
-
-@dataclass(frozen=True, slots=True)
-class BarsStored:
-    """The number of bars received from the venue, of those that were new, corrected, and no bars at all."""
-
-    received: int
-    stored: int
-    corrected: int = 0
-    rejected: int = 0
 
 
 @task(FetchContractBars)
@@ -66,17 +50,10 @@ def store_missing(ctx: Context, contract: Contract, closed_until: datetime) -> B
     answer = ctx.gateway.bars(contract, asked)
     known_until = _known_until(answer.bars, closed_until, ctx.market_now)
     with ctx.transaction() as tx:
-        before = bar_coverage.lock(tx.connection, contract.id)
-        stored = bars.store(tx.connection, contract.id, answer.bars)
-        rejected_bars.record(tx.connection, contract.id, answer.rejected)
-        after = before.add_answer(
-            asked, [bar.start for bar in answer.bars], calendar.open_spans(asked), ctx.market_now
-        ).forget_empty_before(closed_until - HISTORY)
-        bar_coverage.write(tx.connection, contract.id, after)
-        _mark_revised(tx.connection, contract.id, stored, before)
+        stored = store_answer(tx.connection, ctx, contract, asked, answer)
         if answer.bars:
             request_evaluations(tx, ctx.settings, contract, known_until)
-    return BarsStored(len(answer.bars), len(stored.new), len(stored.corrected), len(answer.rejected))
+    return stored
 
 
 def _find_start(known: BarCoverage, calendar: Calendar, closed_until: datetime) -> datetime | None:
@@ -89,16 +66,6 @@ def _find_start(known: BarCoverage, calendar: Calendar, closed_until: datetime) 
     elif session is not None and closed_until.minute % _RECHECK_EVERY_MINUTES == 0:
         starts.append(max(session.opens, closed_until - _YOUNG))
     return min(starts, default=None)
-
-
-def _mark_revised(connection: Connection, contract_id: str, stored: StoredBars, before: BarCoverage) -> None:
-    """Mark what was computed from bars that were corrected, or stored after newer ones."""
-    newest_end = before.complete[-1].end if before.complete else None
-    late = [start for start in stored.new if newest_end is not None and start < newest_end]
-    if revised := sorted([*stored.corrected, *late]):
-        span = Span(revised[0], revised[-1])
-        strategy_runs.mark_corrected(connection, contract_id, span, HISTORY)
-        round_trips.forget_excursions(connection, contract_id, span)
 
 
 def _known_until(received: list[Bar], closed_until: datetime, market_now: datetime) -> datetime:

@@ -83,5 +83,6 @@ def _create(tx: Transaction, ctx: Context, request: EntryRequest, entry: EntryTe
         "target_position": request.target_position,
         "correlation_id": ctx.job.correlation_id,
         "requested_at": ctx.job.enqueued_at,
+        "closed_first": request.closed_first,
     }
     return entry_approvals.create(tx.connection, entry, ctx.settings.approval_ttl, source)

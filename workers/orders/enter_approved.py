@@ -78,8 +78,8 @@ def _enter(ctx: Context, row: EntryApproval) -> dict[str, str]:
         approval=row,
     )
     sided, reversal = _close_reversed_first(ctx, row, stored, request)
-    if reversal is not None:  # another job may have measured it since: no more than was approved is traded
-        reversal = replace(reversal, opening=min(reversal.opening, max(0, row.quantity - reversal.closing)))
+    if reversal is not None:
+        reversal = replace(reversal, opening=row.find_opening(reversal))
     if sided is not None and reversal is not None and reversal.opening == 0:
         return _record_closed(ctx, row, describe_closed(ctx, sided, reversal))
     if reversal is not None:

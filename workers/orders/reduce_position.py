@@ -21,7 +21,7 @@ from workers.orders.other_installation import find_obstacle
 from workers.task import task
 
 _RETRY_AFTER = timedelta(seconds=0.2)
-_CLOCK_SKEW = timedelta(seconds=5)  # between this computer and the venue, whose time of a position it is
+CLOCK_SKEW = timedelta(seconds=5)  # between this computer and the venue, whose time of a position it is
 
 
 def _require_no_other_exit(connection: Connection, job: ReducePosition) -> None:
@@ -47,7 +47,7 @@ def _describe_later_position(ctx: Context, job: ReducePosition, held: VenuePosit
     if job.direction not in {None, held.direction}:
         return f"{job.contract_id} is {held.direction} by now, and it was {job.direction} when this was requested"
     requested_at = job.requested_at or ctx.job.enqueued_at
-    if held.opened_market_at > ctx.clock.to_market(requested_at) + _CLOCK_SKEW and _has_filled(ctx, job, requested_at):
+    if held.opened_market_at > ctx.clock.to_market(requested_at) + CLOCK_SKEW and _has_filled(ctx, job, requested_at):
         return f"the position in {job.contract_id} was opened after this was requested"
     return None
 

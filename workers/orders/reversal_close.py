@@ -1,10 +1,10 @@
 """Sees the close of what a market entry reverses through, also if the venue rejects its exit."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from shared.clock import machine_now
 from shared.db.alerts import precedence
-from shared.db.orders import flatten_requests, orders, reversals, root_state
+from shared.db.orders import flatten_requests, orders, positions, reversals, root_state
 from shared.db.orders.reversals import RecordedReversal
 from shared.domain.orders.poll_pace import close_pause
 from shared.domain.orders.reversal import count_missing
@@ -13,6 +13,7 @@ from shared.ledger.jobs.orders import Flatten
 from workers.context import Context
 from workers.orders.current_state import RETRY_AFTER, WAIT_FOR, read_root_state, require_certain
 from workers.orders.exit_permission import lock_and_require_may_exit
+from workers.orders.reduce_position import CLOCK_SKEW
 from workers.orders.sided_request import SidedRequest, leave_entries, leave_unsent
 
 _CLOSE_AGAIN_AFTER = timedelta(seconds=1)
@@ -50,10 +51,13 @@ def require_closed(ctx: Context, request: SidedRequest, recorded: RecordedRevers
     state = read_root_state(ctx, account_id, request.root)
     held = -state.quantity(contract_id) * request.side.sign
     arrived, entered_later = _read_entered(ctx, request, recorded)
+    closing, closed = recorded.closing, exited
+    if arrived and (opened_at := _find_opened_anew(ctx, request, recorded.requested_at)) is not None:
+        closing, closed = 0, _count_exited_since(ctx, request, opened_at)
     missing = count_missing(
-        closing=recorded.closing,
+        closing=closing,
         offset=recorded.offset,
-        exited=exited,
+        exited=closed,
         held=held,
         arrived=arrived,
         entered_later=entered_later,
@@ -68,7 +72,7 @@ def require_closed(ctx: Context, request: SidedRequest, recorded: RecordedRevers
     if recorded.opening:
         _require_no_flatten(ctx, request, recorded)
     if missing == 0:
-        if recorded.opening and held > 0:
+        if held > 0 and (recorded.opening or arrived):
             raise RefusedError(f"{contract_id} is held against it again, and was closed once")
         return
     _require_no_later_close(ctx, request)
@@ -100,6 +104,20 @@ def _read_entered(ctx: Context, request: SidedRequest, recorded: RecordedReversa
     with ctx.autocommit() as connection:
         later = reversals.list_entered_since(connection, account_id, contract_id, held_side, recorded.requested_at)
         return reversals.count_arrived(connection, recorded), sum(later)
+
+
+def _find_opened_anew(ctx: Context, request: SidedRequest, requested_at: datetime) -> datetime | None:
+    """Return when the position was opened after a close was requested: what was to be closed is gone; else None."""
+    with ctx.autocommit() as connection:
+        opened = positions.find_opened_at(connection, request.account_id, request.contract_id)
+    is_new = opened is not None and opened > ctx.clock.to_market(requested_at) + CLOCK_SKEW
+    return ctx.clock.to_machine(opened) if opened is not None and is_new else None
+
+
+def _count_exited_since(ctx: Context, request: SidedRequest, since: datetime) -> int:
+    account_id, contract_id, correlation_id = request.account_id, request.contract_id, ctx.job.correlation_id
+    with ctx.autocommit() as connection:
+        return orders.count_exited(connection, account_id, contract_id, correlation_id, since=since)
 
 
 def _require_no_later_close(ctx: Context, request: SidedRequest) -> None:

@@ -27,7 +27,7 @@ from shared.ledger.jobs.strategies import EvaluateStrategy
 from shared.ledger.ledger import Transaction
 from strategies.registry import strategy_named
 from workers.context import Context
-from workers.market_data.fetch_contract_bars import HISTORY
+from workers.market_data.store_answer import HISTORY
 from workers.orders.approval import AwaitedApproval
 from workers.orders.entry import is_flat, record_entry, require_open_session
 from workers.orders.entry_request import EntryRequest

@@ -161,7 +161,7 @@ def _list_of_approvals(connection: Connection, scope: EntryScope, state: RootSta
         if next(entry_obstacles.list_later_requests(connection, row, stored), None) is not None:
             continue
         reversal = None if stored is None else stored.reversal
-        quantity = row.quantity if reversal is None else reversal.opening
+        quantity = row.quantity if reversal is None else row.find_opening(reversal)
         yield AwaitedEntry(row.alert_id or row.id, quantity, row.target_position)
 
 

@@ -13,6 +13,7 @@ from sqlalchemy.dialects.postgresql import insert
 from shared.db.alerts import signals
 from shared.db.alerts.signals import NewSignal
 from shared.db.id_part import has_id_part
+from shared.db.orders.reversals import RecordedReversal
 from shared.db.tables.accounts import account
 from shared.db.tables.alerts import alert, hook
 from shared.db.tables.ledger import HAS_TIME, IS_UNFINISHED, job
@@ -60,6 +61,15 @@ class EntryApproval:
     decision_reason: str | None
     outcome: str | None
     order_id: UUID | None
+    closed_first: int  # what the alert had closed by then of what it reverses: `quantity` is the rest
+
+    def find_opening(self, reversal: RecordedReversal) -> int:
+        """Return how much may be opened after a reversal, which another job may have measured after the approval.
+
+        With what it closes that is no more than was approved.
+        """
+        closed = 0 if self.closed_first else reversal.closing + reversal.offset
+        return min(reversal.opening, max(0, self.quantity - closed))
 
     def entry_of(self, quantity: int) -> EntryTerms:
         """Return the terms of the entry that was requested, for so many contracts."""

@@ -68,7 +68,8 @@ def mark_corrected(connection: Connection, contract_id: str, revised: Span, hist
     )
 
 
-# Once for each account and once for none, so that the index finds each newest row.
+# Once for each account and once for none, so that the index finds each newest row; by the order of the times alone all
+# rows would be read if none is without an account.
 _NEWEST = text("""
     SELECT newest.* FROM unnest(CAST(:strategies AS text[])) AS one (strategy), account, LATERAL (
         SELECT strategy, account_id, contract_id, closed_until_market_at, decision, reason FROM strategy_run
@@ -76,7 +77,8 @@ _NEWEST = text("""
     UNION ALL
     SELECT newest.* FROM unnest(CAST(:strategies AS text[])) AS one (strategy), LATERAL (
         SELECT strategy, account_id, contract_id, closed_until_market_at, decision, reason FROM strategy_run
-        WHERE strategy = one.strategy AND account_id IS NULL ORDER BY evaluated_at DESC LIMIT 1) AS newest
+        WHERE strategy = one.strategy AND account_id IS NULL
+        ORDER BY account_id DESC, evaluated_at DESC LIMIT 1) AS newest
 """)
 
 

@@ -167,6 +167,7 @@ entry_approval = Table(
     Column("decision_reason", Text),
     Column("outcome", Text),  # why an approved entry was not made
     Column("order_id", Uuid, ForeignKey("orders.id")),  # once it was approved and recorded, also if it was denied then
+    Column("closed_first", Integer, nullable=False, server_default="0"),  # before: the quantity is the rest
     CheckConstraint("quantity > 0", name="quantity"),
     CheckConstraint("state IN ('WAITING','APPROVED','ORDERED','DENIED','EXPIRED','REJECTED','LAPSED')", name="state"),
     CheckConstraint("(state = 'WAITING') = (decided_at IS NULL)", name="decided_at"),

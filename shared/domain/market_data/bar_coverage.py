@@ -27,12 +27,20 @@ class BarCoverage:
     answered_market_at: datetime | None = None
 
     def add_answer(
-        self, asked: Span, starts: Iterable[datetime], open_spans: Iterable[Span], market_now: datetime
+        self,
+        asked: Span,
+        starts: Iterable[datetime],
+        open_spans: Iterable[Span],
+        market_now: datetime,
+        *,
+        is_second: bool | None = None,
     ) -> "BarCoverage":
         """Return the coverage after an answer to `asked`, with bars that start at `starts`.
 
         An answer may be cut short, or lack a bar that a later one has, so one alone shows no minute to be without a
-        trade. `open_spans` is when the market was open in `asked`.
+        trade. `open_spans` is when the market was open in `asked`. `is_second` says whether an answer long before had
+        no bar of the same minutes; None lets the time since the last answer decide, as for answers to the same
+        question again and again.
         """
         received = unite(Span(start, start + MINUTE) for start in starts)
         complete = unite(self.complete, received)
@@ -40,14 +48,15 @@ class BarCoverage:
         opened = unite(open_spans)
         lacking = subtract(intersect(settled, opened), complete)
         is_later = self.answered_market_at is None or market_now - self.answered_market_at >= _CONFIRMED_AFTER
-        confirmed = intersect(lacking, self.unconfirmed) if is_later else ()
-        added = subtract(lacking, confirmed) if is_later else ()
+        may_confirm = is_later if is_second is None else is_second
+        confirmed = intersect(lacking, self.unconfirmed) if may_confirm else ()
+        added = subtract(lacking, confirmed) if is_later or is_second is not None else ()
         complete = unite(complete, confirmed, subtract(settled, opened))
         return BarCoverage(
             complete=complete,
             empty=subtract(unite(self.empty, confirmed), received),
             unconfirmed=subtract(unite(self.unconfirmed, added), complete),
-            answered_market_at=market_now if is_later else self.answered_market_at,
+            answered_market_at=market_now if is_later and is_second is None else self.answered_market_at,
         )
 
     def forget_empty_before(self, at: datetime) -> "BarCoverage":

@@ -32,3 +32,27 @@ class FetchContractBars(Job):
     is_repeated: ClassVar = True
     contract_id: str
     closed_until: Instant
+
+
+@dataclass(frozen=True, kw_only=True)
+class BackfillBars(Job):
+    """Store the bars that one contract lacks from `since` to `until`, newest first, a page of the venue a job.
+
+    This one begins at `before`, None at `until`. `is_second` asks once more for what the first pass had no bar of:
+    minutes without one are complete after that.
+    """
+
+    queue: ClassVar = Queue.LOW
+    contract_id: str
+    since: Instant
+    until: Instant
+    before: Instant | None = None
+    is_second: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class HealBars(Job):
+    """Backfill what each tracked contract lacks between its first bar and the days that every fetch looks at."""
+
+    queue: ClassVar = Queue.BACKGROUND
+    is_repeated: ClassVar = True

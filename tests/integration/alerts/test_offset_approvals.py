@@ -102,3 +102,37 @@ def test_of_two_approvals_at_once_the_later_one_offsets_the_earlier(
 
     assert f"an entry that reversed {MNQ} was requested after this one" in result_of(worker_env, bought)
     assert -1 == worker_env.venue.position()
+
+
+@pytest.mark.parametrize("quantity", [2, 3])
+def test_the_rest_of_a_reversal_is_entered_as_it_was_approved(
+    worker_env: WorkerEnv, operator: RunCommand, quantity: int
+) -> None:
+    require_approval(worker_env)
+    buy_one(worker_env)
+    worker_env.entry_alert(action="sell", quantity=quantity)
+    worker_env.run_due_jobs()
+    ((approval_id, approved, closed),) = worker_env.rows("SELECT id, quantity, closed_first FROM entry_approval")
+    assert (quantity - 1, 1) == (approved, closed)
+    run_next(worker_env, approve_without_worker(worker_env, operator, approval_id))
+    worker_env.run_due_jobs()
+
+    assert 1 - quantity == worker_env.venue.position()
+
+
+def test_no_more_is_traded_than_was_approved_if_another_job_measures_more(
+    worker_env: WorkerEnv, operator: RunCommand
+) -> None:
+    require_approval(worker_env)
+    asked = ask(worker_env, action="sell", quantity=2)
+    buy_one(worker_env)
+    ((alert_id,),) = worker_env.rows("SELECT alert_id FROM entry_approval")
+    worker_env.execute(
+        "INSERT INTO entry_reversal"
+        " (request_id, account_id, contract_id, side, quantity_closing, quantity_opening, closes_all)"
+        f" VALUES ('{alert_id}', 20001, '{MNQ}', 'SELL', 1, 4, true)"
+    )
+    run_next(worker_env, approve_without_worker(worker_env, operator, asked))
+    worker_env.run_due_jobs()
+
+    assert worker_env.venue.position() >= -1

@@ -1,5 +1,6 @@
 """A market entry that closes all while an earlier one is not confirmed waits for it, and closes what it fills too."""
 
+from decimal import Decimal
 from uuid import UUID
 
 import pytest
@@ -130,22 +131,14 @@ def test_what_was_entered_after_the_close_is_not_closed(worker_env: WorkerEnv, *
 
     worker_env.execute("UPDATE job SET run_at = now() WHERE state = 'queued'")
     run_until(worker_env, 1)
-    assert result_of(worker_env, closing).startswith("succeeded")
+    shown = f"{MNQ} is held against it again, and was closed once" in result_of(worker_env, closing)
+    assert is_at_venue == shown
 
 
 def test_a_resting_entry_of_before_that_fills_after_the_close_is_not_closed(worker_env: WorkerEnv) -> None:
     hold(worker_env, 2)
     price = average(worker_env) // 1 - 30
-    limit = EnterManually(
-        account_id=20001,
-        symbol="MNQ",
-        side=Side.BUY,
-        type=OrderType.LIMIT,
-        quantity=1,
-        limit_price=str(price),
-        stop_loss_ticks=400,
-    )
-    worker_env.run(limit)
+    worker_env.run(buy_limit(price))
     enter_in_doubt(worker_env, is_at_venue=False)
     reverse_after_15_s(worker_env, 3)
     run_others(worker_env)
@@ -157,6 +150,40 @@ def test_a_resting_entry_of_before_that_fills_after_the_close_is_not_closed(work
     worker_env.execute("UPDATE orders SET submitted_at = submitted_at - interval '20 s' WHERE state = 'IN_DOUBT'")
     worker_env.execute("UPDATE job SET run_at = now() WHERE state = 'queued'")
     run_until(worker_env, 1)
+
+
+def buy_limit(price: Decimal) -> EnterManually:
+    """Return a person's request to buy one at a price or below."""
+    return EnterManually(
+        account_id=20001,
+        symbol="MNQ",
+        side=Side.BUY,
+        type=OrderType.LIMIT,
+        quantity=1,
+        limit_price=str(price),
+        stop_loss_ticks=400,
+    )
+
+
+def test_after_a_stop_has_closed_all_only_what_was_unconfirmed_is_closed(worker_env: WorkerEnv) -> None:
+    hold(worker_env, 2)
+    price = average(worker_env) // 1 - 150
+    worker_env.run(buy_limit(price))
+    enter_in_doubt(worker_env, is_at_venue=False)
+    _, closing = reverse_after_15_s(worker_env, 3)
+    worker_env.execute(LATER.format("orders.reduce_position"))
+    worker_env.venue.move_price(price - 5)
+    worker_env.enqueue(ReconcileAccounts())
+    run_others(worker_env)
+    assert 1 == worker_env.venue.position()  # the stop closed two, and the limit bought one
+    ((reduction,),) = worker_env.rows("SELECT id FROM job WHERE name = 'orders.reduce_position'")
+    worker_env.execute(f"UPDATE job SET enqueued_at = enqueued_at - interval '20 s' WHERE id = '{reduction}'")
+    run_next(worker_env, reduction)
+    fill_late(worker_env, 1)
+
+    worker_env.execute("UPDATE job SET run_at = now() WHERE state = 'queued'")
+    run_until(worker_env, 1)
+    assert f"{MNQ} is held against it again, and was closed once" in result_of(worker_env, closing)
 
 
 def test_of_three_that_come_after_a_stop_has_closed_all_the_offset_is_closed(worker_env: WorkerEnv) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from shared.domain.market_data.calendar import calendar_of
+from shared.domain.market_data.calendar import assumed_calendar_of
 from shared.domain.market_data.rollup import newest_close
 from shared.ledger.jobs.strategies import EvaluateDue, EvaluateStrategy
 from tests.fixtures.operator import RunCommand
@@ -35,7 +35,7 @@ def insert_falling_bars(worker_env: WorkerEnv, contract_id: str = MNQ) -> dateti
     """
     for table in ("strategy_run", "job_key", "job"):
         worker_env.execute(f"DELETE FROM {table}")
-    closed_until = newest_close(worker_env.venue.clock.now(), TIMEFRAME, calendar_of("equity"))
+    closed_until = newest_close(worker_env.venue.clock.now(), TIMEFRAME, assumed_calendar_of("equity"))
     ((base,),) = worker_env.rows(
         "SELECT close_ticks FROM bar_minute WHERE contract_id = %s ORDER BY start DESC LIMIT 1", contract_id
     )

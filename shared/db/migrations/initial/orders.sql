@@ -135,6 +135,7 @@ CREATE TABLE entry_approval (
     decision_reason text,
     outcome text,
     order_id uuid,
+    closed_first integer DEFAULT 0 NOT NULL,
     CONSTRAINT pk_entry_approval PRIMARY KEY (id),
     CONSTRAINT ck_entry_approval_quantity CHECK (quantity > 0),
     CONSTRAINT ck_entry_approval_state CHECK (state IN ('WAITING','APPROVED','ORDERED','DENIED','EXPIRED','REJECTED','LAPSED')),

@@ -115,6 +115,8 @@ COMMENT ON COLUMN entry_approval.decided_by IS 'Who decided; empty: no decision 
 COMMENT ON COLUMN entry_approval.decision_reason IS 'The reason that was given; empty: none.';
 COMMENT ON COLUMN entry_approval.outcome IS 'Why an approved entry was not made; empty: nothing to add.';
 COMMENT ON COLUMN entry_approval.order_id IS 'The order that was made of it; empty: none.';
+COMMENT ON COLUMN entry_approval.closed_first IS
+    'Contracts that its alert had closed before of what it reverses; quantity is the rest. 0: none.';
 
 COMMENT ON TABLE flatten_request IS 'A request to be flat in one contract or in all; open until the venue confirms it.';
 COMMENT ON COLUMN flatten_request.id IS 'The id of the request, in the order of creation.';

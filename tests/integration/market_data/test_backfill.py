@@ -1,0 +1,95 @@
+"""Older bars are fetched a page a job, newest first; what the venue never has stays a gap that is shown."""
+
+from datetime import datetime, timedelta
+
+import pytest
+
+from shared.domain.market_data.bar import MINUTE
+from shared.gateway.rest.transport import BARS
+from shared.ledger.jobs.market_data import BackfillBars, HealBars
+from tests.fixtures.operator import RunCommand
+from tests.fixtures.venue import MNQ
+from tests.fixtures.worker_env import WorkerEnv
+
+COMPLETE = f"SELECT coverage @> tstzrange(%s, %s) FROM contract WHERE id = '{MNQ}'"
+RESULTS = "SELECT result FROM job WHERE name = 'market_data.backfill_bars' ORDER BY id"
+COUNT = f"SELECT count(*) FROM bar_minute WHERE contract_id = '{MNQ}' AND start < %s"
+
+
+@pytest.fixture
+def newest(worker_env: WorkerEnv) -> datetime:
+    """The start of the oldest bar that is stored: four days ago."""
+    ((at,),) = worker_env.rows(f"SELECT min(start) FROM bar_minute WHERE contract_id = '{MNQ}'")
+    found: datetime = at
+    return found
+
+
+def run_backfill(worker_env: WorkerEnv, since: datetime, until: datetime) -> None:
+    worker_env.run(BackfillBars(contract_id=MNQ, since=since, until=until))
+    worker_env.execute("UPDATE job SET run_at = now() WHERE name = 'market_data.backfill_bars' AND state = 'queued'")
+    worker_env.run_due_jobs()
+
+
+def test_pages_are_stored_newest_first_until_all_is_complete(worker_env: WorkerEnv, newest: datetime) -> None:
+    since = newest - timedelta(days=25)
+    run_backfill(worker_env, since, newest)
+
+    pages = [result["since"] for (result,) in worker_env.rows(RESULTS) if "since" in result]
+    assert 3 == len(pages)
+    assert sorted(pages, reverse=True) == pages
+    assert [(True,)] == worker_env.rows(COMPLETE, since + timedelta(days=3), newest)
+    ((count,),) = worker_env.rows(COUNT, newest)
+    run_backfill(worker_env, since, newest)
+    assert [(count,)] == worker_env.rows(COUNT, newest)
+
+
+def test_a_second_run_asks_the_venue_for_nothing(worker_env: WorkerEnv, newest: datetime) -> None:
+    since = newest - timedelta(days=3)
+    run_backfill(worker_env, since, newest)
+    before = len(worker_env.venue.requests(BARS))
+    run_backfill(worker_env, since, newest)
+
+    assert before == len(worker_env.venue.requests(BARS))
+
+
+def test_what_a_cut_page_lacks_is_asked_once_more(worker_env: WorkerEnv, newest: datetime) -> None:
+    since = newest - timedelta(days=3)
+    worker_env.venue.faults(path=BARS, kind="short_page", count=1)
+    worker_env.run(BackfillBars(contract_id=MNQ, since=since, until=newest))
+    assert [(False,)] == worker_env.rows(COMPLETE, since, newest)
+    worker_env.execute("UPDATE job SET run_at = now() WHERE name = 'market_data.backfill_bars' AND state = 'queued'")
+    worker_env.run_due_jobs()
+
+    assert [(True,)] == worker_env.rows(COMPLETE, since, newest)
+    ((count,),) = worker_env.rows(COUNT, newest)
+    assert count > 1_000
+
+
+def test_gaps_between_the_first_bar_and_the_days_of_each_fetch_are_healed(
+    worker_env: WorkerEnv, newest: datetime
+) -> None:
+    run_backfill(worker_env, newest - timedelta(days=3), newest)
+    hole = newest - timedelta(days=1)
+    worker_env.execute(
+        f"DELETE FROM bar_minute WHERE start >= '{hole - 9 * MINUTE}' AND start < '{hole}';"
+        f" UPDATE contract SET coverage = coverage - tstzmultirange(tstzrange('{hole - 9 * MINUTE}', '{hole}'))"
+    )
+    assert [(False,)] == worker_env.rows(COMPLETE, hole - 9 * MINUTE, hole)
+    worker_env.run(HealBars())
+
+    assert [(True,)] == worker_env.rows(COMPLETE, hole - 9 * MINUTE, hole)
+
+
+def test_a_person_sees_the_gaps_and_fetches_them(worker_env: WorkerEnv, operator: RunCommand, newest: datetime) -> None:
+    hole = newest + timedelta(hours=2)
+    worker_env.execute(
+        f"UPDATE contract SET coverage = coverage - tstzmultirange(tstzrange('{hole}', '{hole + 9 * MINUTE}'))"
+    )
+    gaps = operator("bars", "gaps", "MNQ", "--days", "5", "--json").json
+    assert [(hole.isoformat(), 9, "missing")] == [(row["start"], row["minutes"], row["state"]) for row in gaps][-1:]
+    assert "missing" in operator("bars", "gaps").words
+    shown = operator("bars", "backfill", "MNQ", "--days", "5")
+    assert "minutes are complete." in shown.out
+    ((row,),) = (operator("bars", "backfill", "MNQ", "--days", "5", "--json").json,)
+    assert row["minutes"] == row["complete_before"] == row["complete"] > 4_000
+    assert operator("bars", "MNQ", "--limit", "1", "--json").json["bars"]

@@ -1,0 +1,69 @@
+"""Fetches older bars of one contract, newest first, a page a job; so each page is kept whatever stops the rest."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from shared.db.market_data import bar_coverage, contracts
+from shared.domain.market_data.bar_coverage import BarCoverage
+from shared.domain.market_data.calendar import Calendar, assumed_calendar_of
+from shared.domain.market_data.contract import ROOTS
+from shared.domain.market_data.coverage import Span, find_gaps
+from shared.errors import RefusedError
+from shared.ledger.jobs.market_data import BackfillBars
+from workers.context import Context
+from workers.market_data.store_answer import store_answer
+from workers.task import task
+
+_PAGE = timedelta(days=10)  # less than 20,000 minutes, the most of one answer
+_SECOND_PASS_AFTER = timedelta(seconds=30)
+
+
+@task(BackfillBars)
+def backfill_bars(job: BackfillBars, ctx: Context) -> dict[str, Any]:
+    """Store the newest page that is missing, and enqueue the job of the next; a second run asks only for what is left.
+
+    The first pass ends where the venue has no bars, as its history does; the second asks for what is still missing
+    after half a minute. Raise RefusedError for a contract that we do not know.
+    """
+    with ctx.autocommit() as connection:
+        contract = contracts.get(connection, job.contract_id)
+        if contract is None:
+            raise RefusedError(f"unknown contract {job.contract_id}: market_data.refresh_contracts has not seen it")
+        known = bar_coverage.read(connection, contract.id)
+    calendar = assumed_calendar_of(ROOTS[contract.root].group)
+    asked = _find_newest_page(known, calendar, Span(job.since, job.before or job.until))
+    if asked is None:
+        return _end_pass(ctx, job, calendar, job.since, {"stored": 0})
+    answer = ctx.gateway.bars(contract, asked)
+    with ctx.transaction() as tx:
+        stored = store_answer(tx.connection, ctx, contract, asked, answer, is_second=job.is_second)
+    found: dict[str, Any] = {"stored": stored.stored, "since": asked.start.isoformat()}
+    if not answer.bars and not answer.rejected:
+        return _end_pass(ctx, job, calendar, asked.end, found | {"has_history_ended": True})
+    with ctx.transaction() as tx:
+        tx.enqueue(replace(job, before=asked.start))
+        tx.finish(found)
+    return found
+
+
+def _end_pass(
+    ctx: Context, job: BackfillBars, calendar: Calendar, since: datetime, result: dict[str, Any]
+) -> dict[str, Any]:
+    """End the job; the first pass enqueues the second over what it asked for, back to `since`, if that lacks bars."""
+    with ctx.transaction() as tx:
+        known = bar_coverage.read(tx.connection, job.contract_id)
+        is_lacking = since < job.until and _find_newest_page(known, calendar, Span(since, job.until)) is not None
+        if not job.is_second and is_lacking:
+            tx.enqueue(replace(job, since=since, before=None, is_second=True), run_after=_SECOND_PASS_AFTER)
+        tx.finish(result)
+    return result
+
+
+def _find_newest_page(known: BarCoverage, calendar: Calendar, wanted: Span) -> Span | None:
+    """Return the newest part that is missing, with what is before it up to the most of one answer; None if none is."""
+    gaps = [gap for gap in find_gaps(wanted, known.complete) if any(calendar.open_spans(gap))]
+    if not gaps:
+        return None
+    end = gaps[-1].end
+    return Span(max(gaps[0].start, end - _PAGE), end)

@@ -1,0 +1,29 @@
+"""Enqueues the backfill of what is missing between a contract's first bar and the days that every fetch looks at."""
+
+from shared.db.market_data import bar_coverage, contracts
+from shared.domain.market_data.calendar import assumed_calendar_of
+from shared.domain.market_data.contract import ROOTS
+from shared.domain.market_data.coverage import Span, find_gaps
+from shared.ledger.jobs.market_data import BackfillBars, HealBars
+from workers.context import Context
+from workers.market_data.store_answer import HISTORY
+from workers.task import task
+
+
+@task(HealBars)
+def heal_bars(_: HealBars, ctx: Context) -> dict[str, int]:
+    """Enqueue one backfill per tracked contract that has a gap; its key makes a second run of a day do nothing."""
+    count, until = 0, ctx.market_now - HISTORY
+    with ctx.transaction() as tx:
+        for contract in contracts.list_tracked(tx.connection):
+            complete = bar_coverage.read(tx.connection, contract.id).complete
+            calendar = assumed_calendar_of(ROOTS[contract.root].group)
+            opened = calendar.open_spans(Span(complete[0].start, until)) if complete else []
+            gap = next((gap for span in opened for gap in find_gaps(span, complete)), None)
+            if gap is not None:
+                request = BackfillBars(contract_id=contract.id, since=gap.start, until=until)
+                key = f"heal:{contract.id}:{until.date().isoformat()}"
+                count += not tx.enqueue(request, key=key).is_duplicate
+        result = {"contracts": count}
+        tx.finish(result)
+    return result
