@@ -29,6 +29,7 @@ class _Month(click.ParamType[date]):
     """A month."""
 
     name = "month"
+    expected = "a month such as 2026-11"
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> date:
         """Return its first day; fail for what is no month."""

@@ -57,13 +57,14 @@ class _Day(click.ParamType[date]):
     """A trading day."""
 
     name = "date"
+    expected = "a day such as 2026-03-10"
 
     def convert(self, value: str | date, param: click.Parameter | None, ctx: click.Context | None) -> date:
         """Return the day; fail when the value is not an ISO date."""
         try:
             return value if isinstance(value, date) else date.fromisoformat(value)
         except ValueError:
-            self.fail(f"invalid date {value!r}: expected a day such as 2026-03-10", param, ctx)
+            self.fail(f"invalid date {value!r}: expected {self.expected}", param, ctx)
 
 
 def _add_filters(command: Callable[..., None]) -> Callable[..., None]:
