@@ -15,9 +15,9 @@ _CONTRACT = re.compile(r"CON\.[A-Z]\.[A-Z]+\.([A-Z0-9]+)\.([A-Z])([0-9]{2})")
 _HEADINGS = {"account_name": "account", "average_fill_price": "fill price"}
 _ACCOUNTS = frozenset({"account", "account_name"})
 _MONEY = frozenset({
-    "amount", "average_loss", "average_mae", "average_mfe", "average_win", "balance", "commissions", "costs", "equity",
-    "expectancy", "fees", "gross", "gross_pnl", "headroom", "mae", "max_drawdown", "mfe", "net", "open_profit",
-    "result", "result_today",
+    "allowance", "amount", "average_loss", "average_mae", "average_mfe", "average_win", "balance", "commissions",
+    "costs", "equity", "expectancy", "fees", "gross", "gross_pnl", "headroom", "mae", "max_drawdown", "mfe", "net",
+    "open_profit", "result", "result_today", "used",
 })  # fmt: skip
 _SIGNED = frozenset(["amount", "gross", "gross_pnl", "headroom", "net", "open_profit", "result", "result_today"])
 _STYLES = {
