@@ -49,10 +49,15 @@ class Table:
         kept, hidden = found, list[str]()
         if width is not None and not is_wide:
             kept, hidden = _fit(found, spare, width)
-        _render(self.title if title is None else title, kept, is_colored=may_color())
+        is_colored = may_color()
+        click.echo(_render(self.title if title is None else title, kept, is_colored=is_colored), color=is_colored)
         if hidden:
             note = f"Not shown: {', '.join(hidden)} ({'-o wide' if has_forms() else 'a wider terminal'} shows all)"
             click.echo("\n".join(textwrap.wrap(note, width or 80)))
+
+    def draw(self, rows: Sequence[Mapping[str, Any]]) -> str:
+        """Return the rows as a file has them: every column, uncut; for what may not write to the terminal itself."""
+        return _render(self.title, [_Column(name, rows, is_wide=False) for name in self.columns], is_colored=False)
 
     def _require_known(self, rows: Sequence[Mapping[str, Any]], chosen: Sequence[str]) -> tuple[str, ...]:
         known = list(dict.fromkeys([*self.columns, *(rows[0] if rows else ())]))
@@ -107,7 +112,7 @@ def _total(widths: Iterable[int]) -> int:
     return sum(found) + _GAP * (len(found) - 1)
 
 
-def _render(title: str, columns: Sequence[_Column], *, is_colored: bool) -> None:
+def _render(title: str, columns: Sequence[_Column], *, is_colored: bool) -> str:
     headings = [textwrap.wrap(one.heading, one.width) for one in columns]
     height = max(map(len, headings))
     lines = [title, *_lines([[""] * (height - len(one)) + one for one in headings], columns)]
@@ -115,7 +120,7 @@ def _render(title: str, columns: Sequence[_Column], *, is_colored: bool) -> None
     for index in range(len(columns[0].texts)):
         cells = [textwrap.wrap(one.texts[index], one.width) or [""] for one in columns]
         lines += _lines(cells, columns, [one.styles[index] if is_colored else "" for one in columns])
-    click.echo("\n".join([*lines, ""]), color=is_colored)
+    return "\n".join([*lines, ""])
 
 
 def _lines(cells: Sequence[Sequence[str]], columns: Sequence[_Column], styles: Sequence[str] = ()) -> Iterator[str]:
