@@ -38,7 +38,7 @@ class Table:
             return
         columns = self._require_known(rows, chosen) if chosen else self.columns
         if chosen_form() is Form.CSV:
-            _write_csv(rows, columns)
+            self.write_csv(rows)
             return
         if not rows:
             click.echo(empty)
@@ -54,6 +54,16 @@ class Table:
         if hidden:
             note = f"Not shown: {', '.join(hidden)} ({'-o wide' if has_forms() else 'a wider terminal'} shows all)"
             click.echo("\n".join(textwrap.wrap(note, width or 80)))
+
+    def write_csv(self, rows: Sequence[Mapping[str, Any]], *, has_heading: bool = True) -> None:
+        """Write the rows to stdout as CSV, with the columns that --columns chooses."""
+        chosen = chosen_columns()
+        columns = self._require_known(rows, chosen) if chosen else self.columns
+        writer = csv.writer(sys.stdout, lineterminator="\n")
+        if has_heading:
+            writer.writerow(columns)
+        for row in rows:
+            writer.writerow([_plain(row.get(column)) for column in columns])
 
     def draw(self, rows: Sequence[Mapping[str, Any]]) -> str:
         """Return the rows as a file has them: every column, uncut; for what may not write to the terminal itself."""
@@ -139,13 +149,6 @@ def _lines(cells: Sequence[Sequence[str]], columns: Sequence[_Column], styles: S
 
 def _paint(text: str, style: str) -> str:
     return click.style(text, dim=True) if style == "dim" else click.style(text, fg=style)
-
-
-def _write_csv(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> None:
-    writer = csv.writer(sys.stdout, lineterminator="\n")
-    writer.writerow(columns)
-    for row in rows:
-        writer.writerow([_plain(row.get(column)) for column in columns])
 
 
 def _plain(value: object) -> object:
