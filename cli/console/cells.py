@@ -8,6 +8,7 @@ from uuid import UUID
 
 from cli.console.escape import escape_text
 from shared.clock import machine_now
+from shared.domain.accounts.account_name import shorten_account
 
 SHORT_ID = 8
 _NUMBERS = (int, float, Decimal)
@@ -34,12 +35,6 @@ def shorten_contract(contract_id: str) -> str:
     """Return root, month and year of the venue's id of a contract, such as `MNQ Z26`; any other text as it is."""
     found = _CONTRACT.fullmatch(contract_id)
     return contract_id if found is None else f"{found[1]} {found[2]}{found[3]}"
-
-
-def shorten_account(name: str) -> str:
-    """Return the first part of an account's name and its last four digits, such as `50KTC-6001`."""
-    first, dash, rest = name.partition("-")
-    return f"{first}-{rest[-4:]}" if dash and rest[-4:].isdigit() else name
 
 
 def heading_of(column: str) -> str:
