@@ -17,10 +17,8 @@ EXAMPLE = "; example: `tickwork orders market MNQ buy 1 --stop 40`"
         ("orders --limit abc", "invalid --limit 'abc': expected a whole number from 1 to 10,000, such as --limit 20"),
         ("orders --limit", "no value for --limit: expected a whole number from 1 to 10,000, such as --limit 20"),
         ("orders -o xml", "invalid --output 'xml': expected table, wide, json or csv"),
-        ("orders --account",
-         ("tickwork orders has no option --account: `tickwork orders --help` lists its options; "
-          "`tickwork orders market`, `tickwork orders limit`, `tickwork orders stop`, `tickwork orders trail`, "
-          "`tickwork orders bracket`, `tickwork orders cancel` have one")),
+        ("orders --account", "no value for --account: expected an account, by id or name, such as 50KTC-6001"),
+        ("orders --account 20001 cancel --all", "give --account 20001 after `orders cancel`"),
         ("orders cancel --account", "no value for --account: expected an account, by id or name, such as 50KTC-6001"),
         ("trades --account", "no value for --account: expected an account, by id or name, such as 50KTC-6001"),
         ("trades --since", "no value for --since: expected a day such as 2026-03-10"),
