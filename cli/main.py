@@ -60,7 +60,9 @@ def main() -> None:
     except click.exceptions.Abort:
         sys.exit(_INTERRUPTED)
     except click.ClickException as error:
-        _fail(error.format_message(), error.exit_code)
+        from cli.console.usage_errors import describe_usage_error  # noqa: PLC0415  # of a failure alone
+
+        _fail(describe_usage_error(error), error.exit_code)
     except TickworkError as error:
         _fail(str(error), 1)
     except Exception as error:

@@ -22,6 +22,7 @@ from tickwork_client.frames import flatten, to_frame
 _STATEMENT_TIMEOUT_S = 120.0
 Instant = datetime | str
 Day = date | str
+Account = int | str
 
 
 def connect(url: str | None = None, *, exact: bool = False) -> "TickworkClient":
@@ -48,20 +49,21 @@ class TickworkClient:
     def bars(
         self, contract: str, *, since: Instant | None = None, until: Instant | None = None, limit: int = 100_000
     ) -> pd.DataFrame:
-        """Return the newest one-minute bars of a root such as MNQ, or of the venue's id of one contract.
+        """Return the newest one-minute bars of a contract as commands take it: MNQ, MNQZ6, or the venue's id.
 
         Index: `start`, UTC, oldest first. Columns: contract, open, high, low, close (in points), volume. Bars start at
-        `since` or later and before `until`: an ISO text or a datetime, UTC if it has no zone.
+        `since` or later and before `until`: an ISO text or a datetime, UTC if it has no zone. Raise RefusedError for an
+        unknown contract.
         """
         with self._connect() as connection:
-            rows = notebook_reads.list_bars(connection, contract.upper(), _instant(since), _instant(until), limit)
+            rows = notebook_reads.list_bars(connection, contract, _instant(since), _instant(until), limit)
         columns = ("start", "contract", "open", "high", "low", "close", "volume")
         return to_frame(columns, rows, exact=self._exact).set_index("start").sort_index()
 
     def trades(
         self,
         *,
-        account: int | None = None,
+        account: Account | None = None,
         contract: str | None = None,
         strategy: str | None = None,
         tag: str | None = None,
@@ -70,20 +72,22 @@ class TickworkClient:
     ) -> pd.DataFrame:
         """Return trades from flat to flat, oldest first, with fees, notes and tags; money is in dollars.
 
-        They closed on the trading day `since` or later, and on `until` or earlier.
+        They closed on the trading day `since` or later, and on `until` or earlier. `account` is an id, a name or a
+        short name, `strategy` what `tickwork trades` shows. Raise RefusedError for an unknown account or contract.
         """
         wanted = RoundTripFilter(
-            account_id=account,
             strategy=strategy,
             tag=tag,
             since_market_at=None if since is None else trading_day_begins(_day(since)),
             until_market_at=None if until is None else trading_day_begins(_day(until) + timedelta(days=1)),
         )
         with self._connect() as connection:
-            rows = notebook_reads.list_trades(connection, wanted, contract and contract.upper())
+            rows = notebook_reads.list_trades(connection, wanted, account, contract)
         return to_frame(notebook_reads.TRADE_COLUMNS, rows, exact=self._exact)
 
-    def orders(self, *, account: int | None = None, since: Instant | None = None, limit: int = 10_000) -> pd.DataFrame:
+    def orders(
+        self, *, account: Account | None = None, since: Instant | None = None, limit: int = 10_000
+    ) -> pd.DataFrame:
         """Return the newest orders, oldest first: id, account, contract, side, state, quantities, prices and times."""
         with self._connect() as connection:
             rows = notebook_reads.list_orders(connection, account, _instant(since), limit)

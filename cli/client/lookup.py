@@ -6,12 +6,13 @@ from decimal import Decimal
 import click
 from sqlalchemy import Connection
 
-from cli.console.cells import SHORT_ID, shorten_account
+from cli.console.cells import SHORT_ID
 from shared.db.accounts import accounts
 from shared.db.accounts.accounts import AccountRow
 from shared.db.market_data import contracts
 from shared.db.orders import orders, positions
 from shared.db.orders.orders import OrderRow
+from shared.domain.accounts.account_name import is_named
 from shared.domain.market_data.bar import to_ticks
 from shared.domain.market_data.contract import Contract
 from shared.domain.market_data.symbol import Symbol, parse_symbol
@@ -29,7 +30,7 @@ def match_account(known: Sequence[AccountRow], word: str | None) -> AccountRow:
     if not known:
         raise click.ClickException("no account is known yet: `tickwork status` shows whether everything runs")
     if word is not None:
-        matches = [one for one in known if word.lower() in _words_for(one)]
+        matches = [one for one in known if is_named(word, one.id, one.name)]
         hint = f"account {word} is unknown; tradable: {shown}"
         if len(matches) > 1:
             hint = f"more than one account is named {word}: give the id, {' or '.join(str(one.id) for one in matches)}"
@@ -39,11 +40,6 @@ def match_account(known: Sequence[AccountRow], word: str | None) -> AccountRow:
     if len(matches) != 1:
         raise click.ClickException(hint)
     return matches[0]
-
-
-def _words_for(account: AccountRow) -> set[str]:
-    """Return what names an account, in lower case: its id, its name, and its name as lists shorten it."""
-    return {str(account.id), account.name.lower(), shorten_account(account.name).lower()}
 
 
 def resolve_accounts(connection: Connection, word: str | None) -> list[AccountRow]:

@@ -17,6 +17,7 @@ from cli.client.stack import connect, load_stack_settings
 from cli.console.output import print_json_line
 from shared.clock import machine_now
 from shared.config import Settings
+from shared.db.accounts.order_limits import ORDER_LIMITS, limits_of
 from shared.db.alerts.hooks import Hook
 from shared.db.market_data import contracts
 from shared.domain.alerts.alert import Alert
@@ -67,17 +68,21 @@ def _show(connection: Connection, settings: Settings, raw: bytes, hook_name: str
     hook = None if hook_name is None else require_active_hook(connection, hook_name)  # it may have been changed
     hook_settings = HookSettings() if hook is None else hook.settings
     reading = read_body(raw, hook_settings.dialect, hook_settings)
-    contract_id, problem, forecasts = None, reading.problem, list[Forecast]()
+    contract_id, problem, forecasts, warning = None, reading.problem, list[Forecast](), None
     if reading.traded is not None:
         contract_id, problem = _find_contract(connection, reading.traded)
         if problem is None:
             forecasts = forecast(connection, settings, raw, reading.traded, hook)
+            limits = limits_of(connection.execute(ORDER_LIMITS), settings.max_quantity)
+            account_id = next((one.account_id for one in forecasts), None)
+            warning = limits.describe_excess(reading.traded, None if hook is None else hook.id, account_id)
     found = {
         "refused": problem,
         "reading": reading.alert and list_fields(reading.alert),
         "request": reading.traded and describe_request(reading.traded),
         "contract": contract_id,
         "hook": hook and _describe_hook(hook),
+        "warning": warning,
         "accounts": [asdict(one) | {"is_lost": one.is_lost} for one in forecasts],
     }
     if as_json:
@@ -120,6 +125,8 @@ def _print_found(found: dict[str, Any]) -> None:
         )
         for name, value in hook["settings"].items():
             click.echo(f"  {name.replace('_', ' '):18} {format_field(value)}")
+    if found["warning"] is not None:
+        click.echo(f"  {'warning':18} {found['warning']}")
     for one in found["accounts"]:
         name = "account" if one["account_id"] is None else f"account {one['account_id']}"
         click.echo(f"  {name:18} {one['outcome'].replace('_', ' ')}: {format_field(one['detail'])}")

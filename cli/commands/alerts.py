@@ -1,5 +1,7 @@
 """`tickwork alerts`: the alerts that the webhooks received, the outcome of each, and a trial of a message."""
 
+import sys
+from collections.abc import Sequence
 from datetime import timedelta
 from threading import Event
 from typing import Any
@@ -16,7 +18,7 @@ from cli.client.stack import connect
 from cli.commands import alert_mock, alert_replay
 from cli.console.errors import shorten_error
 from cli.console.groups import CommandGroup
-from cli.console.list_options import form_options
+from cli.console.list_options import Form, chosen_columns, chosen_form, form_options
 from cli.console.output import describe_none, print_json, print_json_line
 from cli.console.params import AlertIdType, DurationType, format_duration, json_option
 from cli.console.table import Table
@@ -91,22 +93,33 @@ def list_alerts(
 def _watch(connection: Connection, chosen: AlertFilter, limit: int, *, as_json: bool) -> None:
     """Print a line for each alert and each change of its outcome; end only by Ctrl-C."""
     watch, pause = AlertWatch(chosen), Event()
-    for row in watch.start(connection, limit):
-        _print_line(row, as_json=as_json)
+    is_csv = chosen_form() is Form.CSV
+    if chosen_columns() and not is_csv:
+        raise click.UsageError("--columns chooses of a table or CSV, and --watch prints lines: add -o csv")
+    rows = watch.start(connection, limit)
+    if is_csv:
+        ALERTS.write_csv(list(map(to_cells, rows)))
+    else:
+        _print_lines(rows, as_json=as_json)
     while True:
-        for row in watch.poll(connection):
-            _print_line(row, as_json=as_json)
+        rows = list(watch.poll(connection))
+        if is_csv:
+            ALERTS.write_csv(list(map(to_cells, rows)), has_heading=False)
+        else:
+            _print_lines(rows, as_json=as_json)
+        sys.stdout.flush()
         pause.wait(_POLL_EVERY_S)
 
 
-def _print_line(row: dict[str, Any], *, as_json: bool) -> None:
-    if as_json:
-        print_json_line(row)
-        return
-    size = f"to {row['target_position']:+}" if row["target_position"] is not None else row["quantity"]
-    parts = [f"{row['received_at']:%m-%d %H:%M:%S}", row["id"], row["hook"], row["action"], size, row["root"]]
-    outcome = describe_outcome(row) + (f": {format_field(row['reason'])}" if row["reason"] else "")
-    click.echo(f"{' '.join(str(part) for part in parts if part is not None)}  {outcome}")
+def _print_lines(rows: Sequence[dict[str, Any]], *, as_json: bool) -> None:
+    for row in rows:
+        if as_json:
+            print_json_line(row)
+            continue
+        size = f"to {row['target_position']:+}" if row["target_position"] is not None else row["quantity"]
+        parts = [f"{row['received_at']:%m-%d %H:%M:%S}", row["id"], row["hook"], row["action"], size, row["root"]]
+        outcome = describe_outcome(row) + (f": {format_field(row['reason'])}" if row["reason"] else "")
+        click.echo(f"{' '.join(str(part) for part in parts if part is not None)}  {outcome}")
 
 
 @command.command("show")

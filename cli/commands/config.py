@@ -137,4 +137,7 @@ def _print_consequences(setting: SettingKey) -> None:
     if setting.variable in environment():
         click.echo(f"{setting.variable} is set in this shell and wins over the file: unset it there.")
     if read_running_state() is not None:
-        click.echo("The running stack keeps the settings it was started with: restart it to use this one.")
+        click.echo(
+            "The running stack keeps the settings it was started with: `tickwork down`, then `tickwork up`, to use "
+            "this one."
+        )

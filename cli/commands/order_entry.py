@@ -51,11 +51,9 @@ _OPTIONS = [
     click.argument("side", type=SideType(), metavar="SIDE"),
     click.argument("quantity", type=click.IntRange(min=1), required=False),
     account_option,
-    click.option("--stop", "stop_ticks", type=_TICKS, metavar="TICKS", help="Stop loss, as a distance from the entry."),
+    click.option("--stop", "stop_ticks", type=_TICKS, metavar="TICKS", help="Stop loss, ticks from the entry."),
     click.option("--stop-price", "stop_loss", type=PriceType(), metavar="PRICE", help="Stop loss at this price."),
-    click.option(
-        "--target", "target_ticks", type=_TICKS, metavar="TICKS", help="Take profit, as a distance from the entry."
-    ),
+    click.option("--target", "target_ticks", type=_TICKS, metavar="TICKS", help="Take profit, ticks from the entry."),
     click.option("--target-price", "take_profit", type=PriceType(), metavar="PRICE", help="Take profit at this price."),
     click.option(
         "--breakeven", type=_TICKS, metavar="TICKS", help="Profit at which the stop moves to the entry price."
@@ -204,7 +202,9 @@ def print_entry(client: JobClient, outcomes: JobOutcomes, job_id: UUID, *, as_js
 
 
 def _refuse_contradictions(given: _EntryOptions) -> None:
-    if (given["quantity"] is None) is (given["risk"] is None):
+    if given["quantity"] is None and given["risk"] is None:
+        raise click.UsageError("missing QUANTITY: expected contracts, or --risk DOLLARS", click.get_current_context())
+    if None not in {given["quantity"], given["risk"]}:
         raise click.UsageError("give the size once: QUANTITY contracts or --risk DOLLARS, not both")
     for name, ticks, price in (
         ("--stop", given["stop_ticks"], given["stop_loss"]),

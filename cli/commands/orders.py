@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from cli.client.change_check import confirm
 from cli.client.entry_seat_belts import confirm_price
 from cli.client.job_client import open_client, wait_option
-from cli.client.lookup import find_order, list_exit_contracts, require_tick_multiple, resolve_accounts
+from cli.client.lookup import find_order, list_exit_contracts, require_tick_multiple, resolve_account, resolve_accounts
 from cli.client.order_changes import OrderChangeRequest, apply_changes, require_open_orders
 from cli.client.risk_view import list_alarms
 from cli.client.stack import connect
@@ -53,6 +53,7 @@ _dry_run_option = click.option("--dry-run", is_flag=True, help="Show the request
 
 
 @click.group(name="orders", cls=CommandGroup, invoke_without_command=True)
+@click.option("--account", "account_word", metavar="ACCOUNT", help="Only this account, by id or name; default: all.")
 @click.option("--state", type=click.Choice([state.value for state in OrderState]), help="Only orders in this state.")
 @click.option(
     "--limit", default=20, show_default=True, type=click.IntRange(1, 10_000), help="Most orders and fills to list."
@@ -60,14 +61,17 @@ _dry_run_option = click.option("--dry-run", is_flag=True, help="Show the request
 @json_option
 @list_options
 @click.pass_context
-def command(ctx: click.Context, state: str | None, limit: int, *, as_json: bool) -> None:
+def command(ctx: click.Context, account_word: str | None, state: str | None, limit: int, *, as_json: bool) -> None:
     """List positions, orders and fills. Newest first; the subcommands enter, cancel and modify orders."""
     if ctx.invoked_subcommand is not None:
+        if account_word is not None:  # else the subcommand would be about another account, or all
+            raise click.UsageError(f"give --account {account_word} after `orders {ctx.invoked_subcommand}`")
         return
     with connect() as connection:
-        found = views.list_orders(connection, state=state, limit=limit)
-        fills = views.list_fills(connection, limit=limit)
-        held = views.list_positions(connection)
+        account_id = None if account_word is None else resolve_account(connection, account_word).id
+        found = views.list_orders(connection, state=state, limit=limit, account_id=account_id)
+        fills = views.list_fills(connection, limit=limit, account_id=account_id)
+        held = views.list_positions(connection, account_id=account_id)
         alarms = list_alarms(connection)
     if as_json:
         print_json({"positions": held, "orders": found, "fills": fills, "alarms": alarms})
@@ -75,7 +79,7 @@ def command(ctx: click.Context, state: str | None, limit: int, *, as_json: bool)
     for alarm in alarms:
         echo_note(alarm.message)
     POSITIONS.print(held, empty="Flat: no open position.")
-    ORDERS.print(list(map(_with_price, found)), empty=describe_none("orders", state=state))
+    ORDERS.print(list(map(_with_price, found)), empty=describe_none("orders", account=account_word, state=state))
     FILLS.print(fills, empty="No fills.")
 
 

@@ -77,15 +77,7 @@ def command(account_word: str | None, *, as_json: bool) -> None:
             click.echo(line)
         if one["halted"] is not None:
             click.echo(f"`tickwork resume REASON --account {one['id']}` ends the halt.")
-        rows = [
-            row
-            | {
-                "rule": _LABELS.get(row["rule"], row["rule"]).format(row["root"]),
-                "of_allowance": draw_share(row["headroom"], row["allowance"], _BAR_WIDTH),
-            }
-            for row in one["rules"]
-        ]
-        HEADROOM.print(rows, empty="No rules: the account's stage is unknown.")
+        HEADROOM.print(list(map(_to_cells, one["rules"])), empty="No rules: the account's stage is unknown.")
         if one["payout"]:
             PAYOUT.print([_payout_text(way) for way in one["payout"]], empty="")
         print_findings(one["findings"])
@@ -118,6 +110,15 @@ def _to_row(found: RiskView, row: AccountRow, outlooks: Sequence[EntryOutlook]) 
         "payout": [] if snapshot is None else [asdict(way) for way in list_payout_ways(snapshot.risk, snapshot.book)],
         "findings": findings,
     }
+
+
+def _to_cells(row: dict[str, Any]) -> dict[str, Any]:
+    """Return a rule's row with its label and its share; what is counted has no cents."""
+    figures = {name: row[name] for name in ("used", "allowance", "headroom")}
+    if row["unit"] != _DOLLARS:
+        figures = {name: None if figure is None else int(figure) for name, figure in figures.items()}
+    label = _LABELS.get(row["rule"], row["rule"]).format(row["root"])
+    return figures | {"rule": label, "of_allowance": draw_share(row["headroom"], row["allowance"], _BAR_WIDTH)}
 
 
 def _payout_text(way: dict[str, Any]) -> dict[str, Any]:

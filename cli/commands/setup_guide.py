@@ -13,8 +13,8 @@ from cli.client.receiver_check import send_test_alert
 from cli.client.stack import connect, load_stack_settings, read_running_state
 from cli.commands.account_rules import change_rules
 from cli.commands.hooks import add as add_hook
-from cli.local.home.settings_writer import find_settings_file, remove_settings, store_settings
-from shared.config import environment, load_settings, own_settings_file
+from cli.local.home.settings_writer import find_settings_file, remove_settings, require_known_roots, store_settings
+from shared.config import Settings, environment, load_settings, own_settings_file
 from shared.db.accounts.accounts import AccountRow
 from shared.db.alerts import hooks
 from shared.db.risk.account_books import usable_book_of
@@ -48,6 +48,7 @@ class SetupGuide:
         self._ctx = ctx
         self._choices = choices
         self._count = 0
+        self._changed: set[str] = set()  # the settings that this run has changed
 
     def run(self) -> None:
         """Run every step; raise SettingsError or RefusedError at the first that cannot be done."""
@@ -74,9 +75,8 @@ class SetupGuide:
     def _ask_settings(self, *, is_venue: bool) -> dict[SettingKey, str]:
         """Return the settings that differ from those of now; nothing is stored before all have been asked for."""
         found, now = own_settings_file(), load_settings(with_secrets=False)
-        wanted = {
-            "contracts": self._ask("Roots to track", self._choices.contracts, ",".join(now.contracts) or "MNQ,MES")
-        }
+        roots = ",".join(now.contracts) or "MNQ,MES"
+        wanted = {"contracts": self._ask("Roots to track", self._choices.contracts, roots, require_known_roots)}
         if is_venue:
             wanted |= {
                 "venue_url": self._ask("REST address", self._choices.venue_url, now.venue.url or _VENUE_URL),
@@ -99,6 +99,7 @@ class SetupGuide:
         set_here = [name for name in removed if environment().get(BY_KEY[name].variable)]
         if set_here:
             raise SettingsError(f"{BY_KEY[set_here[0]].variable} is set in this shell and wins over the file: unset it")
+        self._changed = {one.key for one in values}
         changed = [*(one.key for one in values), *(f"{name} removed" for name in gone)]
         self._say(step, f"{', '.join(changed)} in {file}" if changed else f"as they were, in {file}")
 
@@ -116,7 +117,28 @@ class SetupGuide:
                 f"the running stack is at {where}: stop it with `tickwork down`, start it again with `tickwork up`, "
                 "and run `tickwork setup` again"
             )
-        self._say("stack", f"runs at {running.venue.url}")
+        venue = "the simulator" if running.venue.is_simulator else running.venue.url
+        self._say("stack", f"runs in {running.home}: receiver {running.receiver_url}, trading at {venue}")
+        if outdated := self._list_outdated(running):
+            click.echo(
+                f"    It was started with {'; '.join(outdated)}: to use what is set now run `tickwork down`, then "
+                "`tickwork up`."
+            )
+
+    def _list_outdated(self, running: Settings) -> list[str]:
+        """Return what of the settings that setup asks for the running stack was started with, and is no longer set."""
+        now = load_settings(with_secrets=False)
+        found = []
+        if running.contracts and set(running.contracts) != set(now.contracts or running.contracts):  # a replay has none
+            found.append(f"contracts {','.join(running.contracts)}")
+        if not running.venue.is_simulator:
+            for name in ("url", "hubs_url", "user"):
+                before = getattr(running.venue, name)
+                if before != getattr(now.venue, name):
+                    found.append(f"venue_{name} {before}")
+            if "venue_key" in self._changed:
+                found.append("another venue_key")
+        return found
 
     def _choose_account(self) -> AccountRow:
         known = [one for one in wait_for_accounts() if one.can_trade]
@@ -161,19 +183,35 @@ class SetupGuide:
         except ProbeFailedError as error:
             raise RefusedError(f"the test alert failed: {error}; `tickwork doctor` says more") from None
 
-    def _ask(self, question: str, given: str | None, default: str) -> str:
-        if given is not None:
-            return given.strip()
-        if self._choices.yes:
-            if not default:
-                raise SettingsError(f"{question} is not known: give it as an option, or leave --yes out")
-            return default
-        answer: str = click.prompt(question, default=default or None, err=True)
-        return answer.strip()
+    def _ask(
+        self, question: str, given: str | None, default: str, check: Callable[[str], None] = lambda _: None
+    ) -> str:
+        """Return what was given, typed or is the default; `check` raises SettingsError, and a person is asked again."""
+        if given is None and not self._choices.yes:
+            return _prompt(question, default, check)
+        answer = default if given is None else given.strip()
+        if given is None and not default:
+            raise SettingsError(f"{question} is not known: give it as an option, or leave --yes out")
+        check(answer)
+        return answer
 
     def _say(self, step: str, detail: str) -> None:
         self._count += 1
         click.echo(f"{self._count:2}. {step:10} {detail}")
+
+
+def _prompt(question: str, default: str, check: Callable[[str], None]) -> str:
+    """Return what a person types; ask again for what is refused."""
+
+    def convert(text: str) -> str:
+        try:
+            check(text.strip())
+        except SettingsError as error:
+            raise click.UsageError(str(error)) from None
+        return text.strip()
+
+    answer: str = click.prompt(question, default=default or None, err=True, value_proc=convert)
+    return answer
 
 
 def _ask_key() -> str:

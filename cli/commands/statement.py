@@ -16,7 +16,9 @@ from cli.console.table import Table
 from shared.db.accounts.account_days import read_month
 from shared.db.accounts.accounts import AccountRow
 from shared.db.trades import round_trips, trade_notes
+from shared.db.trades.booking import book_newest
 from shared.db.trades.round_trips import RoundTripFilter
+from shared.domain.counting import count_of
 from shared.domain.market_data.calendar import trading_day_at
 from shared.domain.trades.statement import lines_by_day, month_span, next_month, parse_month, total_of
 from shared.domain.trades.statistics import TripResult, label_of
@@ -29,6 +31,7 @@ class _Month(click.ParamType[date]):
     """A month."""
 
     name = "month"
+    expected = "a month such as 2026-11"
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> date:
         """Return its first day; fail for what is no month."""
@@ -53,10 +56,12 @@ def command(month: date, account_word: str | None, kind: str) -> None:
     document of the firm.
     """
     with connect() as connection:
+        book_newest(connection)
         statement = _read_statement(connection, resolve_account(connection, account_word), month)
     if statement.pending_count:
         click.echo(
-            f"tickwork: fills of {statement.pending_count} contracts are not booked yet: repeat this in a minute",
+            f"tickwork: fills of {count_of(statement.pending_count, 'contract')} are not booked yet: another session "
+            "holds them up; repeat this in a minute",
             err=True,
         )
     if kind == "csv":

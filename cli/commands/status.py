@@ -14,6 +14,7 @@ from cli.client.risk_view import Alarm, AlarmCode, list_alarms
 from cli.client.spool_view import describe_spool, read_spool_figures
 from cli.client.stack import connect, load_stack_settings
 from cli.client.stack_problems import list_problems
+from cli.console.addresses import ADDRESSES, list_addresses
 from cli.console.output import print_json
 from cli.console.table import Table
 from cli.local.home.folder import Home
@@ -21,10 +22,8 @@ from cli.local.home.lock import find_holder
 from cli.local.home.state import read_state
 from shared.config import environment, home_folder
 from shared.db.market_data import market_clock
-from shared.log import mask_secrets
 
 PROGRAMS = Table("Programs", ("name", "pid", "state", "restarts"), is_list=True)
-ADDRESSES = Table("Addresses", ("name", "address"))
 _NOT_RUNNING = 3  # the status of systemctl for a stopped unit
 
 
@@ -65,8 +64,7 @@ def command(*, as_json: bool) -> None:
         click.echo(f"No stack runs in {home.root}: start one with `tickwork up`.")
     else:
         PROGRAMS.print(programs, empty="No program has started yet.")
-        addresses = [{"name": name, "address": mask_secrets(url)} for name, url in state["urls"].items()]
-        ADDRESSES.print(addresses, empty="No addresses yet.")
+        ADDRESSES.print(list_addresses(state["urls"]), empty="No addresses yet.")
         if is_up:
             print_feed(feed)
             print_monitor(monitor)

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Sequence
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import click
@@ -85,12 +86,13 @@ def _read() -> dict[str, Any]:
     with connect() as connection:
         market = require_market(connection)
         risk = read_risk_view(connection, settings)
+        balances = account_reports.list_balances(connection, _BALANCES_SHOWN)
         alerts = alert_history.list_newest(connection, AlertFilter(), _ALERTS_SEARCHED)
         return {
             "market": {"name": market.market, "kind": market.kind, "market_now": market.clock.now()},
             "feed": read_feed_figures(),
             "alarms": list_alarms(connection),
-            "accounts": [_to_figures(connection, risk, one) for one in risk.accounts],
+            "accounts": [_to_figures(risk, one, balances.get(one.id, [])) for one in risk.accounts],
             "positions": list_positions(connection, settings),
             "alerts": _list_alerts(connection, alerts),
             "queues": _list_queues(connection),
@@ -103,7 +105,7 @@ def _list_alerts(connection: Connection, records: Sequence[AlertRecord]) -> list
     return [to_row(outcome) for outcome in read_outcomes(connection, shown)]
 
 
-def _to_figures(connection: Connection, risk: RiskView, row: AccountRow) -> dict[str, Any]:
+def _to_figures(risk: RiskView, row: AccountRow, balances: list[Decimal]) -> dict[str, Any]:
     """Return an account's figures; None where a balance or a price is missing."""
     snapshot = risk.snapshots.get(row.id)
     equity = level = basis = result = None
@@ -118,7 +120,7 @@ def _to_figures(connection: Connection, risk: RiskView, row: AccountRow) -> dict
         "result_today": result,
         "headroom": None if equity is None or level is None else equity - level,
         "headroom_at_opening": None if basis is None or level is None else basis - level,
-        "balances": account_reports.list_balances(connection, row.id, _BALANCES_SHOWN),
+        "balances": balances,
     }
 
 

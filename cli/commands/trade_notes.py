@@ -83,9 +83,7 @@ def _find_trade(connection: Connection, word: str, account: str | None) -> Trade
     account_id = None if account is None else resolve_account(connection, account).id
     found = trade_notes.find_trades(connection, int(match[1]), int(match[2] or 0), account_id)
     if not found:
-        raise RefusedError(
-            f"no trade has the id {word}: `tickwork trades` lists them, up to a minute after their close"
-        )
+        raise RefusedError(f"no trade has the id {word}: `tickwork trades` lists them")
     if len(found) > 1:
         several = ", ".join(str(one.account_id) for one in found)
         raise RefusedError(f"trade {word} is ambiguous: give --account, one of {several}")

@@ -16,9 +16,8 @@ from cli.console.list_options import echo_note, list_options
 from cli.console.output import describe_none, print_json
 from cli.console.params import SymbolType, json_option
 from cli.console.table import Table
-from shared.db.engine import limit_lock_wait, suppress_lock_timeout
 from shared.db.trades import round_trips, trade_notes
-from shared.db.trades.booking import book_due
+from shared.db.trades.booking import book_newest
 from shared.db.trades.round_trips import RoundTripFilter
 from shared.domain.market_data.calendar import trading_day_begins
 from shared.domain.market_data.symbol import Symbol
@@ -39,7 +38,6 @@ GROUPS = Table(
            "wins"),
 )  # fmt: skip
 FIGURES = Table("Round trips", ("figure", "value"))
-_BOOKING_WAIT = timedelta(seconds=1)
 
 
 class _Filters(TypedDict):
@@ -57,13 +55,14 @@ class _Day(click.ParamType[date]):
     """A trading day."""
 
     name = "date"
+    expected = "a day such as 2026-03-10"
 
     def convert(self, value: str | date, param: click.Parameter | None, ctx: click.Context | None) -> date:
         """Return the day; fail when the value is not an ISO date."""
         try:
             return value if isinstance(value, date) else date.fromisoformat(value)
         except ValueError:
-            self.fail(f"invalid date {value!r}: expected a day such as 2026-03-10", param, ctx)
+            self.fail(f"invalid date {value!r}: expected {self.expected}", param, ctx)
 
 
 def _add_filters(command: Callable[..., None]) -> Callable[..., None]:
@@ -102,7 +101,7 @@ def command(ctx: click.Context, /, limit: int, *, as_json: bool, **filters: Unpa
         return
     _require_order(filters["since"], filters["until"])
     with connect() as connection:
-        _book(connection)
+        book_newest(connection)
         chosen = _to_filter(connection, **filters)
         rows = trade_notes.add_notes(connection, round_trips.list_page(connection, chosen, limit=limit))
     if as_json:
@@ -131,7 +130,7 @@ def show_statistics(ctx: click.Context, /, by: str | None, *, as_json: bool, **f
     either: dict[str, Any] = {name: before.get(name) if value is None else value for name, value in filters.items()}
     _require_order(either["since"], either["until"])
     with connect() as connection:
-        _book(connection)
+        book_newest(connection)
         chosen = _to_filter(connection, **either)
         results = round_trips.list_results(connection, chosen)
     total, groups = statistics_of(results), group_statistics(results, by) if by else []
@@ -146,14 +145,6 @@ def show_statistics(ctx: click.Context, /, by: str | None, *, as_json: bool, **f
     else:
         rows = [{"figure": name.replace("_", " "), "value": value} for name, value in _to_figures(total).items()]
         FIGURES.print(rows, empty="")
-
-
-def _book(connection: Connection) -> None:
-    """Book the newest fills, as the schedule does each minute; what another session holds up stays as it was booked."""
-    with suppress_lock_timeout("the newest fills are not booked"), connection.begin():
-        limit_lock_wait(connection, _BOOKING_WAIT)
-        round_trips.lock_booking(connection)
-        book_due(connection)
 
 
 def _require_order(since: date | None, until: date | None) -> None:

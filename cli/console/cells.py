@@ -8,6 +8,7 @@ from uuid import UUID
 
 from cli.console.escape import escape_text
 from shared.clock import machine_now
+from shared.domain.accounts.account_name import shorten_account
 
 SHORT_ID = 8
 _NUMBERS = (int, float, Decimal)
@@ -15,9 +16,9 @@ _CONTRACT = re.compile(r"CON\.[A-Z]\.[A-Z]+\.([A-Z0-9]+)\.([A-Z])([0-9]{2})")
 _HEADINGS = {"account_name": "account", "average_fill_price": "fill price"}
 _ACCOUNTS = frozenset({"account", "account_name"})
 _MONEY = frozenset({
-    "amount", "average_loss", "average_mae", "average_mfe", "average_win", "balance", "commissions", "costs", "equity",
-    "expectancy", "fees", "gross", "gross_pnl", "headroom", "mae", "max_drawdown", "mfe", "net", "open_profit",
-    "result", "result_today",
+    "allowance", "amount", "average_loss", "average_mae", "average_mfe", "average_win", "balance", "commissions",
+    "costs", "equity", "expectancy", "fees", "gross", "gross_pnl", "headroom", "mae", "max_drawdown", "mfe", "net",
+    "open_profit", "result", "result_today", "used",
 })  # fmt: skip
 _SIGNED = frozenset(["amount", "gross", "gross_pnl", "headroom", "net", "open_profit", "result", "result_today"])
 _STYLES = {
@@ -34,12 +35,6 @@ def shorten_contract(contract_id: str) -> str:
     """Return root, month and year of the venue's id of a contract, such as `MNQ Z26`; any other text as it is."""
     found = _CONTRACT.fullmatch(contract_id)
     return contract_id if found is None else f"{found[1]} {found[2]}{found[3]}"
-
-
-def shorten_account(name: str) -> str:
-    """Return the first part of an account's name and its last four digits, such as `50KTC-6001`."""
-    first, dash, rest = name.partition("-")
-    return f"{first}-{rest[-4:]}" if dash and rest[-4:].isdigit() else name
 
 
 def heading_of(column: str) -> str:

@@ -7,6 +7,7 @@ from typing import NoReturn
 import click
 
 _LIST_WORDS = ("list", "ls")
+_RESOLVED = "tickwork.resolved"
 
 
 class CommandGroup(click.Group):
@@ -27,7 +28,18 @@ class CommandGroup(click.Group):
         """Find the command; raise UsageError with the nearest name if there is none."""
         if args and not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
             fail_unknown(args[0], self.list_commands(ctx), ctx)
-        return super().resolve_command(ctx, args)
+        name, found, rest = super().resolve_command(ctx, args)
+        if found is not None:
+            ctx.meta[_RESOLVED] = click.Context(found, parent=ctx, info_name=name)
+        return name, found, rest
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run the command; click's parser does not say of which command an option lacks its value."""
+        try:
+            return super().invoke(ctx)
+        except click.BadOptionUsage as error:
+            error.ctx = error.ctx or ctx.meta.get(_RESOLVED)
+            raise
 
 
 def fail_unknown(name: str, known: Iterable[str], ctx: click.Context) -> NoReturn:

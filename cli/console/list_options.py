@@ -1,10 +1,12 @@
 """The options of every list: -o table|wide|json|csv, --columns and --watch, and the terminal it is printed on."""
 
+import csv
 import functools
 import io
+import json
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import redirect_stdout
 from enum import StrEnum
 from threading import Event
@@ -56,10 +58,15 @@ def list_options(function: Callable[..., None]) -> Callable[..., None]:
     @functools.wraps(shown)
     def run(*args: object, watch_s: float | None, **kwargs: object) -> None:
         context = click.get_current_context()
+        call = functools.partial(shown, *args, **kwargs)
         if watch_s is None or context.invoked_subcommand is not None:
-            shown(*args, **kwargs)
+            call()
+        elif kwargs["as_json"] or kwargs["form"] == Form.JSON:
+            _stream(call, watch_s, _list_changed_json)
+        elif kwargs["form"] == Form.CSV:
+            _stream(call, watch_s, _list_new_rows)
         else:
-            watch(functools.partial(shown, *args, **kwargs), watch_s)
+            watch(call, watch_s)
 
     return click.option(
         "--watch",
@@ -68,7 +75,7 @@ def list_options(function: Callable[..., None]) -> Callable[..., None]:
         is_flag=False,
         flag_value=_PAUSE_S,
         metavar="[SECONDS]",
-        help=f"Show it again every {_PAUSE_S:g} s, or so many, until Ctrl-C.",
+        help=f"Show it again every {_PAUSE_S:g} s, or so many, until Ctrl-C; as CSV or JSON only what is new.",
     )(run)
 
 
@@ -124,14 +131,50 @@ def watch(call: Callable[[], None], every_s: float) -> NoReturn:
         click.echo("\x1b[?1049h\x1b[?25l", nl=False)
     try:
         while True:
-            text = io.StringIO()
-            with redirect_stdout(text):
-                call()
-            _show(text.getvalue(), is_screen=is_screen)
+            _show(_capture(call), is_screen=is_screen)
             Event().wait(every_s)
     finally:
         if is_screen:
             click.echo("\x1b[?25h\x1b[?1049l", nl=False)
+
+
+def _stream(call: Callable[[], None], every_s: float, list_new: Callable[[str, str], Iterable[str]]) -> NoReturn:
+    """Print for another program, again and again, what a list says that it did not say the time before."""
+    before = ""
+    while True:
+        text = _capture(call)
+        for line in list_new(before, text):
+            click.echo(line)
+        sys.stdout.flush()
+        before = text
+        Event().wait(every_s)
+
+
+def _list_changed_json(before: str, text: str) -> list[str]:
+    """Return the list as one line of JSON, if it has changed."""
+    return [] if text == before else [json.dumps(json.loads(text))]
+
+
+def _list_new_rows(before: str, text: str) -> Iterator[str]:
+    """Yield the heading the first time, and each row of CSV that is new or has changed, the last of the list first."""
+    known = set(_read_csv(before))
+    heading, *rows = _read_csv(text)
+    for row in [heading, *rows[::-1]]:
+        if row not in known:
+            line = io.StringIO()
+            csv.writer(line, lineterminator="").writerow(row)
+            yield line.getvalue()
+
+
+def _read_csv(text: str) -> list[tuple[str, ...]]:
+    return list(map(tuple, csv.reader(io.StringIO(text, newline=""))))
+
+
+def _capture(call: Callable[[], None]) -> str:
+    text = io.StringIO()
+    with redirect_stdout(text):
+        call()
+    return text.getvalue()
 
 
 def _show(text: str, *, is_screen: bool) -> None:

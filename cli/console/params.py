@@ -29,6 +29,7 @@ class OrderIdType(click.ParamType[str]):
     """An order's id, or its first or last characters, as hexadecimal digits."""
 
     name = "order id"
+    expected = f"an id, or at least {SHORT_ID} of its first or last characters"
     listed_by = "tickwork orders"
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
@@ -36,8 +37,7 @@ class OrderIdType(click.ParamType[str]):
         digits = value.replace("-", "").lower()
         if not re.fullmatch(rf"[0-9a-f]{{{SHORT_ID},32}}", digits):
             self.fail(
-                f"invalid {self.name} {value!r}: expected an id, or at least {SHORT_ID} of its first or last "
-                f"characters; `{self.listed_by}` lists the ids",
+                f"invalid {self.name} {value!r}: expected {self.expected}; `{self.listed_by}` lists the ids",
                 param,
                 ctx,
             )
@@ -69,11 +69,12 @@ class PriceType(click.ParamType[Decimal]):
     """A decimal above zero, exactly as typed."""
 
     name = "price"
+    expected = "a number above 0, such as 21500.25"
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> Decimal:
         """Return the price; fail when the value is not a number above 0."""
         if not _NUMERAL.fullmatch(value) or not Decimal(value):
-            self.fail(f"invalid price {value!r}: expected a number above 0, such as 21500.25", param, ctx)
+            self.fail(f"invalid price {value!r}: expected {self.expected}", param, ctx)
         return Decimal(value)
 
 
@@ -81,11 +82,12 @@ class MoneyType(click.ParamType[Decimal]):
     """Dollars, exactly as typed; the balance of an Express account may be below zero."""
 
     name = "dollars"
+    expected = "dollars, such as 52150.75"
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> Decimal:
         """Return the amount; fail when the value is not a number."""
         if not _NUMERAL.fullmatch(value.removeprefix("-")):
-            self.fail(f"invalid amount {value!r}: expected dollars, such as 52150.75", param, ctx)
+            self.fail(f"invalid amount {value!r}: expected {self.expected}", param, ctx)
         return Decimal(value)
 
 
@@ -93,12 +95,13 @@ class SideType(click.ParamType[Side]):
     """The side of an order."""
 
     name = "side"
+    expected = "buy, long, sell or short"
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> Side:
         """Return the side; fail for any other word."""
         side = _SIDES.get(value.lower())
         if side is None:
-            self.fail(f"invalid side {value!r}: expected buy, long, sell or short", param, ctx)
+            self.fail(f"invalid side {value!r}: expected {self.expected}", param, ctx)
         return side
 
 
@@ -106,6 +109,7 @@ class SymbolType(click.ParamType[Symbol]):
     """A contract as a trader names it: MNQ, MNQ1!, MNQZ6, or the venue's id."""
 
     name = "symbol"
+    expected = "a contract, such as MNQ, MNQ1! or MNQZ6"
 
     def convert(self, value: str | Symbol, param: click.Parameter | None, ctx: click.Context | None) -> Symbol:
         """Return the symbol; fail for an unknown root or month."""
@@ -119,6 +123,7 @@ class DurationType(click.ParamType[timedelta]):
     """A length of time such as 90s, 30m, 2h or 1d."""
 
     name = "duration"
+    expected = f"up to {_LONGEST_DURATION.days} days, such as 30m or 2h"
 
     def convert(self, value: str | timedelta, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
         """Return the duration; fail for another form."""
@@ -127,11 +132,7 @@ class DurationType(click.ParamType[timedelta]):
         found = re.fullmatch(r"([1-9][0-9]{0,5})([smhd])", value.strip().lower())
         duration = None if found is None else timedelta(**{_UNITS[found[2]]: int(found[1])})
         if duration is None or duration > _LONGEST_DURATION:
-            self.fail(
-                f"invalid duration {value!r}: expected up to {_LONGEST_DURATION.days} days, such as 30m or 2h",
-                param,
-                ctx,
-            )
+            self.fail(f"invalid duration {value!r}: expected {self.expected}", param, ctx)
         return duration
 
 

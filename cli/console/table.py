@@ -38,7 +38,7 @@ class Table:
             return
         columns = self._require_known(rows, chosen) if chosen else self.columns
         if chosen_form() is Form.CSV:
-            _write_csv(rows, columns)
+            self.write_csv(rows)
             return
         if not rows:
             click.echo(empty)
@@ -49,10 +49,25 @@ class Table:
         kept, hidden = found, list[str]()
         if width is not None and not is_wide:
             kept, hidden = _fit(found, spare, width)
-        _render(self.title if title is None else title, kept, is_colored=may_color())
+        is_colored = may_color()
+        click.echo(_render(self.title if title is None else title, kept, is_colored=is_colored), color=is_colored)
         if hidden:
             note = f"Not shown: {', '.join(hidden)} ({'-o wide' if has_forms() else 'a wider terminal'} shows all)"
             click.echo("\n".join(textwrap.wrap(note, width or 80)))
+
+    def write_csv(self, rows: Sequence[Mapping[str, Any]], *, has_heading: bool = True) -> None:
+        """Write the rows to stdout as CSV, with the columns that --columns chooses."""
+        chosen = chosen_columns()
+        columns = self._require_known(rows, chosen) if chosen else self.columns
+        writer = csv.writer(sys.stdout, lineterminator="\n")
+        if has_heading:
+            writer.writerow(columns)
+        for row in rows:
+            writer.writerow([_plain(row.get(column)) for column in columns])
+
+    def draw(self, rows: Sequence[Mapping[str, Any]]) -> str:
+        """Return the rows as a file has them: every column, uncut; for what may not write to the terminal itself."""
+        return _render(self.title, [_Column(name, rows, is_wide=False) for name in self.columns], is_colored=False)
 
     def _require_known(self, rows: Sequence[Mapping[str, Any]], chosen: Sequence[str]) -> tuple[str, ...]:
         known = list(dict.fromkeys([*self.columns, *(rows[0] if rows else ())]))
@@ -107,7 +122,7 @@ def _total(widths: Iterable[int]) -> int:
     return sum(found) + _GAP * (len(found) - 1)
 
 
-def _render(title: str, columns: Sequence[_Column], *, is_colored: bool) -> None:
+def _render(title: str, columns: Sequence[_Column], *, is_colored: bool) -> str:
     headings = [textwrap.wrap(one.heading, one.width) for one in columns]
     height = max(map(len, headings))
     lines = [title, *_lines([[""] * (height - len(one)) + one for one in headings], columns)]
@@ -115,7 +130,7 @@ def _render(title: str, columns: Sequence[_Column], *, is_colored: bool) -> None
     for index in range(len(columns[0].texts)):
         cells = [textwrap.wrap(one.texts[index], one.width) or [""] for one in columns]
         lines += _lines(cells, columns, [one.styles[index] if is_colored else "" for one in columns])
-    click.echo("\n".join([*lines, ""]), color=is_colored)
+    return "\n".join([*lines, ""])
 
 
 def _lines(cells: Sequence[Sequence[str]], columns: Sequence[_Column], styles: Sequence[str] = ()) -> Iterator[str]:
@@ -134,13 +149,6 @@ def _lines(cells: Sequence[Sequence[str]], columns: Sequence[_Column], styles: S
 
 def _paint(text: str, style: str) -> str:
     return click.style(text, dim=True) if style == "dim" else click.style(text, fg=style)
-
-
-def _write_csv(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> None:
-    writer = csv.writer(sys.stdout, lineterminator="\n")
-    writer.writerow(columns)
-    for row in rows:
-        writer.writerow([_plain(row.get(column)) for column in columns])
 
 
 def _plain(value: object) -> object:

@@ -4,10 +4,7 @@ import os
 import signal
 import time
 
-from rich import box
-from rich.console import Console
-from rich.table import Table
-
+from cli.console.addresses import ADDRESSES, list_addresses
 from cli.local.home.credentials import Credentials, load_credentials
 from cli.local.home.folder import Home
 from cli.local.home.installation import load_installation
@@ -25,7 +22,7 @@ from cli.local.processes.shutdown import shut_down
 from cli.local.processes.sleep_inhibitor import SleepInhibitor, SleepState, SleepStatus, describe_failure
 from cli.local.processes.stop_question import StopQuestion
 from cli.local.processes.supervisor import Child, Supervisor
-from cli.local.processes.terminal import Terminal, render
+from cli.local.processes.terminal import Terminal
 from cli.local.servers.broker import check_broker
 from cli.local.servers.database import choose_database
 from cli.local.servers.postgres import postgres_program, postgres_url
@@ -36,7 +33,6 @@ from shared.config import Settings
 from shared.db.migrate import upgrade
 from shared.errors import SettingsError
 from shared.fleets import count_slots
-from shared.log import mask_secrets
 
 _SERVERS_WITHIN_S = 60.0
 _RECEIVER_WITHIN_S = 5.0
@@ -234,13 +230,8 @@ class StackRun:
 
     def _print_addresses(self, children: list[Child], seconds: float, *, is_up: bool) -> None:
         assert self._stack is not None  # noqa: S101  # the caller has made it
-        table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-        table.add_column("name")
-        table.add_column("address", no_wrap=True)
-        for name, url in self._stack.urls.items():
-            table.add_row(name, mask_secrets(url))
-        table.add_row("state, logs", str(self._home.root))
-        self._terminal.say(render(table, max(Console().width, 100)))
+        rows = list_addresses(self._stack.urls | {"state, logs": str(self._home.root)})
+        self._terminal.say(ADDRESSES.draw(rows))
         market_now = self._stack.clock.now()
         self._terminal.say(
             f"Market time {market_now:%Y-%m-%d %H:%M} UTC, speed {self._stack.clock.speed}; the lines below have the "

@@ -110,10 +110,17 @@ def list_related_jobs(connection: Connection, job_id: UUID) -> list[dict[str, An
     return found
 
 
-def list_orders(connection: Connection, *, state: str | None, limit: int) -> list[dict[str, Any]]:
-    """Return orders with the names of their accounts, newest first."""
+def list_orders(
+    connection: Connection, *, state: str | None, limit: int, account_id: int | None = None
+) -> list[dict[str, Any]]:
+    """Return orders with the names of their accounts, newest first; of one account by its index, else by the id."""
     statement = select(orders, account.c.name.label("account_name"))
-    statement = statement.join(account, account.c.id == orders.c.account_id).order_by(orders.c.id.desc()).limit(limit)
+    statement = statement.join(account, account.c.id == orders.c.account_id).limit(limit)
+    if account_id is None:
+        statement = statement.order_by(orders.c.id.desc())
+    else:
+        statement = statement.where(orders.c.account_id == account_id)
+        statement = statement.order_by(orders.c.created_at.desc(), orders.c.id.desc())
     if state is not None:
         statement = statement.where(orders.c.state == state)
     return _fetch_all(connection, statement)
@@ -149,21 +156,25 @@ def read_guards(connection: Connection) -> dict[tuple[int, str], tuple[datetime 
     }
 
 
-def list_fills(connection: Connection, *, limit: int) -> list[dict[str, Any]]:
-    """Return fills, newest first: of the newest of each account, which an index has, the newest of all."""
+def list_fills(connection: Connection, *, limit: int, account_id: int | None = None) -> list[dict[str, Any]]:
+    """Return fills of an account or all, newest first: of the newest of each account, which an index has."""
     of_account = select(fill).where(fill.c.account_id == account.c.id)
     of_account = of_account.order_by(fill.c.filled_market_at.desc(), fill.c.venue_fill_id.desc()).limit(limit)
     newest = of_account.lateral("newest")
     statement = select(newest).select_from(account.join(newest, true()))
+    if account_id is not None:
+        statement = statement.where(account.c.id == account_id)
     order = (newest.c.filled_market_at.desc(), newest.c.venue_fill_id.desc())
     return _fetch_all(connection, statement.order_by(*order).limit(limit))
 
 
-def list_positions(connection: Connection) -> list[dict[str, Any]]:
-    """Return positions that are not flat, with the names of their accounts."""
+def list_positions(connection: Connection, *, account_id: int | None = None) -> list[dict[str, Any]]:
+    """Return positions of an account or all that are not flat, with the names of their accounts."""
     statement = select(position, account.c.name.label("account_name")).join(
         account, account.c.id == position.c.account_id
     )
+    if account_id is not None:
+        statement = statement.where(position.c.account_id == account_id)
     return _fetch_all(connection, statement.where(position.c.direction != "FLAT").order_by(position.c.account_id))
 
 

@@ -19,7 +19,8 @@ from tests.fixtures.stack import ALERT, Stack, eventually
 JOBS = 10_000_000 if IS_LONG else 300_000
 MOST_ROWS = 8_000  # more than a chunk of a deletion looks through, less than any big table
 COMMANDS = (
-    "status", "metrics", "doctor", "orders", "orders --state FILLED", "trades", "trades stats", "positions", "accounts",
+    "status", "metrics", "doctor", "orders", "orders --state FILLED", "orders --account {account}", "trades",
+    "trades stats", "positions", "accounts",
     "risk", "approvals", "strategies", "bars", "bars MNQ", "bars gaps", "alerts list", "alerts list --hook test",
     "alerts list --verdict refused", "hooks list", "tokens list", "jobs", "jobs dead", "jobs --state failed",
     "jobs --state succeeded",

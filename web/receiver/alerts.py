@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from shared.clock import machine_now
 from shared.db.alerts.hooks import Hook, hash_token
+from shared.domain.alerts.alert import Alert
 from shared.domain.alerts.payload import BODY
 from shared.domain.counting import count_of
 from web.receiver.alert_store import AlertStore
@@ -33,12 +34,16 @@ _CHALLENGE = {"WWW-Authenticate": "Signature"}
 
 
 class AlertAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The body of a 202. A spooled alert is on the disk, and its job is there once Postgres is back."""
+    """The body of a 202. A spooled alert is on the disk, and its job is there once Postgres is back.
+
+    `warning` says what of an entry above the limit of an order is done, and what is denied.
+    """
 
     job_id: UUID
     status_url: str
     duplicate: bool = False
     spooled: bool = False
+    warning: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +133,12 @@ class AlertRoute:
         request.scope[IS_STORING] = True
         outcome = await self._alert_store.add(new_incoming(hook, body.raw, checked, authenticated.delivery_id))
         _log_outcome(hook, outcome)
-        return self._to_response(outcome)
+        warning = (
+            self._cache.order_limits.describe_excess(checked, hook.id, hook.account_id)
+            if isinstance(checked, Alert)
+            else None
+        )
+        return self._to_response(outcome, warning)
 
     async def _find_by_token(self, request: Request, _: Body, may_read: bool) -> AuthenticatedHook | Response:  # noqa: FBT001  # see Authenticate
         hook = await self._cache.find(hash_token(request.path_params["token"]), may_read=may_read)
@@ -158,12 +168,13 @@ class AlertRoute:
         if self._warnings.take(hook.id):
             log.warning("hook %s: refused %s", hook.name, what)
 
-    def _to_response(self, outcome: Accepted | Refusal) -> Response:
+    def _to_response(self, outcome: Accepted | Refusal, warning: str | None) -> Response:
         if isinstance(outcome, Refusal):
             return _refuse(outcome)
         status_url = f"{self._receiver_url}/jobs/{outcome.job_id}"
+        answer = AlertAnswer(outcome.job_id, status_url, outcome.is_duplicate, outcome.is_spooled, warning)
         return Response(
-            msgspec.json.encode(AlertAnswer(outcome.job_id, status_url, outcome.is_duplicate, outcome.is_spooled)),
+            msgspec.json.encode(answer),
             HTTPStatus.ACCEPTED,
             {"Location": status_url},
             media_type="application/json",

@@ -62,7 +62,7 @@ def make_app(settings: Settings) -> FastPath:
             async with asyncio.timeout(TIMEOUT_S):
                 await asyncio.gather(ledger.close(), request_ledger.close())
 
-    cache, counters = HookCache(ledger.engine), Counters()
+    cache, counters = HookCache(ledger.engine, max_quantity=settings.max_quantity), Counters()
     spool = Spool(spool_folder(settings.home), spool_record.encode, spool_record.decode)
     alert_store = AlertStore(ledger, spool, settings.entry_ttl)
     addresses = AddressReader(settings.proxy_count)

@@ -12,11 +12,13 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from shared.clock import machine_now
+from shared.db.accounts.order_limits import ORDER_LIMITS, RECEIVER_CHANNEL, limits_of
 from shared.db.alerts import hook_secrets, hooks
 from shared.db.alerts.hook_secrets import HookSecret
 from shared.db.alerts.hooks import Hook
 from shared.db.engine import DATABASE_ERRORS, listen
 from shared.db.market_data import contracts
+from shared.domain.alerts.order_limits import OrderLimits
 from shared.domain.alerts.signing_secret import SignatureScheme
 from shared.errors import SettingsError
 from web.receiver.deadline import TIMEOUT_S, DatabaseDownError, with_timeout
@@ -28,18 +30,20 @@ log = logging.getLogger("receiver")
 _RELOAD_EVERY_S = 30.0  # in case a notification was lost
 _RETRY_S = 1.0
 _FIRST_READ_S = 0.5  # the receiver starts without the hooks if they take longer
-_CHANNEL = "receiver_cache"
 
 
 class HookCache:
-    """Every hook that is not removed, with its secrets, and `traded`, the ids of the active contracts that are tracked.
+    """Every hook that is not removed, with its secrets; `traded`, the ids of the active contracts that are tracked.
 
-    It follows the notifications of these tables, and reads them again now and then.
+    `order_limits` has the most contracts of an order on each account. The cache follows the notifications of these
+    tables, and reads them again now and then.
     """
 
-    def __init__(self, engine: AsyncEngine) -> None:
+    def __init__(self, engine: AsyncEngine, *, max_quantity: int) -> None:
         self._engine = engine
+        self._max_quantity = max_quantity
         self.traded: Sequence[str] = ()
+        self.order_limits = OrderLimits(max_quantity)
         self._hooks: Mapping[bytes, Hook] = {}
         self._signed: Mapping[UUID, tuple[Hook, Sequence[HookSecret]]] = {}
         self._is_loaded = False
@@ -160,6 +164,7 @@ class HookCache:
             rows = (await connection.execute(hooks.select_all())).all()
             secrets = [hook_secrets.secret_of(row) for row in await connection.execute(hook_secrets.select_unexpired())]
             self.traded = (await connection.execute(contracts.TRADED)).scalars().all()
+            self.order_limits = limits_of(await connection.execute(ORDER_LIMITS), self._max_quantity)
         found: dict[bytes, Hook] = {}
         signed: dict[UUID, tuple[Hook, Sequence[HookSecret]]] = {}
         for row in rows:
@@ -186,7 +191,7 @@ class HookCache:
 
     async def _listen(self) -> None:
         async with self._engine.connect() as connection:
-            listener = await listen(connection, _CHANNEL)
+            listener = await listen(connection, RECEIVER_CHANNEL)
             while True:
                 await self._reload()
                 self._logged_failure = ""

@@ -2,15 +2,10 @@
 
 import os
 import select
-import sys
 import threading
 import time
 from collections import deque
-from io import StringIO
 from typing import Final
-
-from rich.console import Console
-from rich.table import Table
 
 STDOUT, STDERR = 1, 2
 _MOST_LINES: Final = 1000
@@ -74,13 +69,6 @@ class Terminal:
                 descriptor, line = self._lines.popleft()
                 self._is_writing = True
             _write(descriptor, f"{line}\n".encode(errors="replace"))
-
-
-def render(table: Table, width: int) -> str:
-    """Return a table as the terminal shows it, without a write to the terminal: Console.capture flushes stdout."""
-    shown = StringIO()
-    Console(file=shown, width=width, force_terminal=sys.stdout.isatty()).print(table, end="")
-    return shown.getvalue()
 
 
 def _write(descriptor: int, data: bytes) -> None:

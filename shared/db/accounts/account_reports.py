@@ -1,11 +1,12 @@
 """The venue's reports of accounts: their balances, and the trading days that end between two reports."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import Connection, func, select, true, update
 from sqlalchemy.dialects.postgresql import insert
 
 from shared.db.accounts import accounts
@@ -132,11 +133,16 @@ def _values_of_first_opening(name: str, opening: Decimal) -> dict[str, Any]:
     }
 
 
-def list_balances(connection: Connection, account_id: int, limit: int) -> list[Decimal]:
-    """Return the newest reported balances of an account, at most `limit`, oldest first."""
-    newest = select(account_snapshot.c.balance).where(account_snapshot.c.account_id == account_id)
-    newest = newest.order_by(account_snapshot.c.taken_market_at.desc()).limit(limit)
-    return list(connection.execute(newest).scalars())[::-1]
+def list_balances(connection: Connection, limit: int) -> dict[int, list[Decimal]]:
+    """Return the newest reported balances of each account that has any, at most `limit` of each, oldest first."""
+    of_account = select(account_snapshot.c.balance, account_snapshot.c.taken_market_at)
+    of_account = of_account.where(account_snapshot.c.account_id == account.c.id)
+    newest = of_account.order_by(account_snapshot.c.taken_market_at.desc()).limit(limit).lateral("newest")
+    statement = select(account.c.id, newest.c.balance).select_from(account.join(newest, true()))
+    found: dict[int, list[Decimal]] = defaultdict(list)
+    for account_id, balance in connection.execute(statement.order_by(account.c.id, newest.c.taken_market_at)):
+        found[account_id].append(balance)
+    return dict(found)
 
 
 def list_days(connection: Connection, account_id: int) -> list[tuple[date, Decimal]]:

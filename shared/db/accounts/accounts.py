@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Connection, Row, Text, bindparam, func, se
 from sqlalchemy.dialects.postgresql import insert
 
 from shared.db.accounts.audit import Actor, record_act
+from shared.db.accounts.order_limits import notify_receivers
 from shared.db.tables.accounts import account, account_event, installation
 from shared.domain.accounts.trading_state import TradingState
 from shared.ids import new_id
@@ -190,6 +191,8 @@ def change_by_hand(
     change(connection, before.id, **values)
     told = {name: getattr(before, name) for name in values}
     record_act(connection, actor, act, before.id, before=told, after=values, reason=reason)
+    if "rule_changes" in values:
+        notify_receivers(connection)
 
 
 def record_event(connection: Connection, account_id: int, kind: str, message: str) -> None:

@@ -1,11 +1,24 @@
 """Books fills as round trips: by a schedule, and by a reader who wants to see the newest."""
 
+from datetime import timedelta
+
 from sqlalchemy import Connection
 
+from shared.db.engine import limit_lock_wait, suppress_lock_timeout
 from shared.db.market_data import contracts
 from shared.db.trades import round_trips
 from shared.db.trades.round_trips import DueContract
 from shared.domain.trades.round_trip import build_round_trips
+
+_READERS_WAIT = timedelta(seconds=1)
+
+
+def book_newest(connection: Connection) -> None:
+    """Book the newest fills for a reader, in a transaction; what another session holds up stays as it was booked."""
+    with suppress_lock_timeout("the newest fills are not booked"), connection.begin():
+        limit_lock_wait(connection, _READERS_WAIT)
+        round_trips.lock_booking(connection)
+        book_due(connection)
 
 
 def book_due(connection: Connection) -> int:

@@ -47,7 +47,7 @@ def test_after_the_start_the_hooks_are_known_even_if_postgres_then_goes_away(
 
     async def find_after_start() -> hooks.Hook | None:
         engine = make_async_engine(wire.url, program="test")
-        cache = HookCache(engine)
+        cache = HookCache(engine, max_quantity=5)
         await cache.start()
         wire.refuse()
         try:
@@ -67,7 +67,7 @@ def test_the_start_does_not_wait_for_a_postgres_that_hangs(wire: WireTap, monkey
 
     async def start() -> None:
         engine = make_async_engine(wire.url, program="test")
-        cache = HookCache(engine)
+        cache = HookCache(engine, max_quantity=5)
         async with asyncio.timeout(60):
             await cache.start()
         wire.restore()
@@ -86,7 +86,7 @@ def test_an_unknown_sender_leads_to_a_read_also_after_one_that_failed(
 
     async def find_after_outage() -> hooks.Hook | None:
         engine = make_async_engine(wire.url, program="test")
-        cache = HookCache(engine)
+        cache = HookCache(engine, max_quantity=5)
         await cache.start()
         wire.refuse()
         assert await cache.find(added) is None
@@ -121,7 +121,7 @@ def test_an_outage_is_logged_once_and_again_after_a_recovery(
         engine = make_async_engine(wire.url, program="test")
         event.listen(engine.sync_engine, "do_connect", count_try)
         wire.refuse()
-        cache = HookCache(engine)
+        cache = HookCache(engine, max_quantity=5)
         await cache.start()
         await wait(lambda: len(tries) > 5)
         wire.restore()
@@ -152,7 +152,7 @@ def test_unknown_tokens_share_few_reads_while_postgres_hangs(wire: WireTap, monk
 
     async def find_unknown() -> None:
         engine = make_async_engine(wire.url, program="test")
-        cache = CountingCache(engine)
+        cache = CountingCache(engine, max_quantity=5)
         await cache.start()
         wire.block()
         reads.clear()

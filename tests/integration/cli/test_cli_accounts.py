@@ -1,5 +1,6 @@
 """`tickwork accounts`, `risk`, `hooks add`, and the alarms of `status`: limits, rules and live orders."""
 
+import re
 from decimal import Decimal
 from typing import Any
 
@@ -221,6 +222,8 @@ def test_risk_shows_the_headroom_and_the_accounts_that_would_be_denied(
     assert ["not_reconciled"] == [one["code"] for one in second["obstacles"]]
     text = operator("risk", "--account", "20001").out
     assert "█" in text
+    assert re.search(r"contracts \(micros\) +2 +50 +48 ", text), "counts have no cents"
+    assert re.search(r"max_loss_limit +\d+\.\d\d +2000\.00 +\d+\.\d\d ", text)
     assert "OTHER" not in text
 
 

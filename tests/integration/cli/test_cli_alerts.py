@@ -215,8 +215,8 @@ def test_an_alert_is_named_by_an_unambiguous_part_of_its_id(operator: RunCommand
         (("--since", "0m"), "invalid duration '0m': expected up to 3650 days, such as 30m or 2h"),
         (("--since", "yesterday"), "invalid duration 'yesterday'"),
         (("--since", "999999d"), "invalid duration '999999d'"),
-        (("--verdict", "denied"), "'denied' is not one of"),
-        (("--limit", "0"), "0 is not in the range"),
+        (("--verdict", "denied"), "invalid --verdict 'denied': expected accepted or refused"),
+        (("--limit", "0"), "invalid --limit '0': expected a whole number from 1 to 10,000"),
     ],
 )
 def test_a_list_refuses_invalid_options(operator: RunCommand, options: tuple[str, ...], message: str) -> None:

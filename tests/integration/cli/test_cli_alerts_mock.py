@@ -98,6 +98,17 @@ def test_an_entry_of_another_month_is_accepted_by_the_receiver_and_denied_by_the
     assert "Readable, but not traded. Nothing was sent." in result.stdout
 
 
+def test_an_entry_above_the_limit_has_the_warning_of_the_receiver(alerts: AlertsCommand) -> None:
+    body = ENTRY | {"quantity": 9}
+    warning = alerts.receiver.post(body).json()["warning"]
+
+    for options in ((), ("--hook", "first")):
+        text = alerts.run("mock", *options, json.dumps(body))
+        assert warning in text.stdout
+        assert warning == json.loads(alerts.run("mock", "--json", *options, json.dumps(body)).stdout)["warning"]
+    assert json.loads(alerts.run("mock", "--json", json.dumps(ENTRY)).stdout)["warning"] is None
+
+
 def test_a_stale_message_is_denied_also_without_an_account_to_ask(alerts: AlertsCommand) -> None:
     alerts.receiver.execute("UPDATE account SET can_trade = false")
     old = ENTRY | {"timenow": "2026-01-01T00:00:00Z"}

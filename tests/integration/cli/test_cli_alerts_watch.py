@@ -1,9 +1,12 @@
 """`tickwork alerts list --watch`: each new alert and each change of its outcome, once."""
 
+import csv
+import io
 import json
 from collections.abc import Iterator
 from datetime import timedelta
 from threading import Event
+from uuid import UUID
 
 import pytest
 from sqlalchemy import Connection
@@ -74,9 +77,33 @@ def test_a_watch_prints_lines_until_it_is_interrupted(
 
     monkeypatch.setattr("cli.commands.alerts.Event", Interrupt)
 
-    text, lines = (operator("alerts", "list", "--watch", *options) for options in ((), ("--json",)))
+    forms = ((), ("--json",), ("-o", "csv"))
+    text, lines, table = (operator("alerts", "list", "--watch", *options) for options in forms)
 
-    assert (130, 130) == (text.status, lines.status)
+    assert (130, 130, 130) == (text.status, lines.status, table.status)
     assert f"{alert_id} hook" in text.out
     assert "refused: 422: invalid quantity '0'\n" in text.out
     assert str(alert_id) == json.loads(lines.out)["id"]
+    (row,) = csv.DictReader(io.StringIO(table.out))
+    assert (str(alert_id), "refused") == (row["id"], row["verdict"])
+    chosen = operator("alerts", "list", "--watch", "-o", "csv", "--columns", "verdict,hook")
+    assert ["verdict,hook", f"refused,{row['hook']}"] == chosen.out.splitlines()
+    assert "--watch prints lines: add -o csv" in operator("alerts", "list", "--watch", "--columns", "id").error
+
+
+def test_a_watch_as_csv_has_its_heading_once(
+    operator: RunCommand, worker_env: WorkerEnv, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, later = refuse(worker_env, SHORT_BODY), list[UUID]()
+
+    class Pause(Event):
+        def wait(self, timeout: float | None = None) -> bool:  # noqa: ARG002  # as above
+            if later:
+                raise KeyboardInterrupt
+            later.append(refuse(worker_env, SHORT_BODY))
+            return False
+
+    monkeypatch.setattr("cli.commands.alerts.Event", Pause)
+
+    shown = operator("alerts", "list", "--watch", "-o", "csv", "--columns", "id").out
+    assert ["id", str(first), str(later[0])] == shown.splitlines()

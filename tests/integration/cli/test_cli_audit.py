@@ -85,7 +85,7 @@ def test_a_false_breach_is_cleared_with_a_reason_once_its_cause_is_gone(
     make_combine(worker_env)
     assert "is not breached" in operator("accounts", "clear-breach", "20001", "--reason", "a test").error
     worker_env.execute("UPDATE account SET breached_market_at = now(), high_water_mark = 60000")
-    assert "'--reason'" in operator("accounts", "clear-breach", "20001").error
+    assert "missing --reason: expected the reason, in quotes" in operator("accounts", "clear-breach", "20001").error
     again = operator("accounts", "clear-breach", "20001", "--reason", "a test")
     assert "would be breached again at once: its equity is 49000" in again.error
     worker_env.execute("UPDATE account SET high_water_mark = 51001")

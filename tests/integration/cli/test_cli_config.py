@@ -85,6 +85,19 @@ def test_an_invalid_value_is_refused_and_the_file_stays(config: Config) -> None:
     assert "max_quantity = 3\n" == config.file.read_text()
 
 
+def test_a_root_that_does_not_exist_is_refused_with_the_nearest(config: Config) -> None:
+    config("set", "contracts", "mnq,MES")
+    said = config.refused("set", "contracts", "MNQ,MNK")
+
+    assert "invalid contracts 'MNK': expected roots with commas between them, such as MNQ,MES; the nearest are " in said
+    assert "MNQ" in said.partition("the nearest are ")[2]
+    assert "invalid contracts 'FOO'" in config.refused("set", "contracts", "FOO")
+    assert ("mnq,MES", "file") == config.sources()["contracts"]
+    config.file.write_text('contracts = ["FOO"]\n')
+    config("set", "max_quantity", "3")
+    config("set", "contracts", "MNQ")
+
+
 def test_an_invalid_or_unknown_line_can_be_mended(config: Config) -> None:
     config.file.write_text("max_quantity = 0\n")
     assert "line 1: invalid max_quantity '0'" in config.refused("list")

@@ -58,7 +58,7 @@ def test_a_file_is_new_and_never_overwritten(operator: RunCommand, traded: Worke
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("positions",), "is not one of 'trades'"),
+        (("positions",), "invalid KIND 'positions': expected trades"),
         (("trades", "--since", "yesterday"), "invalid time 'yesterday': expected a day or an instant"),
         (("bars", "--account", "20001"), "bars belong to no account"),
         (("trades", "--account", "7"), "account 7 is unknown"),

@@ -101,14 +101,14 @@ def test_a_dry_run_prints_the_order_and_sends_nothing(operator: RunCommand, work
 
 
 MISTAKES = [
-    (("market", "MNQ", "buy"), "give the size once: QUANTITY contracts or --risk DOLLARS"),
+    (("market", "MNQ", "buy"), "missing QUANTITY: expected contracts, or --risk DOLLARS"),
     (("market", "MNQ", "buy", "1", "--risk", "50"), "not both"),
     (("market", "MNQ", "up", "1"), "invalid side 'up': expected buy, long, sell or short"),
     (("market", "XYZ", "buy", "1"), "unknown symbol 'XYZ': expected a root such as MNQ"),
     (("market", "CON.F.US.MNQ.Z30", "buy", "1"), f"is not the active contract of MNQ: expected {MNQ}"),
-    (("market", "MNQ", "buy", "0"), "0 is not in the range x>=1"),
+    (("market", "MNQ", "buy", "0"), "invalid QUANTITY '0': expected a whole number, at least 1"),
     (("market", "MNQ", "buy", "1", "--stop", "4", "--stop-price", "5"), "--stop 4 and --stop-price 5 set two levels"),
-    (("limit", "MNQ", "buy", "1"), "Missing option '--price'"),
+    (("limit", "MNQ", "buy", "1"), "missing --price: expected a number above 0, such as 21500.25"),
     (("limit", "MNQ", "buy", "1", "--price", "-3"), "invalid price '-3': expected a number above 0"),
     (("limit", "MNQ", "buy", "1", "--price", "100.1"), "invalid --price '100.1': expected a multiple of"),
     (("bracket", "MNQ", "buy", "1", "--stop", "4"), "a bracket needs a target: add --target TICKS"),

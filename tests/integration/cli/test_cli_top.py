@@ -3,6 +3,7 @@
 from decimal import Decimal
 
 import pytest
+from sqlalchemy import Engine, event
 
 from tests.fixtures.alert_steps import OTHER_MONTH, hold, hold_other_month
 from tests.fixtures.operator import RunCommand
@@ -36,6 +37,37 @@ def test_the_figures_of_the_screen_are_those_of_risk_and_positions(operator: Run
     assert Decimal(account["headroom_at_opening"]) == Decimal(limit["allowance"])
     assert position == operator("positions", "--json").json["positions"][0]
     assert ["critical", "high", "normal", "low", "background"] == [row["queue"] for row in found["queues"]]
+
+
+def test_more_accounts_need_no_more_statements(operator: RunCommand, worker_env: WorkerEnv) -> None:
+    sent: list[str] = []
+
+    def count_statements() -> int:
+        before = len(sent)
+        assert 0 == operator("top", "--once").status
+        return len(sent) - before
+
+    def note(*call: object) -> None:
+        sent.append(str(call[2]))
+
+    event.listen(Engine, "before_cursor_execute", note)
+    try:
+        of_one = count_statements()
+        worker_env.execute(
+            "INSERT INTO account (id, name, balance, can_trade, day_opening_balance, high_water_mark) "
+            "SELECT 30000 + n, '50KTC-V2-' || n, 50000, true, 50000, 50000 FROM generate_series(1, 5) AS n"
+        )
+        worker_env.execute(
+            "INSERT INTO account_snapshot (account_id, taken_market_at, balance, can_trade) "
+            "SELECT 30000 + n, now() + m * interval '1 minute', 100 * n + m, true "
+            "FROM generate_series(1, 4) AS n, generate_series(1, 100) AS m"
+        )
+        assert of_one == count_statements()
+    finally:
+        event.remove(Engine, "before_cursor_execute", note)
+    balances = {row["account_id"]: row["balances"] for row in operator("top", "--json").json["accounts"]}
+    assert [str(400 + m) for m in range(5, 101)] == balances[30004], "the newest 96, oldest first"
+    assert [] == balances[30005]
 
 
 def test_without_a_stack_the_screen_says_how_to_start_one(

@@ -60,6 +60,10 @@ def test_complaint_10_one_view_shows_every_account_side_by_side(operator: RunCom
     line = operator("orders", "--json").json
     for kind in ("orders", "positions", "fills"):
         assert set(both) == {row["account_id"] for row in line[kind]}, kind
+    ((name,),) = worker_env.rows(f"SELECT short_account(name) FROM account WHERE id = {both[1]}")
+    of_one = operator("orders", "--account", name, "--json").json
+    for kind in ("orders", "positions", "fills"):
+        assert [row for row in line[kind] if row["account_id"] == both[1]] == of_one[kind], kind
     with worker_at(worker_env):
         assert 0 == operator("flatten", "--yes").status
     for request in (ReconcileAccounts(), BookRoundTrips()):  # without a feed and a beat

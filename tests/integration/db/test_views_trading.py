@@ -7,8 +7,8 @@ from typing import Any
 import psycopg
 import pytest
 
-from cli.console.cells import shorten_account
 from shared.db.alerts import hooks
+from shared.domain.accounts.account_name import shorten_account
 from shared.domain.market_data.calendar import CHICAGO, trading_day_at, trading_day_begins
 from tests.fixtures.alert_steps import hold, strategy_fields
 from tests.fixtures.books import Books

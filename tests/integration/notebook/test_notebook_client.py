@@ -1,5 +1,7 @@
 """The notebook client: frames of what was recorded, and nothing that it could change."""
 
+import csv
+import io
 import re
 import subprocess
 import sys
@@ -19,6 +21,7 @@ from cli.local.home.folder import Home
 from cli.local.home.state import write_state
 from shared.db import roles
 from shared.db.roles import PROGRAMS, READER
+from shared.domain.accounts.account_name import shorten_account
 from shared.errors import RefusedError
 from tests.fixtures.books import Books
 from tests.fixtures.operator import RunCommand
@@ -75,7 +78,52 @@ def test_bars_are_indexed_by_their_start_oldest_first(client: TickworkClient) ->
     assert [pd.Timestamp(f"2026-03-10T15:0{minute}Z") for minute in range(3)] == found.index.tolist()
     assert [402.0, 404.0, 400.0] == found["high"].tolist()
     assert {MNQ} == set(client.bars(MNQ)["contract"])
-    assert found.columns.tolist() == client.bars("M2K").columns.tolist(), "also without a bar"
+    assert found.columns.tolist() == client.bars("MES").columns.tolist(), "also without a bar"
+
+
+def test_an_account_is_taken_by_its_id_name_or_short_name(client: TickworkClient, recorded: Books) -> None:
+    recorded.worker_env.execute(
+        "INSERT INTO account (id, name, balance, can_trade) VALUES (7, '50KTC-V2-7-1234', 1, true)"
+    )
+    ((name,),) = recorded.worker_env.rows("SELECT name FROM account WHERE id = 20001")
+
+    for word in (20001, "20001", name, name.lower(), shorten_account(name)):
+        assert 2 == len(client.trades(account=word))
+        assert set(client.orders(account=word)["account_id"]) <= {20001}
+    for word in (7, "50KTC-1234"):
+        assert 0 == len(client.trades(account=word))
+    for read in (client.trades, client.orders):
+        with pytest.raises(RefusedError, match=r"account 50KTC-99 is unknown; known: 7 \(50KTC-V2-7-1234\), 20001"):
+            read(account="50KTC-99")
+
+
+@pytest.mark.parametrize(
+    ("contract", "message"),
+    [
+        ("FOO", "unknown symbol 'FOO': expected a root such as MNQ"),
+        ("NQM", "unknown symbol 'NQM'"),
+        ("CON.F.US.MNQ.Z39", r"no contract of CON\.F\.US\.MNQ\.Z39 is known here; tracked: .*MNQ"),
+        ("MNQH31", "no contract of MNQH31 is known here; tracked: .*MNQ"),
+    ],
+)
+def test_a_contract_that_is_not_there_is_refused(client: TickworkClient, contract: str, message: str) -> None:
+    for read in (client.bars, lambda contract: client.trades(contract=contract)):
+        with pytest.raises(RefusedError, match=message):
+            read(contract)
+
+
+def test_a_contract_is_named_as_commands_take_it(client: TickworkClient) -> None:
+    for word in ("mnq", "MNQ1!", MNQ, MNQ.lower(), "CME_MINI:MNQ1!", f"MNQ{MNQ[-3:]}"):
+        assert 2 == len(client.trades(contract=word))
+        assert {MNQ} == set(client.bars(word)["contract"])
+
+
+def test_the_strategy_is_the_one_that_trades_shows(client: TickworkClient, operator: RunCommand) -> None:
+    listed = [row["strategy"] for row in csv.DictReader(io.StringIO(operator("trades", "-o", "csv").out))][::-1]
+
+    assert listed == client.trades()["strategy"].tolist()
+    assert set(listed) == {"unknown"}
+    assert 2 == len(client.trades(strategy="unknown"))
 
 
 def test_results_of_jobs_are_columns(client: TickworkClient) -> None:

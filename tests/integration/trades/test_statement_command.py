@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from shared.db.trades import round_trips
 from tests.fixtures.books import Books
 from tests.fixtures.operator import RunCommand
 from tests.fixtures.venue import MES
@@ -90,16 +91,29 @@ def test_a_note_is_no_formula_and_no_markup(trades: list[dict[str, Any]], operat
     assert "&lt;b&gt;" in page
 
 
-def test_fills_that_are_not_booked_yet_are_told(
+def test_a_trade_that_was_just_closed_is_in_it(
     books: Books, trades: list[dict[str, Any]], operator: RunCommand
 ) -> None:
-    assert trades
-    books.fill(8, "BUY", 1, 100)
+    books.fill(8, "BUY", 1, 100, minute=9 * 60)
+    books.fill(9, "SELL", 1, 103, 6, minute=9 * 60 + 1)
 
     result = operator("statement", "2026-03", "--format", "csv")
 
-    assert "fills of 1 contracts are not booked yet" in result.error
-    assert 4 == len(result.out.splitlines())
+    assert (0, "") == (result.status, result.error)
+    assert len(trades) + 1 == len(list(csv.DictReader(io.StringIO(result.out))))
+
+
+def test_fills_whose_booking_another_session_holds_up_are_told(
+    books: Books, trades: list[dict[str, Any]], operator: RunCommand
+) -> None:
+    books.fill(8, "BUY", 1, 100)
+
+    with books.worker_env.ledger.engine.begin() as other:
+        assert round_trips.try_lock_booking(other)
+        result = operator("statement", "2026-03", "--format", "csv")
+
+    assert "fills of 1 contract are not booked yet: another session holds them up" in result.error
+    assert len(trades) == len(list(csv.DictReader(io.StringIO(result.out))))
 
 
 def test_what_is_no_month_is_refused(operator: RunCommand) -> None:

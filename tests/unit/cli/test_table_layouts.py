@@ -97,16 +97,13 @@ def sample(column: str) -> Any:  # noqa: PLR0911  # one for each kind of value
 
 
 def find_tables() -> dict[str, Table]:
-    """Return every table of the command line, by module and name."""
-    found: dict[str, Table] = {}
+    """Return every table of the command line, by the first module that has it, and its name."""
+    found: dict[int, tuple[str, Table]] = {}
     for module in pkgutil.walk_packages(cli.__path__, "cli."):
-        loaded = import_module(module.name)
-        found |= {
-            f"{module.name.rpartition('.')[2]}.{name}": value
-            for name, value in vars(loaded).items()
-            if isinstance(value, Table)
-        }
-    return found
+        for name, value in vars(import_module(module.name)).items():
+            if isinstance(value, Table):
+                found.setdefault(id(value), (f"{module.name.rpartition('.')[2]}.{name}", value))
+    return dict(found.values())
 
 
 TABLES = find_tables()

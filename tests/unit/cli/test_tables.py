@@ -252,3 +252,14 @@ def test_a_watched_screen_says_how_many_lines_it_has_no_room_for(monkeypatch: py
     assert "line 3" in screen.getvalue()
     assert "line 4" not in screen.getvalue()
     assert "4 lines more: a higher terminal shows them" in screen.getvalue()
+
+
+def test_a_drawn_table_is_the_one_that_a_pipe_gets(capsys: pytest.CaptureFixture[str]) -> None:
+    table = Table("Addresses", ("name", "address"), spare=("address",))
+    rows: list[dict[str, Any]] = [
+        {"name": "state, logs", "address": "/home/a trader/" + "x" * 200},
+        {"name": "receiver", "address": None},
+    ]
+    table.print(rows, empty="")
+
+    assert capsys.readouterr().out == table.draw(rows) + "\n"

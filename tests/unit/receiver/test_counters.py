@@ -57,7 +57,7 @@ def test_an_alert_that_ends_with_an_error_is_counted(
         open_async_publisher("redis://127.0.0.1:1"),
     )
     store = AlertStore(ledger, Spool(tmp_path, spool_record.encode, spool_record.decode), timedelta(seconds=90))
-    route = AlertRoute(HookCache(ledger.engine), store, AddressReader(0), answers, receiver_url="")
+    route = AlertRoute(HookCache(ledger.engine, max_quantity=5), store, AddressReader(0), answers, receiver_url="")
     scope = {"type": "http", "headers": [], "client": ("127.0.0.1", 1), "path_params": path_params, IS_WHOLE: True}
 
     async def receive() -> Message:

@@ -1,0 +1,118 @@
+"""What a wrong command line is answered with: the value, what is expected, and an example."""
+
+import re
+from difflib import get_close_matches
+
+import click
+
+_INVALID = re.compile(r"'?(?P<value>.*?)'? is not (?:a valid .*|in the range .*|one of .*)", re.DOTALL)
+_EXAMPLE = re.compile(r"Example: `(.+?)`", re.DOTALL)
+_EXPECTED = {
+    "ACCOUNT": "an account, by id or name, such as 50KTC-6001",
+    "SYMBOL": "a contract, such as MNQ, MNQ1! or MNQZ6",
+    "ID": "an id, or its first or last characters, as the list shows it",
+    "NAME": "a name",
+    "REASON": "the reason, in quotes",
+    "TEXT": "a text, in quotes",
+    "ROOT": "a root, such as MNQ",
+    "ROOTS": "roots with commas between them, such as MNQ,MES",
+    "URL": "an address, such as https://alerts.example.com",
+    "FILE": "the path of a file",
+}  # of texts, by how the help writes them
+_NEAR = 0.7
+
+
+def describe_usage_error(error: click.ClickException) -> str:
+    """Return the message of an error of click's own; one that a command raised is kept, with the command's example."""
+    if not isinstance(error, click.UsageError):
+        return error.format_message()
+    message = _describe(error)
+    example = _find_example(error)
+    return message if example is None or example in message else f"{message}; example: `{example}`"
+
+
+def _describe(error: click.UsageError) -> str:
+    match error:
+        case click.NoSuchOption(ctx=click.Context() as context):
+            return _describe_unknown_option(error.option_name, context)
+        case click.BadOptionUsage(ctx=click.Context() as context):
+            param = next((one for one in context.command.params if error.option_name in one.opts), None)
+            if param is not None and "requires" in error.message:
+                return f"no value for {error.option_name}: expected {_describe_expected(param)}"
+        case click.MissingParameter(param=click.Parameter() as param, ctx=click.Context() as context):
+            return f"missing {_name_of(param)}: expected {_describe_expected(param)}{_describe_usage(context)}"
+        case click.BadParameter(param=click.Parameter() as param):
+            invalid = _INVALID.fullmatch(error.message.rstrip("."))
+            if invalid is not None:
+                return f"invalid {_name_of(param)} {invalid['value']!r}: expected {_describe_expected(param)}"
+            if error.message.startswith("invalid "):
+                return f"{_name_of(param)}: {error.message}" if _is_option(param) else error.message
+    return error.format_message()
+
+
+def _describe_unknown_option(name: str, context: click.Context) -> str:
+    known = {option for param in context.command.params for option in param.opts if option.startswith("--")}
+    nearest = get_close_matches(name.lstrip("-"), [one.lstrip("-") for one in known], n=1, cutoff=_NEAR)
+    if nearest:
+        hint = f"did you mean --{nearest[0]}?"
+    else:
+        hint = f"`{context.command_path} --help` lists its options"
+        subcommands = context.command.commands if isinstance(context.command, click.Group) else {}
+        having = [one.name for one in subcommands.values() if any(name in param.opts for param in one.params)]
+        if having:
+            hint += f"; {', '.join(f'`{context.command_path} {one}`' for one in having)} have one"
+    return f"{context.command_path} has no option {name}: {hint}"
+
+
+def _name_of(param: click.Parameter) -> str:
+    """Return an option's longest name, or an argument as the help writes it."""
+    return max(param.opts, key=len) if _is_option(param) else _metavar_of(param)
+
+
+def _is_option(param: click.Parameter) -> bool:
+    return isinstance(param, click.Option)
+
+
+def _metavar_of(param: click.Parameter) -> str:
+    return (param.metavar or str(param.name).upper()).strip("[].")
+
+
+def _describe_expected(param: click.Parameter) -> str:
+    kind = param.type
+    if isinstance(kind, click.Choice):
+        *others, last = map(str, kind.choices)
+        return f"{', '.join(others)} or {last}" if others else last
+    if isinstance(kind, click.types.IntParamType | click.types.FloatParamType):
+        what = "a whole number" if isinstance(kind, click.types.IntParamType) else "a number"
+        return f"{what}{_describe_range(kind)}{_describe_usual(param)}"
+    metavar = _metavar_of(param)
+    return getattr(kind, "expected", None) or _EXPECTED.get(metavar) or metavar
+
+
+def _describe_range(kind: click.ParamType[object]) -> str:
+    if not isinstance(kind, click.IntRange | click.FloatRange):
+        return ""
+    if kind.max is None:
+        return f", at least {kind.min:,}"
+    return f" from {kind.min:,} to {kind.max:,}"
+
+
+def _describe_usual(param: click.Parameter) -> str:
+    """Return an example of a number: what the option means without a value, its default, or nothing."""
+    values = (getattr(param, "flag_value", None), param.default)
+    usual = next((one for one in values if isinstance(one, int | float) and not isinstance(one, bool)), None)
+    return "" if usual is None else f", such as {_name_of(param)} {usual:g}"
+
+
+def _describe_usage(context: click.Context) -> str:
+    """Return how a command without an example is written: with all that it requires."""
+    if _EXAMPLE.search(context.command.help or ""):
+        return ""
+    required = [one for one in context.command.params if one.required]
+    parts = [f"{_name_of(one)} {_metavar_of(one)}" if _is_option(one) else _name_of(one) for one in required]
+    return f"; usage: `{context.command_path} {' '.join(parts)}`"
+
+
+def _find_example(error: click.UsageError) -> str | None:
+    found = None if error.ctx is None else _EXAMPLE.search(error.ctx.command.help or "")
+    return None if found is None else f"tickwork {' '.join(found[1].split())}"
