@@ -1,10 +1,11 @@
 """Sees the close of what a market entry reverses through, also if the venue rejects its exit."""
 
 from datetime import datetime, timedelta
+from functools import partial
 
 from shared.clock import machine_now
 from shared.db.alerts import precedence
-from shared.db.orders import flatten_requests, orders, positions, reversals, root_state
+from shared.db.orders import fills, flatten_requests, orders, positions, reversals, root_state
 from shared.db.orders.reversals import RecordedReversal
 from shared.domain.orders.poll_pace import close_pause
 from shared.domain.orders.reversal import count_missing
@@ -51,17 +52,10 @@ def require_closed(ctx: Context, request: SidedRequest, recorded: RecordedRevers
     state = read_root_state(ctx, account_id, request.root)
     held = -state.quantity(contract_id) * request.side.sign
     arrived, entered_later = _read_entered(ctx, request, recorded)
-    closing, closed = recorded.closing, exited
-    if arrived and (opened_at := _find_opened_anew(ctx, request, recorded.requested_at)) is not None:
-        closing, closed = 0, _count_exited_since(ctx, request, opened_at)
-    missing = count_missing(
-        closing=closing,
-        offset=recorded.offset,
-        exited=closed,
-        held=held,
-        arrived=arrived,
-        entered_later=entered_later,
-    )
+    count = partial(count_missing, offset=recorded.offset, held=held, arrived=arrived, entered_later=entered_later)
+    missing = count(closing=recorded.closing, exited=exited)
+    if missing and (opened_at := _find_opened_anew(ctx, request, recorded.requested_at)) is not None:
+        missing = min(missing, count(closing=0, exited=_count_exited_since(ctx, request, opened_at)))
     awaited = recorded.opening + recorded.offset
     certain = (
         leave_unsent(request, state, awaited)
@@ -72,7 +66,8 @@ def require_closed(ctx: Context, request: SidedRequest, recorded: RecordedRevers
     if recorded.opening:
         _require_no_flatten(ctx, request, recorded)
     if missing == 0:
-        if held > 0 and (recorded.opening or arrived):
+        ordered = 0 if recorded.opening else max(0, arrived - recorded.offset)  # the rest of what came late
+        if held > ordered and (recorded.opening or arrived):
             raise RefusedError(f"{contract_id} is held against it again, and was closed once")
         return
     _require_no_later_close(ctx, request)
@@ -110,6 +105,8 @@ def _find_opened_anew(ctx: Context, request: SidedRequest, requested_at: datetim
     """Return when the position was opened after a close was requested: what was to be closed is gone; else None."""
     with ctx.autocommit() as connection:
         opened = positions.find_opened_at(connection, request.account_id, request.contract_id)
+        if not fills.has_recorded_since(connection, request.account_id, request.contract_id, requested_at):
+            return None
     is_new = opened is not None and opened > ctx.clock.to_market(requested_at) + CLOCK_SKEW
     return ctx.clock.to_machine(opened) if opened is not None and is_new else None
 

@@ -69,11 +69,12 @@ def mark_corrected(connection: Connection, contract_id: str, revised: Span, hist
 
 
 # Once for each account and once for none, so that the index finds each newest row; by the order of the times alone all
-# rows would be read if none is without an account.
+# rows would be read of an account without any, which an equality of the account would let Postgres choose.
 _NEWEST = text("""
     SELECT newest.* FROM unnest(CAST(:strategies AS text[])) AS one (strategy), account, LATERAL (
         SELECT strategy, account_id, contract_id, closed_until_market_at, decision, reason FROM strategy_run
-        WHERE strategy = one.strategy AND account_id = account.id ORDER BY evaluated_at DESC LIMIT 1) AS newest
+        WHERE strategy = one.strategy AND account_id BETWEEN account.id AND account.id
+        ORDER BY account_id DESC, evaluated_at DESC LIMIT 1) AS newest
     UNION ALL
     SELECT newest.* FROM unnest(CAST(:strategies AS text[])) AS one (strategy), LATERAL (
         SELECT strategy, account_id, contract_id, closed_until_market_at, decision, reason FROM strategy_run

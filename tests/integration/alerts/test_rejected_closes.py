@@ -15,7 +15,9 @@ FLATTENS = "SELECT contract_id, origin FROM flatten_request"
 REDUCTIONS = "SELECT id FROM job WHERE name = 'orders.reduce_position' AND state = 'queued'"
 # What is held was entered before that.
 REQUESTED_AGO = """
-    WITH earlier AS (UPDATE orders SET created_at = created_at - interval '1 day' WHERE role = 'ENTRY')
+    WITH earlier AS (UPDATE orders SET created_at = created_at - interval '1 day' WHERE role = 'ENTRY'),
+         filled AS (UPDATE fill SET recorded_at = recorded_at - interval '1 day'),
+         held AS (UPDATE position SET opened_market_at = opened_market_at - interval '1 day')
     UPDATE entry_reversal SET requested_at = now() - interval '{}'
 """
 

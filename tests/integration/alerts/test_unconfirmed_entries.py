@@ -12,7 +12,7 @@ from shared.gateway.errors import NotSentError
 from shared.gateway.orders.mutations import Mutations
 from shared.gateway.orders.order_request import OrderRequest
 from shared.ledger.jobs.orders import EnterManually, ReconcileAccounts
-from tests.fixtures.alert_steps import average, hold, result_of, run_next, run_until, strategy_fields
+from tests.fixtures.alert_steps import average, hold, result_of, run_next, run_until
 from tests.fixtures.venue import MNQ
 from tests.fixtures.worker_env import WorkerEnv
 from tests.fixtures.worker_processes import process
@@ -49,6 +49,13 @@ def run_others(worker_env: WorkerEnv) -> None:
     worker_env.run_due_jobs()
 
 
+def move_and_reconcile(worker_env: WorkerEnv, price: Decimal) -> None:
+    """Move the price at the venue, and let what it fills be known."""
+    worker_env.venue.move_price(price)
+    worker_env.enqueue(ReconcileAccounts())
+    worker_env.run_due_jobs()
+
+
 def resolve(worker_env: WorkerEnv) -> None:
     ((job_id,),) = worker_env.rows("SELECT id FROM job WHERE name = 'orders.resolve_in_doubt_order'")
     run_next(worker_env, job_id)
@@ -65,6 +72,16 @@ def test_what_an_unconfirmed_entry_fills_is_closed_too(
 
     worker_env.execute("UPDATE job SET run_at = now() WHERE state = 'queued'")
     run_until(worker_env, left)
+
+
+def test_what_an_entry_leaves_of_a_larger_unconfirmed_one_is_no_denial(worker_env: WorkerEnv) -> None:
+    hold(worker_env, 2)
+    enter_in_doubt(worker_env, is_at_venue=True, quantity=3)
+    own, closing = reverse_after_15_s(worker_env, 3)
+    worker_env.execute("UPDATE job SET run_at = now() WHERE state = 'queued'")
+    run_until(worker_env, 2)
+
+    assert ["succeeded"] * 2 == [result_of(worker_env, one)[:9] for one in (own, closing)]
 
 
 def test_an_unconfirmed_entry_that_is_not_at_the_venue_leaves_nothing_to_close(worker_env: WorkerEnv) -> None:
@@ -215,22 +232,6 @@ def test_an_entry_of_a_person_that_is_withdrawn_closes_what_comes_late_too(worke
     run_until(worker_env, 0)
 
 
-def test_the_close_of_a_target_position_does_not_expire_while_what_it_reverses_is_in_doubt(
-    worker_env: WorkerEnv,
-) -> None:
-    worker_env.venue.faults(path="/api/Order/place", kind="lose_answer_after")
-    run_next(worker_env, worker_env.entry_alert())
-    worker_env.execute(LATER.format("orders.resolve%"))
-    own = worker_env.entry_alert(**strategy_fields(quantity=2, market_position="short", market_position_size=1))
-    ((closing,),) = worker_env.rows(CLOSING)
-    worker_env.execute(f"UPDATE job SET enqueued_at = now() - interval '16 s' WHERE id IN ('{closing}', '{own}')")
-    run_next(worker_env, closing)
-    worker_env.execute(f"UPDATE job SET state = 'expired', finished_at = now() WHERE id = '{own}'")
-
-    worker_env.execute("UPDATE job SET run_at = now() WHERE state = 'queued'")
-    run_until(worker_env, 0)
-
-
 def test_an_entry_that_was_dropped_unsent_is_not_waited_for(worker_env: WorkerEnv) -> None:
     """What is held by the time that its own job runs was entered later, and its close was done."""
     hold(worker_env, 2)
@@ -274,16 +275,3 @@ def test_an_entry_whose_sending_fails_during_a_later_close_is_not_sent_after_it(
 
     reasons = worker_env.rows("SELECT state, reason FROM orders WHERE role = 'ENTRY' AND filled_quantity = 0")
     assert [("DENIED", f"an entry that reversed {MNQ} was requested after this one")] == reasons
-
-
-def test_an_exit_of_an_entry_that_is_in_doubt_does_not_expire_with_its_alert(worker_env: WorkerEnv) -> None:
-    """Nothing was held when the alert came, so it got no closing job then."""
-    entry = worker_env.entry_alert()
-    own = worker_env.entry_alert(action="sell")
-    assert [] == worker_env.rows(CLOSING)
-    worker_env.venue.faults(path="/api/Order/place", kind="lose_answer_after")
-    run_next(worker_env, entry)
-    run_next(worker_env, own)
-    worker_env.execute(f"UPDATE job SET state = 'expired', finished_at = now() WHERE id = '{own}'")
-
-    run_until(worker_env, 0)
