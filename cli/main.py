@@ -91,9 +91,19 @@ def _describe_fault(error: Exception) -> str:
     return f"{error or 'no message'} ({type(error).__name__}): a fault of Tickwork; --traceback shows where"
 
 
+def _wants_json(arguments: list[str]) -> bool:
+    """Whether the command line asks for JSON: by --json, or as the form of a list or a statement."""
+    pairs = zip(arguments, [*arguments[1:], ""], strict=True)
+    return any(
+        one in {"--json", "-ojson", "--output=json", "--format=json"}
+        or (one in {"-o", "--output", "--format"} and following == "json")
+        for one, following in pairs
+    )
+
+
 def _fail(message: str, status_code: int) -> None:
     text = mask_secrets(message)
-    if "--json" in sys.argv:
+    if _wants_json(sys.argv):
         print_json({"error": text})
     else:
         click.echo(f"tickwork: {text}", err=True)

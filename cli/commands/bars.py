@@ -1,6 +1,7 @@
 """`tickwork bars`: the stored bars, their coverage and gaps, and the backfill of older ones."""
 
 from datetime import datetime, timedelta
+from difflib import get_close_matches
 from typing import Any
 
 import click
@@ -20,7 +21,7 @@ from shared.db import views
 from shared.db.market_data import contracts, market_clock, rejected_bars
 from shared.domain.market_data.coverage import Span
 from shared.domain.market_data.rollup import minute_of
-from shared.domain.market_data.symbol import Symbol
+from shared.domain.market_data.symbol import Symbol, parse_symbol
 from shared.errors import RefusedError
 from shared.ledger.jobs.market_data import BackfillBars
 
@@ -46,9 +47,17 @@ class _BarsGroup(CommandGroup):
     """A group that takes `bars MNQ` for `bars list MNQ`."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        if args and not args[0].startswith("-") and args[0] not in {*self.commands, "ls"}:
+        if args and not args[0].startswith("-") and args[0] not in {*self.commands, "ls"} and self._is_symbol(args[0]):
             args = ["list", *args]
         return super().parse_args(ctx, args)
+
+    def _is_symbol(self, word: str) -> bool:
+        """Whether a word is a symbol, or is to be refused as one: it is no mistyped command."""
+        try:
+            parse_symbol(word)
+        except ValueError:
+            return not get_close_matches(word, list(self.commands), n=1, cutoff=0.7)
+        return True
 
 
 @click.group("bars", cls=_BarsGroup)
@@ -94,14 +103,16 @@ def show_gaps(symbol: Symbol | None, days: int, *, as_json: bool) -> None:
     with connect() as connection:
         span = _span_of(connection, days)
         wanted = None if symbol is None else list_contract_ids(connection, symbol)
-        for one in views.list_coverage(connection):
-            if wanted is None or one["contract"] in wanted:
-                rows += list_gaps(connection, one["contract"], Span(max(span.start, one["first"]), span.end))
+        stored = [one for one in views.list_coverage(connection) if wanted is None or one["contract"] in wanted]
+        for one in stored:
+            rows += list_gaps(connection, one["contract"], Span(max(span.start, one["first"]), span.end))
     rows.sort(key=lambda row: row["start"], reverse=True)
     if as_json:
-        print_json(rows)
+        print_json({"gaps": rows})
         return
-    GAPS.print(rows, empty="No gaps: every minute is complete.")
+    name = "SYMBOL" if symbol is None else symbol.text
+    none = f"No bars{'' if symbol is None else f' of {name}'} are stored: `tickwork bars backfill {name}` fetches them."
+    GAPS.print(rows, empty="No gaps: every minute is complete." if stored else none)
 
 
 @command.command("backfill")
@@ -142,11 +153,11 @@ def backfill(symbol: Symbol, days: int, *, as_json: bool) -> None:
         for one in contract_ids
     ]
     if as_json:
-        print_json(rows)
+        print_json({"contracts": rows})
         return
     for row in rows:
         name, left = shorten_contract(str(row["contract"])), int(str(row["minutes"])) - int(str(row["complete"]))
-        history = f"; the venue has nothing of the other {left:,}" if left else ""
+        history = f"; the venue's answers had no bar of the other {left:,}" if left else ""
         click.echo(f"{name}: {row['complete']:,} of {row['minutes']:,} minutes are complete{history}.")
 
 

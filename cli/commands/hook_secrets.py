@@ -18,8 +18,9 @@ from cli.client.hook_store import (
 )
 from cli.client.stack import begin, connect
 from cli.console.groups import CommandGroup
+from cli.console.list_options import list_options
 from cli.console.output import print_json
-from cli.console.params import json_option
+from cli.console.params import SecretIdType, json_option
 from cli.console.table import Table
 from shared.db.alerts import hook_secrets
 from shared.db.alerts.hook_secrets import HookSecret
@@ -78,6 +79,7 @@ def add(name: str, scheme: str, secret_file: BinaryIO | None, *, as_json: bool) 
 @command.command("list")
 @click.argument("name")
 @json_option
+@list_options
 def list_secrets(name: str, *, as_json: bool) -> None:
     """List the secrets of a webhook, without what they are."""
     with connect() as connection:
@@ -92,7 +94,7 @@ def list_secrets(name: str, *, as_json: bool) -> None:
 
 @command.command("remove")
 @click.argument("name")
-@click.argument("secret_id", metavar="ID", type=click.UUID)
+@click.argument("digits", metavar="ID", type=SecretIdType())
 @click.option(
     "--keep",
     "keep_s",
@@ -103,16 +105,13 @@ def list_secrets(name: str, *, as_json: bool) -> None:
     help="How long the secret is still valid.",
 )
 @json_option
-def remove(name: str, secret_id: UUID, keep_s: int, *, as_json: bool) -> None:
-    """Remove a secret of a webhook, by its id. Requests that it signs are then refused."""
+def remove(name: str, digits: str, keep_s: int, *, as_json: bool) -> None:
+    """Remove a secret of a webhook, by its id or the end of it. Requests that it signs are then refused."""
     after = timedelta(seconds=keep_s) if keep_s else None
     with begin() as connection:
         hook = require_active_hook(connection, name)
         found = hook_secrets.list_of_hook(connection, hook.id)
-        if secret_id not in {one.id for one in found}:
-            raise RefusedError(
-                f"hook {name} has no secret {secret_id}: `tickwork hooks secret list {name}` lists its secrets"
-            )
+        secret_id = _find_secret(name, found, digits)
         hook_secrets.remove(connection, secret_id, after)
         told = {"secret_id": secret_id, "keep_seconds": keep_s}
         record_hook_act(connection, "hook_secret_remove", name, hook.account_id, after=told)
@@ -120,6 +119,14 @@ def remove(name: str, secret_id: UUID, keep_s: int, *, as_json: bool) -> None:
         print_json({"removed": secret_id, "keep_s": keep_s})
     else:
         click.echo("\n".join(_describe_removed(name, secret_id, keep_s, found)))
+
+
+def _find_secret(name: str, known: Sequence[HookSecret], digits: str) -> UUID:
+    matches = [one.id for one in known if one.id.hex.startswith(digits) or one.id.hex.endswith(digits)]
+    if len(matches) == 1:
+        return matches[0]
+    what = f"more than one secret {digits}: give the whole id" if matches else f"no secret {digits}"
+    raise RefusedError(f"hook {name} has {what}; `tickwork hooks secret list {name} -o wide` lists its secrets")
 
 
 def _make_secret(scheme: SignatureScheme) -> str:

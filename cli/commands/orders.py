@@ -65,7 +65,7 @@ def command(ctx: click.Context, account_word: str | None, state: str | None, lim
     """List positions, orders and fills. Newest first; the subcommands enter, cancel and modify orders."""
     if ctx.invoked_subcommand is not None:
         if account_word is not None:  # else the subcommand would be about another account, or all
-            raise click.UsageError(f"give --account {account_word} after `orders {ctx.invoked_subcommand}`")
+            raise click.UsageError(_describe_misplaced(ctx.invoked_subcommand, account_word))
         return
     with connect() as connection:
         account_id = None if account_word is None else resolve_account(connection, account_word).id
@@ -81,6 +81,13 @@ def command(ctx: click.Context, account_word: str | None, state: str | None, lim
     POSITIONS.print(held, empty="Flat: no open position.")
     ORDERS.print(list(map(_with_price, found)), empty=describe_none("orders", account=account_word, state=state))
     FILLS.print(fills, empty="No fills.")
+
+
+def _describe_misplaced(subcommand: str, account_word: str) -> str:
+    has_account = any("--account" in param.opts for param in command.commands[subcommand].params)
+    if has_account:
+        return f"give --account {account_word} after `orders {subcommand}`"
+    return f"leave --account {account_word} out: the id that `orders {subcommand}` takes names the account"
 
 
 for _command in order_entry.COMMANDS:

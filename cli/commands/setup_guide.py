@@ -102,6 +102,9 @@ class SetupGuide:
         self._changed = {one.key for one in values}
         changed = [*(one.key for one in values), *(f"{name} removed" for name in gone)]
         self._say(step, f"{', '.join(changed)} in {file}" if changed else f"as they were, in {file}")
+        for one in values:
+            if environment().get(one.variable):
+                click.echo(f"  {one.variable} is set in this shell and wins over the file: unset it to use {one.key}.")
 
     def _require_stack(self, *, is_venue: bool) -> None:
         if read_running_state() is None:

@@ -75,7 +75,7 @@ def list_options(function: Callable[..., None]) -> Callable[..., None]:
         is_flag=False,
         flag_value=_PAUSE_S,
         metavar="[SECONDS]",
-        help=f"Show it again every {_PAUSE_S:g} s, or so many, until Ctrl-C; as CSV or JSON only what is new.",
+        help=f"Show it again every {_PAUSE_S:g} s, or so many, until Ctrl-C; as CSV what is new, as JSON what changed.",
     )(run)
 
 

@@ -51,6 +51,13 @@ class JobIdType(OrderIdType):
     listed_by = "tickwork jobs"
 
 
+class SecretIdType(OrderIdType):
+    """The id of a hook's secret, or its first or last characters, as hexadecimal digits."""
+
+    name = "secret id"
+    listed_by = "tickwork hooks secret list NAME"
+
+
 class AlertIdType(OrderIdType):
     """An alert's id, or its first or last characters, as hexadecimal digits."""
 

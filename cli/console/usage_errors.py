@@ -6,6 +6,13 @@ from difflib import get_close_matches
 import click
 
 _INVALID = re.compile(r"'?(?P<value>.*?)'? is not (?:a valid .*|in the range .*|one of .*)", re.DOTALL)
+_EXTRA = re.compile(r"Got unexpected extra arguments? \((?P<values>.*)\)", re.DOTALL)
+_MAY_BE = {  # what a value of these looks like
+    "SYMBOL": re.compile(r"[A-Za-z0-9]{1,3}([FGHJKMNQUVXZ][0-9]{1,2}|1!)?"),
+    "CONTRACT": re.compile(r"[A-Za-z0-9]{1,3}([FGHJKMNQUVXZ][0-9]{1,2}|1!)?"),
+    "ACCOUNT": re.compile(r"[0-9]{4,}|.*-.*"),
+    "SECONDS": re.compile(r"[0-9]{1,3}"),
+}
 _EXAMPLE = re.compile(r"Example: `(.+?)`", re.DOTALL)
 _EXPECTED = {
     "ACCOUNT": "an account, by id or name, such as 50KTC-6001",
@@ -18,6 +25,11 @@ _EXPECTED = {
     "ROOTS": "roots with commas between them, such as MNQ,MES",
     "URL": "an address, such as https://alerts.example.com",
     "FILE": "the path of a file",
+    "TAGS": "tags with commas between them, such as news,late",
+    "UNTIL": "a time, such as 17:00 or 2026-03-10T17:00",
+    "JOB": "the name of a job, such as market_data.fetch_bars",
+    "TICKS|none": "a whole number of ticks, or none",
+    "A,B": "columns with commas between them, such as id,state",
 }  # of texts, by how the help writes them
 _NEAR = 0.7
 
@@ -26,6 +38,9 @@ def describe_usage_error(error: click.ClickException) -> str:
     """Return the message of an error of click's own; one that a command raised is kept, with the command's example."""
     if not isinstance(error, click.UsageError):
         return error.format_message()
+    extra = None if error.ctx is None else _EXTRA.match(error.message)
+    if error.ctx is not None and extra is not None:
+        return _describe_extra(extra["values"].split()[0], error.ctx)
     message = _describe(error)
     example = _find_example(error)
     return message if example is None or example in message else f"{message}; example: `{example}`"
@@ -62,6 +77,18 @@ def _describe_unknown_option(name: str, context: click.Context) -> str:
         if having:
             hint += f"; {', '.join(f'`{context.command_path} {one}`' for one in having)} have one"
     return f"{context.command_path} has no option {name}: {hint}"
+
+
+def _describe_extra(value: str, context: click.Context) -> str:
+    """Return what a command does not take, and the options that take such a value."""
+    options = [
+        _name_of(one)
+        for one in context.command.params
+        if _is_option(one) and (form := _MAY_BE.get(_metavar_of(one))) is not None and form.fullmatch(value)
+    ]
+    hint = f"{' or '.join(f'{one} {value}' for one in options)}?" if options else ""
+    meant = f"did you mean {hint}" if hint else f"`{context.command_path} --help` shows what it takes"
+    return f"{context.command_path} takes no argument {value!r} there: {meant}"
 
 
 def _name_of(param: click.Parameter) -> str:

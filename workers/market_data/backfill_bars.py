@@ -23,8 +23,8 @@ _SECOND_PASS_AFTER = timedelta(seconds=30)
 def backfill_bars(job: BackfillBars, ctx: Context) -> dict[str, Any]:
     """Store the newest page that is missing, and enqueue the job of the next; a second run asks only for what is left.
 
-    The first pass ends where the venue has no bars, as its history does; the second asks for what is still missing
-    after half a minute. Raise RefusedError for a contract that we do not know.
+    The first pass ends with the first page without a bar, as the venue's history ends there; the second asks for what
+    is still missing after half a minute, also of that page. Raise RefusedError for a contract that we do not know.
     """
     with ctx.autocommit() as connection:
         contract = contracts.get(connection, job.contract_id)
@@ -40,7 +40,7 @@ def backfill_bars(job: BackfillBars, ctx: Context) -> dict[str, Any]:
         stored = store_answer(tx.connection, ctx, contract, asked, answer, is_second=job.is_second)
     found: dict[str, Any] = {"stored": stored.stored, "since": asked.start.isoformat()}
     if not answer.bars and not answer.rejected:
-        return _end_pass(ctx, job, calendar, asked.end, found | {"has_history_ended": True})
+        return _end_pass(ctx, job, calendar, asked.start, found | {"has_history_ended": True})
     with ctx.transaction() as tx:
         tx.enqueue(replace(job, before=asked.start))
         tx.finish(found)

@@ -12,7 +12,7 @@ from workers.task import task
 
 @task(HealBars)
 def heal_bars(_: HealBars, ctx: Context) -> dict[str, int]:
-    """Enqueue one backfill per tracked contract that has a gap; its key makes a second run of a day do nothing."""
+    """Enqueue one backfill per tracked contract that has a gap; its key makes a second run at once do nothing."""
     count, until = 0, ctx.market_now - HISTORY
     with ctx.transaction() as tx:
         for contract in contracts.list_tracked(tx.connection):
@@ -22,7 +22,7 @@ def heal_bars(_: HealBars, ctx: Context) -> dict[str, int]:
             gap = next((gap for span in opened for gap in find_gaps(span, complete)), None)
             if gap is not None:
                 request = BackfillBars(contract_id=contract.id, since=gap.start, until=until)
-                key = f"heal:{contract.id}:{until.date().isoformat()}"
+                key = f"heal:{contract.id}:{until:%Y-%m-%d}:{until.hour // 6}"
                 count += not tx.enqueue(request, key=key).is_duplicate
         result = {"contracts": count}
         tx.finish(result)

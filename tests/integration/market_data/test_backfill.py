@@ -1,5 +1,6 @@
 """Older bars are fetched a page a job, newest first; what the venue never has stays a gap that is shown."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -8,8 +9,11 @@ from shared.domain.market_data.bar import MINUTE
 from shared.gateway.rest.transport import BARS
 from shared.ledger.jobs.market_data import BackfillBars, HealBars
 from tests.fixtures.operator import RunCommand
+from tests.fixtures.order_sessions import other_gateway
 from tests.fixtures.venue import MNQ
 from tests.fixtures.worker_env import WorkerEnv
+from tests.fixtures.worker_processes import process
+from workers.wiring import open_runner
 
 COMPLETE = f"SELECT coverage @> tstzrange(%s, %s) FROM contract WHERE id = '{MNQ}'"
 RESULTS = "SELECT result FROM job WHERE name = 'market_data.backfill_bars' ORDER BY id"
@@ -65,6 +69,23 @@ def test_what_a_cut_page_lacks_is_asked_once_more(worker_env: WorkerEnv, newest:
     assert count > 1_000
 
 
+def test_an_empty_page_is_asked_once_more(worker_env: WorkerEnv, newest: datetime) -> None:
+    since = newest - timedelta(days=3)
+    job_id = worker_env.enqueue(BackfillBars(contract_id=MNQ, since=since, until=newest))
+    with other_gateway(worker_env.venue) as gateway:
+        gateway.changes[BARS] = lambda document: document.update(bars=[])
+        settings = replace(worker_env.settings, venue=replace(worker_env.settings.venue, url=gateway.url))
+        with open_runner(settings, process("test/2"), program="test2") as other:
+            other.run(job_id)
+    assert [(0,)] == worker_env.rows(COUNT, newest)
+    worker_env.execute("UPDATE job SET run_at = now() WHERE name = 'market_data.backfill_bars' AND state = 'queued'")
+    worker_env.run_due_jobs()
+
+    assert [(True,)] == worker_env.rows(COMPLETE, since, newest)
+    ((count,),) = worker_env.rows(COUNT, newest)
+    assert count > 1_000
+
+
 def test_gaps_between_the_first_bar_and_the_days_of_each_fetch_are_healed(
     worker_env: WorkerEnv, newest: datetime
 ) -> None:
@@ -85,11 +106,16 @@ def test_a_person_sees_the_gaps_and_fetches_them(worker_env: WorkerEnv, operator
     worker_env.execute(
         f"UPDATE contract SET coverage = coverage - tstzmultirange(tstzrange('{hole}', '{hole + 9 * MINUTE}'))"
     )
-    gaps = operator("bars", "gaps", "MNQ", "--days", "5", "--json").json
+    gaps = operator("bars", "gaps", "MNQ", "--days", "5", "--json").json["gaps"]
     assert [(hole.isoformat(), 9, "missing")] == [(row["start"], row["minutes"], row["state"]) for row in gaps][-1:]
     assert "missing" in operator("bars", "gaps").words
     shown = operator("bars", "backfill", "MNQ", "--days", "5")
     assert "minutes are complete." in shown.out
-    ((row,),) = (operator("bars", "backfill", "MNQ", "--days", "5", "--json").json,)
+    ((row,),) = (operator("bars", "backfill", "MNQ", "--days", "5", "--json").json["contracts"],)
     assert row["minutes"] == row["complete_before"] == row["complete"] > 4_000
     assert operator("bars", "MNQ", "--limit", "1", "--json").json["bars"]
+    assert "did you mean gaps?" in operator("bars", "gap").words
+    worker_env.execute("DELETE FROM bar_minute")
+    assert (
+        "No bars of MNQ are stored: `tickwork bars backfill MNQ` fetches them." in operator("bars", "gaps", "MNQ").out
+    )

@@ -1,5 +1,6 @@
 """Wrong command lines: each message names the value, what is expected, and an example."""
 
+import json
 import sys
 
 import pytest
@@ -19,6 +20,14 @@ EXAMPLE = "; example: `tickwork orders market MNQ buy 1 --stop 40`"
         ("orders -o xml", "invalid --output 'xml': expected table, wide, json or csv"),
         ("orders --account", "no value for --account: expected an account, by id or name, such as 50KTC-6001"),
         ("orders --account 20001 cancel --all", "give --account 20001 after `orders cancel`"),
+        (
+            "orders --account 1 show 019c3c11",
+            "leave --account 1 out: the id that `orders show` takes names the account",
+        ),
+        ("flatten MNQ", "tickwork flatten takes no argument 'MNQ' there: did you mean --contract MNQ?"),
+        ("risk 20001", "tickwork risk takes no argument '20001' there: did you mean --account 20001?"),
+        ("quotes MNQ", "tickwork quotes takes no argument 'MNQ' there: `tickwork quotes --help` shows what it takes"),
+        ("bars gap", "no command is named 'gap': did you mean gaps?"),
         ("orders cancel --account", "no value for --account: expected an account, by id or name, such as 50KTC-6001"),
         ("trades --account", "no value for --account: expected an account, by id or name, such as 50KTC-6001"),
         ("trades --since", "no value for --since: expected a day such as 2026-03-10"),
@@ -48,3 +57,17 @@ def test_the_message_names_the_value_what_is_expected_and_an_example(
         main()
 
     assert (2, f"tickwork: {message}\n") == (end.value.code, capsys.readouterr().err)
+
+
+@pytest.mark.parametrize(
+    "typed",
+    ["orders show 1 --json", "orders -o json --limit x", "orders --output=json --limit x", "orders -ojson --limit x"],
+)
+def test_an_error_is_json_where_json_is_asked_for(
+    typed: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["tickwork", *typed.split()])
+    with pytest.raises(SystemExit):
+        main()
+
+    assert list(json.loads(capsys.readouterr().out)) == ["error"]
