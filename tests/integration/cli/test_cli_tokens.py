@@ -56,7 +56,7 @@ def test_the_token_and_its_scope_are_shown_once(tokens: Tokens) -> None:
 
     (token,) = re.findall(r"^  (tw_[\w-]{43})$", shown, re.MULTILINE)
     assert "Token nightly may request market_data.*, upkeep.canary. It expires at 20" in shown
-    assert f"{URL}/v1/jobs/market_data.fetch_bars" in shown
+    assert f"{URL}/v1/jobs/market_data.backfill_bars" in shown
     assert "It may trade" not in shown
     (listed,) = tokens.json("list")["tokens"]
     assert ("nightly", ["market_data.*", "upkeep.canary"]) == (listed["name"], listed["job_names"])
