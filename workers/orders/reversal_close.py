@@ -67,7 +67,7 @@ def require_closed(ctx: Context, request: SidedRequest, recorded: RecordedRevers
         _require_no_flatten(ctx, request, recorded)
     if missing == 0:
         ordered = 0 if recorded.opening else max(0, arrived - recorded.offset)  # the rest of what came late
-        if held > ordered and (recorded.opening or arrived):
+        if held > ordered and (recorded.opening or arrived or exited < recorded.closing):
             raise RefusedError(f"{contract_id} is held against it again, and was closed once")
         return
     _require_no_later_close(ctx, request)

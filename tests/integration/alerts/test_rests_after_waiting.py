@@ -96,3 +96,27 @@ def test_a_resting_entry_that_fills_after_a_stop_has_closed_all_stays_with_the_o
     assert [(1,)] == worker_env.rows(
         "SELECT count(*) FROM orders WHERE type = 'LIMIT' AND role = 'ENTRY' AND state = 'WORKING'"
     )
+
+
+def test_an_exit_whose_position_a_stop_has_closed_touches_no_later_one_and_says_so(worker_env: WorkerEnv) -> None:
+    hold(worker_env, 2)
+    price = average(worker_env) // 1 - 150
+    worker_env.run(buy_limit(price))
+    worker_env.entry_alert(action="sell", quantity=2)
+    ((closing,),) = worker_env.rows(CLOSING)
+    run_next(worker_env, closing)
+    worker_env.execute(LATER.format("orders.reduce_position"))
+    worker_env.execute(LATER.format("alerts.%"))
+    move_and_reconcile(worker_env, price + 40)
+    assert 0 == worker_env.venue.position()
+    worker_env.execute(REQUESTED_LONG_AGO)
+    worker_env.execute(
+        "UPDATE job SET enqueued_at = enqueued_at - interval '20 s' WHERE name = 'orders.reduce_position'"
+    )
+    move_and_reconcile(worker_env, price - 5)
+    ((reduction,),) = worker_env.rows("SELECT id FROM job WHERE name = 'orders.reduce_position'")
+    run_next(worker_env, reduction)
+    run_next(worker_env, closing)
+
+    assert HELD_AGAIN in result_of(worker_env, closing)
+    assert 1 == worker_env.venue.position()
