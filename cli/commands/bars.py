@@ -155,10 +155,9 @@ def backfill(symbol: Symbol, days: int, *, as_json: bool) -> None:
     if as_json:
         print_json({"contracts": rows})
         return
-    for row in rows:
-        name, left = shorten_contract(str(row["contract"])), int(str(row["minutes"])) - int(str(row["complete"]))
-        history = f"; the venue's answers had no bar of the other {left:,}" if left else ""
-        click.echo(f"{name}: {row['complete']:,} of {row['minutes']:,} minutes are complete{history}.")
+    for one, (complete, minutes) in after.items():
+        left = f"; the venue's answers had no bar of the other {minutes - complete:,}" if complete < minutes else ""
+        click.echo(f"{shorten_contract(one)}: {complete:,} of {minutes:,} minutes are complete{left}.")
 
 
 def _list_backfilled(connection: Connection, symbol: Symbol) -> list[str]:

@@ -5,14 +5,11 @@ from difflib import get_close_matches
 
 import click
 
+from shared.domain.market_data.symbol import parse_symbol
+
 _INVALID = re.compile(r"'?(?P<value>.*?)'? is not (?:a valid .*|in the range .*|one of .*)", re.DOTALL)
 _EXTRA = re.compile(r"Got unexpected extra arguments? \((?P<values>.*)\)", re.DOTALL)
-_MAY_BE = {  # what a value of these looks like
-    "SYMBOL": re.compile(r"[A-Za-z0-9]{1,3}([FGHJKMNQUVXZ][0-9]{1,2}|1!)?"),
-    "CONTRACT": re.compile(r"[A-Za-z0-9]{1,3}([FGHJKMNQUVXZ][0-9]{1,2}|1!)?"),
-    "ACCOUNT": re.compile(r"[0-9]{4,}|.*-.*"),
-    "SECONDS": re.compile(r"[0-9]{1,3}"),
-}
+_MAY_BE_ACCOUNT = re.compile(r"[0-9]{4,}|.*-.*")
 _EXAMPLE = re.compile(r"Example: `(.+?)`", re.DOTALL)
 _EXPECTED = {
     "ACCOUNT": "an account, by id or name, such as 50KTC-6001",
@@ -32,6 +29,7 @@ _EXPECTED = {
     "A,B": "columns with commas between them, such as id,state",
 }  # of texts, by how the help writes them
 _NEAR = 0.7
+_FEWER_DIGITS = 4  # of seconds; a number of more is an account
 
 
 def describe_usage_error(error: click.ClickException) -> str:
@@ -81,14 +79,26 @@ def _describe_unknown_option(name: str, context: click.Context) -> str:
 
 def _describe_extra(value: str, context: click.Context) -> str:
     """Return what a command does not take, and the options that take such a value."""
-    options = [
-        _name_of(one)
-        for one in context.command.params
-        if _is_option(one) and (form := _MAY_BE.get(_metavar_of(one))) is not None and form.fullmatch(value)
-    ]
+    options = [_name_of(one) for one in context.command.params if _is_option(one) and _may_be(_metavar_of(one), value)]
     hint = f"{' or '.join(f'{one} {value}' for one in options)}?" if options else ""
     meant = f"did you mean {hint}" if hint else f"`{context.command_path} --help` shows what it takes"
     return f"{context.command_path} takes no argument {value!r} there: {meant}"
+
+
+def _may_be(metavar: str, value: str) -> bool:
+    """Whether a value looks like one of an option."""
+    match metavar:
+        case "ACCOUNT":
+            return _MAY_BE_ACCOUNT.fullmatch(value) is not None
+        case "SECONDS":
+            return value.isdecimal() and len(value) < _FEWER_DIGITS
+        case "SYMBOL" | "CONTRACT":
+            try:
+                parse_symbol(value)
+            except ValueError:
+                return False
+            return True
+    return False
 
 
 def _name_of(param: click.Parameter) -> str:
