@@ -36,11 +36,11 @@ def backfill_bars(job: BackfillBars, ctx: Context) -> dict[str, Any]:
     if asked is None:
         return _end_pass(ctx, job, calendar, job.since, {"stored": 0})
     answer = ctx.gateway.bars(contract, asked)
+    if not answer.bars and not answer.rejected:  # the history ends, or the venue is at fault: it shows nothing
+        return _end_pass(ctx, job, calendar, asked.start, {"stored": 0, "has_history_ended": True})
     with ctx.transaction() as tx:
         stored = store_answer(tx.connection, ctx, contract, asked, answer, is_second=job.is_second)
     found: dict[str, Any] = {"stored": stored.stored, "since": asked.start.isoformat()}
-    if not answer.bars and not answer.rejected:
-        return _end_pass(ctx, job, calendar, asked.start, found | {"has_history_ended": True})
     with ctx.transaction() as tx:
         tx.enqueue(replace(job, before=asked.start))
         tx.finish(found)

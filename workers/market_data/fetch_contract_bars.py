@@ -15,10 +15,8 @@ from workers.market_data.store_answer import HISTORY, BarsStored, store_answer
 from workers.strategies.request_evaluations import request_evaluations
 from workers.task import task
 
-_RECHECK_EVERY_MINUTES, _YOUNG = (
-    5,
-    timedelta(minutes=30),
-)  # of that age bars are asked again, as the venue corrects some
+_RECHECK_EVERY_MINUTES = 5
+_YOUNG = timedelta(minutes=30)  # up to that age bars are asked again, as the venue corrects some
 
 
 @task(FetchContractBars)

@@ -46,9 +46,9 @@ def store_answer(
     before = bar_coverage.lock(connection, contract.id)
     stored = bars.store(connection, contract.id, answer.bars)
     rejected_bars.record(connection, contract.id, answer.rejected)
-    starts, now = [bar.start for bar in answer.bars], ctx.market_now
-    after = before.add_answer(asked, starts, calendar.open_spans(asked), now, is_second=is_second)
-    bar_coverage.write(connection, contract.id, after.forget_empty_before(now - HISTORY))
+    starts = [bar.start for bar in answer.bars]
+    after = before.add_answer(asked, starts, calendar.open_spans(asked), ctx.market_now, is_second=is_second)
+    bar_coverage.write(connection, contract.id, after)
     _mark_revised(connection, contract.id, stored, before)
     return BarsStored(len(answer.bars), len(stored.new), len(stored.corrected), len(answer.rejected))
 

@@ -1,4 +1,4 @@
-"""The coverage of a contract's bars: what is complete, what is certainly empty, and what is to be asked again."""
+"""The coverage of a contract's bars: what is complete, and what is to be asked again."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -11,7 +11,7 @@ from shared.db.tables.market_data import contract
 from shared.domain.market_data.bar_coverage import BarCoverage
 from shared.domain.market_data.coverage import Span
 
-_COLUMNS = (contract.c.coverage, contract.c.empty, contract.c.unconfirmed, contract.c.answered_market_at)
+_COLUMNS = (contract.c.coverage, contract.c.unconfirmed, contract.c.answered_market_at)
 
 
 def read(connection: Connection, contract_id: str) -> BarCoverage:
@@ -28,7 +28,6 @@ def write(connection: Connection, contract_id: str, coverage: BarCoverage) -> No
     """Store the coverage of a contract, which the caller has locked."""
     values = {
         "coverage": _to_ranges(coverage.complete),
-        "empty": _to_ranges(coverage.empty),
         "unconfirmed": _to_ranges(coverage.unconfirmed),
         "answered_market_at": coverage.answered_market_at,
     }
@@ -37,9 +36,7 @@ def write(connection: Connection, contract_id: str, coverage: BarCoverage) -> No
 
 def _fetch(connection: Connection, statement: Select[Any]) -> BarCoverage:
     row = connection.execute(statement).one()
-    return BarCoverage(
-        _to_spans(row.coverage), _to_spans(row.empty), _to_spans(row.unconfirmed), row.answered_market_at
-    )
+    return BarCoverage(_to_spans(row.coverage), _to_spans(row.unconfirmed), row.answered_market_at)
 
 
 def _to_spans(ranges: Iterable[TimestamptzRange]) -> tuple[Span, ...]:

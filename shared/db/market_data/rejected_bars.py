@@ -13,16 +13,18 @@ from shared.domain.market_data.bar import RejectedBar
 
 def record(connection: Connection, contract_id: str, rejected: Sequence[RejectedBar]) -> None:
     """Store what was rejected; the same record again only moves `last_seen_at`."""
-    rows = {one.record: one for one in rejected}
-    for one in rows.values():
-        statement = insert(rejected_bar).values(
-            contract_id=contract_id, record=one.record, start=one.start, reason=one.reason
-        )
-        connection.execute(
-            statement.on_conflict_do_update(
-                index_elements=["contract_id", "record"], set_={"last_seen_at": func.now(), "reason": one.reason}
-            )
-        )
+    rows = {
+        one.record: {"contract_id": contract_id, "record": one.record, "start": one.start, "reason": one.reason}
+        for one in rejected
+    }
+    if not rows:
+        return
+    statement = insert(rejected_bar)
+    statement = statement.on_conflict_do_update(
+        index_elements=["contract_id", "record"],
+        set_={"last_seen_at": func.now(), "reason": statement.excluded.reason},
+    )
+    connection.execute(statement, list(rows.values()))
 
 
 def list_newest(

@@ -47,7 +47,6 @@ contract = Table(
     Column("active_day", Date),  # the trading day on which it was seen active last: it stays so for that day
     Column("is_tracked", Boolean, nullable=False, server_default=text("false")),
     Column("coverage", TSTZMULTIRANGE, nullable=False, server_default=text("'{}'")),
-    Column("empty", TSTZMULTIRANGE, nullable=False, server_default=text("'{}'")),
     Column("unconfirmed", TSTZMULTIRANGE, nullable=False, server_default=text("'{}'")),
     at_column("answered_market_at"),
     at_column("updated_at", nullable=False, now=True),
@@ -55,16 +54,18 @@ contract = Table(
 
 Index("ix_contract_root", contract.c.root)
 
+
+def _bar_columns() -> list[Column[int]]:
+    names = ("open_ticks", "high_ticks", "low_ticks", "close_ticks", "volume")
+    return [Column(name, BigInteger, nullable=False) for name in names]
+
+
 bar_minute = Table(
     "bar_minute",
     metadata,
     Column("contract_id", Text, ForeignKey("contract.id"), primary_key=True),
     Column("start", DateTime(timezone=True), primary_key=True),
-    Column("open_ticks", BigInteger, nullable=False),
-    Column("high_ticks", BigInteger, nullable=False),
-    Column("low_ticks", BigInteger, nullable=False),
-    Column("close_ticks", BigInteger, nullable=False),
-    Column("volume", BigInteger, nullable=False),
+    *_bar_columns(),
 )
 
 # What a bar was before the venue corrected it.
@@ -74,11 +75,7 @@ bar_correction = Table(
     Column("contract_id", Text, ForeignKey("contract.id"), primary_key=True),
     Column("start", DateTime(timezone=True), primary_key=True),
     Column("corrected_at", DateTime(timezone=True), primary_key=True, server_default=func.now()),
-    Column("open_ticks", BigInteger, nullable=False),
-    Column("high_ticks", BigInteger, nullable=False),
-    Column("low_ticks", BigInteger, nullable=False),
-    Column("close_ticks", BigInteger, nullable=False),
-    Column("volume", BigInteger, nullable=False),
+    *_bar_columns(),
 )
 
 # A record of the venue that cannot be a bar, and why.

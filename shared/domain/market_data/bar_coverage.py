@@ -17,12 +17,11 @@ class BarCoverage:
     """The minutes of a contract, in market time.
 
     `complete` are those whose bar is stored, or that have none for certain: the market was closed, or two answers had
-    no bar of them; these are `empty`, of the last days. `unconfirmed` are those that one answer had no bar of, of
-    which the oldest came at `answered_market_at` or later.
+    no bar of them. `unconfirmed` are those that one answer had no bar of, of which the oldest came at
+    `answered_market_at` or later.
     """
 
     complete: tuple[Span, ...] = ()
-    empty: tuple[Span, ...] = ()
     unconfirmed: tuple[Span, ...] = ()
     answered_market_at: datetime | None = None
 
@@ -54,12 +53,6 @@ class BarCoverage:
         complete = unite(complete, confirmed, subtract(settled, opened))
         return BarCoverage(
             complete=complete,
-            empty=subtract(unite(self.empty, confirmed), received),
             unconfirmed=subtract(unite(self.unconfirmed, added), complete),
             answered_market_at=market_now if is_later and is_second is None else self.answered_market_at,
         )
-
-    def forget_empty_before(self, at: datetime) -> "BarCoverage":
-        """Return the coverage without the empty minutes before an instant, which stay complete."""
-        kept = tuple(span for one in self.empty for span in (one.overlap(Span(at, max(at, one.end))),) if span)
-        return BarCoverage(self.complete, kept, self.unconfirmed, self.answered_market_at)

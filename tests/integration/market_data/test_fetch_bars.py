@@ -21,7 +21,7 @@ Change = Callable[[list[dict[str, Any]]], list[dict[str, Any]]]
 
 SPAN = timedelta(minutes=50)
 STARTS = f"SELECT start FROM bar_minute WHERE contract_id = '{MNQ}' ORDER BY start"
-IS_COMPLETE = f"SELECT coverage @> tstzrange(%s, %s), empty, unconfirmed FROM contract WHERE id = '{MNQ}'"
+IS_COMPLETE = f"SELECT coverage @> tstzrange(%s, %s), unconfirmed FROM contract WHERE id = '{MNQ}'"
 AN_ANSWER_BEFORE = "UPDATE contract SET answered_market_at = answered_market_at - interval '1 minute'"
 AT_HALF_PAST = "half a minute after its start"
 
@@ -42,7 +42,7 @@ def closed_until(worker_env: WorkerEnv) -> datetime:
     at -= MINUTE if at.minute % 5 == 0 else timedelta(0)
     worker_env.execute(
         "DELETE FROM bar_minute; DELETE FROM job_key; DELETE FROM strategy_run;"
-        f" UPDATE contract SET empty = '{{}}', unconfirmed = '{{}}', answered_market_at = NULL,"
+        f" UPDATE contract SET unconfirmed = '{{}}', answered_market_at = NULL,"
         f" coverage = tstzmultirange(tstzrange('{at - timedelta(days=9)}', '{at - SPAN}'))"
     )
     return at
@@ -81,14 +81,14 @@ def test_what_a_cut_answer_lacks_is_asked_again(
 ) -> None:
     change(gateway, change_rows)
     fetch(worker_env, gateway, closed_until)
-    ((is_complete, empty, unconfirmed),) = worker_env.rows(IS_COMPLETE, closed_until - SPAN, closed_until)
-    assert (False, 0, 1) == (is_complete, len(empty), len(unconfirmed))
+    ((is_complete, unconfirmed),) = worker_env.rows(IS_COMPLETE, closed_until - SPAN, closed_until)
+    assert (False, 1) == (is_complete, len(unconfirmed))
     gateway.changes.clear()
     fetch(worker_env, gateway, closed_until)
 
     assert minutes_until(closed_until) == worker_env.rows(STARTS)
-    ((is_complete, empty, unconfirmed),) = worker_env.rows(IS_COMPLETE, closed_until - SPAN, closed_until)
-    assert (True, 0, 0) == (is_complete, len(empty), len(unconfirmed))
+    ((is_complete, unconfirmed),) = worker_env.rows(IS_COMPLETE, closed_until - SPAN, closed_until)
+    assert (True, 0) == (is_complete, len(unconfirmed))
 
 
 def test_a_minute_without_a_trade_is_asked_twice_and_no_more(
@@ -98,8 +98,7 @@ def test_a_minute_without_a_trade_is_asked_twice_and_no_more(
     received = [fetch(worker_env, gateway, closed_until)["received"] for _ in range(3)]
 
     assert [48, 10, 0] == received
-    ((is_complete, empty, _),) = worker_env.rows(IS_COMPLETE, closed_until - SPAN, closed_until)
-    assert (True, [2 * MINUTE]) == (is_complete, [one.upper - one.lower for one in empty])
+    assert [(True,)] == [row[:1] for row in worker_env.rows(IS_COMPLETE, closed_until - SPAN, closed_until)]
 
 
 def test_two_answers_of_one_moment_confirm_nothing(

@@ -24,7 +24,6 @@ CREATE TABLE contract (
     active_day date,
     is_tracked boolean DEFAULT false NOT NULL,
     coverage tstzmultirange DEFAULT '{}' NOT NULL,
-    empty tstzmultirange DEFAULT '{}' NOT NULL,
     unconfirmed tstzmultirange DEFAULT '{}' NOT NULL,
     answered_market_at timestamptz,
     updated_at timestamptz DEFAULT now() NOT NULL,

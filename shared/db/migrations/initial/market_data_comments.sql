@@ -22,7 +22,6 @@ COMMENT ON COLUMN contract.active_day IS 'The trading day on which it was last s
 COMMENT ON COLUMN contract.is_tracked IS 'Whether its bars and quotes are kept.';
 COMMENT ON COLUMN contract.coverage IS
     'Market time that is complete: each bar is stored, or there is none for certain; what lies between is missing.';
-COMMENT ON COLUMN contract.empty IS 'The minutes of the last days of it that two answers of the venue had no bar of.';
 COMMENT ON COLUMN contract.unconfirmed IS 'The minutes that one answer had no bar of; they are asked again.';
 COMMENT ON COLUMN contract.answered_market_at IS
     'Market time of the answer that may confirm them once another follows; empty: none.';
