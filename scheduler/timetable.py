@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from shared.ledger.job import Job
 from shared.ledger.jobs.accounts import SnapshotAccounts
-from shared.ledger.jobs.market_data import FetchBars, HealBars, RefreshContracts
+from shared.ledger.jobs.market_data import FetchBars, HealBars, PackBars, RefreshContracts
 from shared.ledger.jobs.metrics import RollUp
 from shared.ledger.jobs.orders import ReconcileAccounts
 from shared.ledger.jobs.strategies import EvaluateDue
@@ -31,6 +31,7 @@ TIMETABLE: tuple[ScheduleEntry, ...] = (
     ScheduleEntry("evaluate_strategies", EvaluateDue, "market", timedelta(minutes=5), only_when_open=True),
     ScheduleEntry("refresh_contracts", RefreshContracts, "machine", timedelta(hours=1)),
     ScheduleEntry("heal_bars", HealBars, "machine", timedelta(hours=6)),
+    ScheduleEntry("pack_bars", PackBars, "machine", timedelta(hours=6)),
     ScheduleEntry("snapshot_accounts", SnapshotAccounts, "machine", timedelta(minutes=1)),
     ScheduleEntry("reconcile_accounts", ReconcileAccounts, "machine", timedelta(seconds=30)),
     ScheduleEntry("check_disk", CheckDisk, "machine", timedelta(minutes=1)),

@@ -1,15 +1,15 @@
 """Mean reversion on five-minute bars: it buys too far below the average, and sells too far above."""
 
 from collections.abc import Sequence
-from datetime import timedelta
 from math import ceil
 
 from shared.domain.market_data.bar import Bar
+from shared.domain.market_data.timeframe import Timeframe
 from shared.domain.orders.order import Direction, Side
 from shared.domain.strategies.decision import Decision
 from shared.domain.strategies.indicators import average_true_range, relative_strength, simple_average
 
-TIMEFRAME = timedelta(minutes=5)
+TIMEFRAME = Timeframe.parse("5m")
 RSI_LENGTH, OVERSOLD, OVERBOUGHT = 14, 30, 70
 AVERAGE_LENGTH, RANGE_LENGTH = 20, 14
 DISTANCE_IN_RANGES = 2.0

@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 
 from shared.domain.market_data.bar import Bar
+from shared.domain.market_data.timeframe import Timeframe
 from shared.domain.orders.order import Direction
 from shared.domain.strategies.decision import Decision
 from strategies import mean_reversion
@@ -15,7 +15,7 @@ class Strategy:
     """A strategy and its input: `bars_needed` closed bars of `timeframe`, oldest first."""
 
     name: str
-    timeframe: timedelta
+    timeframe: Timeframe
     bars_needed: int
     decide: Callable[[Sequence[Bar], Direction], Decision | None]
     is_enabled_on_simulator: bool

@@ -24,6 +24,7 @@ from shared.ledger.ledger import Ledger, Transaction
 from workers import cancellation
 
 if TYPE_CHECKING:
+    from shared.bars.bar_reader import BarReader
     from shared.clock import MarketClock
     from shared.gateway.client import GatewayClient
     from shared.hot.feed_health import UserHubState
@@ -44,6 +45,7 @@ class Context:
     clock: MarketClock
     gateway: GatewayClient
     quotes: QuoteReader
+    bars: BarReader
     user_hub: UserHubState
     calls: CallBuffer
     random: Random

@@ -7,6 +7,7 @@ from random import Random
 
 from sqlalchemy import Connection, Engine
 
+from shared.bars.bar_reader import BarReader
 from shared.clock import MarketClock
 from shared.config import Settings
 from shared.db.accounts import accounts
@@ -19,6 +20,7 @@ from shared.hot.feed_health import UserHubState
 from shared.hot.logins import RedisTokenStore
 from shared.hot.quotes import open_quotes
 from shared.hot.rate_limit import NoLimiter, RedisLimiter, windows_for
+from shared.hot.recent_bars import RecentBars
 from shared.ledger.claims import ClaimedJob
 from shared.ledger.ledger import Ledger
 from shared.ledger.publisher import open_publisher
@@ -46,7 +48,9 @@ def open_runner(settings: Settings, worker: WorkerProcess, *, program: str) -> I
         open_gateway(settings, calls, AccountSwitch(engine)) as gateway,
         open_quotes(settings.require_redis()) as quotes,
         closing(connect(settings.require_redis())) as redis,
+        closing(connect(settings.require_redis(), decode=False)) as packed,
     ):
+        bars = BarReader(RecentBars(packed, CircuitBreaker()))
         clock, user_hub = _read_market_clock(ledger), UserHubState(redis, CircuitBreaker())
 
         def context_of(job: ClaimedJob, within: Connection | None) -> Context:
@@ -56,6 +60,7 @@ def open_runner(settings: Settings, worker: WorkerProcess, *, program: str) -> I
                 clock,
                 gateway.for_queue(job.queue),
                 quotes,
+                bars,
                 user_hub,
                 calls,
                 random,

@@ -19,8 +19,8 @@ from cli.console.params import SymbolType, json_option
 from cli.console.table import Table
 from shared.db import views
 from shared.db.market_data import contracts, market_clock, rejected_bars
+from shared.domain.market_data.bar import minute_of
 from shared.domain.market_data.coverage import Span
-from shared.domain.market_data.rollup import minute_of
 from shared.domain.market_data.symbol import Symbol, parse_symbol
 from shared.errors import RefusedError
 from shared.ledger.jobs.market_data import BackfillBars

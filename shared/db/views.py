@@ -13,21 +13,23 @@ from sqlalchemy import (
     case,
     func,
     select,
-    table,
     text,
     true,
     union,
     union_all,
 )
-from sqlalchemy import column as named
 
 from shared.db.tables.accounts import account
 from shared.db.tables.ledger import IS_UNFINISHED, job, worker
-from shared.db.tables.market_data import contract as contract_table
 from shared.db.tables.orders import fill, order_change, orders, position
 
 MAX_SEARCHED = 100_000  # jobs that a list by their queue looks through
-_BARS = table("bars", *map(named, ("contract", "timeframe", "start", "open", "high", "low", "close", "volume")))
+_NEWEST_BARS = text("""
+    SELECT bar.contract, timeframe, start, open, high, low, close, volume
+    FROM contract, bars_between(id, '1m', CAST(:since AS timestamptz), CAST(:until AS timestamptz), :limit) AS bar
+    WHERE CAST(:contracts AS text[]) IS NULL OR id = ANY(:contracts)
+    ORDER BY start DESC LIMIT :limit
+""")
 
 
 def _fetch_all(connection: Connection, statement: Select[Any]) -> list[dict[str, Any]]:
@@ -186,17 +188,10 @@ def list_bars(
     until: datetime | None = None,
     limit: int,
 ) -> list[dict[str, Any]]:
-    """Return rows of the view `bars`, newest first, of these contracts or of all."""
-    bars = select(_BARS).where(_BARS.c.contract == contract_table.c.id)
-    if since is not None:
-        bars = bars.where(_BARS.c.start >= since)
-    if until is not None:
-        bars = bars.where(_BARS.c.start < until)
-    newest = bars.order_by(_BARS.c.start.desc()).limit(limit).lateral("newest")
-    statement = select(newest).select_from(contract_table.join(newest, true()))
-    if contract_ids is not None:
-        statement = statement.where(contract_table.c.id.in_(contract_ids))
-    return _fetch_all(connection, statement.order_by(newest.c.start.desc()).limit(limit))
+    """Return the newest one-minute bars of these contracts or of all, newest first."""
+    contracts = None if contract_ids is None else list(contract_ids)
+    given = {"contracts": contracts, "since": since, "until": until, "limit": limit}
+    return [dict(row) for row in connection.execute(_NEWEST_BARS, given).mappings()]
 
 
 def list_coverage(connection: Connection) -> list[dict[str, Any]]:
@@ -209,8 +204,11 @@ def list_coverage(connection: Connection) -> list[dict[str, Any]]:
                        (SELECT sum(extract(epoch FROM upper(span) - lower(span)) / 60)::bigint
                         FROM unnest(coverage) AS span) AS covered_minutes
                 FROM contract,
-                     LATERAL (SELECT start FROM bar_minute WHERE contract_id = id ORDER BY start LIMIT 1) AS first,
-                     LATERAL (SELECT start FROM bar_minute WHERE contract_id = id ORDER BY start DESC LIMIT 1) AS newest
+                     LATERAL (SELECT least((SELECT min(start) FROM bar_minute WHERE contract_id = id),
+                                           (SELECT first_start FROM bar_day WHERE contract_id = id
+                                            ORDER BY trading_day LIMIT 1)) AS start) AS first,
+                     LATERAL (SELECT max(start) AS start FROM bar_minute WHERE contract_id = id) AS newest
+                WHERE newest.start IS NOT NULL
                 ORDER BY id
             """)
         ).mappings()

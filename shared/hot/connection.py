@@ -17,15 +17,18 @@ log = logging.getLogger(__name__)
 _OPEN_FOR_S = 5.0
 
 
-def connect(url: str) -> "redis.Redis":
-    """Return a client that times out after a second, and retries once on a dropped connection, not after a timeout."""
+def connect(url: str, *, decode: bool = True) -> "redis.Redis":
+    """Return a client that times out after a second, and retries once on a dropped connection, not after a timeout.
+
+    It returns text, or bytes without `decode`.
+    """
     return redis.Redis.from_url(
         url,
         socket_timeout=1,
         socket_connect_timeout=1,
         health_check_interval=15,
         retry=Retry(NoBackoff(), 1, supported_errors=(redis.ConnectionError,)),
-        decode_responses=True,
+        decode_responses=decode,
     )
 
 

@@ -38,8 +38,8 @@ def backfill_bars(job: BackfillBars, ctx: Context) -> dict[str, Any]:
     answer = ctx.gateway.bars(contract, asked)
     if not answer.bars and not answer.rejected:  # the history ends, or the venue is at fault: it shows nothing
         return _end_pass(ctx, job, calendar, asked.start, {"stored": 0, "has_history_ended": True})
-    with ctx.transaction() as tx:
-        stored = store_answer(tx.connection, ctx, contract, asked, answer, is_second=job.is_second)
+    with ctx.bars.change(contract.id) as change, ctx.transaction() as tx:
+        stored = store_answer(tx.connection, ctx, contract, asked, answer, change=change, is_second=job.is_second)
     found: dict[str, Any] = {"stored": stored.stored, "since": asked.start.isoformat()}
     with ctx.transaction() as tx:
         tx.enqueue(replace(job, before=asked.start))

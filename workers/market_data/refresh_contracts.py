@@ -4,8 +4,8 @@ from collections import Counter
 
 from shared.db.market_data import contracts
 from shared.domain.market_data.active_month import keep_active
+from shared.domain.market_data.bar import minute_of
 from shared.domain.market_data.calendar import trading_day_at
-from shared.domain.market_data.rollup import minute_of
 from shared.errors import RefusedError
 from shared.ledger.jobs.market_data import FetchContractBars, RefreshContracts
 from workers.context import Context

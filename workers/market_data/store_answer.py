@@ -3,17 +3,20 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
+import numpy as np
 from sqlalchemy import Connection
 
 from shared.db.market_data import bar_coverage, bars, rejected_bars
 from shared.db.market_data.bars import StoredBars
 from shared.db.strategies import strategy_runs
 from shared.db.trades import round_trips
+from shared.domain.market_data.bar_columns import from_bars, seconds_of, time_of
 from shared.domain.market_data.bar_coverage import BarCoverage
 from shared.domain.market_data.calendar import assumed_calendar_of
 from shared.domain.market_data.contract import ROOTS, Contract
 from shared.domain.market_data.coverage import Span
 from shared.gateway.rest.reads import BarsAnswer
+from shared.hot.recent_bars import BarChange
 from workers.context import Context
 
 HISTORY = timedelta(days=4)  # a strategy that starts on a Sunday evening still sees Friday
@@ -36,28 +39,29 @@ def store_answer(
     asked: Span,
     answer: BarsAnswer,
     *,
+    change: BarChange,
     is_second: bool | None = None,
 ) -> BarsStored:
-    """Store an answer to `asked`, and mark what was computed from bars that it corrects or adds.
+    """Store an answer to `asked`, and mark what was computed from bars that it corrects or adds; that begins `change`.
 
     `is_second` says that another answer lacked the same bars before, or that none did; else the time between decides.
     """
     calendar = assumed_calendar_of(ROOTS[contract.root].group)
     before = bar_coverage.lock(connection, contract.id)
-    stored = bars.store(connection, contract.id, answer.bars)
+    stored = bars.store(connection, contract.id, from_bars(answer.bars), ctx.market_now)
     rejected_bars.record(connection, contract.id, answer.rejected)
     starts = [bar.start for bar in answer.bars]
     after = before.add_answer(asked, starts, calendar.open_spans(asked), ctx.market_now, is_second=is_second)
     bar_coverage.write(connection, contract.id, after)
-    _mark_revised(connection, contract.id, stored, before)
+    if (revised := _find_revised(stored, before)) is not None:
+        change.begin()
+        strategy_runs.mark_corrected(connection, contract.id, revised, HISTORY)
+        round_trips.forget_excursions(connection, contract.id, revised)
     return BarsStored(len(answer.bars), len(stored.new), len(stored.corrected), len(answer.rejected))
 
 
-def _mark_revised(connection: Connection, contract_id: str, stored: StoredBars, before: BarCoverage) -> None:
-    """Mark what was computed from bars that were corrected, or stored after newer ones."""
-    newest_end = before.complete[-1].end if before.complete else None
-    late = [start for start in stored.new if newest_end is not None and start < newest_end]
-    if revised := sorted([*stored.corrected, *late]):
-        span = Span(revised[0], revised[-1])
-        strategy_runs.mark_corrected(connection, contract_id, span, HISTORY)
-        round_trips.forget_excursions(connection, contract_id, span)
+def _find_revised(stored: StoredBars, before: BarCoverage) -> Span | None:
+    """Return the span in which bars were corrected, or stored after newer ones; None without any."""
+    is_late = stored.new < (seconds_of(before.complete[-1].end) if before.complete else 0)
+    revised = np.concatenate([stored.corrected, stored.new[is_late]])
+    return Span(time_of(int(revised.min())), time_of(int(revised.max()))) if len(revised) else None

@@ -6,18 +6,17 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
+from shared.bars.bar_reader import BarsRead
 from shared.clock import machine_now, monotonic
 from shared.db.accounts import accounts
 from shared.db.accounts.accounts import AccountRow
-from shared.db.market_data import bars, contracts
+from shared.db.market_data import contracts
 from shared.db.orders import positions
 from shared.db.strategies import strategy_accounts, strategy_runs
-from shared.domain.market_data.bar import Bar
 from shared.domain.market_data.calendar import assumed_calendar_of
 from shared.domain.market_data.contract import ROOTS, Contract
-from shared.domain.market_data.coverage import Span
 from shared.domain.market_data.product_family import family_of
-from shared.domain.market_data.rollup import end_of, newest_close, roll_up
+from shared.domain.market_data.rollup import end_of, newest_close
 from shared.domain.orders.order import Direction, Origin
 from shared.domain.risk.preconditions import EntryTerms
 from shared.domain.strategies.decision import Decision
@@ -27,7 +26,6 @@ from shared.ledger.jobs.strategies import EvaluateStrategy
 from shared.ledger.ledger import Transaction
 from strategies.registry import strategy_named
 from workers.context import Context
-from workers.market_data.store_answer import HISTORY
 from workers.orders.approval import AwaitedApproval
 from workers.orders.entry import is_flat, record_entry, require_open_session
 from workers.orders.entry_request import EntryRequest
@@ -50,7 +48,7 @@ class _Inputs:
     """The bars and position that a strategy decides on, and its account; None when that does not trade it now."""
 
     contract: Contract
-    minutes: list[Bar]
+    read: BarsRead
     account: AccountRow | None
     direction: Direction
 
@@ -62,7 +60,7 @@ def evaluate_strategy(job: EvaluateStrategy, ctx: Context) -> Evaluated:
     with ctx.autocommit() as connection:
         if strategy_runs.is_done(connection, job.strategy, job.contract_id, job.closed_until, job.account_id):
             return Evaluated("none", "evaluated before")
-        inputs = _read_inputs(connection, job)
+        inputs = _read_inputs(connection, ctx, job)
     decision, reason = _decide(job, inputs)
     obstacle = _find_obstacle(job, ctx, inputs) if decision else None
     if decision is not None and inputs.account is not None and obstacle is None:
@@ -80,13 +78,14 @@ def evaluate_strategy(job: EvaluateStrategy, ctx: Context) -> Evaluated:
     return evaluated
 
 
-def _read_inputs(connection: Connection, job: EvaluateStrategy) -> _Inputs:
+def _read_inputs(connection: Connection, ctx: Context, job: EvaluateStrategy) -> _Inputs:
+    strategy = strategy_named(job.strategy)
     contract = contracts.require(connection, job.contract_id)
     trading = strategy_accounts.list_trading(connection, job.strategy)
     account = next((one for one in trading if one.id == job.account_id), None)
     return _Inputs(
         contract,
-        bars.list_within(connection, contract.id, Span(job.closed_until - HISTORY, job.closed_until)),
+        ctx.bars.read(connection, contract, strategy.timeframe, job.closed_until, count=strategy.bars_needed),
         account,
         positions.direction_of(connection, account.id, contract.id) if account else Direction.FLAT,
     )
@@ -95,14 +94,13 @@ def _read_inputs(connection: Connection, job: EvaluateStrategy) -> _Inputs:
 def _decide(job: EvaluateStrategy, inputs: _Inputs) -> tuple[Decision | None, str]:
     strategy = strategy_named(job.strategy)
     calendar = assumed_calendar_of(ROOTS[inputs.contract.root].group)
-    rolled = roll_up(inputs.minutes, strategy.timeframe, job.closed_until, calendar)
-    if not rolled or end_of(rolled[-1].start, strategy.timeframe, calendar) != job.closed_until:
+    bars = inputs.read.bars.to_bars()
+    if not bars or end_of(bars[-1].start, strategy.timeframe, calendar) != job.closed_until:
         return None, "nothing was traded in the bar"
-    decision = strategy.decide(rolled[-strategy.bars_needed :], inputs.direction)
-    return (
-        decision,
-        decision.reason if decision else f"no entry; {len(rolled)} bars seen, position {inputs.direction}",
-    )
+    if len(bars) < strategy.bars_needed:
+        return None, f"{len(bars)} bars are stored, of the {strategy.bars_needed} that it needs"
+    decision = strategy.decide(bars, inputs.direction)
+    return decision, decision.reason if decision else f"no entry; position {inputs.direction}"
 
 
 def _find_obstacle(job: EvaluateStrategy, ctx: Context, inputs: _Inputs) -> str | None:

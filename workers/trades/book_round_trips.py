@@ -6,9 +6,8 @@ from shared.db.market_data import bars, contracts
 from shared.db.trades import round_trips
 from shared.db.trades.booking import book_due
 from shared.db.trades.round_trips import UnmeasuredTrip
-from shared.domain.market_data.bar import MINUTE
+from shared.domain.market_data.bar import MINUTE, minute_of
 from shared.domain.market_data.coverage import Span
-from shared.domain.market_data.rollup import minute_of
 from shared.domain.trades.statistics import measure_excursions
 from shared.ledger.jobs.trades import BookRoundTrips
 from workers.context import Context
@@ -36,7 +35,8 @@ def book_round_trips(_: BookRoundTrips, ctx: Context) -> dict[str, int]:
 def _measure(connection: Connection, trip: UnmeasuredTrip) -> bool:
     contract = contracts.require(connection, trip.key.contract_id)
     span = Span(minute_of(trip.opened_market_at), trip.key.closed_market_at + MINUTE)
-    found = measure_excursions(trip.direction, trip.lots, bars.list_within(connection, contract.id, span), contract)
+    held = bars.read(connection, contract.id, span).to_bars()
+    found = measure_excursions(trip.direction, trip.lots, held, contract)
     if found is not None:
         round_trips.record_excursions(connection, trip.key, found)
     return found is not None

@@ -1,76 +1,190 @@
-"""Closed one-minute bars in ticks, a row each; the view `bars` shows them in prices."""
+"""Closed one-minute bars in ticks: those of the newest days as rows, older ones packed by trading day."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
 
-from sqlalchemy import Connection, select
+import numpy as np
+from sqlalchemy import Connection
 
 from shared.db.engine import driver
-from shared.db.tables.market_data import bar_minute
-from shared.domain.market_data.bar import Bar
+from shared.db.market_data import bar_days
+from shared.domain.market_data.bar_columns import (
+    BarColumns,
+    Integers,
+    columns_of,
+    join,
+    no_bars,
+    split_by_trading_day,
+    time_of,
+)
+from shared.domain.market_data.bar_packing import PackedBars, unpack
+from shared.domain.market_data.calendar import trading_day_at, trading_day_begins
 from shared.domain.market_data.coverage import Span
 
-_COLUMNS = (
-    bar_minute.c.start,
-    bar_minute.c.open_ticks,
-    bar_minute.c.high_ticks,
-    bar_minute.c.low_ticks,
-    bar_minute.c.close_ticks,
-    bar_minute.c.volume,
-)
+# Until that age bars are rows: each fetch looks at them again, and the venue may correct them.
+_ROWS_FOR = timedelta(days=4)
 _ROWS_AT_ONCE = 5_000
+_WEEKEND = timedelta(days=2)  # it belongs to the Monday that follows
+_VALUES = "open_ticks, high_ticks, low_ticks, close_ticks, volume"
+_GIVEN = f"""
+    SELECT %(contract)s AS contract_id, to_timestamp(second) AS start, {_VALUES}
+    FROM unnest(%(seconds)b::bigint[], %(open)b::integer[], %(high)b::integer[], %(low)b::integer[],
+                %(close)b::integer[], %(volume)b::integer[]) AS one (second, {_VALUES})
+"""  # noqa: S608  # constants of ours
 # One statement for many rows, not one per row. `known` has the bars that the venue has corrected, as they were.
-_STORE = """
-    WITH given AS (
-        SELECT %(contract_id)s AS contract_id, *
-        FROM unnest(%(start)s::timestamptz[], %(open)s::bigint[], %(high)s::bigint[], %(low)s::bigint[],
-                    %(close)s::bigint[], %(volume)s::bigint[])
-             AS one (start, open_ticks, high_ticks, low_ticks, close_ticks, volume)
-    ), known AS (
+_STORE_ROWS = f"""
+    WITH given AS ({_GIVEN}), known AS (
         SELECT bar_minute.* FROM bar_minute JOIN given USING (contract_id, start)
         WHERE bar_minute IS DISTINCT FROM CAST(given AS bar_minute)
     ), corrected AS (
-        INSERT INTO bar_correction (contract_id, start, open_ticks, high_ticks, low_ticks, close_ticks, volume)
-        SELECT * FROM known ON CONFLICT DO NOTHING
+        INSERT INTO bar_correction (contract_id, start, {_VALUES}) SELECT * FROM known ON CONFLICT DO NOTHING
     ), stored AS (
-        INSERT INTO bar_minute (contract_id, start, open_ticks, high_ticks, low_ticks, close_ticks, volume)
-        SELECT * FROM given
+        INSERT INTO bar_minute (contract_id, start, {_VALUES}) SELECT * FROM given
         ON CONFLICT (contract_id, start) DO UPDATE
         SET open_ticks = excluded.open_ticks, high_ticks = excluded.high_ticks, low_ticks = excluded.low_ticks,
             close_ticks = excluded.close_ticks, volume = excluded.volume
         WHERE bar_minute IS DISTINCT FROM excluded
         RETURNING start
     )
-    SELECT start, start IN (SELECT start FROM known) FROM stored
+    SELECT extract(epoch FROM start)::bigint, start IN (SELECT start FROM known) FROM stored
+"""  # noqa: S608  # constants of ours
+_KEEP_CORRECTED = f"""
+    INSERT INTO bar_correction (contract_id, start, {_VALUES}) {_GIVEN} ON CONFLICT DO NOTHING
+"""
+# All rows as one value, so that none is made an object of Python.
+_AS_BYTES = """
+    string_agg(int4send((extract(epoch FROM start) / 60)::integer) || int4send(open_ticks) || int4send(high_ticks)
+               || int4send(low_ticks) || int4send(close_ticks) || int4send(volume), ''::bytea)
+"""
+# One statement, so that it sees each day either packed or as rows.
+_READ = f"""
+    SELECT extract(epoch FROM first_start)::bigint, first_open_ticks, value_bytes, packed FROM bar_day
+    WHERE contract_id = %(contract)s AND trading_day BETWEEN %(first_day)s AND %(last_day)s
+    UNION ALL
+    SELECT NULL, NULL, NULL, {_AS_BYTES} FROM bar_minute
+    WHERE contract_id = %(contract)s AND start >= %(start)s AND start < %(end)s
+"""  # noqa: S608  # constants of ours
+
+_FIRST = """
+    SELECT least((SELECT min(start) FROM bar_minute WHERE contract_id = %(contract)s),
+                 (SELECT first_start FROM bar_day WHERE contract_id = %(contract)s ORDER BY trading_day LIMIT 1))
 """
 
 
 @dataclass(frozen=True, slots=True)
 class StoredBars:
-    """The starts of the bars that were stored: those that were missing, and those that the venue has corrected."""
+    """The starts of the bars that were stored, in seconds: the missing ones, and those that the venue has corrected."""
 
-    new: list[datetime] = field(default_factory=list)
-    corrected: list[datetime] = field(default_factory=list)
+    new: Integers
+    corrected: Integers
 
 
-def store(connection: Connection, contract_id: str, bars: Sequence[Bar]) -> StoredBars:
+def store(connection: Connection, contract_id: str, bars: BarColumns, market_now: datetime) -> StoredBars:
     """Store the missing bars and the corrected ones, whose first state is kept in `bar_correction`.
+
+    The caller has locked the contract. Days that are no longer fetched again are packed at once, but for the newest.
+    """
+    before = _find_first_day_of_rows(connection, contract_id, bars, market_now)
+    packed = bar_days.list_packed(connection, contract_id, bars)
+    days = split_by_trading_day(bars)
+    old = {day: of_day for day, of_day in days if day < before or day in packed}
+    rows = join(of_day for day, of_day in days if day not in old)
+    changes = [*_merge_days(connection, contract_id, old)] if old else []
+    changes += _store_rows(connection, contract_id, rows)
+    none = no_bars().seconds
+    return StoredBars(
+        np.concatenate([none, *(one.new for one in changes)]),
+        np.concatenate([none, *(one.corrected for one in changes)]),
+    )
+
+
+def pack_old_days(connection: Connection, contract_id: str, market_now: datetime) -> list[date]:
+    """Pack the days that are rows and are no longer fetched again, but for the newest; return them.
 
     The caller has locked the contract.
     """
-    stored = StoredBars()
+    before = _find_first_day_of_rows(connection, contract_id, no_bars(), market_now)
+    statement = "SELECT DISTINCT trading_day_at(start) FROM bar_minute WHERE contract_id = %s ORDER BY 1"
+    days = [day for (day,) in driver(connection).execute(statement, (contract_id,)) if day < before]
+    if days:
+        _merge_days(connection, contract_id, dict.fromkeys(days, no_bars()))
+    return days
+
+
+def read(connection: Connection, contract_id: str, span: Span) -> BarColumns:
+    """Return the bars that start in `span`."""
+    values = {
+        "contract": contract_id,
+        "first_day": trading_day_at(span.start),
+        "last_day": trading_day_at(span.end),
+        "start": span.start,
+        "end": span.end,
+    }
+    found = driver(connection).execute(_READ, values, binary=True).fetchall()
+    return join(map(_decode, found)).within(span)
+
+
+def find_first(connection: Connection, contract_id: str) -> datetime | None:
+    """Return the start of the oldest bar, None without any."""
+    found: datetime | None = driver(connection).execute(_FIRST, {"contract": contract_id}).fetchall()[0][0]
+    return found
+
+
+def _decode(row: Sequence[Any]) -> BarColumns:
+    first_second, first_open, value_bytes, data = row
+    if first_second is not None:
+        return unpack(PackedBars(first_second, first_open, value_bytes, data))
+    rows = np.frombuffer(data or b"", dtype=">i4").reshape(-1, 6).T.astype(np.int64)
+    rows[0] *= 60
+    return columns_of(rows[:, np.argsort(rows[0])])
+
+
+def _find_first_day_of_rows(connection: Connection, contract_id: str, bars: BarColumns, market_now: datetime) -> date:
+    """Return the first day whose bars are rows: one that is still fetched again, or the newest if that is older."""
+    statement = "SELECT max(start) FROM bar_minute WHERE contract_id = %s"
+    ((newest,),) = driver(connection).execute(statement, (contract_id,)).fetchall()
+    known = [] if newest is None else [newest]
+    known += [time_of(int(at)) for at in bars.seconds[-1:]]
+    return min(max(map(trading_day_at, known), default=date.min), trading_day_at(market_now - _ROWS_FOR))
+
+
+def _store_rows(connection: Connection, contract_id: str, bars: BarColumns) -> list[StoredBars]:
+    changes = []
     for first in range(0, len(bars), _ROWS_AT_ONCE):
-        some = bars[first : first + _ROWS_AT_ONCE]
-        columns = {name: [getattr(bar, name) for bar in some] for name in Bar.__struct_fields__}
-        for start, is_corrected in driver(connection).execute(_STORE, columns | {"contract_id": contract_id}):
-            (stored.corrected if is_corrected else stored.new).append(start)
-    return stored
+        values = _parameters(contract_id, bars[first : first + _ROWS_AT_ONCE])
+        found = driver(connection).execute(_STORE_ROWS, values).fetchall()
+        changes.append(_as_changes(found))
+    return changes
 
 
-def list_within(connection: Connection, contract_id: str, span: Span) -> list[Bar]:
-    """Return the bars that start in `span`, oldest first."""
-    statement = select(*_COLUMNS).where(
-        bar_minute.c.contract_id == contract_id, bar_minute.c.start >= span.start, bar_minute.c.start < span.end
-    )
-    return [Bar(*row) for row in connection.execute(statement.order_by(bar_minute.c.start))]
+def _merge_days(connection: Connection, contract_id: str, given: Mapping[date, BarColumns]) -> list[StoredBars]:
+    """Pack the bars of days, with those stored before; a given one replaces that of the same start."""
+    first, last = min(given), max(given)
+    span = Span(trading_day_begins(first) - _WEEKEND, trading_day_begins(last + timedelta(days=1)))
+    known = dict(split_by_trading_day(read(connection, contract_id, span)))
+    changes, days = [], {}
+    for day, bars in given.items():
+        before = known.get(day, no_bars())
+        is_known = np.isin(bars.seconds, before.seconds)
+        old = before[np.searchsorted(before.seconds, bars.seconds[is_known])]
+        differs = np.any(np.vstack(old.arrays) != np.vstack(bars[is_known].arrays), axis=0)
+        if differs.any():
+            driver(connection).execute(_KEEP_CORRECTED, _parameters(contract_id, old[differs]))
+        changes.append(StoredBars(bars.seconds[~is_known], old.seconds[differs]))
+        days[day] = join([before, bars])
+    bar_days.keep(connection, contract_id, days)
+    return changes
+
+
+def _parameters(contract_id: str, bars: BarColumns) -> dict[str, Any]:
+    names = ("seconds", "open", "high", "low", "close", "volume")
+    lists = (column.tolist() for column in bars.arrays)
+    return {"contract": contract_id, **dict(zip(names, lists, strict=True))}
+
+
+def _as_changes(found: Sequence[tuple[int, bool]]) -> StoredBars:
+    seconds = np.array([at for at, _ in found], dtype=np.int64)
+    is_corrected = np.array([flag for _, flag in found], dtype=np.bool_)
+    return StoredBars(seconds[~is_corrected], seconds[is_corrected])

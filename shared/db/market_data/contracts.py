@@ -8,9 +8,10 @@ from sqlalchemy import ColumnElement, Connection, Row, bindparam, func, select, 
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.sql.selectable import LateralFromClause
 
-from shared.db.tables.market_data import contract
+from shared.db.tables.market_data import bar_minute, contract
 from shared.db.tables.orders import orders, position
-from shared.domain.market_data.contract import Contract
+from shared.domain.market_data.calendar import assumed_calendar_of
+from shared.domain.market_data.contract import ROOTS, Contract
 from shared.domain.orders.order import Direction, OrderState
 
 _COLUMNS = [contract.c[name] for name in Contract.__dataclass_fields__]
@@ -47,6 +48,8 @@ def store(connection: Connection, found: Sequence[Contract]) -> None:
     """Store the venue's facts about these contracts."""
     for one in found:
         values = {name: getattr(one, name) for name in Contract.__dataclass_fields__ if name != "id"}
+        opens, closes = assumed_calendar_of(ROOTS[one.root].group).regular_hours
+        values |= {"session_opens": opens, "session_closes": closes}
         statement = insert(contract).values(id=one.id, **values)
         connection.execute(
             statement.on_conflict_do_update(index_elements=["id"], set_={**values, "updated_at": func.now()})
@@ -115,6 +118,12 @@ def list_of_root(connection: Connection, root: str) -> list[Contract]:
         _contract(row)
         for row in connection.execute(select(*_COLUMNS).where(contract.c.root == root).order_by(contract.c.id))
     ]
+
+
+def list_with_rows(connection: Connection) -> list[str]:
+    """Return the ids of the contracts of which bars are stored that are not packed."""
+    has_rows = select(bar_minute.c.start).where(bar_minute.c.contract_id == contract.c.id).exists()
+    return list(connection.execute(select(contract.c.id).where(has_rows).order_by(contract.c.id)).scalars())
 
 
 def list_tracked(connection: Connection) -> list[Contract]:

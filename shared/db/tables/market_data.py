@@ -1,7 +1,6 @@
 """The tables of the market: its clock, contracts and one-minute bars."""
 
 from sqlalchemy import (
-    BigInteger,
     Boolean,
     CheckConstraint,
     Column,
@@ -10,9 +9,12 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     Numeric,
+    SmallInteger,
     Table,
     Text,
+    Time,
     func,
     text,
 )
@@ -49,6 +51,8 @@ contract = Table(
     Column("coverage", TSTZMULTIRANGE, nullable=False, server_default=text("'{}'")),
     Column("unconfirmed", TSTZMULTIRANGE, nullable=False, server_default=text("'{}'")),
     at_column("answered_market_at"),
+    Column("session_opens", Time, nullable=False, server_default=text("'17:00'")),
+    Column("session_closes", Time, nullable=False, server_default=text("'16:00'")),
     at_column("updated_at", nullable=False, now=True),
 )
 
@@ -57,7 +61,7 @@ Index("ix_contract_root", contract.c.root)
 
 def _bar_columns() -> list[Column[int]]:
     names = ("open_ticks", "high_ticks", "low_ticks", "close_ticks", "volume")
-    return [Column(name, BigInteger, nullable=False) for name in names]
+    return [Column(name, Integer, nullable=False) for name in names]
 
 
 bar_minute = Table(
@@ -66,6 +70,22 @@ bar_minute = Table(
     Column("contract_id", Text, ForeignKey("contract.id"), primary_key=True),
     Column("start", DateTime(timezone=True), primary_key=True),
     *_bar_columns(),
+)
+
+# The bars of a trading day that is over, as shared/domain/market_data/bar_packing.py packs them.
+bar_day = Table(
+    "bar_day",
+    metadata,
+    Column("contract_id", Text, ForeignKey("contract.id"), primary_key=True),
+    Column("trading_day", Date, primary_key=True),
+    Column("bar_count", Integer, nullable=False),
+    at_column("first_start", nullable=False),
+    Column("first_open_ticks", Integer, nullable=False),
+    Column("value_bytes", SmallInteger, nullable=False),
+    Column("packed", LargeBinary, nullable=False),
+    at_column("packed_at", nullable=False, now=True),
+    CheckConstraint("value_bytes IN (2, 4)", name="value_bytes"),
+    CheckConstraint("length(packed) = bar_count * (5 * value_bytes + 4)", name="packed"),
 )
 
 # What a bar was before the venue corrected it.

@@ -83,6 +83,11 @@ class Calendar:
         self._hours = _HOURS[group]
         self._sessions: dict[date, Session | None] = {}
 
+    @property
+    def regular_hours(self) -> tuple[time, time]:
+        """When a session opens and closes on a regular day, in Chicago; from 17:00 on it opens the evening before."""
+        return self._hours.opens, self._hours.closes
+
     def session_on(self, trading_day: date) -> Session | None:
         """Return the session of a trading day; None on weekends and when the market is closed all day."""
         if trading_day not in self._sessions:

@@ -1,83 +1,120 @@
 """Longer bars from one-minute bars: they follow the sessions of the market."""
 
-from collections.abc import Iterator, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Iterator
+from datetime import date, datetime, timedelta
+from itertools import groupby
 
-from shared.domain.market_data.bar import MINUTE, Bar
-from shared.domain.market_data.calendar import Calendar, Session
+import numpy as np
+
+from shared.domain.market_data.bar import MINUTE
+from shared.domain.market_data.bar_columns import BarColumns, Integers, no_bars, seconds_of, time_of
+from shared.domain.market_data.calendar import Calendar, trading_day_at, trading_day_begins, trading_week_of
 from shared.domain.market_data.coverage import Span
+from shared.domain.market_data.timeframe import ONE_MINUTE, Timeframe
 
 _DAY = timedelta(days=1)
+_TO_NEXT = {"week": timedelta(days=7), "month": timedelta(days=45)}  # from the first day of one into the next
 
 
-def roll_up(bars: Sequence[Bar], timeframe: timedelta, closed_until: datetime, calendar: Calendar) -> list[Bar]:
-    """Return the bars of `timeframe` made of `bars` (one minute, oldest first) that have closed by `closed_until`.
+def roll_up(
+    bars: BarColumns, timeframe: Timeframe, closed_until: datetime, calendar: Calendar, *, with_forming: bool = False
+) -> BarColumns:
+    """Return the bars of `timeframe` made of `bars`, those of one minute, that have closed by `closed_until`.
 
     They are counted from the opening of each session, and the last of a session ends with it: the bars of 4 hours of a
     session from 17:00 to 16:00 start at 17:00, 21:00, 1:00, 5:00, 9:00 and 13:00, and the last has 3 hours. One day is
-    the whole session. A minute without a trade has no bar; the longer bar is made of the other minutes, and of those
-    outside a session none is made. Raise ValueError for a timeframe that is no whole number of minutes, or longer than
-    a day.
+    the whole session; a week and a month are the sessions of their trading days. A minute without a trade has no bar;
+    the longer bar is made of the other minutes. Of minutes outside a session none is made longer than a minute.
+    `with_forming` adds the bar that has not closed by `closed_until`, of the minutes that have.
     """
-    if not bars:
-        return []
-    rolled, index = [], 0
-    for span in list_spans(Span(bars[0].start, bars[-1].start + MINUTE), timeframe, calendar):
-        if span.end > closed_until:
-            break
-        while index < len(bars) and bars[index].start < span.start:
-            index += 1
-        first = index
-        while index < len(bars) and bars[index].start < span.end:
-            index += 1
-        if first < index:
-            rolled.append(_merge(bars[first:index], span.start))
-    return rolled
+    until = seconds_of(closed_until)
+    if timeframe == ONE_MINUTE:
+        return bars[bars.seconds + 60 <= until]
+    starts, ends, inside = _place(bars, timeframe, calendar)
+    is_wanted = inside & ((bars.seconds + 60 <= until) if with_forming else (ends <= until))
+    if not is_wanted.any():
+        return no_bars()
+    used, starts = bars[is_wanted], starts[is_wanted]
+    firsts = np.flatnonzero(np.concatenate(([True], starts[1:] != starts[:-1])))
+    lasts = np.append(firsts[1:], len(used)) - 1
+    return BarColumns(
+        starts[firsts],
+        used.open[firsts],
+        np.maximum.reduceat(used.high, firsts),
+        np.minimum.reduceat(used.low, firsts),
+        used.close[lasts],
+        np.add.reduceat(used.volume, firsts),
+    )
 
 
-def list_spans(wanted: Span, timeframe: timedelta, calendar: Calendar) -> Iterator[Span]:
+def list_spans(wanted: Span, timeframe: Timeframe, calendar: Calendar) -> Iterator[Span]:
     """Yield the spans of the bars of `timeframe` that overlap `wanted`, oldest first; as `roll_up` counts them."""
-    _require_timeframe(timeframe)
-    for session in calendar.sessions_within(wanted):
-        for number in range(-(-(session.closes - session.opens) // timeframe)):
-            start = session.opens + number * timeframe
-            span = Span(start, min(start + timeframe, session.closes))
+    for period in list_periods(wanted, timeframe, calendar):
+        length = period.duration if timeframe.minutes is None else timeframe.minutes * MINUTE
+        for number in range(-(-period.duration // length)):
+            start = period.start + number * length
+            span = Span(start, min(start + length, period.end))
             if span.overlap(wanted):
                 yield span
 
 
-def newest_close(known_until: datetime, timeframe: timedelta, calendar: Calendar) -> datetime:
+def list_periods(wanted: Span, timeframe: Timeframe, calendar: Calendar) -> Iterator[Span]:
+    """Yield the sessions that overlap `wanted`, or the weeks or months made of them, oldest first."""
+    if timeframe.minutes is not None:
+        yield from (Span(session.opens, session.closes) for session in calendar.sessions_within(wanted))
+        return
+    first_of = trading_week_of if timeframe.unit == "week" else _month_of
+    begins = trading_day_begins(first_of(trading_day_at(wanted.start)))
+    last = first_of(trading_day_at(wanted.end))
+    ends = trading_day_begins(first_of(last + _TO_NEXT[timeframe.unit]))
+    for _, sessions in groupby(
+        calendar.sessions_within(Span(begins, ends)), key=lambda session: first_of(session.trading_day)
+    ):
+        first, *others = sessions
+        period = Span(first.opens, others[-1].closes if others else first.closes)
+        if period.overlap(wanted):
+            yield period
+
+
+def newest_close(known_until: datetime, timeframe: Timeframe, calendar: Calendar) -> datetime:
     """Return the newest end of a bar of `timeframe` that is not after `known_until`, whether it was traded or not."""
-    _require_timeframe(timeframe)
-    session = calendar.last_session(known_until)
+    if timeframe.minutes is None:
+        recent = Span(known_until - 2 * _TO_NEXT[timeframe.unit], known_until)
+        return max(period.end for period in list_periods(recent, timeframe, calendar) if period.end <= known_until)
+    session, length = calendar.last_session(known_until), timeframe.minutes * MINUTE
     if known_until >= session.closes:
         return session.closes
-    closes = session.opens + (known_until - session.opens) // timeframe * timeframe
+    closes = session.opens + (known_until - session.opens) // length * length
     return closes if closes > session.opens else calendar.last_session(session.opens).closes
 
 
-def end_of(start: datetime, timeframe: timedelta, calendar: Calendar) -> datetime:
+def end_of(start: datetime, timeframe: Timeframe, calendar: Calendar) -> datetime:
     """Return the end of the bar of `timeframe` that starts at an instant of a session."""
-    session: Session | None = calendar.session_at(start)
-    return start + timeframe if session is None else min(start + timeframe, session.closes)
+    return next(span.end for span in list_spans(Span(start, start + MINUTE), timeframe, calendar))
 
 
-def minute_of(at: datetime) -> datetime:
-    """Return the start of the minute that contains `at`."""
-    return at.replace(second=0, microsecond=0)
-
-
-def _require_timeframe(timeframe: timedelta) -> None:
-    if not MINUTE <= timeframe <= _DAY or timeframe % MINUTE:
-        raise ValueError(f"timeframe {timeframe} is not a whole number of minutes from one to a day")
-
-
-def _merge(minutes: Sequence[Bar], start: datetime) -> Bar:
-    return Bar(
-        start,
-        open=minutes[0].open,
-        high=max(bar.high for bar in minutes),
-        low=min(bar.low for bar in minutes),
-        close=minutes[-1].close,
-        volume=sum(bar.volume for bar in minutes),
+def _place(bars: BarColumns, timeframe: Timeframe, calendar: Calendar) -> "tuple[Integers, Integers, np.ndarray]":
+    """Return the start and the end of the longer bar of each minute, and whether it lies in a session."""
+    periods = (
+        list(
+            list_periods(Span(time_of(int(bars.seconds[0])), time_of(int(bars.seconds[-1]) + 60)), timeframe, calendar)
+        )
+        if len(bars)
+        else []
     )
+    if not periods:
+        return bars.seconds, bars.seconds, np.zeros(len(bars), dtype=np.bool_)
+    opens = np.array([seconds_of(period.start) for period in periods])
+    closes = np.array([seconds_of(period.end) for period in periods])
+    index = np.searchsorted(opens, bars.seconds, side="right") - 1
+    inside = (index >= 0) & (bars.seconds < closes[index])
+    starts, ends = opens[index], closes[index]
+    if timeframe.minutes is not None:
+        length = timeframe.minutes * 60
+        starts = starts + (bars.seconds - starts) // length * length
+        ends = np.minimum(starts + length, ends)
+    return starts, ends, inside
+
+
+def _month_of(day: date) -> date:
+    return day.replace(day=1)

@@ -6,10 +6,9 @@ from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
 
-from shared.domain.market_data.bar import Bar
+from shared.domain.market_data.bar import Bar, minute_of
 from shared.domain.market_data.calendar import assumed_calendar_of
 from shared.domain.market_data.contract import Contract, root_of_contract
-from shared.domain.market_data.rollup import minute_of
 from shared.domain.orders.order import Direction
 from shared.domain.trades.round_trip import Lot
 

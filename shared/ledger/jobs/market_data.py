@@ -56,3 +56,11 @@ class HealBars(Job):
 
     queue: ClassVar = Queue.BACKGROUND
     is_repeated: ClassVar = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class PackBars(Job):
+    """Pack the bars of trading days that are fetched no more: a row per contract and day."""
+
+    queue: ClassVar = Queue.BACKGROUND
+    is_repeated: ClassVar = True

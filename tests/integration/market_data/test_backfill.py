@@ -17,7 +17,7 @@ from workers.wiring import open_runner
 
 COMPLETE = f"SELECT coverage @> tstzrange(%s, %s) FROM contract WHERE id = '{MNQ}'"
 RESULTS = "SELECT result FROM job WHERE name = 'market_data.backfill_bars' ORDER BY id"
-COUNT = f"SELECT count(*) FROM bar_minute WHERE contract_id = '{MNQ}' AND start < %s"
+COUNT = f"SELECT count(*) FROM bars WHERE contract = '{MNQ}' AND start < %s"
 
 
 @pytest.fixture

@@ -7,12 +7,13 @@ import pytest
 
 from shared.domain.market_data.calendar import assumed_calendar_of
 from shared.domain.market_data.rollup import newest_close
+from shared.domain.market_data.timeframe import Timeframe
 from shared.ledger.jobs.strategies import EvaluateDue, EvaluateStrategy
 from tests.fixtures.operator import RunCommand
 from tests.fixtures.venue import MNQ, RunningVenue, StartVenue
 from tests.fixtures.worker_env import WorkerEnv
 
-TIMEFRAME = timedelta(minutes=5)
+FIVE_MINUTES = timedelta(minutes=5)
 # A fall that mean reversion buys: tests/unit/strategies/test_mean_reversion.py.
 FALL = [0] * 14 + [-1, -2, -3, -4, -6, -40]
 RUNS = "SELECT account_id, decision, reason, signal_id IS NOT NULL FROM strategy_run ORDER BY account_id"
@@ -35,13 +36,13 @@ def insert_falling_bars(worker_env: WorkerEnv, contract_id: str = MNQ) -> dateti
     """
     for table in ("strategy_run", "job_key", "job"):
         worker_env.execute(f"DELETE FROM {table}")
-    closed_until = newest_close(worker_env.venue.clock.now(), TIMEFRAME, assumed_calendar_of("equity"))
+    closed_until = newest_close(worker_env.venue.clock.now(), Timeframe.parse("5m"), assumed_calendar_of("equity"))
     ((base,),) = worker_env.rows(
         "SELECT close_ticks FROM bar_minute WHERE contract_id = %s ORDER BY start DESC LIMIT 1", contract_id
     )
-    begin = closed_until - len(FALL) * TIMEFRAME
+    begin = closed_until - len(FALL) * FIVE_MINUTES
     worker_env.execute(f"DELETE FROM bar_minute WHERE contract_id = '{contract_id}' AND start >= '{begin.isoformat()}'")
-    rows = [(begin + number * TIMEFRAME, base + change) for number, change in enumerate(FALL)]
+    rows = [(begin + number * FIVE_MINUTES, base + change) for number, change in enumerate(FALL)]
     values = ", ".join(
         f"('{contract_id}', '{start.isoformat()}', {close}, {close + 1}, {close - 1}, {close}, 10)"
         for start, close in rows
@@ -50,6 +51,7 @@ def insert_falling_bars(worker_env: WorkerEnv, contract_id: str = MNQ) -> dateti
         "INSERT INTO bar_minute (contract_id, start, open_ticks, high_ticks, low_ticks, close_ticks, volume) "
         f"VALUES {values}"
     )
+    worker_env.forget_recent_bars()
     return closed_until
 
 
@@ -111,6 +113,7 @@ def test_complaint_7_a_strategy_sees_closed_bars_only(worker_env: WorkerEnv, ope
         f"SELECT contract_id, '{closed_until.isoformat()}', close_ticks, close_ticks + 900, close_ticks, "
         f"close_ticks + 900, 10 FROM bar_minute WHERE contract_id = '{MNQ}' ORDER BY start DESC LIMIT 1"
     )
+    worker_env.forget_recent_bars()
 
     too_early = evaluate(worker_env, first, closed_until + timedelta(minutes=1))
     assert ("none", "nothing was traded in the bar") == (too_early["decision"], too_early["reason"])

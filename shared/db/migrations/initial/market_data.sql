@@ -26,6 +26,8 @@ CREATE TABLE contract (
     coverage tstzmultirange DEFAULT '{}' NOT NULL,
     unconfirmed tstzmultirange DEFAULT '{}' NOT NULL,
     answered_market_at timestamptz,
+    session_opens time DEFAULT '17:00' NOT NULL,
+    session_closes time DEFAULT '16:00' NOT NULL,
     updated_at timestamptz DEFAULT now() NOT NULL,
     CONSTRAINT pk_contract PRIMARY KEY (id)
 );
@@ -35,11 +37,11 @@ CREATE INDEX ix_contract_root ON contract (root);
 CREATE TABLE bar_minute (
     contract_id text NOT NULL,
     start timestamptz NOT NULL,
-    open_ticks bigint NOT NULL,
-    high_ticks bigint NOT NULL,
-    low_ticks bigint NOT NULL,
-    close_ticks bigint NOT NULL,
-    volume bigint NOT NULL,
+    open_ticks integer NOT NULL,
+    high_ticks integer NOT NULL,
+    low_ticks integer NOT NULL,
+    close_ticks integer NOT NULL,
+    volume integer NOT NULL,
     CONSTRAINT pk_bar_minute PRIMARY KEY (contract_id, start),
     CONSTRAINT fk_bar_minute_contract_id FOREIGN KEY (contract_id) REFERENCES contract (id)
 );
@@ -48,14 +50,33 @@ CREATE TABLE bar_correction (
     contract_id text NOT NULL,
     start timestamptz NOT NULL,
     corrected_at timestamptz DEFAULT now() NOT NULL,
-    open_ticks bigint NOT NULL,
-    high_ticks bigint NOT NULL,
-    low_ticks bigint NOT NULL,
-    close_ticks bigint NOT NULL,
-    volume bigint NOT NULL,
+    open_ticks integer NOT NULL,
+    high_ticks integer NOT NULL,
+    low_ticks integer NOT NULL,
+    close_ticks integer NOT NULL,
+    volume integer NOT NULL,
     CONSTRAINT pk_bar_correction PRIMARY KEY (contract_id, start, corrected_at),
     CONSTRAINT fk_bar_correction_contract_id FOREIGN KEY (contract_id) REFERENCES contract (id)
 );
+
+-- The bars of a trading day that is over, packed; bar_minute has none of that day.
+CREATE TABLE bar_day (
+    contract_id text NOT NULL,
+    trading_day date NOT NULL,
+    bar_count integer NOT NULL,
+    first_start timestamptz NOT NULL,
+    first_open_ticks integer NOT NULL,
+    value_bytes smallint NOT NULL,
+    packed bytea NOT NULL,
+    packed_at timestamptz DEFAULT now() NOT NULL,
+    CONSTRAINT pk_bar_day PRIMARY KEY (contract_id, trading_day),
+    CONSTRAINT fk_bar_day_contract_id FOREIGN KEY (contract_id) REFERENCES contract (id),
+    CONSTRAINT ck_bar_day_value_bytes CHECK (value_bytes IN (2, 4)),
+    CONSTRAINT ck_bar_day_packed CHECK (length(packed) = bar_count * (5 * value_bytes + 4))
+);
+
+-- Compressing would make it no smaller, and reading slower.
+ALTER TABLE bar_day ALTER COLUMN packed SET STORAGE EXTERNAL;
 
 CREATE TABLE rejected_bar (
     contract_id text NOT NULL,
@@ -69,13 +90,6 @@ CREATE TABLE rejected_bar (
 );
 
 CREATE INDEX ix_rejected_bar_last_seen_at ON rejected_bar (last_seen_at);
-
--- For people: closed bars in prices.
-CREATE VIEW bars AS
-SELECT contract_id AS contract, '1m'::text AS timeframe, start,
-       open_ticks * tick_size AS open, high_ticks * tick_size AS high,
-       low_ticks * tick_size AS low, close_ticks * tick_size AS close, volume
-FROM bar_minute JOIN contract ON contract.id = contract_id;
 
 -- The current market time, empty while the database has no market. In seconds: an interval of days would be as long as
 -- the days of the session's time zone.
@@ -98,3 +112,152 @@ $$;
 -- The milliseconds from one instant to another, empty if one of them is.
 CREATE FUNCTION milliseconds_between(start timestamptz, "end" timestamptz) RETURNS numeric
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$ SELECT round(extract(epoch FROM "end" - start) * 1000, 1) $$;
+
+-- The bars of a packed day, in ticks. As `unpack` in shared/domain/market_data/bar_packing.py.
+CREATE FUNCTION unpack_bars(day bar_day)
+RETURNS TABLE (start timestamptz, open_ticks integer, high_ticks integer, low_ticks integer, close_ticks integer,
+               volume integer)
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE ROWS 1400 AS $$
+DECLARE
+    data bytea := day.packed || ''::bytea;  -- a copy in memory: each use of the original would read it from its table
+    size integer := day.value_bytes;
+    shift integer := 32 - 8 * day.value_bytes;  -- to the right, which keeps the sign
+    behind integer := day.bar_count * day.value_bytes;
+    at integer;
+BEGIN
+    start := day.first_start;
+    close_ticks := day.first_open_ticks;
+    FOR number IN 0 .. day.bar_count - 1 LOOP
+        at := 1 + number * size;
+        start := start + make_interval(mins =>
+            ('x' || encode(substring(data FROM at FOR size), 'hex'))::bit(32)::integer >> shift);
+        open_ticks := close_ticks
+            + (('x' || encode(substring(data FROM at + behind FOR size), 'hex'))::bit(32)::integer >> shift);
+        high_ticks := open_ticks
+            + (('x' || encode(substring(data FROM at + 2 * behind FOR size), 'hex'))::bit(32)::integer >> shift);
+        low_ticks := open_ticks
+            - (('x' || encode(substring(data FROM at + 3 * behind FOR size), 'hex'))::bit(32)::integer >> shift);
+        close_ticks := open_ticks
+            + (('x' || encode(substring(data FROM at + 4 * behind FOR size), 'hex'))::bit(32)::integer >> shift);
+        volume := ('x' || encode(substring(data FROM 1 + 5 * behind + 4 * number FOR 4), 'hex'))::bit(32)::integer;
+        RETURN NEXT;
+    END LOOP;
+END $$;
+
+-- For people: closed one-minute bars in prices. A condition on contract and trading_day keeps the rest unread.
+CREATE VIEW bars AS
+SELECT contract_id AS contract, '1m'::text AS timeframe, minute.start,
+       open_ticks * tick_size AS open, high_ticks * tick_size AS high,
+       low_ticks * tick_size AS low, close_ticks * tick_size AS close, volume, trading_day
+FROM bar_day JOIN contract ON contract.id = contract_id, unpack_bars(bar_day) AS minute
+UNION ALL
+SELECT contract_id, '1m'::text, start,
+       open_ticks * tick_size, high_ticks * tick_size,
+       low_ticks * tick_size, close_ticks * tick_size, volume, trading_day_at(start)
+FROM bar_minute JOIN contract ON contract.id = contract_id;
+
+-- The instant at which the session of a trading day opens, by the regular opening of its market in Chicago.
+CREATE FUNCTION session_opens_at(opens time, trading_day date) RETURNS timestamptz
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT (trading_day - CASE WHEN opens >= time '17:00' THEN 1 ELSE 0 END + opens) AT TIME ZONE 'America/Chicago'
+$$;
+
+-- For people: the bars of a contract in any timeframe, such as 5m, 4h, 1d, 1w or 1mo, oldest first: those that start
+-- from `since` on and before `until`, or the `newest` of them. A bar that has not closed yet is left out. On a day with
+-- an early close the last bar counts as closed at the regular hour.
+CREATE FUNCTION bars_between(
+    wanted text, length text DEFAULT '1m', since timestamptz DEFAULT NULL, until timestamptz DEFAULT NULL,
+    newest integer DEFAULT NULL
+) RETURNS TABLE (contract text, timeframe text, start timestamptz, open numeric, high numeric, low numeric,
+                 close numeric, volume bigint, trading_day date)
+LANGUAGE plpgsql STABLE AS $$
+#variable_conflict use_column
+DECLARE
+    unit text := substring(length FROM '^[0-9]+(m|h|d|w|mo)$');
+    span integer := substring(length FROM '^[0-9]+')::integer * CASE unit WHEN 'm' THEN 1 WHEN 'h' THEN 60 ELSE 1440 END;
+    first_day date := trading_day_at(since);
+    last_day date := coalesce(trading_day_at(until), 'infinity');
+    now_at timestamptz := coalesce(market_now(), 'infinity');
+    known contract%ROWTYPE;
+BEGIN
+    IF unit IS NULL OR span < 1 OR unit IN ('m', 'h', 'd') AND span > 1440 OR unit IN ('w', 'mo') AND span <> 1440 THEN
+        RAISE EXCEPTION 'timeframe % is none of 1m to 1440m, 1h to 24h, 1d, 1w and 1mo', quote_nullable(length);
+    END IF;
+    SELECT * INTO known FROM contract WHERE id = wanted;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'unknown contract %: the table contract lists them', quote_nullable(wanted);
+    END IF;
+    IF unit = 'w' THEN
+        first_day := date_trunc('week', first_day);
+        last_day := last_day + CASE WHEN isfinite(last_day) THEN 6 ELSE 0 END;
+    ELSIF unit = 'mo' THEN
+        first_day := date_trunc('month', first_day);
+        last_day := last_day + CASE WHEN isfinite(last_day) THEN 30 ELSE 0 END;
+    END IF;
+    IF first_day IS NULL AND newest IS NOT NULL THEN
+        -- From the day on before whose end there are enough minutes: each bar has at least one.
+        SELECT max(day) INTO first_day FROM (
+            SELECT day, sum(count) OVER (ORDER BY day DESC) - count AS later
+            FROM (SELECT bar_day.trading_day AS day, bar_count AS count FROM bar_day WHERE contract_id = wanted
+                  UNION ALL
+                  SELECT trading_day_at(one.start), count(*) FROM bar_minute AS one WHERE contract_id = wanted GROUP BY 1)
+                 AS days
+            WHERE day <= last_day
+        ) AS days WHERE later >= newest::bigint * span * CASE unit WHEN 'w' THEN 7 WHEN 'mo' THEN 31 ELSE 1 END;
+        first_day := CASE unit WHEN 'w' THEN date_trunc('week', first_day) WHEN 'mo' THEN date_trunc('month', first_day)
+                     ELSE first_day END;
+    END IF;
+    IF span = 1 THEN
+        RETURN QUERY
+        SELECT * FROM (
+            SELECT wanted, length, one.start, one.open, one.high, one.low, one.close, one.volume::bigint, one.trading_day
+            FROM bars AS one
+            WHERE one.contract = wanted AND one.trading_day BETWEEN coalesce(first_day, '-infinity') AND last_day
+                  AND (since IS NULL OR one.start >= since) AND (until IS NULL OR one.start < until)
+            ORDER BY one.start DESC LIMIT newest
+        ) AS one ORDER BY one.start;
+        RETURN;
+    END IF;
+    RETURN QUERY
+    WITH minute AS MATERIALIZED (
+        SELECT one.start, one.open_ticks, one.high_ticks, one.low_ticks, one.close_ticks, one.volume, bar_day.trading_day
+        FROM bar_day, unpack_bars(bar_day) AS one
+        WHERE contract_id = wanted
+              AND bar_day.trading_day BETWEEN coalesce(first_day, '-infinity') AND last_day
+        UNION ALL
+        SELECT one.start, one.open_ticks, one.high_ticks, one.low_ticks, one.close_ticks, one.volume,
+               trading_day_at(one.start)
+        FROM bar_minute AS one
+        WHERE contract_id = wanted
+              AND trading_day_at(one.start) BETWEEN coalesce(first_day, '-infinity') AND last_day
+    ), placed AS (
+        SELECT minute.*, hours.opens_at, hours.closes_at,
+               CASE unit WHEN 'w' THEN date_trunc('week', minute.trading_day)::date
+                         WHEN 'mo' THEN date_trunc('month', minute.trading_day)::date END AS period,
+               CASE WHEN unit IN ('m', 'h', 'd')
+                    THEN floor(extract(epoch FROM minute.start - hours.opens_at) / 60 / span) END AS number
+        FROM minute, LATERAL (
+            SELECT session_opens_at(known.session_opens, minute.trading_day) AS opens_at,
+                   (minute.trading_day + known.session_closes) AT TIME ZONE 'America/Chicago' AS closes_at
+        ) AS hours
+        WHERE minute.start >= hours.opens_at AND minute.start < hours.closes_at
+    ), bar AS (
+        SELECT coalesce(min(opens_at) + make_interval(mins => (number * span)::integer), min(opens_at)) AS start,
+               (array_agg(open_ticks ORDER BY placed.start))[1] AS open_ticks, max(high_ticks) AS high_ticks,
+               min(low_ticks) AS low_ticks, (array_agg(close_ticks ORDER BY placed.start DESC))[1] AS close_ticks,
+               sum(placed.volume)::bigint AS volume, max(placed.trading_day) AS trading_day,
+               CASE unit
+                   WHEN 'w' THEN trading_day_begins(period + 5)
+                   WHEN 'mo' THEN trading_day_begins((period + interval '1 month')::date)
+                   ELSE least(min(opens_at) + make_interval(mins => ((number + 1) * span)::integer), min(closes_at))
+               END AS ends_at
+        FROM placed GROUP BY CASE WHEN period IS NULL THEN placed.trading_day END, period, number
+    ), closed AS (
+        SELECT * FROM bar
+        WHERE ends_at <= now_at AND (since IS NULL OR bar.start >= since) AND (until IS NULL OR bar.start < until)
+        ORDER BY bar.start DESC LIMIT newest
+    )
+    SELECT wanted, length, closed.start, open_ticks * known.tick_size, high_ticks * known.tick_size,
+           low_ticks * known.tick_size, close_ticks * known.tick_size, closed.volume, closed.trading_day
+    FROM closed ORDER BY closed.start;
+END $$;

@@ -25,9 +25,12 @@ COMMENT ON COLUMN contract.coverage IS
 COMMENT ON COLUMN contract.unconfirmed IS 'The minutes that one answer had no bar of; they are asked again.';
 COMMENT ON COLUMN contract.answered_market_at IS
     'Market time of the answer that may confirm them once another follows; empty: none.';
+COMMENT ON COLUMN contract.session_opens IS
+    'When its session opens on a regular day, in Chicago; from 17:00 on that is the evening before.';
+COMMENT ON COLUMN contract.session_closes IS 'When its session closes on a regular day, in Chicago.';
 COMMENT ON COLUMN contract.updated_at IS 'When the row was last changed.';
 
-COMMENT ON TABLE bar_minute IS 'A closed one-minute bar, in ticks; the view bars shows prices.';
+COMMENT ON TABLE bar_minute IS 'A closed one-minute bar of the newest days, in ticks; the view bars shows all, in prices.';
 COMMENT ON COLUMN bar_minute.contract_id IS 'The contract.';
 COMMENT ON COLUMN bar_minute.start IS 'The beginning of the minute, in market time.';
 COMMENT ON COLUMN bar_minute.open_ticks IS 'First price of the minute in ticks (price / tick_size).';
@@ -35,6 +38,19 @@ COMMENT ON COLUMN bar_minute.high_ticks IS 'Highest price in ticks.';
 COMMENT ON COLUMN bar_minute.low_ticks IS 'Lowest price in ticks.';
 COMMENT ON COLUMN bar_minute.close_ticks IS 'Last price in ticks.';
 COMMENT ON COLUMN bar_minute.volume IS 'Contracts traded.';
+
+COMMENT ON TABLE bar_day IS
+    'The one-minute bars of a trading day that is over, packed; the view bars shows them, and unpack_bars(bar_day).';
+COMMENT ON COLUMN bar_day.contract_id IS 'The contract.';
+COMMENT ON COLUMN bar_day.trading_day IS 'The trading day, which begins on the evening before.';
+COMMENT ON COLUMN bar_day.bar_count IS 'The number of its bars.';
+COMMENT ON COLUMN bar_day.first_start IS 'The beginning of the first bar, in market time.';
+COMMENT ON COLUMN bar_day.first_open_ticks IS 'The first price of the first bar, in ticks.';
+COMMENT ON COLUMN bar_day.value_bytes IS 'The bytes of each value but the volume.';
+COMMENT ON COLUMN bar_day.packed IS
+    'All bars, column by column: minutes since the bar before, open less the close before, high less open,'
+    ' open less low, close less open, and volume in four bytes.';
+COMMENT ON COLUMN bar_day.packed_at IS 'When they were last packed.';
 
 COMMENT ON TABLE bar_correction IS 'What a bar was before the venue corrected it, in ticks.';
 COMMENT ON COLUMN bar_correction.contract_id IS 'The contract.';
@@ -63,3 +79,4 @@ COMMENT ON COLUMN bars.high IS 'Highest price.';
 COMMENT ON COLUMN bars.low IS 'Lowest price.';
 COMMENT ON COLUMN bars.close IS 'Last price.';
 COMMENT ON COLUMN bars.volume IS 'Contracts traded.';
+COMMENT ON COLUMN bars.trading_day IS 'Its trading day, which begins on the evening before.';

@@ -1,0 +1,165 @@
+"""Reads bars of any timeframe from process memory, Redis or Postgres; coverage decides what may answer."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+
+from sqlalchemy import Connection
+
+from shared.db.market_data import bar_coverage, bars
+from shared.domain.market_data.bar import MINUTE
+from shared.domain.market_data.bar_columns import BarColumns, join, seconds_of
+from shared.domain.market_data.calendar import Calendar, assumed_calendar_of
+from shared.domain.market_data.contract import ROOTS, Contract
+from shared.domain.market_data.coverage import Span, subtract
+from shared.domain.market_data.rollup import list_periods, newest_close, roll_up
+from shared.domain.market_data.timeframe import COMMON, Timeframe
+from shared.hot.recent_bars import BarBlock, Found, RecentBars
+
+Source = Literal["memory", "redis", "postgres"]
+_LOOK_BACK = {"minute": timedelta(days=1), "week": timedelta(days=7), "month": timedelta(days=31)}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BarsRead:
+    """Closed bars, oldest first, and how far they may be believed.
+
+    `gaps` are the minutes of open sessions, from the first bar asked for on, of which it is not known whether they have
+    a bar. `as_of` is the instant up to which the newest bars are complete.
+    """
+
+    bars: BarColumns
+    as_of: datetime
+    source: Source
+    gaps: tuple[Span, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    contract: Contract
+    timeframe: Timeframe
+    until: datetime  # the end of the newest bar
+    count: int | None
+    since: datetime | None
+    calendar: Calendar
+
+
+class BarReader:
+    """Reads bars for strategies, commands and screens. It never asks the venue: jobs do, and store what they get."""
+
+    def __init__(self, recent: RecentBars) -> None:
+        self._recent = recent
+        self.change = recent.change
+
+    def read(
+        self,
+        connection: Connection,
+        contract: Contract,
+        timeframe: Timeframe,
+        closed_until: datetime,
+        *,
+        count: int | None = None,
+        since: datetime | None = None,
+    ) -> BarsRead:
+        """Return the bars that have closed by `closed_until`: the newest `count`, or those that start from `since` on.
+
+        There are fewer than `count` if fewer are stored. Raise ValueError unless exactly one of both is given.
+        """
+        if (count is None) == (since is None):
+            raise ValueError(f"count {count} and since {since}: expected one of them")
+        calendar = assumed_calendar_of(ROOTS[contract.root].group)
+        until = newest_close(closed_until, timeframe, calendar)
+        wanted = _Wanted(contract, timeframe, until, count, since, calendar)
+        found = self._recent.read(contract.id, timeframe)
+        if found.block is not None and found.block.span.end >= until:
+            chosen = _choose(found.block, wanted)
+            if chosen is not None:
+                return BarsRead(chosen, until, "memory" if found.was_in_memory else "redis")
+        return self._extend(connection, wanted, found) or self._read_stored(connection, wanted, found)
+
+    def refresh(self, connection: Connection, contract: Contract, closed_until: datetime) -> None:
+        """Add the newest bars to each block of the contract that was used in the last two minutes."""
+        calendar = assumed_calendar_of(ROOTS[contract.root].group)
+        for timeframe in COMMON:
+            found = self._recent.read(contract.id, timeframe)
+            until = newest_close(closed_until, timeframe, calendar)
+            self._extend(connection, _Wanted(contract, timeframe, until, 1, None, calendar), found)
+
+    def _extend(self, connection: Connection, wanted: _Wanted, found: Found) -> BarsRead | None:
+        """Return what a block that ends too early has when the bars after it are added; None if it has too few."""
+        block = found.block
+        if block is None or found.stamp is None:
+            return None
+        added, after = Span(block.span.end, wanted.until), block.bars
+        if added.start < added.end:
+            if self._list_gaps(connection, wanted, added):
+                return None
+            minutes = bars.read(connection, wanted.contract.id, added)
+            after = join([block.bars, roll_up(minutes, wanted.timeframe, wanted.until, wanted.calendar)])
+        extended = BarBlock(after, Span(block.span.start, max(wanted.until, block.span.end)))
+        self._recent.write(wanted.contract.id, wanted.timeframe, extended, found.stamp)
+        chosen = _choose(extended, wanted)
+        return None if chosen is None else BarsRead(chosen, wanted.until, "postgres")
+
+    def _read_stored(self, connection: Connection, wanted: _Wanted, found: Found) -> BarsRead:
+        for start, is_last in self._list_starts(connection, wanted):
+            span = Span(start, wanted.until)
+            gaps = self._list_gaps(connection, wanted, span)
+            minutes = bars.read(connection, wanted.contract.id, span)
+            rolled = roll_up(minutes, wanted.timeframe, wanted.until, wanted.calendar)
+            rolled = rolled[rolled.seconds >= seconds_of(start)]
+            if is_last or wanted.count is None or len(rolled) >= wanted.count:
+                break
+        if found.stamp is not None and not gaps:
+            self._recent.write(wanted.contract.id, wanted.timeframe, BarBlock(rolled, span), found.stamp)
+        chosen = rolled if wanted.count is None else rolled[-wanted.count :]
+        as_of = gaps[-1].start if gaps and gaps[-1].end >= wanted.until else wanted.until
+        return BarsRead(chosen, as_of, "postgres", gaps)
+
+    def _list_starts(self, connection: Connection, wanted: _Wanted) -> Iterator[tuple[datetime, bool]]:
+        """Yield ever earlier instants from which enough bars may be stored, and whether none before it helps."""
+        if wanted.since is not None:
+            yield wanted.since, True
+            return
+        known = [span.start for span in bar_coverage.read(connection, wanted.contract.id).complete[:1]]
+        known += [first for first in [bars.find_first(connection, wanted.contract.id)] if first is not None]
+        first, count = min([*known, wanted.until]), wanted.count or 1
+        while True:
+            start = max(_go_back(wanted, count), first)
+            yield start, start == first
+            count *= 2
+
+    def _list_gaps(self, connection: Connection, wanted: _Wanted, span: Span) -> tuple[Span, ...]:
+        known = bar_coverage.read(connection, wanted.contract.id)
+        return subtract(wanted.calendar.open_spans(span), known.complete)
+
+
+def _choose(block: BarBlock, wanted: _Wanted) -> BarColumns | None:
+    """Return the bars that are wanted; None if the block begins too late."""
+    closed = block.bars[block.bars.seconds < seconds_of(wanted.until)]
+    if wanted.count is not None:
+        return closed[-wanted.count :] if len(closed) >= wanted.count else None
+    if wanted.since is None or wanted.since < block.span.start:
+        return None
+    return closed[closed.seconds >= seconds_of(wanted.since)]
+
+
+def _go_back(wanted: _Wanted, count: int) -> datetime:
+    """Return the start of the bar of which the newest one is the `count`-th after it, were each traded."""
+    start, timeframe = wanted.until, wanted.timeframe
+    step = _LOOK_BACK[timeframe.unit]
+    left = count
+    while left > 0:
+        before = Span(start - step, start)
+        periods = [one for one in list_periods(before, timeframe, wanted.calendar) if one.start < start]
+        for period in reversed(periods):
+            length = period.duration if timeframe.minutes is None else timeframe.minutes * MINUTE
+            in_period = -(-(min(period.end, wanted.until) - period.start) // length)
+            start = period.start + max(in_period - left, 0) * length
+            left -= in_period
+            if left <= 0:
+                break
+        else:
+            start = min(start, before.start)
+    return start

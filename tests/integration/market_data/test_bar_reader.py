@@ -1,0 +1,211 @@
+"""Bars are read from memory, Redis or Postgres: each answers what the stored minutes say, and only what is complete."""
+
+from collections.abc import Iterator
+from datetime import date, datetime, timedelta
+from random import Random
+
+import pytest
+from sqlalchemy import Connection
+
+from shared.bars.bar_reader import BarReader
+from shared.db.market_data import bar_coverage, bars, contracts
+from shared.domain.market_data.bar import MINUTE, Bar
+from shared.domain.market_data.bar_columns import from_bars
+from shared.domain.market_data.bar_coverage import BarCoverage
+from shared.domain.market_data.calendar import calendar_of, trading_day_begins
+from shared.domain.market_data.contract import Contract
+from shared.domain.market_data.coverage import Span, subtract
+from shared.domain.market_data.rollup import roll_up
+from shared.domain.market_data.timeframe import COMMON, ONE_MINUTE, Timeframe
+from shared.hot.connection import CircuitBreaker, connect
+from shared.hot.recent_bars import EXPIRES_AFTER, MOST_BARS, RecentBars
+from tests.fixtures.redis_client import connect_patiently
+from tests.fixtures.venue import MNQ
+from tests.fixtures.worker_env import WorkerEnv
+
+BEGINS = trading_day_begins(date(2026, 3, 5))
+FIVE = Timeframe.parse("5m")
+EQUITY = calendar_of("equity")
+
+
+def make_bars(minutes: int, seed: int = 1) -> list[Bar]:
+    """Return the bars of the open minutes among the first ones from BEGINS on, but a tenth of them, without a trade."""
+    random, made = Random(seed), []
+    for span in EQUITY.open_spans(Span(BEGINS, BEGINS + minutes * MINUTE)):
+        for number in range(span.duration // MINUTE):
+            low = random.randint(80_000, 80_100)
+            if random.random() < 0.9:
+                made.append(Bar(span.start + number * MINUTE, low, low + 9, low, low + 3, random.randint(1, 99)))
+    return made
+
+
+class Tiers:
+    """A reader, what is stored, and what Redis has."""
+
+    def __init__(self, worker_env: WorkerEnv, redis_url: str, connection: Connection) -> None:
+        self.worker_env = worker_env
+        self.connection = connection
+        self.redis = connect_patiently(redis_url, decode=False)
+        self.recent = RecentBars(self.redis, CircuitBreaker())
+        self.reader = BarReader(self.recent)
+        self.bars: list[Bar] = []
+        found = contracts.get(connection, MNQ)
+        assert found is not None
+        self.contract: Contract = found
+
+    def store(self, made: list[Bar], until: datetime, *, holes: tuple[Span, ...] = ()) -> None:
+        """Store bars as a job does, which is complete until an instant but for the holes."""
+        with self.recent.change(MNQ) as change:
+            stored = bars.store(self.connection, MNQ, from_bars(made), until)
+            if len(stored.corrected):
+                change.begin()
+        bar_coverage.write(self.connection, MNQ, BarCoverage(subtract([Span(BEGINS, until)], holes)))
+        self.bars = sorted({bar.start: bar for bar in [*self.bars, *made]}.values(), key=lambda bar: bar.start)
+
+    def expected(self, timeframe: Timeframe, until: datetime) -> list[Bar]:
+        return roll_up(from_bars(self.bars), timeframe, until, EQUITY).to_bars()
+
+    def read(self, timeframe: Timeframe, until: datetime, count: int = 10) -> tuple[str, list[Bar]]:
+        found = self.reader.read(self.connection, self.contract, timeframe, until, count=count)
+        return found.source, found.bars.to_bars()
+
+
+@pytest.fixture
+def tiers(worker_env: WorkerEnv, redis_url: str) -> Iterator[Tiers]:
+    """A database without bars."""
+    worker_env.execute("DELETE FROM bar_minute; UPDATE contract SET coverage = '{}'")
+    worker_env.forget_recent_bars()
+    with worker_env.ledger.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        yield Tiers(worker_env, redis_url, connection)
+
+
+def test_the_second_read_is_answered_by_redis_and_the_third_by_memory(tiers: Tiers) -> None:
+    until = BEGINS + 600 * MINUTE
+    tiers.store(make_bars(600), until)
+    expected = tiers.expected(FIVE, until)[-10:]
+
+    assert ("postgres", expected) == tiers.read(FIVE, until)
+    other = BarReader(RecentBars(tiers.redis, CircuitBreaker()))
+    found = other.read(tiers.connection, tiers.contract, FIVE, until, count=10)
+    assert ("redis", expected, until) == (found.source, found.bars.to_bars(), found.as_of)
+    found = other.read(tiers.connection, tiers.contract, FIVE, until, count=10)
+    assert ("memory", expected) == (found.source, found.bars.to_bars())
+
+
+def test_the_next_bar_is_added_to_what_redis_has(tiers: Tiers) -> None:
+    made = make_bars(700)
+    tiers.store([bar for bar in made if bar.start < BEGINS + 600 * MINUTE], BEGINS + 600 * MINUTE)
+    tiers.read(FIVE, BEGINS + 600 * MINUTE)
+    tiers.store(made, BEGINS + 606 * MINUTE)
+    tiers.reader.refresh(tiers.connection, tiers.contract, BEGINS + 606 * MINUTE)
+
+    source, found = tiers.read(FIVE, BEGINS + 606 * MINUTE)
+    assert source in {"redis", "memory"}
+    assert tiers.expected(FIVE, BEGINS + 606 * MINUTE)[-10:] == found
+
+
+def test_nothing_of_redis_is_used_while_and_after_an_older_bar_is_corrected(tiers: Tiers) -> None:
+    until = BEGINS + 600 * MINUTE
+    tiers.store(make_bars(600), until)
+    tiers.read(FIVE, until)
+    assert tiers.read(FIVE, until)[0] in {"redis", "memory"}
+    with tiers.recent.change(MNQ) as change:
+        change.begin()
+        assert ["postgres", "postgres"] == [tiers.read(FIVE, until)[0] for _ in range(2)]
+    assert "postgres" == tiers.read(FIVE, until)[0]
+    old = tiers.bars[-20]
+    tiers.store([Bar(old.start, old.open, old.high + 50, old.low, old.close, old.volume)], until)
+
+    assert ("postgres", tiers.expected(FIVE, until)[-10:]) == tiers.read(FIVE, until)
+
+
+def test_a_gap_is_named_and_what_lies_around_it_is_kept_nowhere(tiers: Tiers) -> None:
+    until = BEGINS + 600 * MINUTE
+    hole = Span(BEGINS + 580 * MINUTE, BEGINS + 583 * MINUTE)
+    tiers.store([bar for bar in make_bars(600) if not hole.start <= bar.start < hole.end], until, holes=(hole,))
+    for _ in range(2):
+        found = tiers.reader.read(tiers.connection, tiers.contract, FIVE, until, count=10)
+        assert ("postgres", (hole,), until) == (found.source, found.gaps, found.as_of)
+    newest = Span(until - MINUTE, until)
+    tiers.store([], until, holes=(newest,))
+    found = tiers.reader.read(tiers.connection, tiers.contract, ONE_MINUTE, until, count=10)
+    assert ((newest,), newest.start) == (found.gaps, found.as_of)
+
+
+def test_redis_that_is_wiped_or_away_costs_time_only(tiers: Tiers) -> None:
+    until = BEGINS + 600 * MINUTE
+    tiers.store(make_bars(600), until)
+    expected = tiers.expected(FIVE, until)[-10:]
+    tiers.read(FIVE, until)
+    tiers.redis.flushdb()
+    assert ("postgres", expected) == tiers.read(FIVE, until)
+    assert expected == tiers.read(FIVE, until)[1]
+    with connect("redis://127.0.0.1:1/0", decode=False) as away:
+        reader = BarReader(RecentBars(away, CircuitBreaker()))
+        found = reader.read(tiers.connection, tiers.contract, FIVE, until, count=10)
+    assert ("postgres", expected) == (found.source, found.bars.to_bars())
+
+
+def test_more_bars_than_a_day_has_are_found_behind_weekends(tiers: Tiers) -> None:
+    until = BEGINS + timedelta(days=9, hours=3)
+    tiers.store([bar for bar in make_bars(10 * 1440) if bar.start < until], until)
+    for text, count in (("1h", 100), ("4h", 20), ("1d", 5), ("1m", 3_000), ("1w", 1)):
+        timeframe = Timeframe.parse(text)
+        assert tiers.expected(timeframe, until)[-count:] == tiers.read(timeframe, until, count)[1], text
+    assert tiers.expected(FIVE, until) == tiers.read(FIVE, until, 100_000)[1]
+
+
+def test_bars_since_an_instant_are_those_that_start_from_it_on(tiers: Tiers) -> None:
+    until = BEGINS + 600 * MINUTE
+    tiers.store(make_bars(600), until)
+    for since in (BEGINS + 302 * MINUTE, BEGINS + 305 * MINUTE, BEGINS + 302 * MINUTE, BEGINS):
+        found = tiers.reader.read(tiers.connection, tiers.contract, FIVE, until, since=since)
+        assert [bar for bar in tiers.expected(FIVE, until) if bar.start >= since] == found.bars.to_bars()
+
+
+@pytest.mark.parametrize("given", [{}, {"count": 3, "since": BEGINS}])
+def test_a_read_says_how_much_it_wants(tiers: Tiers, given: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match="expected one of them"):
+        tiers.reader.read(tiers.connection, tiers.contract, FIVE, BEGINS, **given)  # type: ignore[arg-type]  # the error
+
+
+def test_without_any_bar_the_answer_is_empty(tiers: Tiers) -> None:
+    assert ("postgres", []) == tiers.read(FIVE, BEGINS + 600 * MINUTE)
+
+
+def test_what_redis_has_of_a_contract_is_bounded_and_ends_by_itself(tiers: Tiers) -> None:
+    until = BEGINS + timedelta(days=25)
+    tiers.store(make_bars(25 * 1440), until)
+    found = tiers.read(ONE_MINUTE, until, MOST_BARS + 500)[1]
+    assert tiers.expected(ONE_MINUTE, until)[-MOST_BARS - 500 :] == found
+    (key,) = tiers.redis.scan_iter("tickwork:bars:*")
+    assert 0 < tiers.redis.pttl(key) <= EXPIRES_AFTER.total_seconds() * 1000
+    assert MOST_BARS * 32 < tiers.redis.strlen(key) < MOST_BARS * 32 + 100
+    assert ("postgres", found) == tiers.read(ONE_MINUTE, until, MOST_BARS + 500)
+    assert found[-MOST_BARS:] == tiers.read(ONE_MINUTE, until, MOST_BARS)[1]
+
+
+def test_whatever_happens_an_answer_is_what_is_stored(tiers: Tiers) -> None:
+    """Minutes arrive, some late or corrected, Redis forgets, and readers of all timeframes ask in between."""
+    random, made = Random(7), make_bars(3 * 1440, seed=3)
+    readers = [tiers.reader, BarReader(RecentBars(tiers.redis, CircuitBreaker()))]
+    until, sources = BEGINS + 300 * MINUTE, set()
+    tiers.store([bar for bar in made if bar.start < until], until)
+    for _ in range(150):
+        begun, until = until, until + random.randint(1, 9) * MINUTE
+        new = [bar for bar in made if begun <= bar.start < until]
+        if random.random() < 0.2:
+            old = random.choice(tiers.bars)
+            new.append(Bar(old.start, old.open, old.high + 1, old.low, old.close, old.volume + 1))
+        tiers.store(new, until)
+        if random.random() < 0.8:
+            readers[0].refresh(tiers.connection, tiers.contract, until)
+        if random.random() < 0.05:
+            tiers.redis.flushdb()
+        for reader in readers:
+            timeframe, count = random.choice(COMMON), random.choice([1, 7, 40])
+            for _ in range(2):
+                found = reader.read(tiers.connection, tiers.contract, timeframe, until, count=count)
+                assert tiers.expected(timeframe, until)[-count:] == found.bars.to_bars()
+                sources.add(found.source)
+    assert {"memory", "redis", "postgres"} == sources
