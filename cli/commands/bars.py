@@ -17,6 +17,7 @@ from cli.console.list_options import list_options
 from cli.console.output import print_json
 from cli.console.params import SymbolType, json_option
 from cli.console.table import Table
+from shared.bars.backfill import request_backfill
 from shared.db import views
 from shared.db.market_data import contracts, market_clock, rejected_bars
 from shared.domain.market_data.bar import minute_of
@@ -132,7 +133,7 @@ def backfill(symbol: Symbol, days: int, *, as_json: bool) -> None:
             before = {one: count_minutes(connection, one, span) for one in contract_ids}
         with client.transaction() as tx:
             jobs = [
-                tx.enqueue(BackfillBars(contract_id=one, since=span.start, until=span.end)).job_id
+                request_backfill(tx, BackfillBars(contract_id=one, since=span.start, until=span.end)).job_id
                 for one in contract_ids
             ]
         outcomes = client.wait(

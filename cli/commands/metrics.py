@@ -29,6 +29,8 @@ STRATEGY_RUNS = Table(
     spare=("newest_market_at",),
 )
 
+BARS_READ = Table("Bars that strategies read", ("source", "count", "gap_count", "p50_ms", "p95_ms"))
+
 
 @click.command(name="metrics")
 @click.option(
@@ -43,9 +45,10 @@ def command(minutes: int, *, as_json: bool) -> None:
         counts = metrics.job_summary(connection, window)
         canaries = metrics.list_queue_states(connection)
         strategies = metrics.strategy_summary(connection, window)
+        bars = metrics.bars_summary(connection, window)
     for row in api:
         row["error_percent"] = round(100 * row["error_count"] / row["count"], 1)
-    for row in (*api, *canaries, *strategies):
+    for row in (*api, *canaries, *strategies, *bars):
         row |= {name: float(value) for name, value in row.items() if isinstance(value, Decimal)}
     queues, feed = _count_by_queue(counts), read_feed_figures()
     system = _read_system()
@@ -56,6 +59,7 @@ def command(minutes: int, *, as_json: bool) -> None:
             "canaries": canaries,
             "system": system,
             "strategies": strategies,
+            "bars": bars,
             "feed": feed,
         }
         print_json({"minutes": minutes, **figures})
@@ -73,6 +77,10 @@ def command(minutes: int, *, as_json: bool) -> None:
     load = " ".join(f"{one:.2f}" for one in system["load"])
     click.echo(f"Computer: CPU {system['cpu_percent']} %, memory {system['memory_percent']} % used, load {load}\n")
     STRATEGY_RUNS.print(strategies, empty="No strategy was evaluated.", title=f"Strategies, {last}")
+    if bars:
+        BARS_READ.print(
+            bars, empty="", title=f"Bars that strategies read, {last}; each would else be a call to the venue"
+        )
 
 
 def _count_by_queue(counts: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -4,11 +4,12 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from shared.bars.backfill import request_backfill
 from shared.db.market_data import bar_coverage, contracts
 from shared.domain.market_data.bar_coverage import BarCoverage
 from shared.domain.market_data.calendar import Calendar, assumed_calendar_of
 from shared.domain.market_data.contract import ROOTS
-from shared.domain.market_data.coverage import Span, find_gaps
+from shared.domain.market_data.coverage import Span, find_gaps, unite
 from shared.errors import RefusedError
 from shared.ledger.jobs.market_data import BackfillBars
 from workers.context import Context
@@ -32,7 +33,7 @@ def backfill_bars(job: BackfillBars, ctx: Context) -> dict[str, Any]:
             raise RefusedError(f"unknown contract {job.contract_id}: market_data.refresh_contracts has not seen it")
         known = bar_coverage.read(connection, contract.id)
     calendar = assumed_calendar_of(ROOTS[contract.root].group)
-    asked = _find_newest_page(known, calendar, Span(job.since, job.before or job.until))
+    asked = _find_newest_page(job, known, calendar, Span(job.since, job.before or job.until))
     if asked is None:
         return _end_pass(ctx, job, calendar, job.since, {"stored": 0})
     answer = ctx.gateway.bars(contract, asked)
@@ -42,7 +43,7 @@ def backfill_bars(job: BackfillBars, ctx: Context) -> dict[str, Any]:
         stored = store_answer(tx.connection, ctx, contract, asked, answer, change=change, is_second=job.is_second)
     found: dict[str, Any] = {"stored": stored.stored, "since": asked.start.isoformat()}
     with ctx.transaction() as tx:
-        tx.enqueue(replace(job, before=asked.start))
+        request_backfill(tx, replace(job, before=asked.start))
         tx.finish(found)
     return found
 
@@ -53,16 +54,21 @@ def _end_pass(
     """End the job; the first pass enqueues the second over what it asked for, back to `since`, if that lacks bars."""
     with ctx.transaction() as tx:
         known = bar_coverage.read(tx.connection, job.contract_id)
-        is_lacking = since < job.until and _find_newest_page(known, calendar, Span(since, job.until)) is not None
-        if not job.is_second and is_lacking:
-            tx.enqueue(replace(job, since=since, before=None, is_second=True), run_after=_SECOND_PASS_AFTER)
+        second = replace(job, since=since, before=None, is_second=True)
+        wanted = Span(since, job.until)
+        if not job.is_second and since < job.until and _find_newest_page(second, known, calendar, wanted) is not None:
+            request_backfill(tx, second, run_after=_SECOND_PASS_AFTER)
         tx.finish(result)
     return result
 
 
-def _find_newest_page(known: BarCoverage, calendar: Calendar, wanted: Span) -> Span | None:
-    """Return the newest part that is missing, with what is before it up to the most of one answer; None if none is."""
-    gaps = [gap for gap in find_gaps(wanted, known.complete) if any(calendar.open_spans(gap))]
+def _find_newest_page(job: BackfillBars, known: BarCoverage, calendar: Calendar, wanted: Span) -> Span | None:
+    """Return the newest part that is missing, with what is before it up to the most of one answer; None if none is.
+
+    The first pass leaves to the second what an answer has had no bar of.
+    """
+    held = known.complete if job.is_second else unite(known.complete, known.unconfirmed)
+    gaps = [gap for gap in find_gaps(wanted, held) if any(calendar.open_spans(gap))]
     if not gaps:
         return None
     end = gaps[-1].end

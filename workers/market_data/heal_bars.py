@@ -1,5 +1,6 @@
 """Enqueues the backfill of what is missing between a contract's first bar and the days that every fetch looks at."""
 
+from shared.bars.backfill import request_backfill
 from shared.db.market_data import bar_coverage, contracts
 from shared.domain.market_data.calendar import assumed_calendar_of
 from shared.domain.market_data.contract import ROOTS
@@ -23,7 +24,7 @@ def heal_bars(_: HealBars, ctx: Context) -> dict[str, int]:
             if gap is not None:
                 request = BackfillBars(contract_id=contract.id, since=gap.start, until=until)
                 key = f"heal:{contract.id}:{until:%Y-%m-%d}:{until.hour // 6}"
-                count += not tx.enqueue(request, key=key).is_duplicate
+                count += not request_backfill(tx, request, key=key).is_duplicate
         result = {"contracts": count}
         tx.finish(result)
     return result

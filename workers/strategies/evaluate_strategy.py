@@ -6,13 +6,14 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
-from shared.bars.bar_reader import BarsRead
 from shared.clock import machine_now, monotonic
 from shared.db.accounts import accounts
 from shared.db.accounts.accounts import AccountRow
 from shared.db.market_data import contracts
 from shared.db.orders import positions
 from shared.db.strategies import strategy_accounts, strategy_runs
+from shared.db.strategies.strategy_runs import BarsUse
+from shared.domain.market_data.bar import MINUTE, Bar
 from shared.domain.market_data.calendar import assumed_calendar_of
 from shared.domain.market_data.contract import ROOTS, Contract
 from shared.domain.market_data.product_family import family_of
@@ -48,7 +49,8 @@ class _Inputs:
     """The bars and position that a strategy decides on, and its account; None when that does not trade it now."""
 
     contract: Contract
-    read: BarsRead
+    bars: list[Bar]
+    bars_use: BarsUse
     account: AccountRow | None
     direction: Direction
 
@@ -68,24 +70,28 @@ def evaluate_strategy(job: EvaluateStrategy, ctx: Context) -> Evaluated:
             evaluated, signal_id = _trade(
                 tx, ctx, job, _build_request(job, ctx, inputs.contract, inputs.account, decision)
             )
-            _store(tx.connection, job, evaluated, started, signal_id)
+            _store(tx.connection, job, evaluated, inputs.bars_use, started=started, signal_id=signal_id)
     else:
         evaluated = (
             Evaluated(decision.side, _explain_not_traded(reason, obstacle)) if decision else Evaluated("none", reason)
         )
         with ctx.transaction() as tx:
-            _store(tx.connection, job, evaluated, started)
+            _store(tx.connection, job, evaluated, inputs.bars_use, started=started)
     return evaluated
 
 
 def _read_inputs(connection: Connection, ctx: Context, job: EvaluateStrategy) -> _Inputs:
     strategy = strategy_named(job.strategy)
     contract = contracts.require(connection, job.contract_id)
+    started = monotonic()
+    read = ctx.bars.read(connection, contract, strategy.timeframe, job.closed_until, count=strategy.bars_needed)
+    bars_use = BarsUse(read.source, _milliseconds_since(started), sum(gap.duration // MINUTE for gap in read.gaps))
     trading = strategy_accounts.list_trading(connection, job.strategy)
     account = next((one for one in trading if one.id == job.account_id), None)
     return _Inputs(
         contract,
-        ctx.bars.read(connection, contract, strategy.timeframe, job.closed_until, count=strategy.bars_needed),
+        read.bars.to_bars(),
+        bars_use,
         account,
         positions.direction_of(connection, account.id, contract.id) if account else Direction.FLAT,
     )
@@ -94,7 +100,7 @@ def _read_inputs(connection: Connection, ctx: Context, job: EvaluateStrategy) ->
 def _decide(job: EvaluateStrategy, inputs: _Inputs) -> tuple[Decision | None, str]:
     strategy = strategy_named(job.strategy)
     calendar = assumed_calendar_of(ROOTS[inputs.contract.root].group)
-    bars = inputs.read.bars.to_bars()
+    bars = inputs.bars
     if not bars or end_of(bars[-1].start, strategy.timeframe, calendar) != job.closed_until:
         return None, "nothing was traded in the bar"
     if len(bars) < strategy.bars_needed:
@@ -164,7 +170,13 @@ def _explain_not_traded(reason: str, obstacle: str | None) -> str:
 
 
 def _store(
-    connection: Connection, job: EvaluateStrategy, evaluated: Evaluated, started: float, signal_id: UUID | None = None
+    connection: Connection,
+    job: EvaluateStrategy,
+    evaluated: Evaluated,
+    bars_use: BarsUse,
+    *,
+    started: float,
+    signal_id: UUID | None = None,
 ) -> None:
     strategy_runs.store(
         connection,
@@ -175,5 +187,10 @@ def _store(
         decision=evaluated.decision,
         reason=evaluated.reason,
         signal_id=signal_id,
-        duration_ms=Decimal(f"{(monotonic() - started) * 1000:.3f}"),
+        duration_ms=_milliseconds_since(started),
+        bars_use=bars_use,
     )
+
+
+def _milliseconds_since(started: float) -> Decimal:
+    return Decimal(f"{(monotonic() - started) * 1000:.3f}")

@@ -118,6 +118,24 @@ def strategy_summary(connection: Connection, window: timedelta) -> list[dict[str
     )
 
 
+def bars_summary(connection: Connection, window: timedelta) -> list[dict[str, Any]]:
+    """Return per tier that bars were read from: reads, those with gaps among the bars, and how long they took.
+
+    None of them called the venue.
+    """
+    return _fetch_rows(
+        connection,
+        """
+        SELECT bars_source AS source, count(*) AS count, count(*) FILTER (WHERE bars_gap_minutes > 0) AS gap_count,
+               percentile_disc(0.5) WITHIN GROUP (ORDER BY bars_read_ms) AS p50_ms,
+               percentile_disc(0.95) WITHIN GROUP (ORDER BY bars_read_ms) AS p95_ms
+        FROM strategy_run WHERE evaluated_at > now() - :window AND bars_source IS NOT NULL
+        GROUP BY bars_source ORDER BY bars_source
+        """,
+        window=window,
+    )
+
+
 def record_canary(connection: Connection, queue: Queue, enqueued_at: datetime) -> None:
     """Record that a canary has passed through the queue."""
     values = {"canary_done_at": func.now(), "canary_wait": func.now() - literal(enqueued_at)}

@@ -1,6 +1,7 @@
 """Decisions of strategies, a row per evaluation."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -26,6 +27,15 @@ def is_done(
     return connection.execute(statement).one_or_none() is not None
 
 
+@dataclass(frozen=True, slots=True)
+class BarsUse:
+    """Where an evaluation read its bars, how long that took, and how many of their minutes are not certain."""
+
+    source: str
+    read_ms: Decimal
+    gap_minutes: int
+
+
 def store(
     connection: Connection,
     strategy: str,
@@ -37,6 +47,7 @@ def store(
     reason: str,
     signal_id: UUID | None,
     duration_ms: Decimal,
+    bars_use: BarsUse,
 ) -> None:
     """Store one evaluation; a second one of the same bars for the same account changes nothing."""
     statement = insert(strategy_run).values(
@@ -48,6 +59,9 @@ def store(
         reason=reason,
         signal_id=signal_id,
         duration_ms=duration_ms,
+        bars_source=bars_use.source,
+        bars_read_ms=bars_use.read_ms,
+        bars_gap_minutes=bars_use.gap_minutes,
     )
     connection.execute(statement.on_conflict_do_nothing())
 

@@ -7,6 +7,7 @@ from sqlalchemy import (
     Column,
     ForeignKey,
     Index,
+    Integer,
     Numeric,
     Table,
     Text,
@@ -29,6 +30,10 @@ strategy_run = Table(
     at_column("evaluated_at", nullable=False, now=True),
     Column("account_id", BigInteger, ForeignKey("account.id")),  # None: no account traded the strategy then
     at_column("bars_corrected_at"),  # when a bar that it may have used was stored late or corrected
+    Column("bars_source", Text),
+    Column("bars_read_ms", Numeric),
+    Column("bars_gap_minutes", Integer),
+    CheckConstraint("bars_source IN ('memory','redis','postgres')", name="bars_source"),
     CheckConstraint("decision IN ('BUY','SELL','none')", name="decision"),
     UniqueConstraint(
         "strategy",

@@ -1,18 +1,25 @@
 """Older bars are fetched a page a job, newest first; what the venue never has stays a gap that is shown."""
 
+import multiprocessing
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
 
+from shared.bars.backfill import request_backfill
+from shared.db.engine import make_engine
 from shared.domain.market_data.bar import MINUTE
 from shared.gateway.rest.transport import BARS
 from shared.ledger.jobs.market_data import BackfillBars, HealBars
+from shared.ledger.ledger import Transaction
 from tests.fixtures.operator import RunCommand
 from tests.fixtures.order_sessions import other_gateway
 from tests.fixtures.venue import MNQ
 from tests.fixtures.worker_env import WorkerEnv
 from tests.fixtures.worker_processes import process
+from workers.runner import Runner
 from workers.wiring import open_runner
 
 COMPLETE = f"SELECT coverage @> tstzrange(%s, %s) FROM contract WHERE id = '{MNQ}'"
@@ -54,6 +61,46 @@ def test_a_second_run_asks_the_venue_for_nothing(worker_env: WorkerEnv, newest: 
     run_backfill(worker_env, since, newest)
 
     assert before == len(worker_env.venue.requests(BARS))
+
+
+def test_of_64_that_ask_for_the_same_bars_at_once_the_first_asks_the_venue(
+    worker_env: WorkerEnv, newest: datetime
+) -> None:
+    since = newest - timedelta(days=3)
+    before = len(worker_env.venue.requests(BARS))
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(4, mp_context=context) as pool:
+        urls = [(str(worker_env.settings.database_url), since, newest)] * 64
+        assert 64 == len(set(pool.map(ask_for_bars, urls)))
+    with ExitStack() as stack:
+        runners = [
+            stack.enter_context(open_runner(worker_env.settings, process(f"test/{n}"), program="test"))
+            for n in range(2, 6)
+        ]
+        with ThreadPoolExecutor(4) as threads:
+            assert 64 <= sum(threads.map(run_backfills, [worker_env] * 4, runners))
+
+    assert before + 1 == len(worker_env.venue.requests(BARS))
+    assert [(0,)] == worker_env.rows("SELECT count(*) FROM job WHERE error IS NOT NULL")
+
+
+def ask_for_bars(wanted: tuple[str, datetime, datetime]) -> str:
+    """Ask for the bars of a span as a command does; a process of its own runs this."""
+    url, since, until = wanted
+    engine = make_engine(url, program="test", pool_size=1)
+    with engine.begin() as connection:
+        asked = request_backfill(Transaction(connection), BackfillBars(contract_id=MNQ, since=since, until=until))
+    engine.dispose()
+    return str(asked.job_id)
+
+
+def run_backfills(worker_env: WorkerEnv, runner: Runner) -> int:
+    """Run the jobs that are due until there are none; return how many."""
+    query = "SELECT id FROM job WHERE state = 'queued' AND run_at <= now() ORDER BY id"
+    count = 0
+    while due := worker_env.rows(query):
+        count += sum(runner.run(job_id).state == "succeeded" for (job_id,) in due)
+    return count
 
 
 def test_what_a_cut_page_lacks_is_asked_once_more(worker_env: WorkerEnv, newest: datetime) -> None:

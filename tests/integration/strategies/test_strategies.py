@@ -191,3 +191,14 @@ def test_an_unknown_strategy_and_an_account_that_may_not_trade_are_reported(
     worker_env.execute(f"UPDATE account SET can_trade = false WHERE id = {second}")
     answer = operator("strategies", "on", "mean_reversion", str(second))
     assert f"Account {second} may not trade at the venue; mean_reversion begins when it may." in answer.words
+
+
+def test_the_metrics_name_the_tier_that_bars_were_read_from(worker_env: WorkerEnv, operator: RunCommand) -> None:
+    first, second = accounts_of(worker_env)
+    closed_until = insert_falling_bars(worker_env)
+    for account_id in (None, first, second):
+        evaluate(worker_env, account_id, closed_until)
+    found = {row["source"]: row["count"] for row in operator("metrics", "--json").json["bars"]}
+
+    assert {"postgres": 1, "redis": 1, "memory": 1} == found or {"postgres": 1, "memory": 2} == found
+    assert "Bars that strategies read" in operator("metrics").out

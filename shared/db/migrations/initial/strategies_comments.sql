@@ -12,6 +12,10 @@ COMMENT ON COLUMN strategy_run.evaluated_at IS 'When it was evaluated.';
 COMMENT ON COLUMN strategy_run.account_id IS 'The account; empty: no account traded the strategy then.';
 COMMENT ON COLUMN strategy_run.bars_corrected_at IS
     'When a bar that it may have used came late or was corrected by the venue; empty: none was.';
+COMMENT ON COLUMN strategy_run.bars_source IS 'Where its bars were read: memory, redis or postgres; empty: not known.';
+COMMENT ON COLUMN strategy_run.bars_read_ms IS 'How long reading them took, in milliseconds; empty: not known.';
+COMMENT ON COLUMN strategy_run.bars_gap_minutes IS
+    'Minutes of open sessions among its bars of which it was not certain whether they have a bar; empty: not known.';
 
 COMMENT ON TABLE strategy_account IS 'Whether an account trades a strategy, as a person switched it.';
 COMMENT ON COLUMN strategy_account.strategy IS 'The strategy.';
