@@ -200,5 +200,5 @@ def test_the_metrics_name_the_tier_that_bars_were_read_from(worker_env: WorkerEn
         evaluate(worker_env, account_id, closed_until)
     found = {row["source"]: row["count"] for row in operator("metrics", "--json").json["bars"]}
 
-    assert {"postgres": 1, "redis": 1, "memory": 1} == found or {"postgres": 1, "memory": 2} == found
+    assert found in ({"postgres": 1, "redis": 1, "memory": 1}, {"postgres": 1, "memory": 2})
     assert "Bars that strategies read" in operator("metrics").out
