@@ -79,7 +79,7 @@ class BarReader:
         return self._extend(connection, wanted, found) or self._read_stored(connection, wanted, found)
 
     def refresh(self, connection: Connection, contract: Contract, closed_until: datetime) -> None:
-        """Add the newest bars to each block of the contract that was used in the last two minutes."""
+        """Add the newest bars to each block of the contract that Redis has, so that a strategy finds them there."""
         calendar = assumed_calendar_of(ROOTS[contract.root].group)
         for timeframe in COMMON:
             found = self._recent.read(contract.id, timeframe)
@@ -89,15 +89,14 @@ class BarReader:
     def _extend(self, connection: Connection, wanted: _Wanted, found: Found) -> BarsRead | None:
         """Return what a block that ends too early has when the bars after it are added; None if it has too few."""
         block = found.block
-        if block is None or found.stamp is None:
+        if block is None or found.stamp is None or block.span.end >= wanted.until:
             return None
-        added, after = Span(block.span.end, wanted.until), block.bars
-        if added.start < added.end:
-            if self._list_gaps(connection, wanted, added):
-                return None
-            minutes = bars.read(connection, wanted.contract.id, added)
-            after = join([block.bars, roll_up(minutes, wanted.timeframe, wanted.until, wanted.calendar)])
-        extended = BarBlock(after, Span(block.span.start, max(wanted.until, block.span.end)))
+        added = Span(block.span.end, wanted.until)
+        if self._list_gaps(connection, wanted, added):
+            return None
+        minutes = bars.read(connection, wanted.contract.id, added)
+        after = join([block.bars, roll_up(minutes, wanted.timeframe, wanted.until, wanted.calendar)])
+        extended = BarBlock(after, Span(block.span.start, wanted.until))
         self._recent.write(wanted.contract.id, wanted.timeframe, extended, found.stamp)
         chosen = _choose(extended, wanted)
         return None if chosen is None else BarsRead(chosen, wanted.until, "postgres")
@@ -111,7 +110,8 @@ class BarReader:
             rolled = rolled[rolled.seconds >= seconds_of(start)]
             if is_last or wanted.count is None or len(rolled) >= wanted.count:
                 break
-        if found.stamp is not None and not gaps:
+        is_newest = found.block is None or found.block.span.end <= wanted.until
+        if found.stamp is not None and is_newest and not gaps:
             self._recent.write(wanted.contract.id, wanted.timeframe, BarBlock(rolled, span), found.stamp)
         chosen = rolled if wanted.count is None else rolled[-wanted.count :]
         as_of = gaps[-1].start if gaps and gaps[-1].end >= wanted.until else wanted.until

@@ -205,7 +205,8 @@ def test_whatever_happens_an_answer_is_what_is_stored(tiers: Tiers) -> None:
         for reader in readers:
             timeframe, count = random.choice(COMMON), random.choice([1, 7, 40])
             for _ in range(2):
-                found = reader.read(tiers.connection, tiers.contract, timeframe, until, count=count)
-                assert tiers.expected(timeframe, until)[-count:] == found.bars.to_bars()
+                at = until if random.random() < 0.8 else until - random.randint(1, 200) * MINUTE
+                found = reader.read(tiers.connection, tiers.contract, timeframe, at, count=count)
+                assert tiers.expected(timeframe, at)[-count:] == found.bars.to_bars()
                 sources.add(found.source)
     assert {"memory", "redis", "postgres"} == sources
