@@ -7,7 +7,7 @@ from functools import cache
 from zoneinfo import ZoneInfo
 
 from shared.domain.market_data.coverage import Span, find_gaps
-from shared.domain.market_data.holidays import early_close_on, is_closed_on, require_covered
+from shared.domain.market_data.holidays import require_covered, special_hours_on
 
 CHICAGO = ZoneInfo("America/Chicago")
 _DAY = timedelta(days=1)
@@ -55,12 +55,13 @@ class _Hours:
     closes: time
     opens_evening_before: bool = True
     pause: tuple[time, time] | None = None
+    last_paused_on: date | None = None  # the trading day after which the pause was given up
 
 
 _GLOBEX = _Hours(DAY_BEGINS, time(16))
-# Source: venue.md section 8.4.
+# Source: venue.md sections 8.4 and 8.5.
 _HOURS = {
-    "equity": _GLOBEX,
+    "equity": _Hours(DAY_BEGINS, time(16), pause=(time(15, 15), time(15, 30)), last_paused_on=date(2021, 6, 25)),
     "metals": _GLOBEX,
     "energy": _GLOBEX,
     "currency": _GLOBEX,
@@ -152,15 +153,22 @@ class Calendar:
                 yield from find_gaps(wanted, session.pauses)
 
     def _build_session(self, trading_day: date) -> Session | None:
-        if trading_day.weekday() > _FRIDAY or is_closed_on(trading_day, self._group):
+        special = special_hours_on(trading_day, self._group)
+        if trading_day.weekday() > _FRIDAY or special.is_closed:
             return None
         hours = self._hours
         opens = _chicago_instant(trading_day - _DAY if hours.opens_evening_before else trading_day, hours.opens)
-        closes = _chicago_instant(trading_day, early_close_on(trading_day, self._group) or hours.closes)
-        pause = hours.pause and Span(
-            _chicago_instant(trading_day, hours.pause[0]), _chicago_instant(trading_day, hours.pause[1])
-        )
-        return Session(trading_day, opens, closes, (pause,) if pause else ())
+        if special.opens:
+            opens = _chicago_instant(trading_day, special.opens)
+        closes = _chicago_instant(trading_day, special.closes or hours.closes)
+        return Session(trading_day, opens, closes, self._find_pauses(trading_day, Span(opens, closes)))
+
+    def _find_pauses(self, trading_day: date, session: Span) -> tuple[Span, ...]:
+        pause, last = self._hours.pause, self._hours.last_paused_on
+        if pause is None or (last is not None and trading_day > last):
+            return ()
+        start, end = (_chicago_instant(trading_day, clock) for clock in pause)
+        return (Span(start, end),) if session.start < start and end < session.end else ()
 
 
 def trading_day_begins(day: date) -> datetime:
@@ -176,7 +184,10 @@ def calendar_of(group: str) -> Calendar:
 
 @cache
 def assumed_calendar_of(group: str) -> Calendar:
-    """Return the calendar of a group that takes every day beyond the holiday table for a regular one."""
+    """Return the calendar of a group that takes every day beyond the holiday table for a regular one.
+
+    It is for bars, exits and the simulator. What decides on an entry asks `calendar_of`.
+    """
     return Calendar(group, assumes_regular_days=True)
 
 

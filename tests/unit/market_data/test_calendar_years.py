@@ -11,16 +11,26 @@ from hypothesis import strategies as st
 
 from shared.domain.market_data.calendar import CHICAGO, assumed_calendar_of, calendar_of
 from shared.domain.market_data.coverage import Span
-from shared.domain.market_data.holidays import early_close_on, is_closed_on
+from shared.domain.market_data.holidays import SpecialHours, special_hours_on
 from shared.errors import OutsideCalendarError
 
 YEARS = range(2018, 2029)
 GLOBEX = ["equity", "metals", "energy", "currency", "rates", "crypto"]
 GROUPS = [*GLOBEX, "grains", "livestock"]
+TRADED_ON_HOLIDAYS = {"currency", "crypto"}  # since 2022
+LAST_EQUITY_PAUSE = date(2021, 6, 25)
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 MONDAY, THURSDAY, FRIDAY, SUNDAY = 0, 3, 4, 6
 minutes = st.integers(0, int((date(2028, 12, 29) - date(2018, 1, 3)) / timedelta(minutes=1)))
 instants = minutes.map(lambda number: datetime(2018, 1, 3, tzinfo=UTC) + number * timedelta(minutes=1))
+
+
+def is_closed_on(day: date, group: str) -> bool:
+    return special_hours_on(day, group).is_closed
+
+
+def early_close_on(day: date, group: str) -> time | None:
+    return special_hours_on(day, group).closes
 
 
 def days() -> Iterator[date]:
@@ -71,16 +81,24 @@ def is_open_by_wall_clock(group: str, at: datetime) -> bool:
         return _has_session(group, today) and time(8, 30) <= clock < _closing_time(group, today, time(13, 5))
     if group == "grains":
         is_paused = time(7, 45) <= clock < time(8, 30)
-        evening = clock >= time(19) and _has_session(group, tomorrow)
+        evening = clock >= time(19) and _has_session(group, tomorrow) and not _opens_late(tomorrow)
         return evening or (
-            _has_session(group, today) and clock < _closing_time(group, today, time(13, 20)) and not is_paused
+            _has_session(group, today)
+            and clock < _closing_time(group, today, time(13, 20))
+            and not is_paused
+            and not (_opens_late(today) and clock < time(8, 30))
         )
     evening = clock >= time(17) and _has_session(group, tomorrow)
-    return evening or (_has_session(group, today) and clock < _closing_time(group, today, time(16)))
+    is_paused = group == "equity" and today <= LAST_EQUITY_PAUSE and time(15, 15) <= clock < time(15, 30)
+    return evening or (_has_session(group, today) and clock < _closing_time(group, today, time(16)) and not is_paused)
 
 
 def _has_session(group: str, day: date) -> bool:
     return day.weekday() <= FRIDAY and not is_closed_on(day, group)
+
+
+def _opens_late(day: date) -> bool:
+    return special_hours_on(day, "grains").opens is not None
 
 
 def _closing_time(group: str, day: date, regular: time) -> time:
@@ -133,24 +151,41 @@ def test_the_week_after_a_clock_change_opens_on_sunday_with_its_utc_hour_shifted
 @pytest.mark.parametrize("year", YEARS)
 @pytest.mark.parametrize("group", GROUPS)
 def test_the_table_contains_every_holiday_of_the_rules(year: int, group: str) -> None:
-    missing = [
-        day for day in sorted(holidays_of(year)) if not is_closed_on(day, group) and early_close_on(day, group) is None
-    ]
+    kept = holidays_of(year)
+    if group in TRADED_ON_HOLIDAYS and year >= 2022:
+        kept = {day for day in kept if day.weekday() == FRIDAY or day.month == 12 or (day.month == 1 and day.day < 3)}
+    missing = [day for day in sorted(kept) if not is_closed_on(day, group) and early_close_on(day, group) is None]
 
     assert [] == missing
 
 
 @pytest.mark.parametrize("year", YEARS)
-def test_the_table_contains_no_other_days_except_eves_and_a_day_of_mourning(year: int) -> None:
+def test_the_table_contains_no_other_days_except_eves_days_after_and_days_of_mourning(year: int) -> None:
     extra = {date(2018, 12, 5), date(2025, 1, 9)}  # days of mourning
-    known = holidays_of(year) | extra | {date(year, 7, 3), date(year, 12, 24)}
+    eves = {date(year, 7, 3), date(year, 12, 24), date(2020, 7, 2)}
     special = {
         day
         for day in days()
-        if day.year == year and any(is_closed_on(day, group) or early_close_on(day, group) for group in GROUPS)
+        if day.year == year and any(special_hours_on(day, group) != SpecialHours() for group in GROUPS)
     }
+    known = holidays_of(year)
 
-    assert set() == special - known
+    assert set() == {day for day in special - known - extra - eves if day - DAY not in known}
+
+
+@pytest.mark.parametrize("year", YEARS)
+def test_grains_open_in_the_morning_after_the_four_holidays_without_an_evening_session(year: int) -> None:
+    new_year, july, thanksgiving, christmas = (
+        observed_date(date(year, 1, 1)),
+        observed_date(date(year, 7, 4)),
+        nth_weekday(year, 11, THURSDAY, 4),
+        observed_date(date(year, 12, 25)),
+    )
+    mornings = {day + DAY for day in (new_year, july, thanksgiving, christmas) if day.year == year}
+
+    found = {day for day in days() if day.year == year and _opens_late(day)}
+    expected = {day for day in mornings if day.weekday() <= FRIDAY and day >= date(2018, 1, 3)}
+    assert expected == found
 
 
 @pytest.mark.parametrize("group", GLOBEX)
@@ -201,6 +236,27 @@ def test_a_day_beyond_the_table_is_refused_with_its_range_and_assumed_to_be_regu
     with pytest.raises(OutsideCalendarError, match="the holiday table reaches"):
         calendar_of(group).is_open(at)
     assert assumed_calendar_of(group).session_on(day) == assumed_calendar_of(group).session_at(at)
+
+
+def test_grains_that_open_in_the_morning_have_no_pause() -> None:
+    session = calendar_of("grains").session_on(date(2026, 11, 27))
+
+    assert session is not None
+    assert (datetime(2026, 11, 27, 8, 30), datetime(2026, 11, 27, 12, 5)) == (
+        session.opens.astimezone(CHICAGO).replace(tzinfo=None),
+        session.closes.astimezone(CHICAGO).replace(tzinfo=None),
+    )
+    assert () == session.pauses
+
+
+def test_share_indexes_paused_in_the_afternoon_until_june_2021() -> None:
+    friday, monday = (calendar_of("equity").session_on(day) for day in (date(2021, 6, 25), date(2021, 6, 28)))
+
+    assert friday is not None
+    assert monday is not None
+    assert (1, 0) == (len(friday.pauses), len(monday.pauses))
+    assert not calendar_of("equity").is_open(datetime(2021, 6, 25, 15, 20, tzinfo=CHICAGO))
+    assert calendar_of("equity").is_open(datetime(2021, 6, 28, 15, 20, tzinfo=CHICAGO))
 
 
 def test_the_metals_closed_at_noon_on_holidays_until_2021_and_at_half_past_one_since() -> None:

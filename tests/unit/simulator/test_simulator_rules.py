@@ -153,9 +153,9 @@ def test_a_day_that_closes_early_is_flat_15_minutes_before_the_close(open_venue_
     venue_core = open_venue_core(market_at=datetime(2026, 11, 27, 17, 50, tzinfo=UTC))
     mnq = "CON.F.US.MNQ.Z26"
     venue_core.enter(contract_id=mnq)
-    closes = venue_core.venue.market.session(
-        venue_core.venue.market.contracts(venue_core.now())[0], venue_core.now()
-    ).closes
+    contract = venue_core.venue.market.contract(mnq, venue_core.now())
+    assert contract is not None
+    closes = venue_core.venue.market.session(contract, venue_core.now()).closes
     venue_core.step_to(closes - timedelta(minutes=17, seconds=1))
     on_time = venue_core.place(contract_id=mnq).code
     venue_core.step_to(closes - timedelta(minutes=15) + timedelta(seconds=1))
