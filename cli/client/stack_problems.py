@@ -9,10 +9,12 @@ from sqlalchemy import Connection
 from cli.console.errors import shorten_error
 from shared.clock import machine_now
 from shared.config import Settings
-from shared.db.market_data import contracts, rejected_bars
+from shared.db.market_data import contracts, market_clock, rejected_bars
 from shared.db.metrics import metrics
 from shared.domain.counting import count_of
+from shared.domain.market_data.calendar import CHICAGO
 from shared.domain.market_data.contract import ROOTS
+from shared.domain.market_data.holidays import describe_doubts
 from shared.ledger.jobs.market_data import RefreshContracts
 
 _REJECTED_OF, _MOST_REJECTED = timedelta(hours=1), 20
@@ -26,6 +28,7 @@ def list_problems(connection: Connection, settings: Settings) -> list[dict[str, 
         "venue calls": find_failing_calls(connection),
         "contracts": find_untraded_roots(connection, settings),
         "bars": find_rejected_bars(connection),
+        "market hours": find_unknown_hours(connection),
     }
     return [{"name": name, "detail": detail} for name, detail in found.items() if detail is not None]
 
@@ -70,6 +73,14 @@ def find_rejected_bars(connection: Connection) -> str | None:
         f"within the last hour {count} of the venue's bars could not be true and were set aside, the newest of "
         f"{rows[0]['contract']}: {rows[0]['reason']}. `tickwork bars` shows them, and they are asked for once more"
     )
+
+
+def find_unknown_hours(connection: Connection) -> str | None:
+    """Return what is not known of the real venue's coming hours; None at the simulator, whose hours are our own."""
+    market = market_clock.read(connection)
+    if market is None or market.kind != "live":
+        return None
+    return describe_doubts(market.clock.now().astimezone(CHICAGO).date())
 
 
 def find_untraded_roots(connection: Connection, settings: Settings) -> str | None:

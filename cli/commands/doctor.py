@@ -27,7 +27,7 @@ from cli.client.monitor_view import check_monitor
 from cli.client.receiver_check import send_test_alert
 from cli.client.spool_view import describe_spool, read_spool_figures
 from cli.client.stack import connect, load_settings_or_defaults, load_stack_settings
-from cli.client.stack_problems import find_dead_jobs, find_failing_calls, require_none
+from cli.client.stack_problems import find_dead_jobs, find_failing_calls, find_unknown_hours, require_none
 from cli.console.output import print_json
 from cli.console.params import json_option
 from cli.console.table import Table
@@ -119,6 +119,7 @@ def _list_stack_checks() -> dict[str, Callable[[], str]]:
         "installations": _check_installations,
         "risk monitor": partial(_ask, check_monitor),
         "jobs": partial(_ask, require_none(find_dead_jobs, "none is dead", CheckWarningError)),
+        "market hours": partial(_ask, require_none(find_unknown_hours, "known", CheckWarningError)),
         "venue calls": partial(_ask, require_none(find_failing_calls, "few or none fail", SettingsError)),
         **_list_trading_checks(settings),
     }

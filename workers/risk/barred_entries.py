@@ -1,4 +1,4 @@
-"""Cancels resting entries that a halt, a limit of the account or the time forbids."""
+"""Cancels resting entries that a halt, a limit of the account, the time or unknown market hours forbid."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -19,7 +19,7 @@ from shared.ledger.ledger import Transaction
 from workers.risk.confirmation import LOSS_RULES
 from workers.risk.watch_run import WatchRun
 
-_ENTRY_STOPS = LOSS_RULES | ENTRY_STOPS
+_ENTRY_STOPS = LOSS_RULES | ENTRY_STOPS | {"calendar"}
 
 
 def cancel_barred_entries(run: WatchRun, snapshot: RiskSnapshot, found: Sequence[Finding]) -> None:

@@ -1,12 +1,14 @@
 """The days on which a market opens late, closes early or does not open at all, as the reviewed table says."""
 
 from dataclasses import dataclass
-from datetime import date, time
+from datetime import date, time, timedelta
 
 from shared.domain.market_data.holiday_table import DAYS, RULES
 from shared.errors import OutsideCalendarError
 
 FIRST_DAY, LAST_DAY = date(2018, 1, 1), date(2028, 12, 31)
+_WARNED_BEFORE_END, _WARNED_BEFORE_DAY = timedelta(weeks=8), timedelta(weeks=1)
+_UNPUBLISHED = "*"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,30 @@ def require_covered(day: date) -> None:
             f"no market hours for {day}: the holiday table reaches from {FIRST_DAY} to {LAST_DAY}; choose a date in "
             "it, or update Tickwork"
         )
+
+
+def describe_doubts(today: date) -> str | None:
+    """Return what is not known of the market hours of the days that come, with what to do; None if all is known.
+
+    That is the end of the table, from 8 weeks before, and a day of the coming week whose hours were not published.
+    """
+    if today > LAST_DAY:
+        return (
+            f"no market hours are known after {LAST_DAY}: nothing is entered, and exits go by regular hours; update "
+            "Tickwork"
+        )
+    doubts = [
+        f"the exchange had not published its hours of {day} ({name}) when this version was made, so ours "
+        "may be wrong: update Tickwork, or trade by the firm's holiday hours that day"
+        for day, name in _UNPUBLISHED_DAYS.items()
+        if today <= day <= today + _WARNED_BEFORE_DAY
+    ]
+    if LAST_DAY - today < _WARNED_BEFORE_END:
+        doubts.append(
+            f"the holiday table ends on {LAST_DAY}, in {(LAST_DAY - today).days} days, and nothing is entered after "
+            "it: update Tickwork before"
+        )
+    return "; ".join(doubts) or None
 
 
 def special_hours_on(trading_day: date, group: str) -> SpecialHours:
@@ -63,3 +89,8 @@ def _parse_rules(rows: list[str]) -> dict[str, dict[str, SpecialHours]]:
 _RULES = _parse_rules(RULES.strip().splitlines())
 _ROWS = [row.split(maxsplit=2) for row in DAYS.strip().splitlines()]
 _RULE_OF_DAY = {date.fromisoformat(day): rule for day, rule, _ in _ROWS}
+_UNPUBLISHED_DAYS = {
+    date.fromisoformat(day): name.removesuffix(_UNPUBLISHED).strip()
+    for day, _, name in _ROWS
+    if name.endswith(_UNPUBLISHED)
+}

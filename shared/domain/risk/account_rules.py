@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from decimal import ROUND_FLOOR, Decimal
 
-from shared.domain.market_data.calendar import CHICAGO, Session, assumed_calendar_of
+from shared.domain.market_data.calendar import Session, assumed_calendar_of, trading_day_at
 from shared.domain.market_data.contract import ROOTS
 from shared.domain.market_data.holidays import LAST_DAY, is_covered
 from shared.domain.risk.account_risk import AccountRisk, day_result, loss_limit_level, mark_touched_limits, next_day_end
@@ -167,7 +167,7 @@ def _usage_findings(
 
 
 def _calendar_findings(market_now: datetime) -> Iterator[Finding]:
-    if not is_covered(market_now.astimezone(CHICAGO).date()):
+    if not is_covered(trading_day_at(market_now)):
         yield Finding(
             "calendar",
             RuleAction.BLOCK,

@@ -249,3 +249,9 @@ def test_beyond_the_holiday_table_nothing_is_entered_and_positions_are_still_clo
     assert ("calendar", RuleAction.BLOCK) == (finding.rule, finding.action)
     assert "the holiday table ends on 2028-12-31" in finding.message
     assert RuleAction.FLATTEN is strongest_action(findings_of(open_risk, late, session_of(open_risk, late)))
+
+
+def test_the_table_ends_with_its_last_trading_day_and_not_at_midnight() -> None:
+    evening = datetime(2028, 12, 31, 23, 30, tzinfo=UTC)  # Sunday, 17:30 in Chicago: the session of 2029-01-01
+
+    assert "calendar" in [one.rule for one in findings_of(risk(), evening, session_of(risk(), evening))]
