@@ -20,6 +20,9 @@ DAY_BEGINS = time(17)
 _FLAT_BY = time(15, 10)
 _FLAT_BEFORE_EARLY_CLOSE = timedelta(minutes=15)
 _NO_ENTRY_BEFORE_FLAT = timedelta(minutes=2)
+# On a day when these close early, a market that trades on is to be flat with them: the firm publishes its own hours for
+# holidays, which are not known to be later (venue.md section 8.5).
+_FIRM_FOLLOWS = "equity"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +33,13 @@ class Session:
     opens: datetime
     closes: datetime
     pauses: tuple[Span, ...] = ()
+    flat_for: datetime | None = None  # the close that the firm's rules count from, if it is not that of the session
 
     @property
     def flat_by(self) -> datetime:
         """The instant by which the firm requires every position to be closed."""
-        regular = _chicago_instant(self.trading_day, _FLAT_BY)
-        return regular if self.closes > regular else self.closes - _FLAT_BEFORE_EARLY_CLOSE
+        regular, closes = _chicago_instant(self.trading_day, _FLAT_BY), self.flat_for or self.closes
+        return regular if closes > regular else closes - _FLAT_BEFORE_EARLY_CLOSE
 
     @property
     def last_entry(self) -> datetime:
@@ -161,7 +165,14 @@ class Calendar:
         if special.opens:
             opens = _chicago_instant(trading_day, special.opens)
         closes = _chicago_instant(trading_day, special.closes or hours.closes)
-        return Session(trading_day, opens, closes, self._find_pauses(trading_day, Span(opens, closes)))
+        flat_for = None if special.closes else special_hours_on(trading_day, _FIRM_FOLLOWS).closes
+        return Session(
+            trading_day,
+            opens,
+            closes,
+            self._find_pauses(trading_day, Span(opens, closes)),
+            None if flat_for is None else min(closes, _chicago_instant(trading_day, flat_for)),
+        )
 
     def _find_pauses(self, trading_day: date, session: Span) -> tuple[Span, ...]:
         pause, last = self._hours.pause, self._hours.last_paused_on

@@ -71,6 +71,14 @@ def test_grains_pause_in_the_morning_inside_their_session() -> None:
     assert grains.is_open(chicago("2026-11-24T08:30"))
 
 
+def test_a_market_that_trades_on_while_others_close_early_is_to_be_flat_with_them() -> None:
+    session = calendar_of("currency").session_on(date(2026, 11, 26))
+    assert session is not None
+
+    assert (chicago("2026-11-26T16:00"), chicago("2026-11-26T11:45")) == (session.closes, session.flat_by)
+    assert chicago("2026-11-26T11:43") == session.last_entry
+
+
 def test_positions_must_be_flat_by_15_10_and_earlier_on_an_early_close() -> None:
     regular = calendar_of("equity").session_on(date(2026, 11, 24))
     early = calendar_of("equity").session_on(date(2026, 11, 26))
