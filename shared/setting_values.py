@@ -37,9 +37,10 @@ def parse_list(values: Mapping[str, str], name: str) -> list[str]:
 
 def parse_choice(values: Mapping[str, str], name: str, choices: tuple[str, ...], *, default: str) -> str:
     """Return the variable in upper case; raise SettingsError if it is none of the choices."""
-    value = values.get(name, "").strip().upper() or default
+    typed = values.get(name, "").strip()
+    value = typed.upper() or default
     if value not in choices:
-        raise SettingsError(f"invalid {name} {value!r}: expected one of {', '.join(choices)}")
+        raise SettingsError(f"invalid {name} {typed!r}: expected one of {', '.join(choices)}")
     return value
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import socket
 from collections.abc import Awaitable, Callable, Generator
 
@@ -12,6 +13,15 @@ from starlette.requests import HTTPConnection
 from shared.errors import SettingsError
 
 HOST = "127.0.0.1"
+_REFUSED_SOCKET = "ASGI callable returned without completing handshake."  # a 401 or 503 of a hub, as at the venue
+
+
+def _is_error(record: logging.LogRecord) -> bool:
+    """Whether uvicorn's record is one: it takes each socket that is refused with an answer for a fault of ours."""
+    return record.msg != _REFUSED_SOCKET
+
+
+logging.getLogger("uvicorn.error").addFilter(_is_error)
 
 
 class ControlServer(uvicorn.Server):

@@ -53,7 +53,7 @@ class TickworkClient:
 
         Index: `start`, UTC, oldest first. Columns: contract, open, high, low, close (in points), volume. Bars start at
         `since` or later and before `until`: an ISO text or a datetime, UTC if it has no zone. Raise RefusedError for an
-        unknown contract.
+        unknown contract or a text that is no time.
         """
         with self._connect() as connection:
             rows = notebook_reads.list_bars(connection, contract, _instant(since), _instant(until), limit)
@@ -73,7 +73,8 @@ class TickworkClient:
         """Return trades from flat to flat, oldest first, with fees, notes and tags; money is in dollars.
 
         They closed on the trading day `since` or later, and on `until` or earlier. `account` is an id, a name or a
-        short name, `strategy` what `tickwork trades` shows. Raise RefusedError for an unknown account or contract.
+        short name, `strategy` what `tickwork trades` shows. Raise RefusedError for an
+        unknown account or contract, or a text that is no day.
         """
         wanted = RoundTripFilter(
             strategy=strategy,
@@ -154,9 +155,15 @@ def _find_database() -> str:
 def _instant(value: Instant | None) -> datetime | None:
     if value is None:
         return None
-    found = datetime.fromisoformat(value) if isinstance(value, str) else value
+    try:
+        found = datetime.fromisoformat(value) if isinstance(value, str) else value
+    except ValueError:
+        raise RefusedError(f"invalid time {value!r}: expected a day or an instant, such as 2026-03-09T14:30") from None
     return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def _day(value: Day) -> date:
-    return date.fromisoformat(value) if isinstance(value, str) else value
+    try:
+        return date.fromisoformat(value) if isinstance(value, str) else value
+    except ValueError:
+        raise RefusedError(f"invalid date {value!r}: expected a day such as 2026-03-10") from None

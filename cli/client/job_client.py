@@ -30,6 +30,7 @@ from shared.ledger.publisher import open_publisher
 
 _POLL_EVERY_S = 0.05
 _LOST_FOR_S = 5.0
+_SILENT_FOR_S = 1.0  # why a job waits: most confirmations of the venue come earlier
 _CLAIM_TIMEOUT = timedelta(seconds=1)
 _CLAIM_TIMEOUT_NO_WORKER = timedelta(seconds=0.2)  # after a first job that no worker claimed
 _RESTART_DELAY_S = 1.0
@@ -182,7 +183,7 @@ class JobClient:
                     outcomes = JobOutcomes(list(job_ids), self._read_jobs(job_ids, with_caused=with_caused))
                     if is_over or not outcomes.live:
                         return outcomes
-                    if not quiet:
+                    if not quiet and (progress is not None or monotonic() - started_at > _SILENT_FOR_S):
                         self._print_progress(outcomes, progress)
                 except DATABASE_ERRORS as error:  # a lock on their rows does not end the jobs
                     if is_over or not is_lock_timeout(error):

@@ -10,12 +10,14 @@ from uuid import UUID
 
 import click
 
+from cli.client.fill_wait import wait_for_fills
 from cli.client.flatten import describe_holdings, flatten
 from cli.client.job_client import JobClient
 from cli.client.live_checks import CheckWarningError, check_account, check_brackets, check_clock, check_contract
 from cli.client.live_switch import confirm_live, switch_live
 from cli.client.locks import end_blocking_sessions
 from cli.client.lookup import resolve_active_contract
+from cli.client.order_text import format_price
 from shared.clock import monotonic
 from shared.db import views
 from shared.db.accounts import accounts
@@ -157,10 +159,11 @@ class PracticeOrder:
             outcomes.require_success()
             raise RefusedError("the entry was not recorded: `tickwork orders` shows the orders")
         self._order_id = UUID(order_id)
+        wait_for_fills(self._client, [self._order_id], self._wait_s)
         order = self._read_order()["order"][0]
         if order["state"] != OrderState.FILLED:
             raise RefusedError(_describe_unfilled(order))
-        return f"bought 1 {contract_id} at {order['average_fill_price'].normalize():f}"
+        return f"bought 1 {contract_id} at {format_price(order['average_fill_price'])}"
 
     def _find_leg(self, role: Role) -> str:
         pause, began = Event(), monotonic()
@@ -169,7 +172,7 @@ class PracticeOrder:
             working = next((leg for leg in legs if leg["state"] == OrderState.WORKING), None)
             if working is not None:
                 price = working["stop_price"] if role is Role.STOP_LOSS else working["limit_price"]
-                return f"works at the venue at {price.normalize():f}, order {working['venue_order_id']}"
+                return f"works at the venue at {format_price(price)}, order {working['venue_order_id']}"
             ended = next((leg for leg in legs if leg["state"] == OrderState.FILLED), None)
             if ended is not None:
                 return "has filled already"

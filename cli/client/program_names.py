@@ -11,5 +11,5 @@ def require_program(word: str, known: Collection[str]) -> str:
     if word in known:
         return word
     near = get_close_matches(word, known, n=1, cutoff=0.5) or [name for name in sorted(known) if word in name]
-    hint = f"did you mean {' or '.join(near)}?" if near else f"expected one of {', '.join(sorted(known)) or 'none yet'}"
+    hint = f"did you mean {' or '.join(near)}?" if near else f"expected one of {', '.join(sorted(known))}"
     raise RefusedError(f"unknown program '{word}': {hint}")

@@ -1,11 +1,13 @@
 """`tickwork approvals`: the entries of alerts and strategies that wait for a person, and the decisions about them."""
 
 from typing import Any
+from uuid import UUID
 
 import click
 from sqlalchemy import Connection
 
 from cli.client.change_check import current_actor
+from cli.client.fill_wait import wait_for_fills
 from cli.client.job_client import open_client, wait_option
 from cli.client.risk_view import require_market
 from cli.client.stack import begin, connect
@@ -15,6 +17,7 @@ from cli.console.list_options import list_options
 from cli.console.output import print_json
 from cli.console.params import ApprovalIdType, json_option
 from cli.console.table import Table
+from shared.clock import monotonic
 from shared.db.accounts.audit import Actor, record_act
 from shared.db.orders import entry_approvals
 from shared.db.orders.entry_approvals import EntryApproval
@@ -69,9 +72,11 @@ def approve(digits: str, wait_s: float, *, as_json: bool) -> None:
                 correlation_id=row.correlation_id,
             ).job_id
             tx.enqueue(LapseApproval(approval_id=row.id), run_after=client.settings.entry_ttl)
+        began = monotonic()
         outcomes = client.wait([job_id], wait_s, quiet=as_json)
         if outcomes.get(job_id).state != "succeeded":
             outcomes.require_success()
+        wait_for_fills(client, [UUID(outcomes.result(job_id)["order_id"])], wait_s - (monotonic() - began))
         print_entry(client, outcomes, job_id, as_json=as_json)
 
 

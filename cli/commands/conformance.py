@@ -73,8 +73,18 @@ def command(
     arguments += [name for name, is_given in flags.items() if is_given]
     env = own_settings_file().complete(environment())
     if not env.get(_KEY):
-        env[_KEY] = click.prompt("API key", hide_input=True, err=True)
+        env[_KEY] = _ask_for_key()
     sys.stdout.flush()
     # It replaces this process, so that Ctrl-C and the terminal belong to it: it must be able to clean up its orders.
     program = [sys.executable, "-m", "simulator.conformance", *arguments]
     os.execve(sys.executable, program, env)  # noqa: S606 - our own program, without a shell
+
+
+def _ask_for_key() -> str:
+    """Return the API key as typed at the terminal, or as the one line on stdin; raise UsageError without one."""
+    if sys.stdin.isatty():
+        return str(click.prompt("API key", hide_input=True, err=True))
+    key = sys.stdin.readline().strip()
+    if not key:
+        raise click.UsageError(f"no API key: set {_KEY}, or pipe the key in")
+    return key

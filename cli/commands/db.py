@@ -62,14 +62,15 @@ def upgrade_schema(name: str | None) -> None:
     click.echo(f"The market is {name}.")
 
 
-@command.command("psql", context_settings={"ignore_unknown_options": True, "help_option_names": []})
+@command.command("psql", context_settings={"ignore_unknown_options": True, "help_option_names": ["--help"]})
 @click.option("--write", is_flag=True, help="Let the session write, with the rights of the programs.")
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def open_psql(arguments: tuple[str, ...], *, write: bool) -> None:
     """Open psql on the stack's database, which then only reads, unless --write is given.
 
-    Pass ARGUMENTS on to it, such as -c "SELECT * FROM account_now". On the embedded server the session has a role of
-    its own, which may not write and sees no secret; on another it is read-only until you change that.
+    Pass ARGUMENTS on to it, such as -c "SELECT * FROM account_now"; `-- --help` lists them. On the embedded server
+    the session has a role of its own, which may not write and sees no secret; on another it is read-only until you
+    change that.
     """
     settings = load_stack_settings()
     given = settings.require_database()

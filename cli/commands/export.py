@@ -57,4 +57,6 @@ def command(
                 written = sum(target.write(block) for block in blocks)
         except FileExistsError:
             raise RefusedError(f"{file} is there already: choose a new file") from None
+        except OSError as error:
+            raise RefusedError(f"cannot write {file}: {(error.strerror or str(error)).lower()}") from None
     click.echo(f"Wrote {written} bytes to {file}.", err=True)

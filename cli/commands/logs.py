@@ -28,10 +28,10 @@ def command(program: str | None, *, follow: bool, count: int) -> None:
     """Show the last lines of a program's log. It is kept when the stack ends. Without PROGRAM: list the logs."""
     home = Home(home_folder(environment()))
     files = {file.stem: file for file in sorted(home.logs.glob("*.log"))}
-    if program is None:
+    programs = [one["name"] for one in (read_state(home) or {"programs": []})["programs"]]
+    if program is None or not (files or programs):
         _list(files, home)
         return
-    programs = [one["name"] for one in (read_state(home) or {"programs": []})["programs"]]
     name = require_program(program, {*files, *programs})
     if name not in files:
         click.echo(f"{name} has written nothing yet.")

@@ -11,11 +11,14 @@ import click
 from cli.client.change_check import confirm
 from cli.client.entry_seat_belts import EntryTrial, list_doubts
 from cli.client.entry_withdrawal import EntryFate, withdraw_entry
+from cli.client.fill_wait import wait_for_fills
 from cli.client.job_client import JobClient, JobOutcomes, open_client, wait_option
 from cli.client.lookup import require_tick_multiple, resolve_account, resolve_active_contract, short_id
+from cli.client.order_text import describe_order
 from cli.console.output import print_json
 from cli.console.params import PriceType, SideType, account_option, json_option, yes_option
 from cli.console.table import Table
+from shared.clock import monotonic
 from shared.db import views
 from shared.domain.orders.order import MAX_TICKS, NOT_CONFIRMED, PRICE_FIELDS, OrderState, OrderType, Side
 from shared.domain.risk.preconditions import EntryTerms
@@ -140,6 +143,7 @@ def _submit_entry(type_: OrderType, price: Decimal | None, **given: Unpack[_Entr
         if doubts and not given["yes"]:
             confirm(f"{'; '.join(doubts)}. Enter it?", "enter it", as_json=as_json)
         request = _build_request(account.id, contract.id, entry, given)
+        began = monotonic()
         job_id, outcomes = _request_and_wait(client, request, wait_s, as_json=as_json)
         if outcomes.live and not dry_run:
             withdrawal = withdraw_entry(client, job_id, account.id)
@@ -151,6 +155,7 @@ def _submit_entry(type_: OrderType, price: Decimal | None, **given: Unpack[_Entr
         if dry_run:
             _print_preview(outcomes.result(job_id), as_json=as_json)
             return
+        wait_for_fills(client, [UUID(outcomes.result(job_id)["order_id"])], wait_s - (monotonic() - began))
         print_entry(client, outcomes, job_id, as_json=as_json)
 
 
@@ -260,19 +265,6 @@ def _print_order(order: dict[str, Any], legs: list[dict[str, Any]]) -> None:
     click.echo(f"{describe_order(order)}, id …{short_id(order['id'])}")
     for leg in legs:
         click.echo(f"  {leg['role'].lower().replace('_', ' ')}: {describe_order(leg)}, id …{short_id(leg['id'])}")
-
-
-def describe_order(order: dict[str, Any]) -> str:
-    """Return an order and its state in one line."""
-    at = next((order[name] for name in PRICE_FIELDS.values() if order[name] is not None), None)
-    price = "" if at is None else f" at {at.normalize():f}"
-    filled = order["average_fill_price"]
-    state = f"{order['state']}{f' at {filled.normalize():f}' if filled is not None else ''}"
-    if order["state"] == OrderState.SHADOW:
-        state += ", would have been sent"
-    if 0 < order["filled_quantity"] < order["quantity"]:
-        state += f", {order['filled_quantity']} of {order['quantity']} filled"
-    return f"{order['side']} {order['quantity']} {order['contract_id']} {order['type']}{price}: {state}"
 
 
 def _print_preview(result: dict[str, Any], *, as_json: bool) -> None:

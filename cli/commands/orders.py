@@ -1,6 +1,7 @@
 """`tickwork orders`: positions, orders and fills; cancel and modify."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from decimal import Decimal
 from typing import Any
 
@@ -12,10 +13,10 @@ from cli.client.entry_seat_belts import confirm_price
 from cli.client.job_client import open_client, wait_option
 from cli.client.lookup import find_order, list_exit_contracts, require_tick_multiple, resolve_account, resolve_accounts
 from cli.client.order_changes import OrderChangeRequest, apply_changes, require_open_orders
+from cli.client.order_text import describe_order, describe_terms
 from cli.client.risk_view import list_alarms
 from cli.client.stack import connect
 from cli.commands import order_entry
-from cli.commands.order_entry import describe_order
 from cli.console.groups import CommandGroup
 from cli.console.list_options import echo_note, list_options
 from cli.console.output import describe_none, print_json
@@ -222,7 +223,7 @@ def _list_cancellable(connection: Connection, account_word: str | None, symbol: 
 
 
 def _describe_cancels(found: Sequence[OrderRow]) -> str:
-    told = ", ".join(f"{one.side} {one.quantity} {one.contract_id} {one.type}" for one in found[:_ASKED_ABOUT])
+    told = ", ".join(describe_terms(asdict(one)) for one in found[:_ASKED_ABOUT])
     more = f" and {len(found) - _ASKED_ABOUT} more" if len(found) > _ASKED_ABOUT else ""
     accounts = ", ".join(str(one) for one in sorted({one.account_id for one in found}))
     return f"Cancel {count_of(len(found), 'order')} of account {accounts}: {told}{more}?"

@@ -7,10 +7,11 @@ import click
 from sqlalchemy import Connection
 
 from cli.client.change_check import current_actor
+from cli.client.fill_wait import is_filled, wait_for_fills
 from cli.client.flatten import describe_holdings, flatten, warn_read_only
 from cli.client.job_client import JobClient, open_client, wait_option
 from cli.client.locks import end_blocking_sessions
-from cli.client.lookup import list_exit_contracts, resolve_account, resolve_contract
+from cli.client.lookup import list_exit_contracts, resolve_account, resolve_contract, short_id
 from cli.client.order_changes import OrderChangeRequest, apply_changes
 from cli.client.position_view import list_positions, to_cells
 from cli.client.risk_view import list_alarms, read_fresh_quotes
@@ -20,6 +21,7 @@ from cli.console.list_options import echo_note, list_options
 from cli.console.output import print_json
 from cli.console.params import account_option, json_option, parse_ticks_or_none
 from cli.console.table import Table
+from shared.clock import monotonic
 from shared.db.accounts import accounts
 from shared.db.accounts.accounts import AccountRow
 from shared.db.accounts.audit import record_act
@@ -136,11 +138,19 @@ def _reduce_positions(
                     record_act(
                         tx.connection, current_actor(), "close_part", account.id, before={}, after=told, reason=None
                     )
+    began = monotonic()
     outcomes = client.wait(list(job_by_contract.values()), wait_s, quiet=as_json)
     outcomes.require_success()
     rows = [outcomes.result(job_id) for job_id in job_by_contract.values()]
+    exits = [UUID(row["order_id"]) for row in rows if "order_id" in row]
+    wait_for_fills(client, exits, wait_s - (monotonic() - began))
     with client.connect() as connection:
         left = [positions.quantity_of(connection, account.id, contract_id) for contract_id in job_by_contract]
+        unfilled = [one for one in exits if not is_filled(connection, one)]
+    if unfilled:
+        raise RefusedError(
+            f"the exit is sent and not confirmed filled yet: `tickwork orders show {short_id(unfilled[0])}` shows it"
+        )
     if as_json:
         names = ("side", "quantity", "nothing_to_do")
         shown = [

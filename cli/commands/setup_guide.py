@@ -13,7 +13,8 @@ from cli.client.receiver_check import send_test_alert
 from cli.client.stack import connect, load_stack_settings, read_running_state
 from cli.commands.account_rules import change_rules
 from cli.commands.hooks import add as add_hook
-from cli.local.home.settings_writer import find_settings_file, remove_settings, require_known_roots, store_settings
+from cli.local.home.settings_writer import find_settings_file, remove_settings, store_settings
+from cli.local.home.tracked_roots import require_known_roots
 from shared.config import Settings, environment, load_settings, own_settings_file
 from shared.db.accounts.accounts import AccountRow
 from shared.db.alerts import hooks

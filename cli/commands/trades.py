@@ -194,7 +194,7 @@ def _to_figures(one: Statistics) -> dict[str, Any]:
     fall = one.max_drawdown
     since = f"{fall.from_market_at:%m-%d %H:%M}" if fall.from_market_at else "the beginning"
     when = f", from {since} to {fall.to_market_at:%m-%d %H:%M}" if fall.to_market_at else ""
-    return asdict(one) | {"win_rate": _format_win_rate(one), "max_drawdown": f"{fall.amount}{when}"}
+    return asdict(one) | {"win_rate": _format_win_rate(one), "max_drawdown": f"{fall.amount:.2f}{when}"}
 
 
 def _to_group_row(name: str, one: Statistics) -> dict[str, Any]:

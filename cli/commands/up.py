@@ -10,9 +10,10 @@ from cli.local.former_market import check_wanted_market, require_same_market
 from cli.local.home.folder import Home
 from cli.local.home.lock import AlreadyRunningError, Lock
 from cli.local.home.state import read_state
+from cli.local.home.tracked_roots import require_known_roots
 from cli.local.market import check_speed, choose_market
 from cli.local.stack_run import StackRun
-from shared.config import load_settings
+from shared.config import Settings, environment, load_settings, own_settings_file
 from shared.domain.market_data.calendar import CHICAGO
 from shared.errors import SettingsError
 from shared.fleets import require_known_fleets
@@ -59,6 +60,8 @@ def command(
     if slots is not None:
         settings = replace(settings, slots={**settings.slots, **parse_slots("--slots", slots)})
     require_known_fleets(settings.slots)
+    if replay is None:
+        _require_known_roots(settings)
     seed = seed if wanted is None else check_wanted_market(wanted, seed=seed, is_fresh=fresh, replay=replay)
     market = choose_market(
         settings, replay=replay, seed=seed, speed=speed, starts_market_at=_parse_chicago_time(at) if at else None
@@ -82,6 +85,14 @@ def command(
         StackRun(home, settings, market, wanted, is_fresh=fresh, limits=limited, is_verbose=verbose).run()
     finally:
         lock.close()
+
+
+def _require_known_roots(settings: Settings) -> None:
+    """Raise SettingsError for a root that does not exist, with the line of the settings file that has it."""
+    try:
+        require_known_roots(",".join(settings.contracts), "TICKWORK_CONTRACTS")
+    except SettingsError as error:
+        raise own_settings_file().locate(error, environment()) from None
 
 
 def _parse_chicago_time(text: str) -> datetime:

@@ -8,6 +8,19 @@ import click
 
 _LIST_WORDS = ("list", "ls")
 _RESOLVED = "tickwork.resolved"
+_NEAR = 0.7  # below it a suggestion is a guess: `close` is not `logs`
+_WHOLE = 10_000  # characters of a help text: none is longer
+_ENTER = "orders market MNQ buy 1 --stop 40"
+_MEANT = {
+    **dict.fromkeys(("buy", "sell", "long", "short", "enter", "submit"), _ENTER),
+    **dict.fromkeys(("close", "exit"), "positions close MNQ"),
+    "cancel": "orders cancel ID",
+    "modify": "orders modify ID",
+    **dict.fromkeys(("pnl", "profit"), "top --once"),
+    "balance": "accounts",
+    "version": "--version",
+    "help": "--help",
+}  # what people type, and the command that does it
 
 
 class CommandGroup(click.Group):
@@ -33,6 +46,14 @@ class CommandGroup(click.Group):
             ctx.meta[_RESOLVED] = click.Context(found, parent=ctx, info_name=name)
         return name, found, rest
 
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write each command with the whole of its first sentence: click would cut it."""
+        found = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
+        rows = [(name, one.get_short_help_str(_WHOLE)) for name, one in found if one is not None and not one.hidden]
+        if rows:
+            with formatter.section("Commands"):
+                formatter.write_dl(rows)
+
     def invoke(self, ctx: click.Context) -> object:
         """Run the command; click's parser does not say of which command an option lacks its value."""
         try:
@@ -43,9 +64,14 @@ class CommandGroup(click.Group):
 
 
 def fail_unknown(name: str, known: Iterable[str], ctx: click.Context) -> NoReturn:
-    """Raise UsageError for an unknown command, with the nearest known name."""
-    nearest = get_close_matches(name, list(known), n=1, cutoff=0.5)
-    hint = f"did you mean {nearest[0]}?" if nearest else f"`{ctx.command_path} --help` lists the commands"
+    """Raise UsageError for an unknown command, with the nearest known name, or the command that is meant elsewhere."""
+    nearest = get_close_matches(name, list(known), n=1, cutoff=_NEAR)
+    if nearest:
+        hint = f"did you mean {nearest[0]}?"
+    elif name.lower() in _MEANT:
+        hint = f"did you mean `tickwork {_MEANT[name.lower()]}`?"
+    else:
+        hint = f"`{ctx.command_path} --help` lists the commands"
     raise click.UsageError(f"no command is named {name!r}: {hint}", ctx)
 
 

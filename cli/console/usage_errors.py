@@ -9,6 +9,9 @@ from shared.domain.market_data.symbol import parse_symbol
 
 _INVALID = re.compile(r"'?(?P<value>.*?)'? is not (?:a valid .*|in the range .*|one of .*)", re.DOTALL)
 _EXTRA = re.compile(r"Got unexpected extra arguments? \((?P<values>.*)\)", re.DOTALL)
+_NO_FILE = re.compile(
+    r"(?:File|Path|Directory) '(?P<file>.*)' (?P<why>does not exist|is a directory|is not readable)\."
+)
 _MAY_BE_ACCOUNT = re.compile(r"[0-9]{4,}|.*-.*")
 _EXAMPLE = re.compile(r"Example: `(.+?)`", re.DOTALL)
 _EXPECTED = {
@@ -27,6 +30,25 @@ _EXPECTED = {
     "JOB": "the name of a job, such as market_data.fetch_bars",
     "TICKS|none": "a whole number of ticks, or none",
     "A,B": "columns with commas between them, such as id,state",
+    "ACCOUNT[:RATIO": "an account, or one with its ratio, such as 20002:0.5",
+    "ADDRESS": "an address or a network, such as 203.0.113.7 or 203.0.113.0/24, tradingview or any",
+    "ARGUMENTS": "arguments of psql, such as -c 'SELECT 1'",
+    "DAY": "a day such as 2026-03-09",
+    "DAYS": "a whole number of days, or never",
+    "DIR": "the path of a folder",
+    "FLEET=N,": "fleets with their slots, such as critical=4,bulk=2",
+    "KINDS": "kinds of accounts with commas between them, such as 50KTC,EXPRESS",
+    "MESSAGE": "an alert, in quotes",
+    "NAME=VALUE": "a rule with its value, such as max_trades_per_day=4",
+    "PROGRAM": "a program of `tickwork status`, such as relay",
+    "ROOT[=ROOT": "a root, or one and what is traded for it, such as NQ=MNQ, or any",
+    "SETTING": "a setting of `tickwork config list`, such as max_quantity",
+    "SIZE": "sent, 2 (contracts), x0.5 (of the alert's) or $100 (of risk)",
+    "STRATEGY": "a strategy of `tickwork strategies`, such as mean_reversion",
+    "TAG": "a tag, such as news",
+    "TIME": "a time, such as 2026-03-09T14:30",
+    "TRADE": "the number of a trade, as `tickwork trades` lists it",
+    "VALUE": "the value of the setting",
 }  # of texts, by how the help writes them
 _NEAR = 0.7
 _FEWER_DIGITS = 4  # of seconds; a number of more is an account
@@ -55,11 +77,20 @@ def _describe(error: click.UsageError) -> str:
         case click.MissingParameter(param=click.Parameter() as param, ctx=click.Context() as context):
             return f"missing {_name_of(param)}: expected {_describe_expected(param)}{_describe_usage(context)}"
         case click.BadParameter(param=click.Parameter() as param):
-            invalid = _INVALID.fullmatch(error.message.rstrip("."))
-            if invalid is not None:
-                return f"invalid {_name_of(param)} {invalid['value']!r}: expected {_describe_expected(param)}"
-            if error.message.startswith("invalid "):
-                return f"{_name_of(param)}: {error.message}" if _is_option(param) else error.message
+            return _describe_invalid(error, param)
+    return error.format_message()
+
+
+def _describe_invalid(error: click.UsageError, param: click.Parameter) -> str:
+    invalid = _INVALID.fullmatch(error.message.rstrip("."))
+    if invalid is not None:
+        value = invalid["value"].removesuffix(".0")  # click says so of a typed 0
+        return f"invalid {_name_of(param)} {value!r}: expected {_describe_expected(param)}"
+    missing = _NO_FILE.fullmatch(error.message)
+    if missing is not None:
+        return f"invalid {_name_of(param)} {missing['file']!r}: it {missing['why']}"
+    if error.message.startswith("invalid "):
+        return f"{_name_of(param)}: {error.message}" if _is_option(param) else error.message
     return error.format_message()
 
 

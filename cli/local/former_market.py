@@ -29,8 +29,9 @@ def require_same_market(wanted: str, market: MarketChoice, *, is_embedded: bool)
         )
     if _base(wanted) != market.name:
         raise SettingsError(
-            f"--market {wanted} is of another market than {market.name}: a recorded one needs its --replay FILE, and "
-            "that of the real venue its address and login in the settings"
+            f"--market {wanted} is not {market.name}, the market of the other options and settings: `tickwork markets` "
+            "lists the names; a recorded one needs its --replay FILE, and that of the real venue its address and login "
+            "in the settings"
         )
 
 

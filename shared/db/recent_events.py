@@ -17,8 +17,8 @@ _EVENTS = text("""
     FROM (SELECT alert.*, hook.name AS hook_name FROM alert JOIN hook ON hook.id = hook_id
           WHERE alert.id > :lowest_id AND received_at > :since AND verdict = 'refused') AS refused
     UNION ALL
-    SELECT 'alert', signal.id::text, decided_at,
-           concat_ws(' ', coalesce('hook ' || hook.name, 'strategy ' || strategy, lower(signal.origin)) || ':',
+    SELECT CASE WHEN hook.name IS NOT NULL THEN 'alert' ELSE lower(signal.origin) END, signal.id::text, decided_at,
+           concat_ws(' ', coalesce('hook ' || hook.name, strategy) || ':',
                      signal.action, signal.quantity, signal.contract_id, 'on ' || account.name || ':',
                      signal.verdict || coalesce(': ' || signal.reason, ''))
     FROM signal JOIN account ON account.id = signal.account_id
@@ -26,8 +26,8 @@ _EVENTS = text("""
     WHERE signal.id > :lowest_id AND decided_at > :since
     UNION ALL
     SELECT 'filled', format('%s %s', account.id, venue_fill_id), recorded_at,
-           concat_ws(' ', side, quantity, contract_id, 'at', trim_scale(price), 'on ' || account.name,
-                     '(' || lower(replace(role, '_', ' ')) || ')')
+           concat_ws(' ', side, quantity, contract_id, 'at', round(price, greatest(min_scale(price), 2)),
+                     'on ' || account.name, '(' || lower(replace(role, '_', ' ')) || ')')
     FROM account CROSS JOIN LATERAL (SELECT fill.*, orders.role FROM fill LEFT JOIN orders ON orders.id = order_id
                                      WHERE fill.account_id = account.id AND NOT is_voided
                                      ORDER BY venue_fill_id DESC LIMIT 50) AS newest

@@ -6,11 +6,14 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
+    ColumnElement,
     Connection,
     FromClause,
     Select,
     Subquery,
+    Uuid,
     case,
+    exists,
     func,
     select,
     text,
@@ -19,10 +22,13 @@ from sqlalchemy import (
     union_all,
 )
 
+from shared.db.alerts.probe_hook import PROBE_HOOK_ID
 from shared.db.tables.accounts import account
+from shared.db.tables.alerts import alert
 from shared.db.tables.ledger import IS_UNFINISHED, job, worker
 from shared.db.tables.orders import fill, order_change, orders, position
 
+_HANDLE_ALERT = "alerts.handle_alert"
 MAX_SEARCHED = 100_000  # jobs that a list by their queue looks through
 _NEWEST_BARS = text("""
     SELECT bar.contract, timeframe, start, open, high, low, close, volume
@@ -71,7 +77,7 @@ def list_notable_jobs(connection: Connection, names: Sequence[str], limit: int) 
     """
     ended = [
         select(*_JOB_COLUMNS)
-        .where(job.c.name == name, job.c.finished_at.is_not(None))
+        .where(job.c.name == name, job.c.finished_at.is_not(None), *_without_probes(name))
         .order_by(job.c.id.desc())
         .limit(limit)
         .subquery()
@@ -86,6 +92,14 @@ def list_notable_jobs(connection: Connection, names: Sequence[str], limit: int) 
     ]
     found = union(*newest).subquery()
     return _fetch_all(connection, select(found).order_by(found.c.id.desc()).limit(limit))
+
+
+def _without_probes(name: str) -> list[ColumnElement[bool]]:
+    """Return what leaves out the jobs of the alerts that the stack posts to itself, in a list of jobs of this name."""
+    if name != _HANDLE_ALERT:
+        return []
+    its_alert = alert.c.id == job.c.arguments["alert_id"].astext.cast(Uuid)
+    return [~exists().where(its_alert, alert.c.hook_id == PROBE_HOOK_ID)]
 
 
 def _select_by_name(name: str, most: int) -> Subquery:

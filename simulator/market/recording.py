@@ -63,7 +63,12 @@ def read_recording(file: Path, root: Root, *, keeps_outside: bool = False) -> Re
 
 
 def _describe(error: Exception) -> str:
-    return str(error) if isinstance(error, _LineError) else f"{error!r}: {_EXPECTED}"
+    match error:
+        case _LineError():
+            return str(error)
+        case OSError(strerror=str() as why):
+            return why.lower()
+    return f"{error}: {_EXPECTED}"
 
 
 class _LineError(ValueError):
@@ -85,6 +90,8 @@ def _read_bar(row: dict[str, str], root: Root, line: int) -> Bar:
         opened, high, low, closed = (to_ticks(Decimal(row[column]), root.tick_size) for column in "ohlc")
         volume = int(row["v"])
         return Bar(start, opened, high, low, closed, volume)
-    except (KeyError, ValueError, TypeError, InvalidOperation) as error:
-        cause = str(error) if isinstance(error, ValueError) else repr(error)
-        raise _LineError(f"line {line}: {cause}; {_EXPECTED}") from error
+    except ValueError as error:
+        raise _LineError(f"line {line}: {error}; {_EXPECTED}") from error
+    except (KeyError, TypeError, InvalidOperation):
+        values = ",".join("" if value is None else str(value) for value in row.values())
+        raise _LineError(f"line {line}: invalid row '{values}'; {_EXPECTED}") from None

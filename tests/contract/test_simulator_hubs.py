@@ -58,6 +58,7 @@ def test_a_bad_token_is_401_on_upgrade_and_on_negotiation(venue: RunningVenue, h
 
     assert 401 == refused.value.response.status_code
     assert 401 == post(f"{venue.url}/hubs/{hub}/negotiate{query}", timeout=30).status_code
+    assert "ERROR" not in (venue.state / "stderr").read_text()  # a refusal is no fault
 
 
 def test_a_token_may_come_as_a_header(venue: RunningVenue) -> None:

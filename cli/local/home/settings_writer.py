@@ -4,23 +4,20 @@ import fcntl
 import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from difflib import get_close_matches
 from pathlib import Path
 
 import tomlkit
 from tomlkit import TOMLDocument
 
+from cli.local.home.tracked_roots import require_known_roots
 from shared import keyring_store
 from shared.config import environment, home_folder, load_settings
-from shared.domain.market_data.contract import ROOTS
 from shared.errors import SettingsError
 from shared.fleets import require_known_fleets
 from shared.private_file import write_private
 from shared.setting_keys import BY_KEY, SettingKey
 from shared.setting_values import parse_list, parse_switch
 from shared.settings_file import IN_KEYRING, parse_settings, parse_toml, secret_name, settings_file, with_keys
-
-_NEAREST = 3
 
 
 def find_settings_file() -> Path:
@@ -71,17 +68,6 @@ def remove_settings(file: Path, keys: Collection[str]) -> list[str]:
         if key in BY_KEY:
             _forget(BY_KEY[key], file)
     return found
-
-
-def require_known_roots(value: str) -> None:
-    """Raise SettingsError, with the nearest roots that there are, for the first of `contracts` that is none."""
-    for word in parse_list({"contracts": value}, "contracts"):
-        if word.upper() not in ROOTS:
-            near = get_close_matches(word.upper(), ROOTS, n=_NEAREST, cutoff=0)
-            raise SettingsError(
-                f"invalid contracts {word!r}: expected roots with commas between them, such as MNQ,MES; the nearest "
-                f"are {', '.join(near)}"
-            )
 
 
 def check_values(values: Mapping[str, str]) -> None:

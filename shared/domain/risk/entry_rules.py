@@ -119,7 +119,9 @@ def _working_quantity(risk: AccountRisk, side: Side, contract_id: str) -> int:
 
 
 def _size_findings(entry: SizedEntry, risk: AccountRisk, book: RuleBook, market_now: datetime) -> Iterator[Finding]:
-    if not 1 <= entry.quantity <= book.max_quantity:
+    if entry.quantity < 1:  # of a size by risk
+        yield _forbid("max_quantity", "the risk is too small: one contract loses more at this stop")
+    elif entry.quantity > book.max_quantity:
         yield _forbid("max_quantity", f"quantity {entry.quantity} is not between 1 and {book.max_quantity} an order")
     if only_reduces(entry, risk):
         return

@@ -137,7 +137,7 @@ def _find_stop_ticks(entry: EntryTerms, facts: EntryFacts) -> int | None:
         return entry.stop_loss_ticks
     if facts.default_stop_ticks is None:
         raise RiskLimitError(
-            "the entry has no stop: send stop_loss_ticks or stop_loss, or set a default with "
+            "the entry has no stop: send stop_loss_ticks or stop_loss (by hand: --stop TICKS), or set a default with "
             f"`tickwork accounts default-stop {facts.account_id} TICKS`"
         )
     return facts.default_stop_ticks

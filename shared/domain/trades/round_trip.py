@@ -285,7 +285,8 @@ def _split(fill: Fill, closing: int) -> tuple[Fill, Fill]:
 
 def _average(prices: Sequence[tuple[Decimal, int]]) -> Decimal:
     total = sum((Fraction(price) * quantity for price, quantity in prices), start=Fraction(0))
-    return _decimal(total / sum(quantity for _, quantity in prices), _PRICE_STEP)
+    average = _decimal(total / sum(quantity for _, quantity in prices), _PRICE_STEP)
+    return Decimal(f"{average.normalize():f}")  # without the zeros at its end, and without an exponent
 
 
 def _decimal(value: Fraction, step: Decimal) -> Decimal:

@@ -55,6 +55,13 @@ def test_a_file_is_new_and_never_overwritten(operator: RunCommand, traded: Worke
     assert 3 == len(file.read_text().splitlines())
 
 
+def test_a_file_that_cannot_be_written_is_no_fault_of_tickwork(operator: RunCommand, tmp_path: Path) -> None:
+    file = tmp_path / "nowhere" / "fills.csv"
+    done = operator("export", "fills", "--to", str(file))
+
+    assert (1, f"tickwork: cannot write {file}: no such file or directory\n") == (done.status, done.error)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

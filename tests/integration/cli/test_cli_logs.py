@@ -47,6 +47,13 @@ def test_an_unknown_program_is_refused_with_the_nearest(shell: Shell, logs: Path
     assert "expected one of relay, worker-high" in shell.run("logs", "xyz").stderr
 
 
+def test_before_the_first_start_no_program_is_unknown(shell: Shell) -> None:
+    shown = shell.run("logs", "receiver")
+
+    assert (0, "") == (shown.status, shown.stderr)
+    assert shown.stdout.startswith("No program has written a log in ")
+
+
 def test_the_logs_are_listed(shell: Shell, logs: Path) -> None:
     rows = [line.split() for line in shell.run("logs").stdout.splitlines()]
 

@@ -32,6 +32,23 @@ def test_an_option_is_refused_before_a_server_is_started(shell: Shell, options: 
     assert not shell.home.exists()
 
 
+def test_a_root_that_does_not_exist_is_refused_before_a_server_is_started(shell: Shell, tmp_path: Path) -> None:
+    refused = shell.run("up", TICKWORK_CONTRACTS="MNQ,MMQ")
+    assert (1, True) == (refused.status, "invalid TICKWORK_CONTRACTS 'MMQ': expected roots" in refused.stderr)
+    assert not shell.home.exists()
+
+    file = tmp_path / "settings.toml"
+    file.write_text('max_quantity = 1\ncontracts = ["MMQ"]\n')
+    refused = shell.run("up", TICKWORK_SETTINGS_FILE=str(file))
+    assert f"{file}, line 2: invalid contracts 'MMQ'" in refused.stderr
+
+
+def test_a_setting_is_quoted_as_it_was_typed(shell: Shell) -> None:
+    assert (
+        "invalid TICKWORK_LOG_LEVEL 'loud': expected one of DEBUG" in shell.run("up", TICKWORK_LOG_LEVEL="loud").stderr
+    )
+
+
 def test_fresh_with_a_database_of_your_own_is_refused_before_a_server_is_started(shell: Shell) -> None:
     refused = shell.run("up", "--fresh", DATABASE_URL="postgresql://me@127.0.0.1:9/tickwork")
 

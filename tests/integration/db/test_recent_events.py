@@ -1,7 +1,11 @@
 """The events that the console of `up` shows: each once, with what a person needs."""
 
+import re
+
 from shared.db.accounts import halts
 from shared.db.recent_events import RecentEvents
+from shared.domain.orders.order import OrderType, Side
+from shared.ledger.jobs.orders import EnterManually
 from tests.fixtures.venue import MNQ
 from tests.fixtures.worker_env import WorkerEnv
 
@@ -36,3 +40,13 @@ def test_alerts_fills_halts_and_dead_jobs_are_events_once(worker_env: WorkerEnv)
     assert [True] == [line.endswith(": a test") for kind, line in found if kind == "halted"]
     assert [True] == [line.startswith("orders.place_order ") for kind, line in found if kind == "dead job"]
     assert [] == read(events, worker_env)
+
+
+def test_an_order_by_hand_is_no_alert_and_a_price_has_its_cents(worker_env: WorkerEnv) -> None:
+    events = RecentEvents()
+    worker_env.run(EnterManually(account_id=20001, symbol=MNQ, side=Side.BUY, type=OrderType.MARKET, quantity=1,
+                                 stop_loss_ticks=400))  # fmt: skip
+    found = read(events, worker_env)
+
+    assert ["manual"] == [kind for kind, line in found if line.startswith(f"BUY 1 {MNQ} on ")]
+    assert [True] == [re.search(r" at \d+\.\d\d on ", line) is not None for kind, line in found if kind == "filled"]

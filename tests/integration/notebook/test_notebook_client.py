@@ -50,6 +50,13 @@ def client(recorded: Books) -> Iterator[TickworkClient]:
         yield found
 
 
+def test_a_text_that_is_no_time_is_refused_with_what_is_expected(client: TickworkClient) -> None:
+    with pytest.raises(RefusedError, match="invalid date 'May': expected a day such as 2026-03-10"):
+        client.trades(since="May")
+    with pytest.raises(RefusedError, match="invalid time 'May': expected a day or an instant"):
+        client.bars("MNQ", until="May")
+
+
 def test_trades_are_those_of_the_command(client: TickworkClient, operator: RunCommand) -> None:
     operator("trades", "tag", "2", "late")
     listed = operator("trades", "--json").json["round_trips"][::-1]

@@ -2,32 +2,14 @@
 
 from datetime import timedelta
 
-import msgspec
 import pytest
 
-from shared.clock import machine_now
-from shared.hot.feed_health import FRESH_FOR, HEALTH_KEY, FeedHealth, HubHealth
+from shared.hot.feed_health import FRESH_FOR
 from shared.ledger.jobs.orders import PollFills
+from tests.fixtures.feed_reports import report_feed
 from tests.fixtures.worker_env import WorkerEnv
 
 POLLS = f"SELECT count(*) FROM job WHERE name = '{PollFills.job_name()}'"
-
-
-def report_feed(worker_env: WorkerEnv, *, is_subscribed: bool, age: timedelta = timedelta(0)) -> None:
-    """Write the health report of a feed."""
-    hub = HubHealth(
-        is_connected=True, is_subscribed=is_subscribed, silent_s=0, connection_count=1, event_count=0, gap_s=None
-    )
-    health = FeedHealth(
-        reported_at=machine_now() - age,
-        fence=1,
-        market=hub,
-        user=hub,
-        contracts={},
-        job_waiting_count=0,
-        job_lost_count=0,
-    )
-    worker_env.redis.set(HEALTH_KEY, msgspec.json.encode(health))
 
 
 def test_an_order_that_the_hub_reports_is_not_polled(worker_env: WorkerEnv) -> None:

@@ -80,6 +80,11 @@ def test_a_group_that_lists_shows_its_help_when_asked() -> None:
     assert "Commands:" in run("hooks", "--help")
 
 
+@pytest.mark.parametrize("name", list_names())
+def test_the_help_of_a_group_cuts_no_line_of_its_commands(name: str) -> None:
+    assert not re.search(r"\.\.\.$", run(name, "--help").partition("Commands:")[2], re.MULTILINE)
+
+
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_completion_prints_a_script_of_the_shell(shell: str) -> None:
     shown = run("completion", shell)

@@ -3,9 +3,12 @@
 import json
 import sys
 
+import click
 import pytest
 
-from cli.main import main
+from cli.command_list import list_names
+from cli.console.usage_errors import describe_usage_error
+from cli.main import main, tickwork
 
 EXAMPLE = "; example: `tickwork orders market MNQ buy 1 --stop 40`"
 
@@ -15,6 +18,7 @@ EXAMPLE = "; example: `tickwork orders market MNQ buy 1 --stop 40`"
     [
         ("orders --watch abc", "invalid --watch 'abc': expected a number from 0.2 to 3,600, such as --watch 2"),
         ("orders --watch=0.01", "invalid --watch '0.01': expected a number from 0.2 to 3,600, such as --watch 2"),
+        ("orders --watch 0", "invalid --watch '0': expected a number from 0.2 to 3,600, such as --watch 2"),
         ("orders --limit abc", "invalid --limit 'abc': expected a whole number from 1 to 10,000, such as --limit 20"),
         ("orders --limit", "no value for --limit: expected a whole number from 1 to 10,000, such as --limit 20"),
         ("orders -o xml", "invalid --output 'xml': expected table, wide, json or csv"),
@@ -28,6 +32,12 @@ EXAMPLE = "; example: `tickwork orders market MNQ buy 1 --stop 40`"
         ("risk 20001", "tickwork risk takes no argument '20001' there: did you mean --account 20001?"),
         ("quotes MNQ", "tickwork quotes takes no argument 'MNQ' there: `tickwork quotes --help` shows what it takes"),
         ("bars gap", "no command is named 'gap': did you mean gaps?"),
+        ("jbos", "no command is named 'jbos': did you mean jobs?"),
+        ("close MNQ", "no command is named 'close': did you mean `tickwork positions close MNQ`?"),
+        ("orders buy", "no command is named 'buy': did you mean `tickwork orders market MNQ buy 1 --stop 40`?"),
+        ("help orders", "no command is named 'help': did you mean `tickwork --help`?"),
+        ("version", "no command is named 'version': did you mean `tickwork --version`?"),
+        ("strategies start", "no command is named 'start': `tickwork strategies --help` lists the commands"),
         ("orders cancel --account", "no value for --account: expected an account, by id or name, such as 50KTC-6001"),
         ("trades --account", "no value for --account: expected an account, by id or name, such as 50KTC-6001"),
         ("trades --since", "no value for --since: expected a day such as 2026-03-10"),
@@ -40,6 +50,10 @@ EXAMPLE = "; example: `tickwork orders market MNQ buy 1 --stop 40`"
         ("orders market MNQ buy 1 --stop", "no value for --stop: expected a whole number from 1 to 999,999" + EXAMPLE),
         ("orders show",
          "missing ID: expected an id, or at least 8 of its first or last characters; usage: `tickwork orders show ID`"),
+        ("trades note",
+         ("missing TRADE: expected the number of a trade, as `tickwork trades` lists it; "
+          "usage: `tickwork trades note TRADE TEXT`")),
+        ("accounts news import /nowhere/bls.ics", "invalid FILE '/nowhere/bls.ics': it does not exist"),
         ("hooks add", "missing NAME: expected a name; usage: `tickwork hooks add NAME`"),
         ("up --seed x", "invalid --seed 'x': expected a whole number"),
         ("orders --lmit 3", "tickwork orders has no option --lmit: did you mean --limit?"),
@@ -71,3 +85,20 @@ def test_an_error_is_json_where_json_is_asked_for(
         main()
 
     assert list(json.loads(capsys.readouterr().out)) == ["error"]
+
+
+@pytest.mark.parametrize("name", list_names())
+def test_no_missing_value_is_described_by_its_own_name(name: str) -> None:
+    root = click.Context(tickwork, info_name="tickwork")
+    command = tickwork.get_command(root, name)
+    assert command is not None
+    pending = [click.Context(command, parent=root, info_name=name)]
+    for context in pending:
+        if isinstance(context.command, click.Group):
+            children = context.command.commands.items()
+            pending += [click.Context(one, parent=context, info_name=child) for child, one in children]
+        for param in context.command.params:
+            if not getattr(param, "is_flag", False):
+                message = describe_usage_error(click.MissingParameter(param=param, ctx=context))
+                expected = message.partition(": expected ")[2].partition("; ")[0]
+                assert expected not in {"", param.metavar, str(param.name).upper()}, message

@@ -242,7 +242,8 @@ def test_a_replay_of_a_file_without_bars_is_refused_in_one_line(tmp_path: Path, 
         ),
         ("2022-04-01T00:01:30Z,1,1,1,1,1", "line 3: the time '2022-04-01T00:01:30Z' is no whole minute"),
         ("2022-04-01T00:01:00Z,1.05,1.1,1,1,1", "line 3: price 1.05 is not a multiple of the tick 0.1"),
-        ("2022-04-01T00:01:00Z,1,1,1", "line 3: "),
+        ("2022-04-01T00:01:00Z,1,1,1", "line 3: invalid row '2022-04-01T00:01:00Z,1,1,1,,'; expected rows"),
+        ("2022-04-01T00:01:00Z,1,1,1,x,1", "line 3: invalid row '2022-04-01T00:01:00Z,1,1,1,x,1'; expected rows"),
     ],
 )
 def test_a_line_that_is_no_bar_is_named(tmp_path: Path, row: str, error: str) -> None:

@@ -45,6 +45,12 @@ def trips(*fills: Fill, point_value: Fraction = MNQ) -> Sequence[RoundTrip]:
     return build_round_trips(fills, point_value).round_trips
 
 
+def test_an_average_price_has_the_places_that_it_needs_and_no_exponent() -> None:
+    (trip,) = trips(fill(1, BUY, 1, 20000), fill(2, BUY, 1, "20000.25"), fill(3, SELL, 2, 20000))
+
+    assert ("20000.125", "20000") == (str(trip.entry_price), str(trip.exit_price))
+
+
 def test_a_buy_and_a_sell_are_one_round_trip() -> None:
     (trip,) = trips(fill(1, BUY, 2, 20000, strategy="breakout"), fill(2, SELL, 2, "20010.25", 41))
 
