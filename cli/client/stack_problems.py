@@ -6,11 +6,13 @@ from difflib import get_close_matches
 
 from sqlalchemy import Connection
 
+from cli.console.cells import shorten_contract
 from cli.console.errors import shorten_error
 from shared.clock import machine_now
 from shared.config import Settings
 from shared.db.market_data import contracts, market_clock, rejected_bars
 from shared.db.metrics import metrics
+from shared.db.orders import late_fills
 from shared.domain.counting import count_of
 from shared.domain.market_data.calendar import CHICAGO
 from shared.domain.market_data.contract import ROOTS
@@ -18,6 +20,7 @@ from shared.domain.market_data.holidays import describe_doubts
 from shared.ledger.jobs.market_data import RefreshContracts
 
 _REJECTED_OF, _MOST_REJECTED = timedelta(hours=1), 20
+_UNCLOSED_OF = timedelta(days=2)
 _CALLS_OF, _LEAST_FAILED, _FAILED_SHARE = timedelta(minutes=10), 5, 0.2
 
 
@@ -29,6 +32,7 @@ def list_problems(connection: Connection, settings: Settings) -> list[dict[str, 
         "contracts": find_untraded_roots(connection, settings),
         "bars": find_rejected_bars(connection),
         "market hours": find_unknown_hours(connection),
+        "late fills": find_unclosed_fills(connection),
     }
     return [{"name": name, "detail": detail} for name, detail in found.items() if detail is not None]
 
@@ -81,6 +85,23 @@ def find_unknown_hours(connection: Connection) -> str | None:
     if market is None or market.kind != "live":
         return None
     return describe_doubts(market.clock.now().astimezone(CHICAGO).date())
+
+
+def find_unclosed_fills(connection: Connection) -> str | None:
+    """Return what is held of entries that filled after a reversal had closed all; None if there is nothing."""
+    found = late_fills.list_unclosed(connection, machine_now() - _UNCLOSED_OF)
+    if not found:
+        return None
+    shown = "; ".join(
+        f"{one.account} is {one.direction} {one.quantity} of {shorten_contract(one.contract_id)} that came late and "
+        f"{'was' if one.quantity == 1 else 'were'} not closed"
+        for one in found
+    )
+    return (
+        f"{shown}: an entry that was not confirmed has filled after a later one had closed all. It may be newer by "
+        "now, or its exit was rejected, and is left to its stop: `tickwork positions` shows it, and "
+        "`tickwork positions close SYMBOL` closes it"
+    )
 
 
 def find_untraded_roots(connection: Connection, settings: Settings) -> str | None:

@@ -10,6 +10,7 @@ import click
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
+from cli.client import stack_problems as problems
 from cli.client.clock_skew import check_database_clock, check_schedule
 from cli.client.connection_check import check_connections
 from cli.client.hook_store import describe_blind_hooks, load_sender_settings
@@ -27,7 +28,6 @@ from cli.client.monitor_view import check_monitor
 from cli.client.receiver_check import send_test_alert
 from cli.client.spool_view import describe_spool, read_spool_figures
 from cli.client.stack import connect, load_settings_or_defaults, load_stack_settings
-from cli.client.stack_problems import find_dead_jobs, find_failing_calls, find_unknown_hours, require_none
 from cli.console.output import print_json
 from cli.console.params import json_option
 from cli.console.table import Table
@@ -118,9 +118,14 @@ def _list_stack_checks() -> dict[str, Callable[[], str]]:
         "disks of the stack": _check_disks,
         "installations": _check_installations,
         "risk monitor": partial(_ask, check_monitor),
-        "jobs": partial(_ask, require_none(find_dead_jobs, "none is dead", CheckWarningError)),
-        "market hours": partial(_ask, require_none(find_unknown_hours, "known", CheckWarningError)),
-        "venue calls": partial(_ask, require_none(find_failing_calls, "few or none fail", SettingsError)),
+        "jobs": partial(_ask, problems.require_none(problems.find_dead_jobs, "none is dead", CheckWarningError)),
+        "market hours": partial(_ask, problems.require_none(problems.find_unknown_hours, "known", CheckWarningError)),
+        "late fills": partial(
+            _ask, problems.require_none(problems.find_unclosed_fills, "none is left open", CheckWarningError)
+        ),
+        "venue calls": partial(
+            _ask, problems.require_none(problems.find_failing_calls, "few or none fail", SettingsError)
+        ),
         **_list_trading_checks(settings),
     }
     return {"senders": _check_senders, **checks, **({"settings": partial(_fail, warning)} if warning else {})}

@@ -24,7 +24,7 @@ def close_reversed(job: CloseReversed, ctx: Context) -> dict[str, str]:
     account_alert = read_for_account(stored, job.account_id)
     if account_alert.alert.target_position is None:
         reversal = close_reversed_size(ctx, account_alert)
-        closed = [] if reversal is None else [f"{reversal.closing} of {account_alert.alert.symbol.text}"]
+        closed = [] if reversal is None else [f"{reversal.closed} of {account_alert.alert.symbol.text}"]
     else:
         closed = close_reversed_positions(ctx, account_alert)
     if not closed:

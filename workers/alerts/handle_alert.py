@@ -121,7 +121,7 @@ def _trade_size(ctx: Context, account_alert: AccountAlert, contract: Contract, s
 def _record_closed(ctx: Context, account_alert: AccountAlert, reversal: RecordedReversal) -> dict[str, str]:
     """Record that an entry has closed what it is against, and leaves nothing to open; end its job."""
     with ctx.transaction() as tx:
-        reason = f"{reversal.closing} of {reversal.contract_id} closed, and nothing to open"
+        reason = f"{reversal.closed} of {reversal.contract_id} closed, and nothing to open"
         result, _ = record_outcome(tx, ctx, account_alert, reversal.contract_id, reason=reason)
         result["closes"] = reversal.contract_id
         tx.finish(result)

@@ -68,13 +68,13 @@ def enter_manually(job: EnterManually, ctx: Context) -> dict[str, Any]:
 def _open_rest(job: EnterManually, ctx: Context, recorded: RecordedReversal) -> dict[str, Any]:
     """Open what a reversal leaves, once what it closes is closed, which needs no active contract."""
     sided = _build_sided(job, ctx, recorded.contract_id, recorded.closing + recorded.opening)
-    require_closed(ctx, sided, recorded)
+    closed = require_closed(ctx, sided, recorded)
     if recorded.opening == 0:
-        return describe_closed(ctx, sided, recorded)
+        return describe_closed(ctx, sided, closed)
     contract = _find_contract(ctx, job.symbol)
     require_active(recorded, contract.id)
     require_open_session(ctx, contract)
-    return submit_entry(ctx, _build_request(job, ctx, contract).open_rest(recorded))
+    return submit_entry(ctx, _build_request(job, ctx, contract).open_rest(closed))
 
 
 def _build_sided(job: EnterManually, ctx: Context, contract_id: str, quantity: int) -> SidedRequest:

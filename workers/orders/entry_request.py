@@ -42,7 +42,7 @@ class EntryRequest:
     def open_rest(self, reversal: RecordedReversal) -> "EntryRequest":
         """Return the request for what is left to open, now that what it reverses is closed."""
         entry = replace(self.entry, quantity=reversal.opening)
-        return replace(self, entry=entry, risk=None, closed_first=reversal.closing)
+        return replace(self, entry=entry, risk=None, closed_first=reversal.closed)
 
     @property
     def closed_note(self) -> str | None:

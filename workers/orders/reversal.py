@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Iterable
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
@@ -45,13 +44,13 @@ def close_reversed_first(
     most 15 s if something is held; an entry that may not be at the venue is not waited for, and is cancelled if it was
     not sent and all is closed. What is not closed after 15 s is flattened if it is all that is held, and else asked for
     again for an hour, or until a person's entry expires. Raise RefusedError if something is to be opened after a
-    flatten or is held again, once a later request closes it or has reversed it, at once if another installation trades
-    the account, and RiskLimitError for one whose live orders were never on.
+    flatten or is held again, if what came late may be newer by now, once a later request closes it or has reversed it,
+    at once if another installation trades the account, and RiskLimitError for one whose live orders were never on.
     """
     if recorded is not None:
-        require_closed(ctx, replace(request, contract_id=recorded.contract_id), recorded)
+        closed = require_closed(ctx, request, recorded)
         require_active(recorded, request.contract_id)
-        return recorded
+        return closed
     contract_id = request.contract_id
     reversal = plan_reversal(request.side, request.type, request.quantity, state.quantity(contract_id))
     if reversal is None:

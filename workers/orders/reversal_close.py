@@ -1,34 +1,39 @@
 """Sees the close of what a market entry reverses through, also if the venue rejects its exit."""
 
-from datetime import datetime, timedelta
-from functools import partial
+from dataclasses import replace
+from datetime import timedelta
+
+from sqlalchemy import Connection
 
 from shared.clock import machine_now
 from shared.db.alerts import precedence
-from shared.db.orders import fills, flatten_requests, orders, positions, reversals, root_state
+from shared.db.engine import snapshot
+from shared.db.orders import flatten_requests, late_fills, orders, reversals, root_state
+from shared.db.orders.late_fills import FilledSince
 from shared.db.orders.reversals import RecordedReversal
+from shared.db.orders.root_state import RootState
 from shared.domain.orders.poll_pace import close_pause
-from shared.domain.orders.reversal import count_missing
+from shared.domain.orders.reversal import CloseProgress
 from shared.errors import PostponedError, RefusedError
 from shared.ledger.jobs.orders import Flatten
 from workers.context import Context
-from workers.orders.current_state import RETRY_AFTER, WAIT_FOR, read_root_state, require_certain
+from workers.orders.current_state import RETRY_AFTER, WAIT_FOR, require_certain
 from workers.orders.exit_permission import lock_and_require_may_exit
-from workers.orders.reduce_position import CLOCK_SKEW
 from workers.orders.sided_request import SidedRequest, leave_entries, leave_unsent
 
 _CLOSE_AGAIN_AFTER = timedelta(seconds=1)
 _CLOSE_FOR = timedelta(hours=1)  # a part that the venue rejects; it is no longer the part that was meant
+_CLOCKS_AGREE_WITHIN = timedelta(minutes=1)  # that of this computer and that of the venue, whose time of a fill it is
 
 
-def describe_closed(ctx: Context, request: SidedRequest, recorded: RecordedReversal) -> dict[str, str]:
+def describe_closed(ctx: Context, request: SidedRequest, closed: RecordedReversal) -> dict[str, str]:
     """Return the exit of an entry that leaves nothing to open; raise RefusedError if something else has closed all."""
-    contract_id = recorded.contract_id
+    contract_id = closed.contract_id
     with ctx.autocommit() as connection:
         order_id = orders.find_exit(connection, request.account_id, contract_id, ctx.job.correlation_id)
     if order_id is None:
         raise RefusedError(f"nothing is held of {contract_id} any more: nothing to close")
-    return {"order_id": str(order_id), "note": f"{recorded.closing} of {contract_id} closed, and nothing opened"}
+    return {"order_id": str(order_id), "note": f"{closed.closed} of {contract_id} closed, and nothing opened"}
 
 
 def require_active(recorded: RecordedReversal, contract_id: str) -> None:
@@ -37,25 +42,21 @@ def require_active(recorded: RecordedReversal, contract_id: str) -> None:
         raise RefusedError(f"{recorded.contract_id} was closed and is not the active contract any more")
 
 
-def require_closed(ctx: Context, request: SidedRequest, recorded: RecordedReversal) -> None:
-    """Raise PostponedError while the position is not closed; request that again, as its exit may have been rejected.
+def require_closed(ctx: Context, request: SidedRequest, recorded: RecordedReversal) -> RecordedReversal:
+    """Return the reversal with what came late, once all is closed; request that again, as its exit may be rejected.
 
-    The position is read after the exits: one that fills meanwhile counts as none of them, and shows in the position.
-    An entry before it that was not confirmed is waited for before something is opened or all is called closed; what it
-    fills is closed too. What is held beyond that was made by something else later, and nothing is opened against it.
+    Raise PostponedError until then, and while an entry before it is not confirmed, if something is to be opened or that
+    one is to be closed too. Raise RefusedError if what is held may be what it was to close and may have come later:
+    that is not closed, and nothing is opened against it.
     """
+    request = replace(request, contract_id=recorded.contract_id)
     contract_id, account_id = request.contract_id, request.account_id
-    with ctx.autocommit() as connection:
+    with snapshot(ctx.ledger.engine) as connection:
         if precedence.has_open_reduction(connection, account_id, contract_id):
             raise PostponedError(f"closing {recorded.closing} of {contract_id} before the entry", RETRY_AFTER)
-        exited = orders.count_exited(connection, account_id, contract_id, ctx.job.correlation_id)
-    state = read_root_state(ctx, account_id, request.root)
-    held = -state.quantity(contract_id) * request.side.sign
-    arrived, entered_later = _read_entered(ctx, request, recorded)
-    count = partial(count_missing, offset=recorded.offset, held=held, arrived=arrived, entered_later=entered_later)
-    missing = count(closing=recorded.closing, exited=exited)
-    if missing and (opened_at := _find_opened_anew(ctx, request, recorded.requested_at)) is not None:
-        missing = min(missing, count(closing=0, exited=_count_exited_since(ctx, request, opened_at)))
+        state = root_state.read(connection, account_id, request.root)
+        filled, progress = _read_progress(connection, ctx, request, recorded, state)
+    missing = progress.missing
     awaited = recorded.opening + recorded.offset
     certain = (
         leave_unsent(request, state, awaited)
@@ -66,55 +67,66 @@ def require_closed(ctx: Context, request: SidedRequest, recorded: RecordedRevers
     if recorded.opening:
         _require_no_flatten(ctx, request, recorded)
     if missing == 0:
-        ordered = 0 if recorded.opening else max(0, arrived - recorded.offset)  # the rest of what came late
-        if held > ordered and (recorded.opening or arrived or exited < recorded.closing):
-            raise RefusedError(f"{contract_id} is held against it again, and was closed once")
-        return
+        _require_nothing_owed(recorded, progress)
+        return replace(recorded, late=progress.offset_late)
     _require_no_later_close(ctx, request)
-    waited = machine_now() - recorded.requested_at
-    if waited >= WAIT_FOR and recorded.closes_all and held <= missing and not arrived:
+    waited = machine_now() - max(recorded.requested_at, filled.late_at or recorded.requested_at)
+    if waited >= WAIT_FOR and recorded.closes_all and progress.held <= missing and not progress.late:
         awaited_flatten = _flatten(ctx, request, recorded)
         if waited < _CLOSE_FOR:
             raise PostponedError(awaited_flatten, _CLOSE_AGAIN_AFTER)
     if waited >= _CLOSE_FOR:
-        raise RefusedError(f"{contract_id} could not be closed in time")
-    with ctx.transaction() as tx:
-        lock_and_require_may_exit(tx, ctx, account_id)
-        is_being_closed = precedence.has_open_reduction(tx.connection, account_id, contract_id)
-        exits = orders.count_exited(tx.connection, account_id, contract_id, ctx.job.correlation_id)
-        locked = root_state.read(tx.connection, account_id, request.root)
-        require_certain(leave_entries(ctx, request, locked, opening=0), [contract_id])
-        if is_being_closed or exits != exited:  # by the other job of the alert, since it was read
-            raise PostponedError(f"closing {recorded.closing} of {contract_id} before the entry", RETRY_AFTER)
-        close = request.build_close(missing, None if arrived else recorded.requested_at)
-        tx.enqueue(close, key=f"reversal:{request.id}:{account_id}:{machine_now():%H%M%S}")
+        raise RefusedError(f"{missing} of {contract_id} could not be closed in time")
+    _close_again(ctx, request, recorded, progress)
     raise PostponedError(f"{contract_id} is not closed yet, so it is closed again", close_pause(waited, WAIT_FOR))
 
 
-def _read_entered(ctx: Context, request: SidedRequest, recorded: RecordedReversal) -> tuple[int, int]:
-    """Return what entries have filled since: those of before that were not confirmed, and later ones; else 0 and 0."""
-    if not recorded.offset:
-        return 0, 0
-    account_id, contract_id, held_side = request.account_id, request.contract_id, request.side.opposite
-    with ctx.autocommit() as connection:
-        later = reversals.list_entered_since(connection, account_id, contract_id, held_side, recorded.requested_at)
-        return reversals.count_arrived(connection, recorded), sum(later)
+def _read_progress(
+    connection: Connection, ctx: Context, request: SidedRequest, recorded: RecordedReversal, state: RootState
+) -> tuple[FilledSince, CloseProgress]:
+    account_id, contract_id = request.account_id, request.contract_id
+    filled = late_fills.read(
+        connection,
+        account_id,
+        request.side.opposite,
+        recorded,
+        filled_market_since=ctx.clock.to_market(recorded.requested_at) - _CLOCKS_AGREE_WITHIN,
+    )
+    return filled, CloseProgress(
+        closing=recorded.closing,
+        offset=recorded.offset,
+        exited=orders.count_exited(connection, account_id, contract_id, ctx.job.correlation_id),
+        held=-state.quantity(contract_id) * request.side.sign,
+        late=filled.late,
+        entered=filled.others,
+    )
 
 
-def _find_opened_anew(ctx: Context, request: SidedRequest, requested_at: datetime) -> datetime | None:
-    """Return when the position was opened after a close was requested: what was to be closed is gone; else None."""
-    with ctx.autocommit() as connection:
-        opened = positions.find_opened_at(connection, request.account_id, request.contract_id)
-        if not fills.has_recorded_since(connection, request.account_id, request.contract_id, requested_at):
-            return None
-    is_new = opened is not None and opened > ctx.clock.to_market(requested_at) + CLOCK_SKEW
-    return ctx.clock.to_machine(opened) if opened is not None and is_new else None
+def _require_nothing_owed(recorded: RecordedReversal, progress: CloseProgress) -> None:
+    """Raise RefusedError if something is held that may be what was to be closed, or against what is to be opened."""
+    contract_id = recorded.contract_id
+    if progress.owed and progress.late:
+        raise RefusedError(
+            f"{progress.late} of {contract_id} came late, and {progress.owed} held against it "
+            f"{'is' if progress.owed == 1 else 'are'} not closed: something else has closed a part, so it may be newer"
+        )
+    if progress.owed or (recorded.opening and progress.held > 0):
+        raise RefusedError(f"{contract_id} is held against it again, and was closed once")
 
 
-def _count_exited_since(ctx: Context, request: SidedRequest, since: datetime) -> int:
-    account_id, contract_id, correlation_id = request.account_id, request.contract_id, ctx.job.correlation_id
-    with ctx.autocommit() as connection:
-        return orders.count_exited(connection, account_id, contract_id, correlation_id, since=since)
+def _close_again(ctx: Context, request: SidedRequest, recorded: RecordedReversal, progress: CloseProgress) -> None:
+    """Request the close of what is missing; raise PostponedError if anything has moved since it was measured."""
+    account_id, contract_id = request.account_id, request.contract_id
+    with ctx.transaction() as tx:
+        lock_and_require_may_exit(tx, ctx, account_id)
+        is_being_closed = precedence.has_open_reduction(tx.connection, account_id, contract_id)
+        locked = root_state.read(tx.connection, account_id, request.root)
+        require_certain(leave_entries(ctx, request, locked, opening=0), [contract_id])
+        _, measured = _read_progress(tx.connection, ctx, request, recorded, locked)
+        if is_being_closed or measured != progress:  # by the other job of the alert, since it was read
+            raise PostponedError(f"closing {recorded.closing} of {contract_id} before the entry", RETRY_AFTER)
+        close = request.build_close(progress.missing, None if progress.late else recorded.requested_at)
+        tx.enqueue(close, key=f"reversal:{request.id}:{account_id}:{machine_now():%H%M%S}")
 
 
 def _require_no_later_close(ctx: Context, request: SidedRequest) -> None:

@@ -251,18 +251,14 @@ def cancel_created(
     return connection.execute(statement.values(**values)).rowcount
 
 
-def count_exited(
-    connection: Connection, account_id: int, contract_id: str, correlation_id: UUID, *, since: datetime | None = None
-) -> int:
-    """Return how many contracts the exits of an alert on an account have closed, or those created since an instant."""
+def count_exited(connection: Connection, account_id: int, contract_id: str, correlation_id: UUID) -> int:
+    """Return how many contracts the exits of an alert on an account have closed."""
     statement = select(func.coalesce(func.sum(orders.c.filled_quantity), 0)).where(
         orders.c.correlation_id == correlation_id,
         orders.c.account_id == account_id,
         orders.c.contract_id == contract_id,
         orders.c.role == Role.EXIT.value,
     )
-    if since is not None:
-        statement = statement.where(orders.c.created_at >= since)
     return int(connection.execute(statement).scalar_one())
 
 

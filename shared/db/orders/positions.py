@@ -100,14 +100,6 @@ def find_newest_fill_id(connection: Connection, account_id: int, contract_id: st
     return connection.execute(statement).scalar_one() or 0
 
 
-def find_opened_at(connection: Connection, account_id: int, contract_id: str) -> datetime | None:
-    """Return since when, in market time, a position is held that is not flat; None without one."""
-    statement = select(position.c.opened_market_at).where(
-        _is_of(account_id, contract_id), position.c.direction != Direction.FLAT.value
-    )
-    return connection.execute(statement).scalar_one_or_none()
-
-
 def list_of_account(connection: Connection, account_id: int) -> list[PositionRow]:
     """Return the account's positions that are not flat."""
     return list_in_accounts(connection, [account_id])

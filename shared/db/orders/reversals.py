@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Connection, Select, Uuid, and_, case, cast, exists, func, literal, or_, select, update
+from sqlalchemy import Connection, Select, Uuid, and_, case, cast, exists, literal, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from shared.db.rows import has_rows
@@ -29,6 +29,7 @@ COLUMNS = [
         "unconfirmed_filled",
     )
 ]
+SEEN_THROUGH_BY = ["alerts.close_reversed", "orders.enter_manually"]  # an alert's close, that of a person's entry
 _IN_FLIGHT = [state.value for state in (OrderState.SUBMITTING, OrderState.IN_DOUBT, OrderState.WORKING)]
 
 
@@ -48,6 +49,12 @@ class RecordedReversal:
     contract_id: str  # it may be the active one no longer
     unconfirmed_ids: list[UUID] = field(default_factory=list)  # the orders of those entries
     unconfirmed_filled: int = 0  # what they had filled then
+    late: int = 0  # how many of the offset have come and are closed too, once all is
+
+    @property
+    def closed(self) -> int:
+        """How many contracts are closed once all is."""
+        return self.closing + self.late
 
 
 def record(
@@ -83,13 +90,6 @@ def record(
     row = select(*(literal(value, entry_reversal.c[name].type) for name, value in values.items())).where(~has_decided)
     statement = insert(entry_reversal).from_select(list(values), row, include_defaults=False).on_conflict_do_nothing()
     return connection.execute(statement.returning(entry_reversal.c.request_id)).first() is not None
-
-
-def count_arrived(connection: Connection, recorded: RecordedReversal) -> int:
-    """Return what the entries that were not confirmed have filled since the reversal was recorded."""
-    statement = select(func.coalesce(func.sum(orders.c.filled_quantity), 0))
-    filled: int = connection.execute(statement.where(orders.c.id.in_(recorded.unconfirmed_ids))).scalar_one()
-    return filled - recorded.unconfirmed_filled
 
 
 def give_up_opening(connection: Connection, request_id: UUID, account_id: int) -> None:
@@ -148,10 +148,7 @@ def select_reversed_since(
 def is_other_unfinished(
     connection: Connection, request_id: UUID, account_id: int, contract_id: str, side: Side, *, since: datetime
 ) -> bool:
-    """Whether another request on the side has closed something of a contract since, and its job sees it through.
-
-    An alert's close is seen through by `alerts.close_reversed`, that of a person's entry by the entry's own job.
-    """
+    """Whether another request on the side has closed something of a contract since, and its job sees it through."""
     return has_rows(connection, select_other_unfinished(request_id, account_id, contract_id, side, since))
 
 
@@ -167,7 +164,7 @@ def select_other_unfinished(
         .where(
             IS_UNFINISHED,
             job.c.queue.in_([Queue.CRITICAL.value, Queue.HIGH.value]),
-            job.c.name.in_(["alerts.close_reversed", "orders.enter_manually"]),
+            job.c.name.in_(SEEN_THROUGH_BY),
             job.c.arguments["account_id"].astext == str(account_id),
             entry_reversal.c.account_id == account_id,
             entry_reversal.c.contract_id == contract_id,

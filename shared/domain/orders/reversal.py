@@ -28,6 +28,41 @@ class Reversal(NamedTuple):
         return self._replace(opening=opening, offset=offset)
 
 
+class CloseProgress(NamedTuple):
+    """How far the close of what an entry reverses has come; every count is of contracts.
+
+    `closing` were held when it was requested, and `exited` are closed by its exits. `late` is what the entries before
+    it that were not confirmed then have filled since, of which `offset` are closed too, and `entered` what all other
+    orders on their side have filled since. `held` is what is held against the entry now.
+    """
+
+    closing: int
+    offset: int
+    exited: int
+    held: int
+    late: int = 0
+    entered: int = 0
+
+    @property
+    def offset_late(self) -> int:
+        """How many of those that came late are closed too."""
+        return min(self.offset, self.late)
+
+    @property
+    def owed(self) -> int:
+        """How many of those that are held its exits were to close and have not; some may have come later."""
+        return max(0, min(self.closing + self.offset_late - self.exited, self.held))
+
+    @property
+    def missing(self) -> int:
+        """How many are certainly still to be closed: all that has come since and is not to be closed counts as held.
+
+        So what others have closed, such as a stop, a bracket or a person, counts as closed for the entry.
+        """
+        stays = self.entered + self.late - self.offset_late
+        return max(0, min(self.owed, self.held - stays))
+
+
 def plan_reversal(side: Side, type_: OrderType, quantity: Decimal | int, held: int) -> Reversal | None:
     """Return what an entry closes before it opens; None if it is no market order, or against no position.
 
@@ -39,13 +74,3 @@ def plan_reversal(side: Side, type_: OrderType, quantity: Decimal | int, held: i
     if type_ is not OrderType.MARKET or closing < 1:
         return None
     return Reversal(closing, max(0, int(quantity) - against), closing == against)
-
-
-def count_missing(*, closing: int, offset: int, exited: int, held: int, arrived: int, entered_later: int) -> int:
-    """Return how many contracts are still to be closed of those that are `held` against an entry.
-
-    `closing` were held when its close was requested. `arrived` is what the entries before it that were not confirmed
-    then have filled since, of which `offset` are closed too. What was `entered_later` stays.
-    """
-    belongs = min(offset, arrived)
-    return max(0, min(closing + belongs - exited, held - entered_later - (arrived - belongs)))

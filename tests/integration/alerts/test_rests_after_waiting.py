@@ -9,16 +9,13 @@ from tests.fixtures.worker_env import WorkerEnv
 from tests.integration.alerts.test_unconfirmed_entries import (
     CLOSING,
     LATER,
+    REQUESTED_LONG_AGO,
     buy_limit,
     enter_in_doubt,
     move_and_reconcile,
     reverse_after_15_s,
 )
 
-REQUESTED_LONG_AGO = """
-    WITH earlier AS (UPDATE orders SET created_at = created_at - interval '1 minute')
-    UPDATE entry_reversal SET requested_at = requested_at - interval '20 s'
-"""
 HELD_AGAIN = f"{MNQ} is held against it again, and was closed once"
 
 

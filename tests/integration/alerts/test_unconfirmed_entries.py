@@ -12,7 +12,7 @@ from shared.gateway.errors import NotSentError
 from shared.gateway.orders.mutations import Mutations
 from shared.gateway.orders.order_request import OrderRequest
 from shared.ledger.jobs.orders import EnterManually, ReconcileAccounts
-from tests.fixtures.alert_steps import average, hold, result_of, run_next, run_until
+from tests.fixtures.alert_steps import average, hold, last_signal, result_of, run_next, run_until
 from tests.fixtures.venue import MNQ
 from tests.fixtures.worker_env import WorkerEnv
 from tests.fixtures.worker_processes import process
@@ -21,6 +21,11 @@ from workers.wiring import open_runner
 CLOSING = "SELECT id FROM job WHERE name = 'alerts.close_reversed' AND state = 'queued' ORDER BY id DESC LIMIT 1"
 PLANS = "SELECT quantity_closing, quantity_opening, quantity_offset FROM entry_reversal ORDER BY requested_at"
 LATER = "UPDATE job SET run_at = now() + interval '1 hour' WHERE state = 'queued' AND name LIKE '{}'"
+REQUESTED_LONG_AGO = """
+    WITH earlier AS (UPDATE orders SET created_at = created_at - interval '20 s'),
+         filled AS (UPDATE fill SET recorded_at = recorded_at - interval '20 s')
+    UPDATE entry_reversal SET requested_at = requested_at - interval '20 s'
+"""
 NOT_CONFIRMED = "is not confirmed, so the position is not known"
 
 
@@ -67,11 +72,13 @@ def test_what_an_unconfirmed_entry_fills_is_closed_too(
 ) -> None:
     hold(worker_env, 2)
     enter_in_doubt(worker_env, is_at_venue=True)
-    reverse_after_15_s(worker_env, quantity)
+    _, closing = reverse_after_15_s(worker_env, quantity)
     assert [plan] == worker_env.rows(PLANS)
 
     worker_env.execute("UPDATE job SET run_at = now() WHERE state = 'queued'")
     run_until(worker_env, left)
+    assert f"3 of {MNQ} closed" in last_signal(worker_env)[2]
+    assert '"closes": "3 of MNQ"' in result_of(worker_env, closing)
 
 
 def test_what_an_entry_leaves_of_a_larger_unconfirmed_one_is_no_denial(worker_env: WorkerEnv) -> None:
@@ -115,8 +122,12 @@ def test_it_is_waited_for_and_closed_too_if_a_stop_closes_the_position_first(wor
 
 def fill_late(worker_env: WorkerEnv, quantity: int) -> None:
     """Fill the entry in doubt at the venue long after the close was requested, and let that be known."""
-    worker_env.execute("UPDATE entry_reversal SET requested_at = requested_at - interval '20 s'")
-    worker_env.execute("UPDATE orders SET created_at = created_at - interval '1 minute'")
+    worker_env.execute(REQUESTED_LONG_AGO)
+    fill_in_doubt(worker_env, quantity)
+
+
+def fill_in_doubt(worker_env: WorkerEnv, quantity: int) -> None:
+    """Fill the entry in doubt at the venue, and let that be known."""
     ((tag,),) = worker_env.rows("SELECT client_order_id FROM orders WHERE state = 'IN_DOUBT'")
     worker_env.venue.trade(contractId=MNQ, side=0, size=quantity, customTag=tag)
     resolve(worker_env)
@@ -148,8 +159,7 @@ def test_what_was_entered_after_the_close_is_not_closed(worker_env: WorkerEnv, *
 
     worker_env.execute("UPDATE job SET run_at = now() WHERE state = 'queued'")
     run_until(worker_env, 1)
-    shown = f"{MNQ} is held against it again, and was closed once" in result_of(worker_env, closing)
-    assert is_at_venue == shown
+    assert f'"closes": "{3 if is_at_venue else 2} of MNQ"' in result_of(worker_env, closing)
 
 
 def test_a_resting_entry_of_before_that_fills_after_the_close_is_not_closed(worker_env: WorkerEnv) -> None:
@@ -200,7 +210,7 @@ def test_after_a_stop_has_closed_all_only_what_was_unconfirmed_is_closed(worker_
 
     worker_env.execute("UPDATE job SET run_at = now() WHERE state = 'queued'")
     run_until(worker_env, 1)
-    assert f"{MNQ} is held against it again, and was closed once" in result_of(worker_env, closing)
+    assert f"1 of {MNQ} came late, and 1 held against it is not closed" in result_of(worker_env, closing)
 
 
 def test_of_three_that_come_after_a_stop_has_closed_all_the_offset_is_closed(worker_env: WorkerEnv) -> None:

@@ -10,9 +10,28 @@ from cli.local.home.lock import Lock
 from cli.local.home.state import write_state
 from shared.ids import new_id
 from tests.fixtures.operator import RunCommand
+from tests.fixtures.venue import MNQ
 from tests.fixtures.worker_env import WorkerEnv
 
 BARS = "/api/History/retrieveBars"
+LATE_FILL = f"""
+    WITH late AS (
+        INSERT INTO orders (id, account_id, contract_id, origin, role, side, type, quantity, filled_quantity, state,
+                            correlation_id)
+        VALUES (gen_random_uuid(), 20001, '{MNQ}', 'alert', 'ENTRY', 'BUY', 'MARKET', 1, 1, 'FILLED', gen_random_uuid())
+        RETURNING id
+    ), filled AS (
+        INSERT INTO fill (account_id, venue_fill_id, order_id, venue_order_id, contract_id, side, quantity, price, fees,
+                          commissions, filled_market_at)
+        SELECT 20001, 1, id, 1, '{MNQ}', 'BUY', 1, 20000, 0, 0, now() FROM late
+    ), held AS (
+        INSERT INTO position (account_id, contract_id, direction, quantity, opened_market_at)
+        VALUES (20001, '{MNQ}', 'LONG', 1, now())
+    )
+    INSERT INTO entry_reversal (request_id, account_id, contract_id, side, quantity_closing, quantity_opening,
+                                quantity_offset, unconfirmed_ids, closes_all)
+    SELECT '{new_id()}', 20001, '{MNQ}', 'SELL', 0, 0, 1, ARRAY[id], true FROM late
+"""
 
 
 @pytest.fixture(autouse=True)
@@ -95,6 +114,17 @@ def test_bars_that_were_set_aside_are_named(operator: RunCommand, worker_env: Wo
     assert "within the last hour 1 of the venue's bars could not be true" in problems(operator)["bars"]
     assert ["volume None is no whole number"] == [row["reason"] for row in operator("bars", "--json").json["rejected"]]
     assert "Set aside" in operator("bars", "MNQ").words
+
+
+def test_what_came_late_and_was_not_closed_is_named(operator: RunCommand, worker_env: WorkerEnv) -> None:
+    worker_env.execute(LATE_FILL)
+    expected = "is LONG 1 of MNQ H26 that came late and was not closed"
+
+    assert expected in problems(operator)["late fills"]
+    found = check(operator, "late fills")
+    assert ("warning", True) == (found["state"], expected in found["detail"])
+    worker_env.execute("UPDATE position SET opened_market_at = now() + interval '1 minute'")
+    assert "late fills" not in problems(operator)
 
 
 def test_a_root_that_is_none_is_named_with_the_nearest(operator: RunCommand, worker_env: WorkerEnv) -> None:
