@@ -190,7 +190,7 @@ def _enqueue_close(tx: Transaction, ctx: Context, request: SidedRequest, reversa
 def _enqueue_closing_job(tx: Transaction, ctx: Context, request: SidedRequest) -> None:
     """Let what an alert closes not expire with its entry; it may have come before what it closes was known."""
     if request.origin is Origin.ALERT and ctx.job.name != CloseReversed.job_name():
-        tx.enqueue(
+        tx.enqueue_unless_queued(
             CloseReversed(alert_id=request.id, account_id=request.account_id, root=request.root.name),
-            key=f"reversed:{request.id}:{request.account_id}:until-closed",
+            f"reversed:{request.id}:{request.account_id}",
         )

@@ -14,6 +14,7 @@ from shared.db.alerts import signals
 from shared.db.alerts.signals import NewSignal
 from shared.db.id_part import has_id_part
 from shared.db.orders.reversals import RecordedReversal
+from shared.db.rows import has_rows
 from shared.db.tables.accounts import account
 from shared.db.tables.alerts import alert, hook
 from shared.db.tables.ledger import HAS_TIME, IS_UNFINISHED, job
@@ -183,14 +184,25 @@ def end_without_order(
 
 
 def find_last_attempt(connection: Connection, row: EntryApproval) -> tuple[bool, str | None]:
-    """Return whether a job still makes the approved entry, and the error of the last one that did or tried."""
-    statement = select(and_(IS_UNFINISHED, HAS_TIME), job.c.error).where(
+    """Return whether a job still makes the approved entry, and the error of the last one that did or tried.
+
+    One that closes what the entry reverses counts too: it closes nothing more once the alert has its denied signal.
+    """
+    unfinished = and_(IS_UNFINISHED, HAS_TIME)
+    statement = select(unfinished, job.c.error).where(
         job.c.correlation_id == row.correlation_id,
         job.c.name == "orders.enter_approved",
         job.c.arguments["approval_id"].astext == str(row.id),
     )
+    closing = select(job.c.id).where(
+        job.c.correlation_id == row.correlation_id,
+        job.c.name == "alerts.close_reversed",
+        job.c.arguments["account_id"].astext == str(row.account_id),
+        unfinished,
+    )
     found = connection.execute(statement.order_by(job.c.id.desc()).limit(1)).one_or_none()
-    return (False, None) if found is None else (found[0], found[1])
+    is_being_made, error = (False, None) if found is None else (found[0], found[1])
+    return is_being_made or has_rows(connection, closing), error
 
 
 def _end_approved(connection: Connection, approval_id: UUID, state: ApprovalState, **values: object) -> bool:
