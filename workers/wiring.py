@@ -8,11 +8,11 @@ from random import Random
 from sqlalchemy import Connection, Engine
 
 from shared.bars.bar_reader import BarReader
-from shared.clock import MarketClock
 from shared.config import Settings
 from shared.db.accounts import accounts
 from shared.db.engine import autocommit, make_engine
 from shared.db.market_data import market_clock
+from shared.db.market_data.market_clock import MarketRow
 from shared.gateway.client import GatewayClient
 from shared.gateway.ports import CallLog, LiveSwitch
 from shared.hot.connection import CircuitBreaker, connect
@@ -50,14 +50,14 @@ def open_runner(settings: Settings, worker: WorkerProcess, *, program: str) -> I
         closing(connect(settings.require_redis())) as redis,
         closing(connect(settings.require_redis(), decode=False)) as packed,
     ):
-        bars = BarReader(RecentBars(packed, CircuitBreaker()))
-        clock, user_hub = _read_market_clock(ledger), UserHubState(redis, CircuitBreaker())
+        market, user_hub = _read_market(ledger), UserHubState(redis, CircuitBreaker())
+        bars = BarReader(RecentBars(packed, CircuitBreaker(), market.unique_name))
 
         def context_of(job: ClaimedJob, within: Connection | None) -> Context:
             return Context(
                 settings,
                 ledger,
-                clock,
+                market.clock,
                 gateway.for_queue(job.queue),
                 quotes,
                 bars,
@@ -109,6 +109,6 @@ class AccountSwitch:
         return account.live_orders or (not is_entry and account.live_since_at is not None)
 
 
-def _read_market_clock(ledger: Ledger) -> MarketClock:
+def _read_market(ledger: Ledger) -> MarketRow:
     with ledger.engine.connect() as connection:
-        return market_clock.require(connection).clock
+        return market_clock.require(connection)

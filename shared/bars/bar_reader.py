@@ -45,6 +45,15 @@ class _Wanted:
     calendar: Calendar
 
 
+@dataclass(frozen=True, slots=True)
+class _Known:
+    complete: tuple[Span, ...]
+    revision: int
+
+    def list_gaps(self, wanted: _Wanted, span: Span) -> tuple[Span, ...]:
+        return subtract(wanted.calendar.open_spans(span), self.complete)
+
+
 class BarReader:
     """Reads bars for strategies, commands and screens. It never asks the venue: jobs do, and store what they get."""
 
@@ -76,35 +85,43 @@ class BarReader:
             chosen = _choose(found.block, wanted)
             if chosen is not None:
                 return BarsRead(chosen, until, "memory" if found.was_in_memory else "redis")
-        return self._extend(connection, wanted, found) or self._read_stored(connection, wanted, found)
+        known = _Known(*bar_coverage.read_with_revision(connection, contract.id))
+        return self._extend(connection, wanted, found, known) or self._read_stored(connection, wanted, found, known)
 
     def refresh(self, connection: Connection, contract: Contract, closed_until: datetime) -> None:
-        """Add the newest bars to each block of the contract that Redis has, so that a strategy finds them there."""
+        """Add the newest bars to each block of the contract that Redis has, so that a strategy finds them there.
+
+        If older bars have changed since one was written, and Redis was not told, none of them is used any more.
+        """
         calendar = assumed_calendar_of(ROOTS[contract.root].group)
+        known = _Known(*bar_coverage.read_with_revision(connection, contract.id))
         for timeframe in COMMON:
             found = self._recent.read(contract.id, timeframe)
+            if found.block is not None and found.block.revision != known.revision:
+                self._recent.forget(contract.id)
+                return
             until = newest_close(closed_until, timeframe, calendar)
-            self._extend(connection, _Wanted(contract, timeframe, until, 1, None, calendar), found)
+            self._extend(connection, _Wanted(contract, timeframe, until, 1, None, calendar), found, known)
 
-    def _extend(self, connection: Connection, wanted: _Wanted, found: Found) -> BarsRead | None:
+    def _extend(self, connection: Connection, wanted: _Wanted, found: Found, known: _Known) -> BarsRead | None:
         """Return what a block that ends too early has when the bars after it are added; None if it has too few."""
         block = found.block
-        if block is None or found.stamp is None or block.span.end >= wanted.until:
+        if block is None or found.stamp is None or block.span.end >= wanted.until or block.revision != known.revision:
             return None
         added = Span(block.span.end, wanted.until)
-        if self._list_gaps(connection, wanted, added):
+        if known.list_gaps(wanted, added):
             return None
         minutes = bars.read(connection, wanted.contract.id, added)
         after = join([block.bars, roll_up(minutes, wanted.timeframe, wanted.until, wanted.calendar)])
-        extended = BarBlock(after, Span(block.span.start, wanted.until))
+        extended = BarBlock(after, Span(block.span.start, wanted.until), known.revision)
         self._recent.write(wanted.contract.id, wanted.timeframe, extended, found.stamp)
         chosen = _choose(extended, wanted)
         return None if chosen is None else BarsRead(chosen, wanted.until, "postgres")
 
-    def _read_stored(self, connection: Connection, wanted: _Wanted, found: Found) -> BarsRead:
-        for start, is_last in self._list_starts(connection, wanted):
+    def _read_stored(self, connection: Connection, wanted: _Wanted, found: Found, known: _Known) -> BarsRead:
+        for start, is_last in self._list_starts(connection, wanted, known):
             span = Span(start, wanted.until)
-            gaps = self._list_gaps(connection, wanted, span)
+            gaps = known.list_gaps(wanted, span)
             minutes = bars.read(connection, wanted.contract.id, span)
             rolled = roll_up(minutes, wanted.timeframe, wanted.until, wanted.calendar)
             rolled = rolled[rolled.seconds >= seconds_of(start)]
@@ -112,27 +129,24 @@ class BarReader:
                 break
         is_newest = found.block is None or found.block.span.end <= wanted.until
         if found.stamp is not None and is_newest and not gaps:
-            self._recent.write(wanted.contract.id, wanted.timeframe, BarBlock(rolled, span), found.stamp)
+            block = BarBlock(rolled, span, known.revision)
+            self._recent.write(wanted.contract.id, wanted.timeframe, block, found.stamp)
         chosen = rolled if wanted.count is None else rolled[-wanted.count :]
         as_of = gaps[-1].start if gaps and gaps[-1].end >= wanted.until else wanted.until
         return BarsRead(chosen, as_of, "postgres", gaps)
 
-    def _list_starts(self, connection: Connection, wanted: _Wanted) -> Iterator[tuple[datetime, bool]]:
+    def _list_starts(self, connection: Connection, wanted: _Wanted, known: _Known) -> Iterator[tuple[datetime, bool]]:
         """Yield ever earlier instants from which enough bars may be stored, and whether none before it helps."""
         if wanted.since is not None:
             yield wanted.since, True
             return
-        known = [span.start for span in bar_coverage.read(connection, wanted.contract.id).complete[:1]]
-        known += [first for first in [bars.find_first(connection, wanted.contract.id)] if first is not None]
-        first, count = min([*known, wanted.until]), wanted.count or 1
+        starts = [span.start for span in known.complete[:1]]
+        starts += [first for first in [bars.find_first(connection, wanted.contract.id)] if first is not None]
+        first, count = min([*starts, wanted.until]), wanted.count or 1
         while True:
             start = max(_go_back(wanted, count), first)
             yield start, start == first
             count *= 2
-
-    def _list_gaps(self, connection: Connection, wanted: _Wanted, span: Span) -> tuple[Span, ...]:
-        known = bar_coverage.read(connection, wanted.contract.id)
-        return subtract(wanted.calendar.open_spans(span), known.complete)
 
 
 def _choose(block: BarBlock, wanted: _Wanted) -> BarColumns | None:

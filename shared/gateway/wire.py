@@ -184,7 +184,7 @@ def _find_impossible(bar: Bar, contract: Contract, *, is_minute: bool) -> str | 
 def _find_start(found: Json) -> datetime | None:
     try:
         return parse_instant(found["t"])
-    except (LookupError, TypeError, ValueError, AttributeError):
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError):
         return None
 
 

@@ -101,8 +101,8 @@ def test_twenty_thousand_bars_to_numpy(
     made = walk(60)[-COUNT:]
     span = Span(time_of(int(made.seconds[0])), OPEN_AT)
     client = connect(redis_url, decode=False)
-    recent = RecentBars(client, CircuitBreaker())
-    recent.write(MNQ, ONE_MINUTE, BarBlock(made, span), bytes(16))
+    recent = RecentBars(client, CircuitBreaker(), "test")
+    recent.write(MNQ, ONE_MINUTE, BarBlock(made, span, 0), bytes(16))
     frame = pd.DataFrame(dict(zip(("seconds", "open", "high", "low", "close", "volume"), made.arrays, strict=True)))
     frame.to_parquet(tmp_path / "bars.parquet")
     query = (
@@ -111,7 +111,7 @@ def test_twenty_thousand_bars_to_numpy(
     )
 
     def from_redis() -> BarColumns:
-        found = RecentBars(client, CircuitBreaker()).read(MNQ, ONE_MINUTE).block
+        found = RecentBars(client, CircuitBreaker(), "test").read(MNQ, ONE_MINUTE).block
         assert found is not None
         return found.bars
 
@@ -181,7 +181,7 @@ def test_a_strategys_view(
     contract = contracts.require(connection, MNQ)
     client = connect(redis_url, decode=False)
     reader, timeframes = (
-        BarReader(RecentBars(client, CircuitBreaker())),
+        BarReader(RecentBars(client, CircuitBreaker(), "test")),
         tuple(map(Timeframe.parse, ("1m", "5m", "15m"))),
     )
 
@@ -194,7 +194,12 @@ def test_a_strategys_view(
         asked = Span(time_of(seconds_of(OPEN_AT) - 300 * 60), OPEN_AT)
         venue = measure(lambda: gateway.bars(contract, asked), 20)
     with printed(capsys, "300 bars of 3 timeframes on the closed bar"):
-        print(line("from Redis, new process", measure(lambda: view(BarReader(RecentBars(client, CircuitBreaker()))))))
+        print(
+            line(
+                "from Redis, new process",
+                measure(lambda: view(BarReader(RecentBars(client, CircuitBreaker(), "test")))),
+            )
+        )
         print(line("from memory", measure(lambda: view(reader))))  # as above
 
         def from_postgres() -> None:

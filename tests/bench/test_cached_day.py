@@ -59,7 +59,7 @@ class CachedDay:
         self.env = env
         self.fetch = BarFetches(env, gateway).fetch
         client = connect(env.settings.require_redis(), decode=False)
-        self.readers = [BarReader(RecentBars(client, CircuitBreaker())) for _ in range(4)]
+        self.readers = [BarReader(RecentBars(client, CircuitBreaker(), "test")) for _ in range(4)]
         with autocommit(env.ledger.engine) as connection:
             self.contracts: list[Contract] = [
                 found for root in ROOTS if (found := contracts.find_active(connection, root)) is not None

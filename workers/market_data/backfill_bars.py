@@ -1,7 +1,7 @@
 """Fetches older bars of one contract, newest first, a page a job; so each page is kept whatever stops the rest."""
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from shared.bars.backfill import request_backfill
@@ -35,10 +35,10 @@ def backfill_bars(job: BackfillBars, ctx: Context) -> dict[str, Any]:
     calendar = assumed_calendar_of(ROOTS[contract.root].group)
     asked = _find_newest_page(job, known, calendar, Span(job.since, job.before or job.until))
     if asked is None:
-        return _end_pass(ctx, job, calendar, job.since, {"stored": 0})
+        return _end_pass(ctx, job, calendar, {"stored": 0})
     answer = ctx.gateway.bars(contract, asked)
     if not answer.bars and not answer.rejected:  # the history ends, or the venue is at fault: it shows nothing
-        return _end_pass(ctx, job, calendar, asked.start, {"stored": 0, "has_history_ended": True})
+        return _end_pass(ctx, job, calendar, {"stored": 0, "has_history_ended": True})
     with ctx.bars.change(contract.id) as change, ctx.transaction() as tx:
         stored = store_answer(tx.connection, ctx, contract, asked, answer, change=change, is_second=job.is_second)
     found: dict[str, Any] = {"stored": stored.stored, "since": asked.start.isoformat()}
@@ -48,28 +48,26 @@ def backfill_bars(job: BackfillBars, ctx: Context) -> dict[str, Any]:
     return found
 
 
-def _end_pass(
-    ctx: Context, job: BackfillBars, calendar: Calendar, since: datetime, result: dict[str, Any]
-) -> dict[str, Any]:
-    """End the job; the first pass enqueues the second over what it asked for, back to `since`, if that lacks bars."""
+def _end_pass(ctx: Context, job: BackfillBars, calendar: Calendar, result: dict[str, Any]) -> dict[str, Any]:
+    """End the job; the first pass enqueues the second if bars are missing."""
     with ctx.transaction() as tx:
         known = bar_coverage.read(tx.connection, job.contract_id)
-        second = replace(job, since=since, before=None, is_second=True)
-        wanted = Span(since, job.until)
-        if not job.is_second and since < job.until and _find_newest_page(second, known, calendar, wanted) is not None:
+        second = replace(job, before=None, is_second=True)
+        wanted = Span(job.since, job.until)
+        if not job.is_second and _find_newest_page(second, known, calendar, wanted) is not None:
             request_backfill(tx, second, run_after=_SECOND_PASS_AFTER)
         tx.finish(result)
     return result
 
 
 def _find_newest_page(job: BackfillBars, known: BarCoverage, calendar: Calendar, wanted: Span) -> Span | None:
-    """Return the newest part that is missing, with what is before it up to the most of one answer; None if none is.
+    """Return the page that ends with the newest part that is missing; None if none is.
 
-    The first pass leaves to the second what an answer has had no bar of.
+    It is whole, as an answer of minutes without a trade alone would be empty. The first pass leaves to the second what
+    an answer has had no bar of.
     """
     held = known.complete if job.is_second else unite(known.complete, known.unconfirmed)
     gaps = [gap for gap in find_gaps(wanted, held) if any(calendar.open_spans(gap))]
     if not gaps:
         return None
-    end = gaps[-1].end
-    return Span(max(gaps[0].start, end - _PAGE), end)
+    return Span(gaps[-1].end - _PAGE, gaps[-1].end)

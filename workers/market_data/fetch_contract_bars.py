@@ -35,8 +35,8 @@ def fetch_contract_bars(job: FetchContractBars, ctx: Context) -> BarsStored:
 def store_missing(ctx: Context, contract: Contract, closed_until: datetime) -> BarsStored:
     """Fetch and store the missing bars of `contract` up to `closed_until`, in one request or none.
 
-    Every five minutes those of the last half hour are asked again, and every hour those of the session: what the venue
-    has corrected, or an answer had lacked, is stored then.
+    Every five minutes those of the last half hour are asked again, and every hour those of the session and the one
+    before: what the venue has corrected, or an answer had lacked, is stored then.
     """
     calendar = assumed_calendar_of(ROOTS[contract.root].group)
     with ctx.autocommit() as connection:
@@ -62,7 +62,7 @@ def _find_start(known: BarCoverage, calendar: Calendar, closed_until: datetime) 
     starts = [gap.start for session in wanted for gap in find_gaps(session, known.complete)]
     session = calendar.session_at(closed_until - MINUTE)
     if session is not None and closed_until.minute == 0:
-        starts.append(session.opens)
+        starts.append(calendar.last_session(session.opens).opens)
     elif session is not None and closed_until.minute % _RECHECK_EVERY_MINUTES == 0:
         starts.append(max(session.opens, closed_until - _YOUNG))
     return min(starts, default=None)

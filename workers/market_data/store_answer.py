@@ -55,6 +55,7 @@ def store_answer(
     bar_coverage.write(connection, contract.id, after)
     if (revised := _find_revised(stored, before)) is not None:
         change.begin()
+        bar_coverage.count_revision(connection, contract.id)
         strategy_runs.mark_corrected(connection, contract.id, revised, HISTORY)
         round_trips.forget_excursions(connection, contract.id, revised)
     return BarsStored(len(answer.bars), len(stored.new), len(stored.corrected), len(answer.rejected))

@@ -1,6 +1,7 @@
 """Evaluates one strategy on one contract's closed bars for one account, and submits the entry that it decides on."""
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
@@ -16,6 +17,7 @@ from shared.db.strategies.strategy_runs import BarsUse
 from shared.domain.market_data.bar import MINUTE, Bar
 from shared.domain.market_data.calendar import assumed_calendar_of
 from shared.domain.market_data.contract import ROOTS, Contract
+from shared.domain.market_data.coverage import Span
 from shared.domain.market_data.product_family import family_of
 from shared.domain.market_data.rollup import end_of, newest_close
 from shared.domain.orders.order import Direction, Origin
@@ -33,6 +35,7 @@ from workers.orders.entry_request import EntryRequest
 from workers.task import task
 
 QUANTITY = 1
+_JUST_CLOSED = timedelta(minutes=5)  # by then two answers have shown that a minute had no trade
 _NO_ACCOUNT = "no account trades it: `tickwork strategies on` assigns one"
 
 
@@ -51,6 +54,7 @@ class _Inputs:
     contract: Contract
     bars: list[Bar]
     bars_use: BarsUse
+    missing: timedelta  # of its bars
     account: AccountRow | None
     direction: Direction
 
@@ -85,16 +89,25 @@ def _read_inputs(connection: Connection, ctx: Context, job: EvaluateStrategy) ->
     contract = contracts.require(connection, job.contract_id)
     started = monotonic()
     read = ctx.bars.read(connection, contract, strategy.timeframe, job.closed_until, count=strategy.bars_needed)
+    held = read.bars.to_bars()
     bars_use = BarsUse(read.source, _milliseconds_since(started), sum(gap.duration // MINUTE for gap in read.gaps))
     trading = strategy_accounts.list_trading(connection, job.strategy)
     account = next((one for one in trading if one.id == job.account_id), None)
     return _Inputs(
         contract,
-        read.bars.to_bars(),
+        held,
         bars_use,
+        _sum_missing(held, read.gaps, job.closed_until),
         account,
         positions.direction_of(connection, account.id, contract.id) if account else Direction.FLAT,
     )
+
+
+def _sum_missing(bars: list[Bar], gaps: tuple[Span, ...], closed_until: datetime) -> timedelta:
+    """Return how much of the time since the first bar is missing, but for minutes that may just have had no trade."""
+    first = bars[0].start if bars else closed_until
+    known = (gap.overlap(Span(first, closed_until - _JUST_CLOSED)) for gap in gaps)
+    return sum((gap.duration for gap in known if gap is not None), timedelta(0))
 
 
 def _decide(job: EvaluateStrategy, inputs: _Inputs) -> tuple[Decision | None, str]:
@@ -103,6 +116,8 @@ def _decide(job: EvaluateStrategy, inputs: _Inputs) -> tuple[Decision | None, st
     bars = inputs.bars
     if not bars or end_of(bars[-1].start, strategy.timeframe, calendar) != job.closed_until:
         return None, "nothing was traded in the bar"
+    if inputs.missing:
+        return None, f"{inputs.missing // MINUTE} minutes of its bars are missing"
     if len(bars) < strategy.bars_needed:
         return None, f"{len(bars)} bars are stored, of the {strategy.bars_needed} that it needs"
     decision = strategy.decide(bars, inputs.direction)

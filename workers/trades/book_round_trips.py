@@ -2,7 +2,7 @@
 
 from sqlalchemy import Connection
 
-from shared.db.market_data import bars, contracts
+from shared.db.market_data import bar_coverage, bars, contracts
 from shared.db.trades import round_trips
 from shared.db.trades.booking import book_due
 from shared.db.trades.round_trips import UnmeasuredTrip
@@ -26,10 +26,14 @@ def book_round_trips(_: BookRoundTrips, ctx: Context) -> dict[str, int]:
         if not round_trips.try_lock_booking(tx.connection):
             return {"booked": 0, "measured": 0}
         booked = book_due(tx.connection)
-        measured = sum(
-            _measure(tx.connection, trip) for trip in round_trips.list_unmeasured(tx.connection, _MEASURED_AT_ONCE)
-        )
-        return {"booked": booked, "measured": measured}
+    with ctx.autocommit() as connection:
+        unmeasured = round_trips.list_unmeasured(connection, _MEASURED_AT_ONCE)
+    measured = 0
+    for contract_id in {trip.key.contract_id for trip in unmeasured}:
+        with ctx.transaction() as tx:
+            bar_coverage.lock(tx.connection, contract_id)  # so that no bar is corrected between reading and recording
+            measured += sum(_measure(tx.connection, trip) for trip in unmeasured if trip.key.contract_id == contract_id)
+    return {"booked": booked, "measured": measured}
 
 
 def _measure(connection: Connection, trip: UnmeasuredTrip) -> bool:

@@ -19,6 +19,19 @@ def read(connection: Connection, contract_id: str) -> BarCoverage:
     return _fetch(connection, select(*_COLUMNS).where(contract.c.id == contract_id))
 
 
+def read_with_revision(connection: Connection, contract_id: str) -> tuple[tuple[Span, ...], int]:
+    """Return the complete spans, and the revision, which another one follows when older bars change."""
+    statement = select(contract.c.coverage, contract.c.bars_revision).where(contract.c.id == contract_id)
+    row = connection.execute(statement).one()
+    return _to_spans(row.coverage), row.bars_revision
+
+
+def count_revision(connection: Connection, contract_id: str) -> None:
+    """Give the bars of a contract, which the caller has locked, their next revision."""
+    statement = update(contract).where(contract.c.id == contract_id)
+    connection.execute(statement.values(bars_revision=contract.c.bars_revision + 1))
+
+
 def lock(connection: Connection, contract_id: str) -> BarCoverage:
     """Return the coverage, which no other may change until the transaction ends."""
     return _fetch(connection, select(*_COLUMNS).where(contract.c.id == contract_id).with_for_update(key_share=True))

@@ -26,7 +26,7 @@ from shared.domain.market_data.coverage import Span
 # Until that age bars are rows: each fetch looks at them again, and the venue may correct them.
 _ROWS_FOR = timedelta(days=4)
 _ROWS_AT_ONCE = 5_000
-_WEEKEND = timedelta(days=2)  # it belongs to the Monday that follows
+_WEEKEND = timedelta(days=3)  # it belongs to the Monday that follows, and may have an hour more than two days
 _VALUES = "open_ticks, high_ticks, low_ticks, close_ticks, volume"
 _GIVEN = f"""
     SELECT %(contract)s AS contract_id, to_timestamp(second) AS start, {_VALUES}

@@ -20,6 +20,11 @@ class MarketRow:
     clock: MarketClock
     ends_market_at: datetime | None = None
 
+    @property
+    def unique_name(self) -> str:
+        """A name that no other database has, not even of the same market begun anew."""
+        return f"{self.market}:{self.clock.machine_origin.isoformat()}"
+
 
 def read(connection: Connection) -> MarketRow | None:
     """Return the row, or None if this database has no market yet."""

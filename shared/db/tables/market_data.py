@@ -1,6 +1,7 @@
 """The tables of the market: its clock, contracts and one-minute bars."""
 
 from sqlalchemy import (
+    BigInteger,
     Boolean,
     CheckConstraint,
     Column,
@@ -51,6 +52,7 @@ contract = Table(
     Column("coverage", TSTZMULTIRANGE, nullable=False, server_default=text("'{}'")),
     Column("unconfirmed", TSTZMULTIRANGE, nullable=False, server_default=text("'{}'")),
     at_column("answered_market_at"),
+    Column("bars_revision", BigInteger, nullable=False, server_default=text("0")),
     Column("session_opens", Time, nullable=False, server_default=text("'17:00'")),
     Column("session_closes", Time, nullable=False, server_default=text("'16:00'")),
     at_column("updated_at", nullable=False, now=True),

@@ -54,5 +54,7 @@ class BarCoverage:
         return BarCoverage(
             complete=complete,
             unconfirmed=subtract(unite(self.unconfirmed, added), complete),
-            answered_market_at=market_now if is_later and is_second is None else self.answered_market_at,
+            answered_market_at=market_now
+            if is_second is False or (is_later and is_second is None)
+            else self.answered_market_at,
         )

@@ -7,12 +7,12 @@ from itertools import groupby
 import numpy as np
 
 from shared.domain.market_data.bar import MINUTE
-from shared.domain.market_data.bar_columns import BarColumns, Integers, no_bars, seconds_of, time_of
+from shared.domain.market_data.bar_columns import BarColumns, Integers, seconds_of, time_of
 from shared.domain.market_data.calendar import Calendar, trading_day_at, trading_day_begins, trading_week_of
 from shared.domain.market_data.coverage import Span
 from shared.domain.market_data.timeframe import ONE_MINUTE, Timeframe
 
-_DAY = timedelta(days=1)
+_ONE_DAY = Timeframe("minute", 1_440)
 _TO_NEXT = {"week": timedelta(days=7), "month": timedelta(days=45)}  # from the first day of one into the next
 
 
@@ -28,21 +28,29 @@ def roll_up(
     `with_forming` adds the bar that has not closed by `closed_until`, of the minutes that have.
     """
     until = seconds_of(closed_until)
+    minutes = bars[: np.searchsorted(bars.seconds, until - 60, side="right")]
     if timeframe == ONE_MINUTE:
-        return bars[bars.seconds + 60 <= until]
-    starts, ends, inside = _place(bars, timeframe, calendar)
-    is_wanted = inside & ((bars.seconds + 60 <= until) if with_forming else (ends <= until))
-    if not is_wanted.any():
-        return no_bars()
-    used, starts = bars[is_wanted], starts[is_wanted]
+        return minutes
+    used, opens, closes = _place(minutes, timeframe, calendar)
+    if not len(used):
+        return used
+    starts, length = opens, None if timeframe.minutes is None else timeframe.minutes * 60
+    if length is not None:
+        starts = used.seconds - (used.seconds - opens) % length
     firsts = np.flatnonzero(np.concatenate(([True], starts[1:] != starts[:-1])))
-    lasts = np.append(firsts[1:], len(used)) - 1
+    ends = closes[firsts] if length is None else np.minimum(starts[firsts] + length, closes[firsts])
+    edges = np.append(firsts, len(used))
+    if not with_forming:
+        edges = edges[: np.searchsorted(ends, until, side="right") + 1]
+    firsts, used = edges[:-1], used[: edges[-1]]
+    if not len(firsts):
+        return used
     return BarColumns(
         starts[firsts],
         used.open[firsts],
         np.maximum.reduceat(used.high, firsts),
         np.minimum.reduceat(used.low, firsts),
-        used.close[lasts],
+        used.close[edges[1:] - 1],
         np.add.reduceat(used.volume, firsts),
     )
 
@@ -89,31 +97,28 @@ def newest_close(known_until: datetime, timeframe: Timeframe, calendar: Calendar
 
 
 def end_of(start: datetime, timeframe: Timeframe, calendar: Calendar) -> datetime:
-    """Return the end of the bar of `timeframe` that starts at an instant of a session."""
-    return next(span.end for span in list_spans(Span(start, start + MINUTE), timeframe, calendar))
+    """Return the end of the bar of `timeframe` that starts at an instant, which is a minute long outside a session."""
+    return next((span.end for span in list_spans(Span(start, start + MINUTE), timeframe, calendar)), start + MINUTE)
 
 
-def _place(bars: BarColumns, timeframe: Timeframe, calendar: Calendar) -> "tuple[Integers, Integers, np.ndarray]":
-    """Return the start and the end of the longer bar of each minute, and whether it lies in a session."""
-    periods = (
-        list(
-            list_periods(Span(time_of(int(bars.seconds[0])), time_of(int(bars.seconds[-1]) + 60)), timeframe, calendar)
-        )
-        if len(bars)
-        else []
-    )
-    if not periods:
-        return bars.seconds, bars.seconds, np.zeros(len(bars), dtype=np.bool_)
-    opens = np.array([seconds_of(period.start) for period in periods])
-    closes = np.array([seconds_of(period.end) for period in periods])
-    index = np.searchsorted(opens, bars.seconds, side="right") - 1
-    inside = (index >= 0) & (bars.seconds < closes[index])
-    starts, ends = opens[index], closes[index]
-    if timeframe.minutes is not None:
-        length = timeframe.minutes * 60
-        starts = starts + (bars.seconds - starts) // length * length
-        ends = np.minimum(starts + length, ends)
-    return starts, ends, inside
+def _place(bars: BarColumns, timeframe: Timeframe, calendar: Calendar) -> tuple[BarColumns, Integers, Integers]:
+    """Return the minutes that lie in a session, and for each when its period opens and closes."""
+    if timeframe.minutes is None:
+        bars, _, _ = _place(bars, _ONE_DAY, calendar)
+    if not len(bars):
+        return bars, bars.seconds, bars.seconds
+    span = Span(time_of(int(bars.seconds[0])), time_of(int(bars.seconds[-1]) + 60))
+    periods = list(list_periods(span, timeframe, calendar))
+    opens = np.array([seconds_of(period.start) for period in periods], dtype=np.int64)
+    closes = np.array([seconds_of(period.end) for period in periods], dtype=np.int64)
+    first, last = np.searchsorted(bars.seconds, opens), np.searchsorted(bars.seconds, closes)
+    counts = last - first
+    if counts.sum() < len(bars):
+        is_inside = np.zeros(len(bars), dtype=np.bool_)
+        for start, end in zip(first, last, strict=True):
+            is_inside[start:end] = True
+        bars = bars[is_inside]
+    return bars, np.repeat(opens, counts), np.repeat(closes, counts)
 
 
 def _month_of(day: date) -> date:

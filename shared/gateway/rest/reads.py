@@ -105,7 +105,7 @@ class Reads:
                 break
             end = oldest
         # The filter does not rely on `includePartialBar` alone. Source: venue.md section 5.5.
-        kept = sort_bars(bar for bar in found if wanted.start <= bar.start and bar.start + length <= wanted.end)
+        kept = sort_bars(bar for bar in found if wanted.start <= bar.start <= wanted.end - length)
         in_span = [one for one in rejected if one.start is None or wanted.start <= one.start < wanted.end]
         return BarsAnswer(kept, in_span)
 

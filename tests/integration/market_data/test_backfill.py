@@ -5,6 +5,7 @@ from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -104,7 +105,7 @@ def run_backfills(worker_env: WorkerEnv, runner: Runner) -> int:
 
 
 def test_what_a_cut_page_lacks_is_asked_once_more(worker_env: WorkerEnv, newest: datetime) -> None:
-    since = newest - timedelta(days=3)
+    since = newest - timedelta(days=8)
     worker_env.venue.faults(path=BARS, kind="short_page", count=1)
     worker_env.run(BackfillBars(contract_id=MNQ, since=since, until=newest))
     assert [(False,)] == worker_env.rows(COMPLETE, since, newest)
@@ -131,6 +132,46 @@ def test_an_empty_page_is_asked_once_more(worker_env: WorkerEnv, newest: datetim
     assert [(True,)] == worker_env.rows(COMPLETE, since, newest)
     ((count,),) = worker_env.rows(COUNT, newest)
     assert count > 1_000
+
+
+def test_after_an_empty_page_the_second_pass_asks_for_all_that_is_left(worker_env: WorkerEnv, newest: datetime) -> None:
+    since = newest - timedelta(days=25)
+    answers = iter([False, True])
+    with other_gateway(worker_env.venue) as gateway:
+        gateway.changes[BARS] = lambda document: document.update(bars=[]) if next(answers, False) else None
+        settings = replace(worker_env.settings, venue=replace(worker_env.settings.venue, url=gateway.url))
+        with open_runner(settings, process("test/2"), program="test2") as other:
+            other.run(worker_env.enqueue(BackfillBars(contract_id=MNQ, since=since, until=newest)))
+            for _ in range(8):
+                worker_env.execute("UPDATE job SET run_at = now() WHERE state = 'queued'")
+                for (job_id,) in worker_env.rows(
+                    "SELECT id FROM job WHERE name = 'market_data.backfill_bars' AND state = 'queued'"
+                ):
+                    other.run(job_id)
+
+    assert [(True,)] == worker_env.rows(COMPLETE, since + timedelta(days=3), newest)
+
+
+def test_one_minute_without_a_trade_is_complete_after_the_second_pass(worker_env: WorkerEnv, newest: datetime) -> None:
+    since, quiet = newest - timedelta(days=3), newest - timedelta(minutes=90)
+    with other_gateway(worker_env.venue) as gateway:
+
+        def remove(document: dict[str, Any]) -> None:
+            document["bars"] = [bar for bar in document["bars"] if bar["t"] != quiet.isoformat()]
+
+        gateway.changes[BARS] = remove
+        settings = replace(worker_env.settings, venue=replace(worker_env.settings.venue, url=gateway.url))
+        with open_runner(settings, process("test/2"), program="test2") as other:
+            other.run(worker_env.enqueue(BackfillBars(contract_id=MNQ, since=since, until=newest)))
+            for _ in range(4):
+                worker_env.execute("UPDATE job SET run_at = now() WHERE state = 'queued'")
+                for (job_id,) in worker_env.rows(
+                    "SELECT id FROM job WHERE name = 'market_data.backfill_bars' AND state = 'queued'"
+                ):
+                    other.run(job_id)
+
+    assert [] == worker_env.rows("SELECT 1 FROM bars WHERE start = %s AND contract = %s", quiet, MNQ)
+    assert [(True,)] == worker_env.rows(COMPLETE, since, newest)
 
 
 def test_gaps_between_the_first_bar_and_the_days_of_each_fetch_are_healed(

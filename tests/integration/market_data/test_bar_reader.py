@@ -1,6 +1,7 @@
 """Bars are read from memory, Redis or Postgres: each answers what the stored minutes say, and only what is complete."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import date, datetime, timedelta
 from random import Random
 
@@ -46,7 +47,7 @@ class Tiers:
         self.worker_env = worker_env
         self.connection = connection
         self.redis = connect_patiently(redis_url, decode=False)
-        self.recent = RecentBars(self.redis, CircuitBreaker())
+        self.recent = RecentBars(self.redis, CircuitBreaker(), "test")
         self.reader = BarReader(self.recent)
         self.bars: list[Bar] = []
         found = contracts.get(connection, MNQ)
@@ -59,6 +60,7 @@ class Tiers:
             stored = bars.store(self.connection, MNQ, from_bars(made), until)
             if len(stored.corrected):
                 change.begin()
+                bar_coverage.count_revision(self.connection, MNQ)
         bar_coverage.write(self.connection, MNQ, BarCoverage(subtract([Span(BEGINS, until)], holes)))
         self.bars = sorted({bar.start: bar for bar in [*self.bars, *made]}.values(), key=lambda bar: bar.start)
 
@@ -85,7 +87,7 @@ def test_the_second_read_is_answered_by_redis_and_the_third_by_memory(tiers: Tie
     expected = tiers.expected(FIVE, until)[-10:]
 
     assert ("postgres", expected) == tiers.read(FIVE, until)
-    other = BarReader(RecentBars(tiers.redis, CircuitBreaker()))
+    other = BarReader(RecentBars(tiers.redis, CircuitBreaker(), "test"))
     found = other.read(tiers.connection, tiers.contract, FIVE, until, count=10)
     assert ("redis", expected, until) == (found.source, found.bars.to_bars(), found.as_of)
     found = other.read(tiers.connection, tiers.contract, FIVE, until, count=10)
@@ -119,6 +121,40 @@ def test_nothing_of_redis_is_used_while_and_after_an_older_bar_is_corrected(tier
     assert ("postgres", tiers.expected(FIVE, until)[-10:]) == tiers.read(FIVE, until)
 
 
+def test_a_correction_that_redis_was_not_told_of_ends_with_the_next_fetch(tiers: Tiers) -> None:
+    until = BEGINS + 600 * MINUTE
+    tiers.store(make_bars(600), until)
+    tiers.read(FIVE, until)
+    tiers.read(ONE_MINUTE, until)
+    old = tiers.bars[-20]
+    tiers.bars[-20] = Bar(old.start, old.open, old.high + 50, old.low, old.close, old.volume)
+    bars.store(tiers.connection, MNQ, from_bars(tiers.bars[-20:-19]), until)
+    bar_coverage.count_revision(tiers.connection, MNQ)
+    tiers.reader.refresh(tiers.connection, tiers.contract, until)
+
+    for timeframe in (FIVE, ONE_MINUTE):
+        assert ("postgres", tiers.expected(timeframe, until)[-10:]) == tiers.read(timeframe, until)
+
+
+def test_a_change_that_may_not_be_committed_leaves_redis_unused(tiers: Tiers) -> None:
+    until = BEGINS + 600 * MINUTE
+    tiers.store(make_bars(600), until)
+    with suppress(OSError), tiers.recent.change(MNQ) as change:
+        change.begin()
+        raise OSError("the connection to Postgres is gone")
+
+    assert ["postgres", "postgres"] == [tiers.read(FIVE, until)[0] for _ in range(2)]
+
+
+def test_two_markets_share_no_bars(tiers: Tiers) -> None:
+    until = BEGINS + 600 * MINUTE
+    tiers.store(make_bars(600), until)
+    tiers.read(FIVE, until)
+    other = BarReader(RecentBars(tiers.redis, CircuitBreaker(), "other"))
+
+    assert "postgres" == other.read(tiers.connection, tiers.contract, FIVE, until, count=10).source
+
+
 def test_a_gap_is_named_and_what_lies_around_it_is_kept_nowhere(tiers: Tiers) -> None:
     until = BEGINS + 600 * MINUTE
     hole = Span(BEGINS + 580 * MINUTE, BEGINS + 583 * MINUTE)
@@ -141,7 +177,7 @@ def test_redis_that_is_wiped_or_away_costs_time_only(tiers: Tiers) -> None:
     assert ("postgres", expected) == tiers.read(FIVE, until)
     assert expected == tiers.read(FIVE, until)[1]
     with connect("redis://127.0.0.1:1/0", decode=False) as away:
-        reader = BarReader(RecentBars(away, CircuitBreaker()))
+        reader = BarReader(RecentBars(away, CircuitBreaker(), "test"))
         found = reader.read(tiers.connection, tiers.contract, FIVE, until, count=10)
     assert ("postgres", expected) == (found.source, found.bars.to_bars())
 
@@ -180,7 +216,7 @@ def test_what_redis_has_of_a_contract_is_bounded_and_ends_by_itself(tiers: Tiers
     assert tiers.expected(ONE_MINUTE, until)[-MOST_BARS - 500 :] == found
     (key,) = tiers.redis.scan_iter("tickwork:bars:*")
     assert 0 < tiers.redis.pttl(key) <= EXPIRES_AFTER.total_seconds() * 1000
-    assert MOST_BARS * 32 < tiers.redis.strlen(key) < MOST_BARS * 32 + 100
+    assert MOST_BARS * 14 < tiers.redis.strlen(key) < MOST_BARS * 14 + 100
     assert ("postgres", found) == tiers.read(ONE_MINUTE, until, MOST_BARS + 500)
     assert found[-MOST_BARS:] == tiers.read(ONE_MINUTE, until, MOST_BARS)[1]
 
@@ -188,7 +224,7 @@ def test_what_redis_has_of_a_contract_is_bounded_and_ends_by_itself(tiers: Tiers
 def test_whatever_happens_an_answer_is_what_is_stored(tiers: Tiers) -> None:
     """Minutes arrive, some late or corrected, Redis forgets, and readers of all timeframes ask in between."""
     random, made = Random(7), make_bars(3 * 1440, seed=3)
-    readers = [tiers.reader, BarReader(RecentBars(tiers.redis, CircuitBreaker()))]
+    readers = [tiers.reader, BarReader(RecentBars(tiers.redis, CircuitBreaker(), "test"))]
     until, sources = BEGINS + 300 * MINUTE, set()
     tiers.store([bar for bar in made if bar.start < until], until)
     for _ in range(150):

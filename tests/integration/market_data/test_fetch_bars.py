@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from shared.domain.market_data.bar import MINUTE
+from shared.domain.market_data.calendar import calendar_of
 from shared.gateway.rest.transport import BARS
 from shared.ledger.jobs.market_data import FetchContractBars
 from tests.fixtures.order_sessions import other_gateway
@@ -179,3 +180,30 @@ def test_a_correction_of_a_bar_of_hours_ago_is_taken_when_the_hour_ends(
     change(gateway, lambda rows: [*rows[:-1], rows[-1] | {"v": 7}])
 
     assert (0, 1) == (first["corrected"], fetch(worker_env, gateway, hour)["corrected"])
+
+
+def test_a_record_of_another_age_stops_no_other(
+    worker_env: WorkerEnv, gateway: OtherGateway, closed_until: datetime
+) -> None:
+    ages = [{"t": "9999-12-31T23:59:00Z"}, {"t": "0001-01-01T00:00:00+05:00"}]
+    change(gateway, lambda rows: [*rows, *(rows[0] | age for age in ages)])
+    fetch(worker_env, gateway, closed_until)
+
+    assert minutes_until(closed_until) == worker_env.rows(STARTS)
+
+
+def test_bars_that_come_after_the_close_are_taken_in_the_next_session(
+    worker_env: WorkerEnv, gateway: OtherGateway, closed_until: datetime
+) -> None:
+    """Until an hour after it, answers had no bar of the last half hour: two of them made those minutes complete."""
+    hour = closed_until.replace(minute=0)
+    session = calendar_of("equity").session_at(hour)
+    assert session is not None
+    before = calendar_of("equity").last_session(session.opens)
+    late = before.closes - 20 * MINUTE
+    worker_env.execute(
+        f"UPDATE contract SET coverage = tstzmultirange(tstzrange('{hour - timedelta(days=9)}', '{hour}'))"
+    )
+    fetch(worker_env, gateway, hour)
+
+    assert [(late,)] == worker_env.rows(f"{STARTS.removesuffix('ORDER BY start')} AND start = %s", late)

@@ -152,7 +152,10 @@ def test_the_function_shows_any_timeframe_as_python_makes_it(
     assert expected[-3:] == ask(newest=3)
     middle = expected[len(expected) // 2].start
     assert [bar for bar in expected if bar.start >= middle] == ask(since=middle)
-    assert [bar for bar in expected if bar.start < middle] == ask(until=middle)
+    before = [bar for bar in expected if bar.start < middle]
+    assert before == ask(until=middle)
+    assert before[-40:] == ask(until=middle, newest=40)
+    assert before[-1_000:] == ask(until=middle, newest=1_000)
 
 
 @pytest.mark.parametrize(

@@ -202,3 +202,14 @@ def test_the_metrics_name_the_tier_that_bars_were_read_from(worker_env: WorkerEn
 
     assert found in ({"postgres": 1, "redis": 1, "memory": 1}, {"postgres": 1, "memory": 2})
     assert "Bars that strategies read" in operator("metrics").out
+
+
+def test_a_strategy_does_not_decide_on_bars_of_which_minutes_are_missing(worker_env: WorkerEnv) -> None:
+    closed_until = insert_falling_bars(worker_env)
+    hole = closed_until - 4 * FIVE_MINUTES
+    worker_env.execute(
+        f"UPDATE contract SET coverage = coverage - tstzmultirange(tstzrange('{hole}', '{hole + FIVE_MINUTES}'))"
+    )
+
+    found = evaluate(worker_env, None, closed_until)
+    assert ("none", "5 minutes of its bars are missing") == (found["decision"], found["reason"])

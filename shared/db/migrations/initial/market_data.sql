@@ -26,6 +26,7 @@ CREATE TABLE contract (
     coverage tstzmultirange DEFAULT '{}' NOT NULL,
     unconfirmed tstzmultirange DEFAULT '{}' NOT NULL,
     answered_market_at timestamptz,
+    bars_revision bigint DEFAULT 0 NOT NULL,
     session_opens time DEFAULT '17:00' NOT NULL,
     session_closes time DEFAULT '16:00' NOT NULL,
     updated_at timestamptz DEFAULT now() NOT NULL,
@@ -179,6 +180,8 @@ DECLARE
     last_day date := coalesce(trading_day_at(until), 'infinity');
     now_at timestamptz := coalesce(market_now(), 'infinity');
     known contract%ROWTYPE;
+    enough bigint;
+    rows_from timestamptz;
 BEGIN
     IF unit IS NULL OR span < 1 OR unit IN ('m', 'h', 'd') AND span > 1440 OR unit IN ('w', 'mo') AND span <> 1440 THEN
         RAISE EXCEPTION 'timeframe % is none of 1m to 1440m, 1h to 24h, 1d, 1w and 1mo', quote_nullable(length);
@@ -195,26 +198,40 @@ BEGIN
         last_day := last_day + CASE WHEN isfinite(last_day) THEN 30 ELSE 0 END;
     END IF;
     IF first_day IS NULL AND newest IS NOT NULL THEN
-        -- From the day on before whose end there are enough minutes: each bar has at least one.
+        -- From the newest day on that has enough minutes after it: each bar has at least one.
+        enough := newest::bigint * span * CASE unit WHEN 'w' THEN 7 WHEN 'mo' THEN 31 ELSE 1 END;
         SELECT max(day) INTO first_day FROM (
             SELECT day, sum(count) OVER (ORDER BY day DESC) - count AS later
-            FROM (SELECT bar_day.trading_day AS day, bar_count AS count FROM bar_day WHERE contract_id = wanted
+            FROM (SELECT bar_day.trading_day AS day, CASE WHEN until IS NULL OR bar_day.trading_day < last_day
+                                                          THEN bar_count ELSE 0 END AS count
+                  FROM bar_day WHERE contract_id = wanted AND bar_day.trading_day <= last_day
                   UNION ALL
-                  SELECT trading_day_at(one.start), count(*) FROM bar_minute AS one WHERE contract_id = wanted GROUP BY 1)
-                 AS days
-            WHERE day <= last_day
-        ) AS days WHERE later >= newest::bigint * span * CASE unit WHEN 'w' THEN 7 WHEN 'mo' THEN 31 ELSE 1 END;
+                  SELECT trading_day_at(minute.start), count(*)
+                  FROM (SELECT bar_minute.start FROM bar_minute
+                        WHERE contract_id = wanted AND bar_minute.start < coalesce(until, 'infinity')
+                        ORDER BY bar_minute.start DESC LIMIT enough + 1) AS minute GROUP BY 1) AS days
+        ) AS days WHERE later >= enough;
         first_day := CASE unit WHEN 'w' THEN date_trunc('week', first_day) WHEN 'mo' THEN date_trunc('month', first_day)
                      ELSE first_day END;
     END IF;
+    -- Rows of a day may begin with the weekend before it.
+    rows_from := coalesce(trading_day_begins(first_day) - interval '3 days', '-infinity');
     IF span = 1 THEN
         RETURN QUERY
-        SELECT * FROM (
-            SELECT wanted, length, one.start, one.open, one.high, one.low, one.close, one.volume::bigint, one.trading_day
-            FROM bars AS one
-            WHERE one.contract = wanted AND one.trading_day BETWEEN coalesce(first_day, '-infinity') AND last_day
-                  AND (since IS NULL OR one.start >= since) AND (until IS NULL OR one.start < until)
-            ORDER BY one.start DESC LIMIT newest
+        SELECT wanted, length, one.start, one.open_ticks * known.tick_size, one.high_ticks * known.tick_size,
+               one.low_ticks * known.tick_size, one.close_ticks * known.tick_size, one.volume::bigint, one.trading_day
+        FROM (
+            (SELECT minute.*, bar_day.trading_day FROM bar_day, unpack_bars(bar_day) AS minute
+             WHERE contract_id = wanted AND bar_day.trading_day BETWEEN coalesce(first_day, '-infinity') AND last_day
+                   AND (since IS NULL OR minute.start >= since) AND (until IS NULL OR minute.start < until))
+            UNION ALL
+            (SELECT minute.start, minute.open_ticks, minute.high_ticks, minute.low_ticks, minute.close_ticks,
+                    minute.volume, trading_day_at(minute.start)
+             FROM bar_minute AS minute
+             WHERE contract_id = wanted AND minute.start >= coalesce(since, rows_from)
+                   AND minute.start < coalesce(until, 'infinity')
+             ORDER BY minute.start DESC LIMIT newest)
+            ORDER BY 1 DESC LIMIT newest
         ) AS one ORDER BY one.start;
         RETURN;
     END IF;
@@ -228,7 +245,7 @@ BEGIN
         SELECT one.start, one.open_ticks, one.high_ticks, one.low_ticks, one.close_ticks, one.volume,
                trading_day_at(one.start)
         FROM bar_minute AS one
-        WHERE contract_id = wanted
+        WHERE contract_id = wanted AND one.start >= rows_from
               AND trading_day_at(one.start) BETWEEN coalesce(first_day, '-infinity') AND last_day
     ), placed AS (
         SELECT minute.*, hours.opens_at, hours.closes_at,

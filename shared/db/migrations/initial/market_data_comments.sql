@@ -25,6 +25,7 @@ COMMENT ON COLUMN contract.coverage IS
 COMMENT ON COLUMN contract.unconfirmed IS 'The minutes that one answer had no bar of; they are asked again.';
 COMMENT ON COLUMN contract.answered_market_at IS
     'Market time of the answer that may confirm them once another follows; empty: none.';
+COMMENT ON COLUMN contract.bars_revision IS 'How often older bars were added or corrected.';
 COMMENT ON COLUMN contract.session_opens IS
     'When its session opens on a regular day, in Chicago; from 17:00 on that is the evening before.';
 COMMENT ON COLUMN contract.session_closes IS 'When its session closes on a regular day, in Chicago.';

@@ -1,0 +1,77 @@
+"""A continuous series: each minute once, stitched where the next contract takes over, and adjusted as asked."""
+
+from datetime import date, timedelta
+
+from shared.domain.market_data.bar import MINUTE, Bar
+from shared.domain.market_data.bar_columns import BarColumns, from_bars, time_of
+from shared.domain.market_data.calendar import trading_day_begins
+from shared.domain.market_data.continuous import Adjustment, stitch
+
+MARCH, JUNE = "CON.F.US.MNQ.H26", "CON.F.US.MNQ.M26"
+FIRST = date(2026, 3, 9)
+DAYS = [FIRST + timedelta(days=number) for number in range(4)]  # Monday to Thursday
+
+
+def bars_of(volumes: dict[date, int], price: int) -> BarColumns:
+    """Return ten minutes of each day, at a price that rises by a tick a minute."""
+    made = []
+    for day, volume in volumes.items():
+        for minute in range(10):
+            at = trading_day_begins(day) + minute * MINUTE
+            close = price + (day - FIRST).days * 10 + minute
+            made.append(Bar(at, close - 1, close + 2, close - 2, close, volume))
+    return from_bars(made)
+
+
+OLD = bars_of({DAYS[0]: 90, DAYS[1]: 50, DAYS[2]: 40, DAYS[3]: 10}, 1_000)
+NEW = bars_of({DAYS[0]: 10, DAYS[1]: 60, DAYS[2]: 70, DAYS[3]: 90}, 1_100)
+ROLLED_AT = trading_day_begins(DAYS[2])
+
+
+def closes(adjustment: Adjustment) -> list[int]:
+    found: list[int] = stitch([(MARCH, OLD), (JUNE, NEW)], adjustment).bars.close.tolist()
+    return found
+
+
+def test_the_next_contract_follows_on_the_day_after_it_was_traded_more() -> None:
+    made = stitch([(MARCH, OLD), (JUNE, NEW)])
+
+    assert OLD.seconds.tolist() == made.bars.seconds.tolist()
+    assert [(ROLLED_AT, MARCH, JUNE)] == [(one.at, one.before, one.after) for one in made.stitches]
+    assert [(1_019, 1_119)] == [(one.close_before, one.close_after) for one in made.stitches]
+    assert [*OLD.close[:20].tolist(), *NEW.close[20:].tolist()] == closes("none")
+
+
+def test_older_prices_are_raised_by_the_difference_or_the_ratio() -> None:
+    new = NEW.close[20:].tolist()
+
+    assert [*(OLD.close[:20] + 100).tolist(), *new] == closes("difference")
+    assert [*(round(close * 1_119 / 1_019) for close in OLD.close[:20].tolist()), *new] == closes("ratio")
+
+
+def test_the_day_of_the_roll_may_be_given() -> None:
+    made = stitch([(MARCH, OLD), (JUNE, NEW)], roll_days={JUNE: DAYS[3]})
+
+    assert [trading_day_begins(DAYS[3])] == [one.at for one in made.stitches]
+
+
+def test_a_contract_that_is_never_traded_less_is_used_to_its_end() -> None:
+    short = OLD[:15]
+    quiet = bars_of(dict.fromkeys(DAYS, 1), 1_100)
+    made = stitch([(MARCH, short), (JUNE, quiet)])
+
+    assert OLD.seconds.tolist() == made.bars.seconds.tolist()
+    assert [time_of(int(OLD.seconds[15]))] == [one.at for one in made.stitches]
+
+
+def test_contracts_that_were_never_traded_at_once_are_joined_by_last_close_and_first_open() -> None:
+    made = stitch([(MARCH, OLD[:10]), (JUNE, NEW[30:])], "difference")
+
+    assert [(1_009, 1_129)] == [(one.close_before, one.close_after) for one in made.stitches]
+    assert (OLD.close[:10] + 120).tolist() == made.bars.close[:10].tolist()
+
+
+def test_one_contract_and_none_are_series_without_a_stitch() -> None:
+    assert () == stitch([(MARCH, OLD)]).stitches
+    assert OLD.close.tolist() == stitch([(MARCH, OLD), (JUNE, NEW[:0])], "ratio").bars.close.tolist()
+    assert 0 == len(stitch([]).bars)
