@@ -7,13 +7,21 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from ipaddress import ip_address
 from pathlib import Path
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import urlsplit
 
 from shared.errors import SettingsError
+from shared.server_urls import (
+    mask_password,
+    parse_broker_url,
+    parse_cache_url,
+    parse_database_url,
+    parse_redis_url,
+    require_port,
+    split_url,
+)
 from shared.setting_values import parse_choice, parse_count, parse_list, parse_slots, parse_switch
 from shared.settings_file import SettingsFile, read_settings_file, settings_file
 
-_BROKERS = ("amqp", "amqps", "redis", "rediss")
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 _PORTS = {"https": 443, "http": 80}
 _PRINTABLE = re.compile(r"[!-~]+")
@@ -63,6 +71,7 @@ class Settings:
     database_url: str = field(repr=False)
     redis_url: str = field(repr=False)
     broker_url: str = field(repr=False)  # empty: Redis is the broker too
+    cache_url: str = field(repr=False)  # a database that the broker does not use; empty only if no Redis is named
     venue: VenueSettings
     market: str  # one database per market: its name, such as sim_seed_7, mgcm2_1m_2022_04, api_topstepx_com
     contracts: tuple[str, ...]  # roots to track, such as MNQ; empty in a replay: the file's own
@@ -106,6 +115,10 @@ class Settings:
         """Return the URL for wake-ups: BROKER_URL, else REDIS_URL; raise SettingsError if neither is set."""
         return self.broker_url or self.require_redis()
 
+    def require_cache(self) -> str:
+        """Return the URL of the cache; raise SettingsError if neither TICKWORK_CACHE_URL nor REDIS_URL is set."""
+        return self.cache_url or self.require_redis()
+
 
 def own_settings_file() -> SettingsFile:
     """Return what the settings file says that belongs to this process's environment."""
@@ -131,9 +144,10 @@ def load_settings(env: Mapping[str, str] | None = None, *, with_secrets: bool = 
 def _parse_settings(values: Mapping[str, str]) -> Settings:
     return Settings(
         home=home_folder(values),
-        database_url=_parse_database_url(values),
-        redis_url=_parse_url(values, "REDIS_URL", ("redis", "rediss", "unix")),
-        broker_url=_parse_broker_url(values),
+        database_url=parse_database_url(values),
+        redis_url=parse_redis_url(values),
+        broker_url=parse_broker_url(values),
+        cache_url=parse_cache_url(values),
         venue=_parse_venue(values),
         market=values.get("TICKWORK_MARKET", ""),
         contracts=tuple(part.upper() for part in parse_list(values, "TICKWORK_CONTRACTS")),
@@ -156,8 +170,8 @@ def _parse_venue(values: Mapping[str, str]) -> VenueSettings:
     url = values.get("TICKWORK_VENUE_URL", "").rstrip("/")
     hubs_url = values.get("TICKWORK_VENUE_HUBS_URL", "").rstrip("/")
     for name, value in (("TICKWORK_VENUE_URL", url), ("TICKWORK_VENUE_HUBS_URL", hubs_url)):
-        shown, parts = _mask_password(value), _split_url(name, value)
-        _require_port(name, parts)
+        shown, parts = mask_password(value), split_url(name, value)
+        require_port(name, parts)
         if value and (parts.scheme not in {"http", "https", "ws", "wss"} or not _is_host(parts.hostname)):
             raise SettingsError(f"invalid {name} {shown!r}: expected a URL such as https://api.topstepx.com")
         if parts.scheme in {"http", "ws"} and parts.hostname not in _LOOPBACK:
@@ -177,7 +191,7 @@ def _parse_receiver_url(values: Mapping[str, str]) -> str:
     value = values.get("TICKWORK_RECEIVER_URL", "").rstrip("/")
     if value and not _is_plain_url(value):
         raise SettingsError(
-            f"invalid TICKWORK_RECEIVER_URL {_mask_password(value)!r}: expected the receiver's own address, such as "
+            f"invalid TICKWORK_RECEIVER_URL {mask_password(value)!r}: expected the receiver's own address, such as "
             "http://127.0.0.1:8700"
         )
     return value
@@ -188,7 +202,7 @@ def _parse_public_url(values: Mapping[str, str]) -> str:
     value = values.get("TICKWORK_PUBLIC_URL", "").strip()
     if not value:
         return ""
-    invalid = f"invalid TICKWORK_PUBLIC_URL {_mask_password(value)!r}"
+    invalid = f"invalid TICKWORK_PUBLIC_URL {mask_password(value)!r}"
     if not _is_plain_url(value):
         raise SettingsError(f"{invalid}: expected an address such as https://alerts.example.com, and nothing behind it")
     parts = urlsplit(value)
@@ -229,58 +243,3 @@ def _is_public(host: str) -> bool:
     except ValueError:
         return "." in host and not host.endswith((".local", ".localhost", ".internal", ".lan"))
     return address.version == _IPV4 and address.is_global
-
-
-def _parse_database_url(values: Mapping[str, str]) -> str:
-    """Return the URL as libpq and psql know it; a driver, as SQLAlchemy writes it, they refuse."""
-    value = _parse_url(values, "DATABASE_URL", ("postgresql", "postgres", "postgresql+psycopg"))
-    return value and f"postgresql://{value.partition('://')[2]}"
-
-
-def _parse_url(values: Mapping[str, str], name: str, schemes: tuple[str, ...]) -> str:
-    value = values.get(name, "")
-    if not value:
-        return ""
-    parts = _split_url(name, value)
-    _require_port(name, parts)
-    if parts.scheme not in schemes or "://" not in value:
-        expected = " or ".join(f"{scheme}://" for scheme in schemes)
-        raise SettingsError(f"invalid {name}: expected a URL that starts with {expected}")
-    return value
-
-
-def _split_url(name: str, value: str) -> SplitResult:
-    """Return the parts of a URL; an error does not quote it, as urlsplit's own would, password and all."""
-    try:
-        return urlsplit(value)
-    except ValueError:
-        raise SettingsError(
-            f"invalid {name}: expected a URL in which [ and ] stand only around an IPv6 address; write them as %5B "
-            "and %5D in a password"
-        ) from None
-
-
-def _require_port(name: str, parts: SplitResult) -> None:
-    try:
-        is_port_valid = parts.port != 0
-    except ValueError:
-        is_port_valid = False
-    if not is_port_valid:
-        raise SettingsError(f"invalid port in {name}: expected a number from 1 to 65535")
-
-
-def _parse_broker_url(values: Mapping[str, str]) -> str:
-    value = values.get("BROKER_URL", "")
-    if value and _split_url("BROKER_URL", value).scheme not in _BROKERS:
-        raise SettingsError(
-            f"invalid BROKER_URL {_mask_password(value)!r}: expected a RabbitMQ URL such as "
-            "amqp://user:password@127.0.0.1:5672/vhost, a Redis or Valkey URL such as "
-            "redis://:password@127.0.0.1:6379/0, or nothing, and REDIS_URL is the broker too"
-        )
-    return _parse_url(values, "BROKER_URL", _BROKERS)
-
-
-def _mask_password(url: str) -> str:
-    scheme, separator, rest = url.partition("://") if "://" in url else ("", "", url)
-    credentials, at, host = rest.rpartition("@")
-    return scheme + separator + (f"***{at}" if credentials else "") + host.partition("?")[0]

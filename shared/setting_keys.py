@@ -34,6 +34,7 @@ SETTING_KEYS = (
     SettingKey("database_url", "DATABASE_URL", "", "your own PostgreSQL; default: the embedded one"),
     SettingKey("redis_url", "REDIS_URL", "", "your own Redis or Valkey; default: the embedded one"),
     SettingKey("broker_url", "BROKER_URL", "", "RabbitMQ, or another Redis, for wake-ups; default: redis_url"),
+    SettingKey("cache_url", "TICKWORK_CACHE_URL", "", "another Redis for the cache; default: a database of redis_url"),
 )
 BY_KEY = {one.key: one for one in SETTING_KEYS}
 BY_VARIABLE = {one.variable: one for one in SETTING_KEYS}

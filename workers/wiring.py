@@ -46,9 +46,9 @@ def open_runner(settings: Settings, worker: WorkerProcess, *, program: str) -> I
     deadline = Deadline(tracebacks_folder(settings), worker)
     with (
         open_gateway(settings, calls, AccountSwitch(engine)) as gateway,
-        open_quotes(settings.require_redis()) as quotes,
-        closing(connect(settings.require_redis())) as redis,
-        closing(connect(settings.require_redis(), decode=False)) as packed,
+        open_quotes(settings.require_cache()) as quotes,
+        closing(connect(settings.require_cache())) as redis,
+        closing(connect(settings.require_cache(), decode=False)) as packed,
     ):
         market, user_hub = _read_market(ledger), UserHubState(redis, CircuitBreaker())
         bars = BarReader(RecentBars(packed, CircuitBreaker(), market.unique_name))
@@ -81,7 +81,7 @@ def open_gateway(settings: Settings, calls: CallLog, switch: LiveSwitch | None =
 
     Without a `switch` it only reads, unless the venue is the simulator.
     """
-    redis = connect(settings.require_redis())
+    redis = connect(settings.require_cache())
     breaker = CircuitBreaker()
     windows = windows_for(settings.bars_limit)
     limiter = RedisLimiter(redis, settings.venue, breaker, windows=windows) if settings.limits else NoLimiter()

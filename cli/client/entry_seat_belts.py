@@ -83,7 +83,7 @@ def _refuse_unless_closed(trial: EntryTrial) -> None:
         check_session(calendar_of(ROOTS[contract.root].group), contract, clock.now(), speed=clock.speed)
     except (PostponedError, RefusedError):
         return  # the worker says so at once
-    if trial.settings.redis_url:
+    if trial.settings.cache_url:
         tracked = sorted(contracts.list_tracked_roots(trial.connection))
         hint = "`tickwork status` shows the feed"
         if contract.root not in tracked:

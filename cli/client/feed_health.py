@@ -18,7 +18,7 @@ PRICES = Table("Age of the last price by contract", ("contract_id", "silent_s", 
 
 def read_feed_figures() -> dict[str, Any] | None:
     """Return the last report of the active feed and its age; None without a report or when Redis does not answer."""
-    url = load_stack_settings().redis_url
+    url = load_stack_settings().cache_url
     if not url:
         return None
     client = connect(url)

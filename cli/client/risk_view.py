@@ -86,9 +86,9 @@ def require_market(connection: Connection) -> MarketRow:
 
 def read_fresh_quotes(settings: Settings, contract_ids: Collection[str]) -> dict[str, HotQuote]:
     """Return the fresh quotes; none while Redis is unavailable."""
-    if not contract_ids or not settings.redis_url:
+    if not contract_ids or not settings.cache_url:
         return {}
-    with open_quotes(settings.redis_url) as reader:
+    with open_quotes(settings.cache_url) as reader:
         return reader.read(contract_ids)
 
 

@@ -26,6 +26,7 @@ from cli.client.live_checks import (
 from cli.client.locks import IDLE_FOR
 from cli.client.monitor_view import check_monitor
 from cli.client.receiver_check import send_test_alert
+from cli.client.redis_checks import list_redis_checks
 from cli.client.spool_view import describe_spool, read_spool_figures
 from cli.client.stack import connect, load_settings_or_defaults, load_stack_settings
 from cli.console.output import print_json
@@ -37,9 +38,7 @@ from cli.local.home.ports import DEFAULTS, is_free
 from cli.local.home.state import read_state
 from cli.local.processes.sleep_inhibitor import SleepState, describe_failure, describe_missing, find_command
 from cli.local.servers.binaries import find_postgres_folder, find_valkey_server
-from cli.local.servers.broker import check_broker
 from cli.local.servers.unix_user import find_unprivileged_user
-from cli.local.servers.valkey import check_redis
 from shared.config import Settings, environment, home_folder
 from shared.db.accounts import accounts
 from shared.db.accounts.installations import describe_read_only
@@ -86,11 +85,10 @@ def command(*, as_json: bool) -> None:
             "stack": lambda: "none runs, so no alert is taken: start it with `tickwork up`",
         }
     else:
-        checks |= {"database": _check_database, "transactions": _check_transactions, "redis": _check_redis}
+        checks |= {"database": _check_database, "transactions": _check_transactions}
     if invalid:
         checks["settings"] = partial(_fail, invalid)
-    if broker_url := settings.broker_url:
-        checks["broker"] = lambda: f"{check_broker(broker_url)} answers, every queue is declared"
+    checks |= list_redis_checks(settings, is_running="database" in checks)
     found = [_run_check(name, check) for name, check in checks.items()]
     if any(one["name"] == "database" and one["state"] == "fine" for one in found):
         found += [_run_check(name, check) for name, check in _list_stack_checks().items() if name not in checks]
@@ -293,8 +291,3 @@ def _check_transactions() -> str:
     if grant:
         raise CheckWarningError(f"no session of this role sits in an open transaction; {to_grant}")
     return "no session sits in an open transaction"
-
-
-def _check_redis() -> str:
-    check_redis(load_stack_settings().require_redis())
-    return "answers"

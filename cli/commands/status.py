@@ -10,6 +10,7 @@ from cli.client.feed_health import print_feed, read_feed_figures
 from cli.client.hook_store import describe_blind_hooks
 from cli.client.monitor_view import print_monitor, read_monitor_figures
 from cli.client.public_url import print_public_url, read_public_url_figures
+from cli.client.redis_memory import print_memory, read_memory_figures
 from cli.client.risk_view import Alarm, AlarmCode, list_alarms
 from cli.client.spool_view import describe_spool, read_spool_figures
 from cli.client.stack import connect, load_stack_settings
@@ -44,6 +45,7 @@ def command(*, as_json: bool) -> None:
         else (None, None, None, None)
     )
     spool = read_spool_figures(home.root)
+    memory = read_memory_figures(load_stack_settings()) if is_up else []
     alarms, monitor, problems = _read_alarms() if market else ([], None, [])
     if as_json:
         print_json(
@@ -56,6 +58,7 @@ def command(*, as_json: bool) -> None:
                 "risk_monitor": monitor,
                 "public_url": public_url,
                 "spool": spool,
+                "memory": memory,
                 "alarms": alarms,
                 "problems": problems,
             }
@@ -69,6 +72,7 @@ def command(*, as_json: bool) -> None:
             print_feed(feed)
             print_monitor(monitor)
             print_public_url(public_url)
+            print_memory(memory)
         if clock:
             print_skew(clock)
         if market:

@@ -28,11 +28,12 @@ from cli.local.servers.database import choose_database
 from cli.local.servers.postgres import postgres_program, postgres_url
 from cli.local.servers.roles import prepare_database
 from cli.local.servers.unix_user import find_unprivileged_user
-from cli.local.servers.valkey import check_redis, valkey_program, valkey_url
+from cli.local.servers.valkey import check_cache, check_redis, valkey_program, valkey_url
 from shared.config import Settings
 from shared.db.migrate import upgrade
 from shared.errors import SettingsError
 from shared.fleets import count_slots
+from shared.redis_urls import cache_beside
 
 _SERVERS_WITHIN_S = 60.0
 _RECEIVER_WITHIN_S = 5.0
@@ -135,10 +136,13 @@ class StackRun:
         check_redis(redis_url)
         if self._settings.broker_url:
             check_broker(self._settings.broker_url)
+        broker_url = self._settings.broker_url or redis_url
+        cache_url = self._settings.cache_url or cache_beside(redis_url, broker_url)
+        check_cache(cache_url, broker_url)
         database, database_url = self._choose_database(ports, credentials, market.name)
         row = resolve_market_row(market, read_market(database_url))
         check_speed(market, row.clock.speed, limits=self._limits)
-        bootstrap(database_url, self._settings.broker_url or redis_url, row, load_installation(self._home))
+        bootstrap(database_url, broker_url, row, load_installation(self._home))
         self._stack = StackConfig(
             home=self._home,
             settings=self._settings,
@@ -149,6 +153,7 @@ class StackRun:
             database_url=database_url,
             redis_url=redis_url,
             broker_url=self._settings.broker_url,
+            cache_url=cache_url,
             venue_key=credentials.venue,
             limits=self._limits,
         )

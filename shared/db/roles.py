@@ -24,6 +24,7 @@ _GRANTS: tuple[LiteralString, ...] = (
     "GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO {programs}",
     # The record of who did what is only added to; the schema is changed by its owner alone.
     "REVOKE UPDATE, DELETE ON audit FROM {programs}",
+    "GRANT EXECUTE ON FUNCTION add_api_call_day, drop_api_call_day TO {programs}",
     "REVOKE INSERT, UPDATE, DELETE ON order_transition, alembic_version FROM {programs}",
     "GRANT SELECT ON ALL TABLES IN SCHEMA public TO {reader}",
 )

@@ -1,8 +1,9 @@
 """The request budget: sliding windows in Redis, because the venue counts per user, not per process."""
 
+import logging
 import threading
 from collections import defaultdict, deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -16,7 +17,11 @@ from shared.errors import RateLimitedError
 from shared.fleets import Queue
 from shared.hot.connection import CircuitBreaker, RedisUnavailableError
 from shared.hot.logins import user_key
+from shared.hot.request_memory import NOTHING, RequestMemory
+from shared.hot.request_scripts import CLOSE, COUNT, END, LOST, RESTORE
 from shared.ids import new_id
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,56 +82,6 @@ _MEMORY_OF_REFUSALS = timedelta(minutes=2)
 # however many accounts are read.
 CLOSED_RESERVE, CLOSED_RESERVE_OF_OTHERS, CLOSED_RESERVE_SPAN = 8, 4, timedelta(seconds=5)
 
-# Redis' own clock, so that all processes agree on the time of a request. KEYS: requests, closed, slow, reserve.
-# ARGV: limit, limit when slow, window and longest request in microseconds, the request's id, the requests that may pass
-# while closed and the milliseconds in which they may.
-_COUNT = """
-local closed = redis.call('PTTL', KEYS[2])
-if closed > 0 then
-  local reserve = tonumber(ARGV[6])
-  if reserve == 0 then return string.format('%.0f', closed * 1000) end
-  if tonumber(redis.call('GET', KEYS[4]) or '0') >= reserve then
-    return string.format('%.0f', math.max(math.min(redis.call('PTTL', KEYS[4]), closed), 1) * 1000)
-  end
-  if redis.call('INCR', KEYS[4]) == 1 then redis.call('PEXPIRE', KEYS[4], ARGV[7]) end
-end
-local most = tonumber(ARGV[1])
-if redis.call('EXISTS', KEYS[3]) == 1 then most = tonumber(ARGV[2]) end
-local window, under_way = tonumber(ARGV[3]), tonumber(ARGV[4])
-local now = redis.call('TIME')
-local t = now[1] * 1000000 + now[2]
-redis.call('ZREMRANGEBYSCORE', KEYS[1], 0, string.format('%.0f', t - window))
-local count = redis.call('ZCARD', KEYS[1])
-if count >= most then
-  local leaving = redis.call('ZRANGE', KEYS[1], count - most, count - most, 'WITHSCORES')
-  return string.format('%.0f', math.max(math.min(leaving[2] + window - t, window), 1000))
-end
-redis.call('ZADD', KEYS[1], string.format('%.0f', t + under_way), ARGV[5])
-redis.call('PEXPIRE', KEYS[1], math.ceil((window + under_way) / 1000))
-return '0'
-"""
-# The venue counted the request at some instant before its answer: it leaves our window a whole span after the answer.
-_END = """
-local now = redis.call('TIME')
-return redis.call('ZADD', KEYS[1], 'XX', string.format('%.0f', now[1] * 1000000 + now[2]), ARGV[1])
-"""
-# KEYS: closed, refusals, slow. ARGV in milliseconds, but for the jitter share: the venue's Retry-After or -1, first and
-# longest pause, jitter share, memory of refusals, duration of slow or 0. Refusals while closed count as one.
-_CLOSE = """
-local retry_after_ms, closed = tonumber(ARGV[1]), redis.call('PTTL', KEYS[1])
-local pause = retry_after_ms
-if retry_after_ms < 0 then
-  if closed > 0 then return closed end
-  local times = redis.call('INCR', KEYS[2])
-  redis.call('PEXPIRE', KEYS[2], ARGV[5])
-  pause = math.min(tonumber(ARGV[2]) * 2 ^ (times - 1), tonumber(ARGV[3])) * (1 + tonumber(ARGV[4]))
-end
-pause = math.floor(math.max(pause, closed, 1))
-redis.call('SET', KEYS[1], '1', 'PX', pause)
-if tonumber(ARGV[6]) > 0 then redis.call('SET', KEYS[3], '1', 'PX', ARGV[6]) end
-return pause
-"""
-
 
 def windows_for(bars_limit: int) -> Mapping[str, Window]:
     """Return the windows for a venue that allows `bars_limit` requests for bars in 30 s: 50, or 30."""
@@ -134,7 +89,10 @@ def windows_for(bars_limit: int) -> Mapping[str, Window]:
 
 
 class RedisLimiter:
-    """The gateway's Limiter. While Redis does not answer, each process is limited to a small share of its own."""
+    """The gateway's Limiter. While Redis does not answer, each process is limited to a small share of its own.
+
+    A window that Redis has lost, because it was emptied or evicted it, is restored by the first process that counts.
+    """
 
     def __init__(
         self,
@@ -149,6 +107,7 @@ class RedisLimiter:
         self._user = user_key(venue)
         self._windows = windows
         self._local = _LocalLimiter(windows)
+        self._memory = {budget: RequestMemory() for budget in windows}
         self._random = Random()  # noqa: S311  # spreads retries; guards no secret
 
     @contextmanager
@@ -168,7 +127,8 @@ class RedisLimiter:
             yield
         finally:
             with suppress(RedisUnavailableError), self._breaker.guard():
-                self._redis.eval(_END, 1, self._key(budget), request)
+                ended_at = self._redis.eval(END, 1, self._key(budget), request, self._retention_ms(budget))
+                self._memory[budget].end(request, ended_at)
 
     def record_refusal(self, budget: str, retry_after: timedelta | None) -> timedelta:
         """Close the window for all processes, for `retry_after` or 1, 2, 4 ... 30 s plus jitter; return the pause.
@@ -188,7 +148,7 @@ class RedisLimiter:
             _milliseconds(slow),
         )
         with suppress(RedisUnavailableError), self._breaker.guard():
-            pause = timedelta(milliseconds=int(str(self._redis.eval(_CLOSE, len(keys), *keys, *arguments))))
+            pause = timedelta(milliseconds=int(str(self._redis.eval(CLOSE, len(keys), *keys, *arguments))))
         self._local.close(budget, pause)
         return pause
 
@@ -207,8 +167,26 @@ class RedisLimiter:
             _milliseconds(CLOSED_RESERVE_SPAN),
         )
         with self._breaker.guard():
-            answer = self._redis.eval(_COUNT, len(keys), *keys, *arguments)
-        return timedelta(microseconds=int(str(answer)))
+            answer = self._evaluate_count(keys, (*arguments, *self._memory[budget].witness))
+            if answer == [LOST]:
+                self._restore(budget, keys[:2])
+                answer = self._evaluate_count(keys, (*arguments, *NOTHING))
+        wait, now, requests = answer
+        self._memory[budget].learn(now, requests)
+        return timedelta(microseconds=int(str(wait)))
+
+    def _evaluate_count(self, keys: Sequence[str], arguments: Sequence[str | int]) -> list[object]:
+        answer: list[object] = self._redis.eval(COUNT, len(keys), *keys, *arguments)
+        return answer
+
+    def _restore(self, budget: str, keys: Sequence[str]) -> None:
+        requests = self._memory[budget].list_for_restore()
+        log.warning("Redis has lost the %s requests, of which %s are counted again", budget, len(requests) // 2)
+        closed_ms = _milliseconds(self._local.closed_for(budget))
+        self._redis.eval(RESTORE, len(keys), *keys, self._retention_ms(budget), closed_ms, *requests)
+
+    def _retention_ms(self, budget: str) -> int:
+        return _milliseconds(self._windows[budget].span + _MARGIN + _LONGEST_REQUEST)
 
     def _key(self, budget: str, suffix: str = "made") -> str:
         return f"tickwork:requests:{budget}:{self._user}:{suffix}"
@@ -230,6 +208,11 @@ class _LocalLimiter:
 
     def close(self, budget: str, pause: timedelta) -> None:
         self._closed[budget] = (monotonic(), monotonic() + pause.total_seconds())
+
+    def closed_for(self, budget: str) -> timedelta:
+        """Return how long a 429 to this process still keeps the window closed; zero if none does."""
+        _, until = self._closed.get(budget, (0.0, 0.0))
+        return timedelta(seconds=max(until - monotonic(), 0))
 
     def wait(self, budget: str, queue: Queue, *, is_exit: bool) -> timedelta:
         """Return the time a job of `queue` must wait before its next request; zero if it may send one now."""

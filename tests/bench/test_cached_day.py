@@ -58,7 +58,7 @@ class CachedDay:
     def __init__(self, env: WorkerEnv, gateway: GatewayClient) -> None:
         self.env = env
         self.fetch = BarFetches(env, gateway).fetch
-        client = connect(env.settings.require_redis(), decode=False)
+        client = connect(env.settings.require_cache(), decode=False)
         self.readers = [BarReader(RecentBars(client, CircuitBreaker(), "test")) for _ in range(4)]
         with autocommit(env.ledger.engine) as connection:
             self.contracts: list[Contract] = [

@@ -24,14 +24,19 @@ SETUP = (
     "INSERT INTO market_clock VALUES (true, 'a test', 'seeded', now(), now(), 1)",
 )
 SIZES = """
-    SELECT relname, reltuples::bigint, pg_total_relation_size(oid) FROM pg_class
-    WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace ORDER BY 3 DESC
+    SELECT coalesce(pg_partition_root(oid), oid)::regclass::text, sum(greatest(reltuples, 0))::bigint,
+           sum(pg_total_relation_size(oid))::bigint FROM pg_class
+    WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace GROUP BY 1 ORDER BY 3 DESC
+"""
+INSERTED = """
+    SELECT coalesce(pg_partition_root(relid), relid)::regclass::text, sum(n_tup_ins)::bigint
+    FROM pg_stat_user_tables GROUP BY 1
 """
 
 
 def count_inserted(stack: Stack) -> dict[str, int]:
     """Return how many rows each table was given until now; probes do not count, as they stay for minutes only."""
-    counts = dict(stack.rows("SELECT relname, n_tup_ins FROM pg_stat_user_tables"))
+    counts = dict(stack.rows(INSERTED))
     probes = job_names_with("is_probe")
     [(jobs,)] = stack.rows("SELECT count(*) FROM job WHERE name <> ALL(%s)", probes)
     [(slots,)] = stack.rows(

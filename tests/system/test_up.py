@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import stat
 from typing import Any
@@ -59,11 +60,14 @@ def test_every_program_runs_and_the_addresses_work(running: Stack) -> None:
 
     assert status is not None
     assert dict.fromkeys(PROGRAMS, "running") == {one["name"]: one["state"] for one in status["programs"]}
-    assert {"receiver", "flower", "simulator", "simulator-control", "database", "redis"} == set(status["urls"])
+    assert {"receiver", "flower", "simulator", "simulator-control", "database", "redis", "cache"} == set(status["urls"])
     with psycopg.connect(status["urls"]["database"]) as connection:
         assert (1,) == connection.execute("SELECT 1").fetchone()
     with redis.Redis.from_url(status["urls"]["redis"]) as client:
         assert client.ping()
+    (memory,) = status["memory"]
+    assert 0 < memory["used_bytes"] < memory["bound_bytes"]
+    assert re.search(r"Memory of .*cache: [0-9.]+ MB of [0-9]+ MB, noeviction", running.run("status").stdout)
     for url in (f"{status['urls']['flower']}/", status["urls"]["simulator-control"]):
         assert 200 == requests.get(url, timeout=60).status_code
 

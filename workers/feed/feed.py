@@ -46,8 +46,8 @@ class Feed:
         self._ledger = AsyncLedger(async_engine, open_async_publisher(settings.require_broker()))
         self._event_buffer = EventBuffer(self._ledger)  # kept during standby: its jobs must reach the ledger
         self._subscriptions = Subscriptions(self._engine, clock)
-        self._writer = FeedWriter(settings.require_redis())
-        self._lease = FeedLease(settings.require_redis(), settings.venue)
+        self._writer = FeedWriter(settings.require_cache())
+        self._lease = FeedLease(settings.require_cache(), settings.venue)
 
     async def run(self) -> None:
         """Feed or stand by until cancelled; halt entries and raise CredentialsRefusedError if the login is refused."""

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from shared.clock import machine_now
+from shared.clock import machine_now, monotonic
 from shared.domain.orders.order import Direction
 from shared.errors import TickworkError
 from shared.gateway import wire
@@ -28,6 +28,7 @@ log = logging.getLogger(__name__)
 CHECK_ACCOUNTS_EVERY_S = 5.0
 READ_WHILE_DOWN_EVERY_S = 10.0
 WRITE_EVERY_S = 0.05
+REWRITE_EVERY_S = 5.0  # Redis may be emptied, or evict positions that do not change
 MOMENT_S = 0.025  # so that the acceptance and the fill of a market order share a job
 _MOST_READS = 5
 _TOPICS = ("Orders", "Positions", "Trades")
@@ -60,7 +61,9 @@ class UserSide:
         self._read_positions = read_positions
         self._subscribed: set[int] = set()
         self._new_positions: dict[int, dict[str, HotPosition]] = {}
+        self._known_positions: dict[int, dict[str, HotPosition]] = {}
         self._position_events: dict[int, int] = {}
+        self._writing = asyncio.Lock()  # so that no older position is written over a newer one
         self._pending_events: dict[int, dict[str, list[dict[str, Any]]]] = {}
         self._has_events = asyncio.Event()
         self._has_positions = asyncio.Event()
@@ -127,7 +130,9 @@ class UserSide:
             if event_count == self._position_events.get(account_id, 0):
                 positions = [(one.contract_id, _to_hot_position(one)) for one in found]
                 known = {contract_id: hot for contract_id, hot in positions if hot is not None}
-                await self._writer.replace_positions(account_id, known)
+                async with self._writing:
+                    self._known_positions[account_id] = known
+                    await self._writer.replace_positions(account_id, known)
                 return
 
     def _handle_event(self, target: str, arguments: list[msgspec.Raw]) -> None:
@@ -150,6 +155,7 @@ class UserSide:
                     account_id = position.account_id
                     self._position_events[account_id] = self._position_events.get(account_id, 0) + 1
                     self._new_positions.setdefault(account_id, {})[position.contract_id] = hot
+                    self._known_positions.setdefault(account_id, {})[position.contract_id] = hot
                     self._has_positions.set()
             case "GatewayUserAccount":
                 self._add_event(wire.parse_account(entity).id, "accounts", entity)
@@ -175,6 +181,7 @@ class UserSide:
                 self._event_buffer.put(f"report:{account_id}:{digest[:32]}", job)
 
     async def _write_positions(self) -> None:
+        rewritten_at = monotonic()
         while True:
             with suppress(TimeoutError):  # a stall is to be noticed soon, also while nothing changes
                 await asyncio.wait_for(self._has_positions.wait(), CHECK_STALL_EVERY_S)
@@ -182,12 +189,20 @@ class UserSide:
             self._has_positions.clear()
             unwritten, self._new_positions = self._new_positions, {}
             if self._stall.take():  # another feed may have written newer ones
+                self._known_positions.clear()
                 self.hub.drop()
                 continue
-            for account_id, positions in unwritten.items():
-                if not await self._writer.write_positions(account_id, positions):
-                    self._new_positions[account_id] = positions | self._new_positions.get(account_id, {})
-                    self._has_positions.set()
+            async with self._writing:
+                if monotonic() - rewritten_at >= REWRITE_EVERY_S:
+                    rewritten_at = monotonic()
+                    unwritten = {account_id: dict(known) for account_id, known in self._known_positions.items()}
+                await self._write(unwritten)
+
+    async def _write(self, unwritten: dict[int, dict[str, HotPosition]]) -> None:
+        for account_id, positions in unwritten.items():
+            if not await self._writer.write_positions(account_id, positions):
+                self._new_positions[account_id] = positions | self._new_positions.get(account_id, {})
+                self._has_positions.set()
 
 
 def _to_hot_position(position: VenuePosition) -> HotPosition | None:

@@ -16,7 +16,7 @@ def main() -> None:
     stopping = threading.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: stopping.set())
-    with open_quotes(settings.require_redis()) as quotes:
+    with open_quotes(settings.require_cache()) as quotes:
         RiskMonitor(settings, quotes, stopping).run()
 
 

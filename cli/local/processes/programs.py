@@ -37,6 +37,7 @@ class StackConfig:
     database_url: str
     redis_url: str
     broker_url: str  # empty: Redis is the broker too
+    cache_url: str
     venue_key: str
     limits: bool
 
@@ -50,7 +51,7 @@ class StackConfig:
         if self.market.simulator:
             urls["simulator"] = f"http://127.0.0.1:{self.ports['simulator']}"
             urls["simulator-control"] = f"http://127.0.0.1:{self.ports['simulator-control']}/sim"
-        return urls | {"database": self.database_url, "redis": self.redis_url}
+        return urls | {"database": self.database_url, "redis": self.redis_url, "cache": self.cache_url}
 
     def environment(self) -> dict[str, str]:
         """Return the environment variables of this stack; secrets go here, never into a command line.
@@ -64,6 +65,7 @@ class StackConfig:
             "DATABASE_URL": self.database_url,
             "REDIS_URL": self.redis_url,
             "BROKER_URL": self.broker_url,
+            "TICKWORK_CACHE_URL": self.cache_url,
             "TICKWORK_VENUE_URL": self.urls["simulator"] if is_simulated else venue.url,
             "TICKWORK_VENUE_HUBS_URL": self.urls["simulator"] if is_simulated else venue.hubs_url,
             "TICKWORK_VENUE_USER": "simulator" if is_simulated else venue.user,

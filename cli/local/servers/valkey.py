@@ -1,7 +1,8 @@
-"""The embedded Valkey: a broker that persists writes and never evicts."""
+"""The embedded Valkey, broker and cache: it persists writes, has a bound of memory and never evicts."""
 
 import signal
 from contextlib import suppress
+from uuid import uuid4
 
 import redis
 
@@ -12,10 +13,15 @@ from cli.local.servers.stale_server import wait_for_old_server
 from cli.local.servers.unix_user import UnixUser
 from shared.config import environment
 from shared.errors import SettingsError
+from shared.ledger.publisher import is_amqp
 from shared.log import mask_secrets
 from shared.private_file import write_private
+from shared.redis_urls import database_number
 
 OLDEST_REDIS = 7
+# What the broker and the cache hold is a few MB: a server that needs this much has a fault, and says so by refusing.
+_MOST_MEMORY = "512mb"
+_WRITE_CHECK = "tickwork:write-check"
 
 
 def valkey_url(port: int, password: str) -> str:
@@ -44,6 +50,7 @@ def valkey_program(home: Home, unix_user: UnixUser | None, port: int, password: 
         "appendonly yes",
         "appendfsync everysec",
         'save ""',
+        f"maxmemory {_MOST_MEMORY}",
         "maxmemory-policy noeviction",
         "loglevel warning",
         "disable-thp yes",
@@ -72,13 +79,22 @@ def is_answering(url: str) -> bool:
     return False
 
 
-def check_redis(url: str, variable: str = "REDIS_URL") -> None:
-    """Raise SettingsError, naming the variable, unless a Redis 7 or newer, or a Valkey, answers and takes a write."""
+def check_redis(url: str, variable: str = "REDIS_URL") -> str:
+    """Raise SettingsError, naming the variable, unless a Redis 7 or newer, or a Valkey, answers and takes a write.
+
+    Return what it has written, which stays for a few seconds.
+    """
+    written = uuid4().hex
     try:
         with redis.Redis.from_url(url, socket_timeout=3, socket_connect_timeout=3) as client:
             found = str(client.info("server")["redis_version"])
-            client.set("tickwork:write-check", "", ex=5)
+            client.set(_WRITE_CHECK, written, ex=5)
     except (redis.ResponseError, redis.exceptions.OutOfMemoryError) as error:
+        if "DB index" in str(error) or "SELECT is not allowed" in str(error):
+            raise SettingsError(
+                f"{variable} {mask_secrets(url)} has no database {database_number(url)}: {error}. Allow more there "
+                f"(`databases`), or set {variable} to another server"
+            ) from None
         raise SettingsError(
             f"{variable} {mask_secrets(url)} answers, but refuses writes: {error}. Jobs wait in Postgres: "
             "free memory there, or raise its `maxmemory`"
@@ -89,3 +105,21 @@ def check_redis(url: str, variable: str = "REDIS_URL") -> None:
         raise SettingsError(
             f"Redis {found} at {mask_secrets(url)} is too old: Tickwork needs {OLDEST_REDIS} or newer, or Valkey"
         )
+    return written
+
+
+def check_cache(url: str, broker_url: str) -> None:
+    """As check_redis, for the cache; raise SettingsError also if it is the database of the broker, by another name."""
+    variable = "TICKWORK_CACHE_URL"
+    written = check_redis(url, variable)
+    if is_amqp(broker_url):
+        return
+    with (
+        suppress(redis.RedisError),  # the broker has a check of its own
+        redis.Redis.from_url(broker_url, socket_timeout=3, socket_connect_timeout=3, decode_responses=True) as client,
+    ):
+        if client.get(_WRITE_CHECK) == written:
+            raise SettingsError(
+                f"{variable} {mask_secrets(url)} is the database of the broker: set it to one that the broker does not "
+                "use, because the cache may be emptied and the broker must not"
+            )

@@ -7,7 +7,6 @@ from sqlalchemy import (
     Column,
     Computed,
     DateTime,
-    Index,
     Integer,
     Numeric,
     Table,
@@ -15,7 +14,7 @@ from sqlalchemy import (
     Uuid,
 )
 
-from shared.db.tables.metadata import at_column, metadata
+from shared.db.tables.metadata import metadata
 
 api_call = Table(
     "api_call",
@@ -23,7 +22,7 @@ api_call = Table(
     Column("id", BigInteger, primary_key=True, autoincrement=True),
     Column("endpoint", Text, nullable=False),
     Column("method", Text, nullable=False),
-    at_column("called_at", nullable=False),
+    Column("called_at", DateTime(timezone=True), primary_key=True),  # each day is a partition
     Column("duration_ms", Numeric, nullable=False),
     Column("status", Integer),
     Column("error", Text),
@@ -31,8 +30,6 @@ api_call = Table(
     Column("queue", Text),  # of the job that made the call; NULL in rows from before this column was filled
     Column("success", Boolean, Computed("error IS NULL", persisted=True), nullable=False),
 )
-
-Index("ix_api_call_called_at", api_call.c.called_at)
 
 metric_rollup = Table(
     "metric_rollup",

@@ -10,6 +10,7 @@ from datetime import timedelta
 from sqlalchemy import Engine, text
 
 from shared.db.alerts.probe_hook import PROBE_HOOK_ID
+from shared.db.metrics import call_days
 
 _CHUNK = 5_000
 
@@ -19,7 +20,7 @@ _IS_TEMPORARY = f"kind IN ({', '.join(map(repr, TEMPORARY_EVENTS))})"
 
 # Name, table, column of the age, which has an index, further condition, and retention time.
 _RETENTION: tuple[tuple[str, str, str, str, timedelta], ...] = (
-    ("api_call", "api_call", "called_at", "", timedelta(days=7)),
+    ("api_call", "api_call_default", "called_at", "", call_days.KEPT),  # of days that had no partition
     ("job", "job", "finished_at", "AND state <> 'dead'", timedelta(days=14)),
     ("dead jobs", "job", "finished_at", "AND state = 'dead'", timedelta(days=90)),
     ("worker", "worker", "started_at", "AND seen_at < now() - :kept", timedelta(days=7)),
@@ -65,6 +66,8 @@ def delete_old(engine: Engine, probes: Sequence[str]) -> Iterator[tuple[str, int
 
     `probes` are the names of the job types with the trait `is_probe`.
     """
+    yield "new days of api_call", call_days.add_days(engine)
+    yield "days of api_call", call_days.drop_days(engine)
     yield "probes", _delete_probes(engine, list(probes))
     yield "jobs of test alerts", _delete(engine, "job", _IS_JOB_OF_TEST_ALERT, _PROBE_RETENTION)
     yield "test alerts", _delete(engine, "alert", _IS_TEST_ALERT, _PROBE_RETENTION)

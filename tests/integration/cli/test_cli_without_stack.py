@@ -61,6 +61,7 @@ def test_status_without_a_stack_exits_with_3_and_is_empty(shell: Shell) -> None:
             "rejected_files": 0,
             "rejected_since": None,
         },
+        "memory": [],
         "alarms": [],
         "problems": [],
     }
@@ -113,14 +114,14 @@ def test_an_invalid_settings_file_stops_no_command_about_a_running_stack(half_de
     assert 0 == half_dead.run("logs").status
     assert "unknown program 'postgre': did you mean postgres?" in half_dead.run("restart", "postgre").stderr
     checks = half_dead.json("doctor", expected=1)["checks"]
-    assert ["database", "redis", "settings"] == [one["name"] for one in checks if one["state"] == "wrong"]
+    assert ["database", "settings", "broker", "cache"] == [one["name"] for one in checks if one["state"] == "wrong"]
 
 
 def test_doctor_reports_servers_that_do_not_answer(half_dead: Shell) -> None:
     checks = half_dead.json("doctor", expected=1)["checks"]
 
     assert "stack" not in {one["name"] for one in checks}
-    assert {"database", "redis"} == {one["name"] for one in checks if one["state"] == "wrong"}
+    assert {"database", "broker", "cache"} == {one["name"] for one in checks if one["state"] == "wrong"}
     assert all("does not answer" in one["detail"] for one in checks if one["state"] == "wrong")
 
 

@@ -8,13 +8,14 @@ from tests.fixtures.sql_comments import list_views, read_comments
 
 RELATIONS = """
     SELECT relname, obj_description(oid, 'pg_class') FROM pg_class
-    WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'v')
+    WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p', 'v') AND NOT relispartition
 """
 COLUMNS = """
     SELECT relname || '.' || attname, col_description(pg_class.oid, attnum), format_type(atttypid, atttypmod),
            relkind = 'v', attnotnull
     FROM pg_class JOIN pg_attribute ON attrelid = pg_class.oid
-    WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'v') AND attnum > 0 AND NOT attisdropped
+    WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p', 'v') AND NOT relispartition
+          AND attnum > 0 AND NOT attisdropped
 """
 UNITS = re.compile(r"dollars|\bprice|\btick|milliseconds|ratio|points|share|\bP&L\b|seconds|contracts", re.IGNORECASE)
 COUNTED = re.compile(r"_count$|\.version_num$")

@@ -28,11 +28,12 @@ COLUMNS = """
 SELECTABLE = """
     SELECT relname, attname, has_column_privilege(%(role)s, pg_class.oid, attnum, 'SELECT') FROM pg_class
     JOIN pg_attribute ON attrelid = pg_class.oid
-    WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'v', 'm', 'S') AND attnum > 0 AND NOT attisdropped
+    WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p', 'v', 'm', 'S')
+      AND attnum > 0 AND NOT attisdropped
 """
 WRITABLE = """
     SELECT relname, kind FROM pg_class, unnest('{INSERT,UPDATE,DELETE,TRUNCATE,REFERENCES,TRIGGER}'::text[]) AS kind
-    WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'v') AND has_table_privilege(%s, oid, kind)
+    WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p', 'v') AND has_table_privilege(%s, oid, kind)
 """
 
 
@@ -189,3 +190,21 @@ def test_the_roles_are_made_once_and_a_new_password_replaces_the_old(granted_url
         roles.make_roles(connection, PASSWORDS)
     with session_of(granted_url, READER) as reader:
         reader.execute("SELECT 1 FROM account")
+
+
+def test_the_programs_make_and_drop_the_days_of_calls_and_the_reader_does_not(granted_url: str) -> None:
+    add = "SELECT add_api_call_day('2020-01-01')"
+    drop = "SELECT drop_api_call_day('7 days')::text"
+    with session_of(granted_url, PROGRAMS) as programs:
+        assert (True,) == programs.execute(add).fetchone()
+        programs.execute(
+            "INSERT INTO api_call (endpoint, method, called_at, duration_ms) VALUES ('', '', '2020-01-01', 1)"
+        )
+        with session_of(granted_url, READER) as reader:
+            assert (1,) == reader.execute("SELECT count(*) FROM api_call").fetchone()
+            reader.execute("SET default_transaction_read_only = off")
+            for statement in (add, drop):
+                with pytest.raises(InsufficientPrivilege):
+                    reader.execute(statement)
+        assert ("2020-01-01",) == programs.execute(drop).fetchone()
+        assert (None,) == programs.execute(drop).fetchone()

@@ -16,9 +16,10 @@ from cli.local.servers.binaries import find_postgres_folder, find_valkey_server
 from cli.local.servers.broker import check_broker
 from cli.local.servers.postgres import postgres_program
 from cli.local.servers.unix_user import UnixUser, find_unprivileged_user
-from cli.local.servers.valkey import check_redis
+from cli.local.servers.valkey import check_cache, check_redis
 from shared.db.migrate import upgrade
 from shared.errors import SettingsError
+from shared.redis_urls import cache_beside, with_number
 from tests.fixtures.processes import free_port
 
 PASSWORD = "a-password-for-tests"
@@ -83,13 +84,31 @@ def test_a_redis_that_does_not_answer_is_named_without_its_password() -> None:
 
 def test_a_redis_that_refuses_writes_is_named_with_what_to_do(redis_url: str) -> None:
     with Redis.from_url(redis_url) as client:
+        before = client.config_get("maxmemory")["maxmemory"]
         client.config_set("maxmemory", 1)
         try:
             with pytest.raises(SettingsError, match=r"refuses writes: .*raise its `maxmemory`"):
                 check_redis(redis_url)
         finally:
-            client.config_set("maxmemory", 0)
+            client.config_set("maxmemory", before)
     check_redis(redis_url)
+
+
+def test_the_database_of_the_broker_is_no_cache_whatever_its_url_is(redis_url: str) -> None:
+    by_another_name = redis_url.replace("127.0.0.1", "localhost")
+    assert redis_url != by_another_name
+
+    with pytest.raises(SettingsError, match=r"TICKWORK_CACHE_URL .* is the database of the broker: set it to one"):
+        check_cache(by_another_name, redis_url)
+    check_cache(cache_beside(redis_url, ""), redis_url)
+    check_cache(redis_url, "amqp://me:secret@127.0.0.1/v")
+
+
+def test_a_server_without_a_database_for_the_cache_is_refused_with_the_settings_name(redis_url: str) -> None:
+    with pytest.raises(
+        SettingsError, match=r"TICKWORK_CACHE_URL redis://\S* has no database 16: .*set TICKWORK_CACHE_URL to another"
+    ):
+        check_cache(with_number(redis_url, 16), redis_url)
 
 
 @pytest.mark.parametrize("scheme", ["amqp", "redis"])

@@ -35,7 +35,7 @@ def limited(worker_env: WorkerEnv) -> Iterator[Runner]:
 @pytest.fixture
 def spend_reads(worker_env: WorkerEnv) -> Iterator[Callable[[], None]]:
     """Read, as critical jobs may, until no read is left."""
-    client = connect(worker_env.settings.redis_url)
+    client = connect(worker_env.settings.cache_url)
     limiter = RedisLimiter(client, worker_env.settings.venue)
 
     def spend() -> None:

@@ -21,12 +21,13 @@ from tests.fixtures.worker_env import WorkerEnv
 def full_redis(worker_env: WorkerEnv) -> "Iterator[redis.Redis]":
     """Hold a contract, and let Redis refuse every write that needs memory, as when `maxmemory` is reached."""
     hold(worker_env, 1)
+    before = worker_env.redis.config_get("maxmemory")["maxmemory"] or 0
     worker_env.redis.config_set("maxmemory-policy", "noeviction")
     worker_env.redis.config_set("maxmemory", "1")
     with pytest.raises(redis.ResponseError):
         worker_env.redis.set("a", "test")
     yield worker_env.redis
-    worker_env.redis.config_set("maxmemory", "0")
+    worker_env.redis.config_set("maxmemory", before)
 
 
 @pytest.fixture

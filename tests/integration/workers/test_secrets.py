@@ -39,7 +39,7 @@ def written() -> Iterator[io.StringIO]:
 
 def test_a_run_in_which_everything_fails_reveals_no_secret(worker_env: WorkerEnv, written: io.StringIO) -> None:
     secrets = {KEY}
-    with connect(worker_env.settings.redis_url) as redis:
+    with connect(worker_env.settings.cache_url) as redis:
         tokens = RedisTokenStore(redis, worker_env.settings.venue)
         for kind, details in FAULTS:
             for path in PATHS:

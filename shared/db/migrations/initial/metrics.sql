@@ -11,10 +11,57 @@ CREATE TABLE api_call (
     job_id uuid,
     queue text,
     success boolean GENERATED ALWAYS AS (error IS NULL) STORED NOT NULL,
-    CONSTRAINT pk_api_call PRIMARY KEY (id)
-) WITH (autovacuum_vacuum_scale_factor = 0.05, autovacuum_analyze_scale_factor = 0.05);
+    CONSTRAINT pk_api_call PRIMARY KEY (called_at, id)
+) PARTITION BY RANGE (called_at);
 
-CREATE INDEX ix_api_call_called_at ON api_call (called_at);
+-- Takes the calls of a day that has no partition, so that no insert fails.
+CREATE TABLE api_call_default PARTITION OF api_call DEFAULT;
+
+-- Both run as the owner of the tables, which the programs are not, and give up at once where they would wait for a
+-- lock: what waits for one makes every later query wait.
+CREATE FUNCTION add_api_call_day(day date) RETURNS boolean LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = public, pg_temp SET lock_timeout = '100ms' AS $$
+DECLARE
+    partition text := 'api_call_' || to_char(day, 'YYYYMMDD');
+    starts_at timestamptz := day::timestamp AT TIME ZONE 'UTC';
+    ends_at timestamptz := (day + 1)::timestamp AT TIME ZONE 'UTC';
+    columns text := 'id, endpoint, method, called_at, duration_ms, status, error, job_id, queue';
+BEGIN
+    IF to_regclass(partition) IS NOT NULL THEN
+        RETURN false;
+    END IF;
+    EXECUTE format('CREATE TABLE %I (LIKE api_call INCLUDING ALL) WITH (autovacuum_analyze_scale_factor = 0.05)',
+                   partition);
+    LOCK TABLE api_call IN SHARE UPDATE EXCLUSIVE MODE;
+    LOCK TABLE api_call_default IN ACCESS EXCLUSIVE MODE;
+    EXECUTE format(
+        'WITH moved AS (DELETE FROM api_call_default WHERE called_at >= $1 AND called_at < $2 RETURNING %2$s)'
+        ' INSERT INTO %1$I (%2$s) SELECT %2$s FROM moved', partition, columns) USING starts_at, ends_at;
+    EXECUTE format('ALTER TABLE api_call ATTACH PARTITION %I FOR VALUES FROM (%L) TO (%L)',
+                   partition, starts_at, ends_at);
+    RETURN true;
+END $$;
+
+CREATE FUNCTION drop_api_call_day(kept interval) RETURNS date LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = public, pg_temp SET lock_timeout = '100ms' AS $$
+DECLARE
+    partition text;
+    day date;
+BEGIN
+    SELECT relname, to_date(right(relname, 8), 'YYYYMMDD') INTO partition, day
+    FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid
+    WHERE inhparent = 'api_call'::regclass AND relname <> 'api_call_default'
+    ORDER BY relname LIMIT 1;
+    IF partition IS NULL OR (day + 1)::timestamp AT TIME ZONE 'UTC' > now() - kept THEN
+        RETURN NULL;
+    END IF;
+    EXECUTE format('DROP TABLE %I', partition);
+    RETURN day;
+END $$;
+
+REVOKE EXECUTE ON FUNCTION add_api_call_day, drop_api_call_day FROM PUBLIC;
+
+SELECT add_api_call_day((now() AT TIME ZONE 'UTC')::date + ahead) FROM generate_series(0, 2) AS ahead;
 
 CREATE TABLE metric_rollup (
     period_start_at timestamptz NOT NULL,

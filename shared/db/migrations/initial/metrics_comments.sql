@@ -1,6 +1,6 @@
 -- The comments of the tables of metrics.
 
-COMMENT ON TABLE api_call IS 'A call to the venue, kept for 7 days; the view slow_endpoint sums them up.';
+COMMENT ON TABLE api_call IS 'A call to the venue, kept for 7 days in a partition for each; the view slow_endpoint sums them up.';
 COMMENT ON COLUMN api_call.id IS 'A number in the order of insertion.';
 COMMENT ON COLUMN api_call.endpoint IS 'The path, such as /api/Order/place.';
 COMMENT ON COLUMN api_call.method IS 'GET or POST.';
