@@ -14,20 +14,17 @@ from shared.domain.orders.order import OrderState, OrderType
 _POLL_EVERY_S = 0.05
 
 
-def wait_for_fills(client: JobClient, order_ids: Collection[UUID], longest_s: float) -> None:
-    """Return once the market orders among these are filled, with their brackets, or have ended, or the time is over.
+def wait_for_fills(client: JobClient, order_ids: Collection[UUID], longest_s: float, *, with_legs: bool = True) -> None:
+    """Return once the market orders among these are filled, or have ended, or the time is over.
 
-    A fill is stored in one commit with the position that it makes. Ctrl-C ends the wait alone: the orders are sent.
+    A fill is stored in one commit with the position that it makes; `with_legs` also waits for the brackets.
     """
     pause, began = Event(), monotonic()
-    try:
-        while monotonic() - began < longest_s:
-            with client.connect() as connection:
-                if all(_is_settled(connection, order_id) for order_id in order_ids):
-                    return
-            pause.wait(_POLL_EVERY_S)
-    except KeyboardInterrupt:
-        return
+    while monotonic() - began < longest_s:
+        with client.connect() as connection:
+            if all(_is_settled(connection, order_id, with_legs=with_legs) for order_id in order_ids):
+                return
+        pause.wait(_POLL_EVERY_S)
 
 
 def is_filled(connection: Connection, order_id: UUID) -> bool:
@@ -36,7 +33,7 @@ def is_filled(connection: Connection, order_id: UUID) -> bool:
     return order is not None and fills.quantity_of(connection, order_id) >= order.quantity
 
 
-def _is_settled(connection: Connection, order_id: UUID) -> bool:
+def _is_settled(connection: Connection, order_id: UUID, *, with_legs: bool) -> bool:
     """Whether no report of a market order is missing; other orders may rest for as long as they like."""
     order = orders.get(connection, order_id)
     if order is None or order.type is not OrderType.MARKET:
@@ -44,7 +41,5 @@ def _is_settled(connection: Connection, order_id: UUID) -> bool:
     if order.state is not OrderState.FILLED:
         return order.state.is_final
     leg_count = (order.stop_loss_ticks is not None) + (order.take_profit_ticks is not None)
-    return (
-        fills.quantity_of(connection, order_id) >= order.filled_quantity
-        and orders.count_working_legs(connection, order_id) >= leg_count
-    )
+    is_booked = fills.quantity_of(connection, order_id) >= order.filled_quantity
+    return is_booked and (not with_legs or orders.count_working_legs(connection, order_id) >= leg_count)

@@ -159,7 +159,7 @@ class PracticeOrder:
             outcomes.require_success()
             raise RefusedError("the entry was not recorded: `tickwork orders` shows the orders")
         self._order_id = UUID(order_id)
-        wait_for_fills(self._client, [self._order_id], self._wait_s)
+        wait_for_fills(self._client, [self._order_id], self._wait_s, with_legs=False)
         order = self._read_order()["order"][0]
         if order["state"] != OrderState.FILLED:
             raise RefusedError(_describe_unfilled(order))

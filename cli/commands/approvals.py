@@ -1,5 +1,6 @@
 """`tickwork approvals`: the entries of alerts and strategies that wait for a person, and the decisions about them."""
 
+from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
@@ -76,7 +77,8 @@ def approve(digits: str, wait_s: float, *, as_json: bool) -> None:
         outcomes = client.wait([job_id], wait_s, quiet=as_json)
         if outcomes.get(job_id).state != "succeeded":
             outcomes.require_success()
-        wait_for_fills(client, [UUID(outcomes.result(job_id)["order_id"])], wait_s - (monotonic() - began))
+        with suppress(KeyboardInterrupt):  # the order is sent
+            wait_for_fills(client, [UUID(outcomes.result(job_id)["order_id"])], wait_s - (monotonic() - began))
         print_entry(client, outcomes, job_id, as_json=as_json)
 
 

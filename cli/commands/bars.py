@@ -11,6 +11,7 @@ from cli.client.bar_gaps import count_minutes, list_gaps
 from cli.client.job_client import open_client
 from cli.client.lookup import list_contract_ids
 from cli.client.stack import connect
+from cli.commands.bar_continuous import continuous
 from cli.console.cells import shorten_contract
 from cli.console.groups import CommandGroup
 from cli.console.list_options import list_options
@@ -64,6 +65,9 @@ class _BarsGroup(CommandGroup):
 @click.group("bars", cls=_BarsGroup)
 def command() -> None:
     """Show the stored bars, their coverage and gaps, and fetch older ones."""
+
+
+command.add_command(continuous)
 
 
 @command.command("list")

@@ -1,6 +1,7 @@
 """`tickwork orders market`, `limit`, `stop`, `trail` and `bracket`: manual entries, checked like any other."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any, TypedDict, Unpack
@@ -155,7 +156,8 @@ def _submit_entry(type_: OrderType, price: Decimal | None, **given: Unpack[_Entr
         if dry_run:
             _print_preview(outcomes.result(job_id), as_json=as_json)
             return
-        wait_for_fills(client, [UUID(outcomes.result(job_id)["order_id"])], wait_s - (monotonic() - began))
+        with suppress(KeyboardInterrupt):  # the order is sent
+            wait_for_fills(client, [UUID(outcomes.result(job_id)["order_id"])], wait_s - (monotonic() - began))
         print_entry(client, outcomes, job_id, as_json=as_json)
 
 

@@ -1,5 +1,6 @@
 """`tickwork positions`: open positions and their stops; close, breakeven and trail."""
 
+from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
@@ -142,15 +143,20 @@ def _reduce_positions(
     outcomes = client.wait(list(job_by_contract.values()), wait_s, quiet=as_json)
     outcomes.require_success()
     rows = [outcomes.result(job_id) for job_id in job_by_contract.values()]
-    exits = [UUID(row["order_id"]) for row in rows if "order_id" in row]
-    wait_for_fills(client, exits, wait_s - (monotonic() - began))
+    with client.connect() as connection:
+        # Not the order of the result: if the venue was not reached, another one has taken its place.
+        found = [orders.find_exit(connection, account.id, *one) for one in job_by_contract.items()]
+        exits = [order_id for order_id in found if order_id is not None]
+    with suppress(KeyboardInterrupt):  # the orders are sent
+        wait_for_fills(client, exits, wait_s - (monotonic() - began))
     with client.connect() as connection:
         left = [positions.quantity_of(connection, account.id, contract_id) for contract_id in job_by_contract]
-        unfilled = [one for one in exits if not is_filled(connection, one)]
-    if unfilled:
-        raise RefusedError(
-            f"the exit is sent and not confirmed filled yet: `tickwork orders show {short_id(unfilled[0])}` shows it"
-        )
+        unfilled = [orders.get(connection, one) for one in exits if not is_filled(connection, one)]
+    if unfilled and (order := unfilled[0]) is not None:
+        shown_by = f"`tickwork orders show {short_id(order.id)}` shows it"
+        if order.state.is_final:
+            raise RefusedError(f"the exit has ended as {order.state}, and not all is closed: {shown_by}")
+        raise RefusedError(f"the exit is sent and not confirmed filled yet: {shown_by}")
     if as_json:
         names = ("side", "quantity", "nothing_to_do")
         shown = [

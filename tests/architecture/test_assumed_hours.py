@@ -14,6 +14,7 @@ MAY_ASSUME = {
     "workers/risk/enforcement.py": "which positions can be closed now",
     # Bars, quotes and the schedule: more is asked for or expected than there is, and nothing is lost.
     "cli/client/bar_gaps.py": "the minutes that should be there",
+    "cli/commands/bar_continuous.py": "the bars that are shown",
     "shared/bars/bar_reader.py": "the bars that are read",
     "shared/db/market_data/contracts.py": "the regular hours themselves",
     "scheduler/beat.py": "which slots of the schedule run",

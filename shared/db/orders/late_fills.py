@@ -36,12 +36,12 @@ def read(
 ) -> FilledSince:
     """Return what has filled on the side that a reversal closes since it was recorded.
 
-    A fill of before `filled_market_since` belongs to what was held, also if it was recorded after that.
+    A fill of others of before `filled_market_since` belongs to what was held, also if it was recorded after that.
     """
     is_late = func.coalesce(orders.c.id.in_(recorded.unconfirmed_ids), False)
     statement = (
         select(
-            func.coalesce(func.sum(fill.c.quantity).filter(~is_late), 0),
+            func.coalesce(func.sum(fill.c.quantity).filter(~is_late, fill.c.filled_market_at > filled_market_since), 0),
             func.max(fill.c.recorded_at).filter(is_late),
         )
         .outerjoin(  # the id of the order is filled in later
@@ -53,7 +53,6 @@ def read(
             fill.c.side == side.value,
             ~fill.c.is_voided,
             fill.c.recorded_at > recorded.requested_at,
-            fill.c.filled_market_at > filled_market_since,
         )
     )
     others, late_at = connection.execute(statement).one()

@@ -94,6 +94,20 @@ def test_what_comes_more_than_an_hour_late_is_closed_too(worker_env: WorkerEnv) 
     assert '"closes": "3 of MNQ"' in result_of(worker_env, closing)
 
 
+def test_what_filled_before_the_request_and_comes_an_hour_after_it_is_closed_too(worker_env: WorkerEnv) -> None:
+    """The venue was away when it filled."""
+    _, closing = reverse_three(worker_env)
+    worker_env.execute(REQUESTED_AN_HOUR_AGO)
+    fill_in_doubt(worker_env, 1)
+    worker_env.execute(
+        "UPDATE fill SET filled_market_at = filled_market_at - interval '2 hours'"
+        " WHERE recorded_at = (SELECT max(recorded_at) FROM fill)"
+    )
+    run_rest(worker_env, 0)
+
+    assert '"closes": "3 of MNQ"' in result_of(worker_env, closing)
+
+
 def test_what_comes_after_the_entry_of_a_person_has_expired_is_shown(worker_env: WorkerEnv) -> None:
     """The job of that entry sees its close through, and no other does."""
     hold(worker_env, 2)

@@ -7,6 +7,7 @@ from threading import Event, Thread
 import pytest
 
 from shared.ledger.jobs.orders import PollFills
+from tests.fixtures.entries import PLACE
 from tests.fixtures.feed_reports import report_feed
 from tests.fixtures.operator import RunCommand
 from tests.fixtures.venue import MNQ
@@ -64,6 +65,19 @@ def test_an_exit_whose_fill_is_not_reported_within_the_wait_is_not_called_closed
 
     assert (1, "") == (result.status, result.out)
     assert "the exit is sent and not confirmed filled yet: `tickwork orders show " in result.error
+
+
+@pytest.mark.usefixtures("user_hub")
+def test_an_exit_that_took_the_place_of_another_is_the_one_that_is_awaited(
+    operator: RunCommand, worker_env: WorkerEnv
+) -> None:
+    """The venue answers the first exit with 429, so it is in doubt; when it has ended, another is sent."""
+    operator(*ENTER)
+    worker_env.venue.faults(path=PLACE, kind="status", status=429, count=1)
+    result = operator("positions", "close", "MNQ", "1", "--wait", "60")
+
+    assert (0, f"Closed 1 of {MNQ} (SELL); still held: 1.\n") == (result.status, result.out), result
+    assert [("EXPIRED",), ("FILLED",)] == worker_env.rows("SELECT state FROM orders WHERE role = 'EXIT' ORDER BY id")
 
 
 @pytest.mark.usefixtures("user_hub")

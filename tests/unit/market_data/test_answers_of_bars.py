@@ -14,7 +14,7 @@ ASKED = Span(NOW - 20 * MINUTE, NOW - 10 * MINUTE)
 
 @pytest.mark.parametrize("is_second", [None, False], ids=["fetch", "backfill"])
 @pytest.mark.parametrize(("seconds", "complete"), [(1, ()), (29, ()), (30, (ASKED,))])
-def test_two_answers_of_one_moment_confirm_nothing_whoever_asked(
+def test_two_answers_of_one_moment_confirm_nothing_fetch_or_backfill(
     *, is_second: bool | None, seconds: int, complete: tuple[Span, ...]
 ) -> None:
     first = BarCoverage(answered_market_at=NOW - timedelta(minutes=1)).add_answer(

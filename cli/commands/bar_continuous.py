@@ -1,0 +1,95 @@
+"""`tickwork bars continuous`: one series from the contracts of a root that follow one another."""
+
+from decimal import Decimal
+
+import click
+
+from cli.client.lookup import list_contract_ids
+from cli.client.stack import connect
+from cli.console.list_options import list_options
+from cli.console.output import print_json
+from cli.console.params import SymbolType, json_option
+from cli.console.table import Table
+from shared.db.market_data import bars, contracts, market_clock
+from shared.domain.market_data.bar import minute_of
+from shared.domain.market_data.calendar import assumed_calendar_of
+from shared.domain.market_data.continuous import Adjustment, stitch
+from shared.domain.market_data.contract import Contract
+from shared.domain.market_data.coverage import Span
+from shared.domain.market_data.rollup import roll_up
+from shared.domain.market_data.symbol import Symbol
+from shared.domain.market_data.timeframe import Timeframe
+from shared.errors import RefusedError
+
+ADJUSTMENTS = ("none", "difference", "ratio")
+SERIES = Table("Newest bars (market time, UTC)", ("start", "open", "high", "low", "close", "volume"), is_list=True)
+STITCHES = Table("Stitched", ("at", "before", "after", "close_before", "close_after"))
+
+
+@click.command("continuous")
+@click.argument("symbol", metavar="ROOT", type=SymbolType())
+@click.option("--timeframe", default="1d", show_default=True, help="1m to 24h, 1d, 1w or 1mo.")
+@click.option("--adjust", default="none", show_default=True, type=click.Choice(ADJUSTMENTS), help="Of older prices.")
+@click.option("--limit", default=20, show_default=True, type=click.IntRange(1, 100_000), help="Most bars to show.")
+@json_option
+@list_options
+def continuous(symbol: Symbol, timeframe: str, adjust: Adjustment, limit: int, *, as_json: bool) -> None:
+    """Show one series from the contracts of ROOT, each followed by the next once that is traded more.
+
+    The next one follows on the trading day after its volume was the larger. `difference` adds to older prices what the
+    next contract was dearer at the stitch, `ratio` multiplies them; the newest contract keeps its prices.
+    """
+    length = _parse_timeframe(timeframe)
+    with connect() as connection:
+        until = minute_of(market_clock.require(connection).clock.now())
+        series = []
+        for contract_id in sorted(list_contract_ids(connection, symbol), key=_expiry):
+            first = bars.find_first(connection, contract_id)
+            if first is not None:
+                series.append((contract_id, bars.read(connection, contract_id, Span(first, until))))
+        if not series:
+            raise RefusedError(f"no bars of {symbol.text} are stored: `tickwork bars backfill` fetches them")
+        contract = contracts.require(connection, series[-1][0])
+    made = stitch(series, adjust)
+    calendar = assumed_calendar_of(symbol.root.group)
+    shown = roll_up(made.bars, length, until, calendar)[-limit:].to_bars()
+    rows = [
+        {
+            "start": bar.start,
+            **{name: _price(getattr(bar, name), contract) for name in ("open", "high", "low", "close")},
+            "volume": bar.volume,
+        }
+        for bar in reversed(shown)
+    ]
+    stitches = [
+        {
+            "at": one.at,
+            "before": one.before,
+            "after": one.after,
+            "close_before": _price(one.close_before, contract),
+            "close_after": _price(one.close_after, contract),
+        }
+        for one in made.stitches
+    ]
+    if as_json:
+        print_json({"bars": rows, "stitches": stitches})
+        return
+    STITCHES.print(stitches, empty=f"One contract of {symbol.text} has bars: nothing is stitched.")
+    SERIES.print(rows, empty=f"No bar of {length} has closed.")
+
+
+def _parse_timeframe(text: str) -> Timeframe:
+    try:
+        return Timeframe.parse(text)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--timeframe") from error
+
+
+def _price(ticks: int, contract: Contract) -> Decimal:
+    return ticks * contract.tick_size
+
+
+def _expiry(contract_id: str) -> tuple[str, str]:
+    """Return the year and the letter of the month: letters go with the months."""
+    month = contract_id.rpartition(".")[2]
+    return month[1:], month[0]
