@@ -158,7 +158,8 @@ def wait_for_agreement(stack: Stack, account_id: int) -> None:
 
 @pytest.fixture(scope="module")
 def storm(stack: Stack) -> Stack:
-    stack.env |= {"TICKWORK_CONTRACTS": "MNQ,MES", "TICKWORK_ENTRY_TTL": str(ENTRY_TTL_S)}
+    # On a slow computer alerts wait for others: these are to be traded, and not to expire.
+    stack.env |= {"TICKWORK_CONTRACTS": "MNQ,MES", "TICKWORK_ENTRY_TTL": str(3 * ENTRY_TTL_S)}
     return stack
 
 

@@ -23,6 +23,8 @@ BURST, LEAST_ENTRIES = (
     2,
 )  # the short form: a burst of alerts, then one after the other until so many entries have filled
 EVERY_S = 5.0 if IS_LONG else 0.4
+# Faults of a whole connection, of which a day draws each only once or twice.
+RARE = {"hub_drop", "hub_error", "hub_gap", "logout", "quote_gap", "stale_search_open"}
 STORM = {"preset": "storm", "probability": 0.05 if IS_LONG else 0.2}
 RECONCILE_JOBS = """
     SELECT name, state, attempt, error, finished_at FROM job
@@ -130,4 +132,5 @@ def test_after_a_day_of_faults_orders_fills_positions_and_balance_equal_the_venu
     # Enough entries were traded: a day on which trading was halted would prove nothing.
     assert stack.rows(ENTRIES)[0][0] > (accepted / 6 if IS_LONG else 1), stack.rows(ENDS)
     assert {} == requests_made["limited"]
-    assert all(met.values()) if IS_LONG else met.total() > 0
+    missing = {kind for kind, count in met.items() if not count}
+    assert (missing < RARE) if IS_LONG else met.total() > 0, missing
