@@ -138,7 +138,7 @@ class BarReader:
     def _list_starts(self, connection: Connection, wanted: _Wanted, known: _Known) -> Iterator[tuple[datetime, bool]]:
         """Yield ever earlier instants from which enough bars may be stored, and whether none before it helps."""
         if wanted.since is not None:
-            yield wanted.since, True
+            yield min(wanted.since, wanted.until), True
             return
         starts = [span.start for span in known.complete[:1]]
         starts += [first for first in [bars.find_first(connection, wanted.contract.id)] if first is not None]

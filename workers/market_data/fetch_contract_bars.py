@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 
+from shared.bars.bar_revision import HISTORY
 from shared.db.market_data import bar_coverage, contracts
 from shared.domain.market_data.bar import MINUTE, Bar
 from shared.domain.market_data.bar_coverage import LATE_BY, BarCoverage
@@ -11,7 +12,7 @@ from shared.domain.market_data.coverage import Span, find_gaps
 from shared.errors import RefusedError
 from shared.ledger.jobs.market_data import FetchContractBars
 from workers.context import Context
-from workers.market_data.store_answer import HISTORY, BarsStored, store_answer
+from workers.market_data.store_answer import BarsStored, store_answer
 from workers.strategies.request_evaluations import request_evaluations
 from workers.task import task
 

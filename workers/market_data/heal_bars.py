@@ -1,13 +1,13 @@
 """Enqueues the backfill of what is missing between a contract's first bar and the days that every fetch looks at."""
 
 from shared.bars.backfill import request_backfill
+from shared.bars.bar_revision import HISTORY
 from shared.db.market_data import bar_coverage, contracts
 from shared.domain.market_data.calendar import assumed_calendar_of
 from shared.domain.market_data.contract import ROOTS
 from shared.domain.market_data.coverage import Span, find_gaps
 from shared.ledger.jobs.market_data import BackfillBars, HealBars
 from workers.context import Context
-from workers.market_data.store_answer import HISTORY
 from workers.task import task
 
 

@@ -1,25 +1,18 @@
 """Stores an answer of bars: the bars, what was set aside, and what the answer shows of the coverage."""
 
 from dataclasses import dataclass
-from datetime import timedelta
 
-import numpy as np
 from sqlalchemy import Connection
 
+from shared.bars.bar_revision import mark_revised
 from shared.db.market_data import bar_coverage, bars, rejected_bars
-from shared.db.market_data.bars import StoredBars
-from shared.db.strategies import strategy_runs
-from shared.db.trades import round_trips
-from shared.domain.market_data.bar_columns import from_bars, seconds_of, time_of
-from shared.domain.market_data.bar_coverage import BarCoverage
+from shared.domain.market_data.bar_columns import from_bars
 from shared.domain.market_data.calendar import assumed_calendar_of
 from shared.domain.market_data.contract import ROOTS, Contract
 from shared.domain.market_data.coverage import Span
 from shared.gateway.rest.reads import BarsAnswer
 from shared.hot.recent_bars import BarChange
 from workers.context import Context
-
-HISTORY = timedelta(days=4)  # a strategy that starts on a Sunday evening still sees Friday
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,16 +46,5 @@ def store_answer(
     starts = [bar.start for bar in answer.bars]
     after = before.add_answer(asked, starts, calendar.open_spans(asked), ctx.market_now, is_second=is_second)
     bar_coverage.write(connection, contract.id, after)
-    if (revised := _find_revised(stored, before)) is not None:
-        change.begin()
-        bar_coverage.count_revision(connection, contract.id)
-        strategy_runs.mark_corrected(connection, contract.id, revised, HISTORY)
-        round_trips.forget_excursions(connection, contract.id, revised)
+    mark_revised(connection, contract.id, stored, before, change)
     return BarsStored(len(answer.bars), len(stored.new), len(stored.corrected), len(answer.rejected))
-
-
-def _find_revised(stored: StoredBars, before: BarCoverage) -> Span | None:
-    """Return the span in which bars were corrected, or stored after newer ones; None without any."""
-    is_late = stored.new < (seconds_of(before.complete[-1].end) if before.complete else 0)
-    revised = np.concatenate([stored.corrected, stored.new[is_late]])
-    return Span(time_of(int(revised.min())), time_of(int(revised.max()))) if len(revised) else None

@@ -7,7 +7,7 @@ from decimal import Decimal
 import msgspec
 
 MINUTE = timedelta(minutes=1)
-_MOST = 2**30  # so that the difference of two prices still has 31 bits
+MOST = 2**30  # so that the difference of two prices still has 31 bits
 
 
 class Bar(msgspec.Struct, frozen=True, gc=False):
@@ -27,9 +27,9 @@ class Bar(msgspec.Struct, frozen=True, gc=False):
         if not (self.low <= self.open <= self.high and self.low <= self.close <= self.high):
             raise ValueError(f"bar of {self.start:%Y-%m-%d %H:%M} has low {self.low}, high {self.high} that do not "
                              f"enclose open {self.open} and close {self.close}")  # fmt: skip
-        if max(-self.low, self.high, self.volume) > _MOST:
+        if max(-self.low, self.high, self.volume) > MOST:
             raise ValueError(f"bar of {self.start:%Y-%m-%d %H:%M} has high {self.high}, low {self.low} and volume "
-                             f"{self.volume}: expected at most {_MOST:,}")  # fmt: skip
+                             f"{self.volume}: expected at most {MOST:,}")  # fmt: skip
         if self.volume < 0:
             raise ValueError(f"bar of {self.start:%Y-%m-%d %H:%M} has negative volume {self.volume}")
 

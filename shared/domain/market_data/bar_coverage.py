@@ -58,3 +58,8 @@ class BarCoverage:
             if is_second is False or (is_later and is_second is None)
             else self.answered_market_at,
         )
+
+    def add_bars(self, minutes: Iterable[Span]) -> "BarCoverage":
+        """Return the coverage after the bars of these minutes were stored, which no answer of the venue brought."""
+        complete = unite(self.complete, minutes)
+        return BarCoverage(complete, subtract(self.unconfirmed, complete), self.answered_market_at)

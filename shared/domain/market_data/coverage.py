@@ -1,5 +1,6 @@
 """Spans of time and their sets: what bars cover, and the gaps that are left."""
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -50,7 +51,12 @@ def unite(*several: Iterable[Span]) -> tuple[Span, ...]:
 def subtract(spans: Iterable[Span], removed: Iterable[Span]) -> tuple[Span, ...]:
     """Return the time that `spans` cover and `removed` do not, as `unite` does."""
     united, taken = unite(spans), unite(removed)
-    return tuple(gap for span in united for gap in find_gaps(span, taken))
+    starts, ends = [span.start for span in taken], [span.end for span in taken]
+    return tuple(
+        gap
+        for span in united
+        for gap in find_gaps(span, taken[bisect_right(ends, span.start) : bisect_left(starts, span.end)])
+    )
 
 
 def intersect(spans: Iterable[Span], others: Iterable[Span]) -> tuple[Span, ...]:

@@ -1,0 +1,51 @@
+"""What must be true of the bars of a contract, for all of them at once."""
+
+from collections.abc import Iterable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shared.domain.market_data.bar import MOST
+from shared.domain.market_data.bar_columns import BarColumns, Integers, seconds_of, time_of
+from shared.domain.market_data.coverage import Span
+
+Flags = NDArray[np.bool_]
+MINUTE_S = 60
+
+
+def is_ordered(bars: BarColumns) -> Flags:
+    """Whether low and high enclose open and close."""
+    return (bars.low <= np.minimum(bars.open, bars.close)) & (bars.high >= np.maximum(bars.open, bars.close))
+
+
+def is_storable(bars: BarColumns) -> Flags:
+    """Whether the volume is none below zero, and it and the prices are not too large to be packed."""
+    return (bars.volume >= 0) & (bars.volume <= MOST) & (bars.high <= MOST) & (bars.low >= -MOST)
+
+
+def is_within(seconds: Integers, spans: Iterable[Span]) -> Flags:
+    """Whether instants lie in any of the spans, which are oldest first and do not overlap."""
+    edges = [(seconds_of(span.start), seconds_of(span.end)) for span in spans]
+    if not edges:
+        return np.zeros(len(seconds), dtype=np.bool_)
+    starts, ends = np.array(edges).T
+    index = np.searchsorted(starts, seconds, side="right") - 1
+    is_inside: Flags = (index >= 0) & (seconds < ends[index])
+    return is_inside
+
+
+def list_minutes(bars: BarColumns) -> tuple[Span, ...]:
+    """Return the minutes of one-minute bars as spans, oldest first, none touching the next."""
+    if not len(bars):
+        return ()
+    breaks = np.flatnonzero(np.diff(bars.seconds) != MINUTE_S)
+    firsts, lasts = np.append(0, breaks + 1), np.append(breaks, len(bars) - 1)
+    return tuple(
+        Span(time_of(start), time_of(end + MINUTE_S))
+        for start, end in zip(bars.seconds[firsts].tolist(), bars.seconds[lasts].tolist(), strict=True)
+    )
+
+
+def span_of(seconds: Integers) -> Span:
+    """Return the span from the first to the end of the last of minutes, of which there is at least one."""
+    return Span(time_of(int(seconds.min())), time_of(int(seconds.max()) + MINUTE_S))
