@@ -18,7 +18,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "statement": "Show the trades of a month, with their fees.",
         "alerts": "Show received alerts and their outcomes.",
         "quotes": "Show the newest price of each contract.",
-        "bars": "Show the stored bars, their coverage and gaps, and fetch older ones.",
+        "bars": "Show, draw, check, fetch, export and import bars.",
         "jobs": "List jobs, newest first.",
         "export": "Write rows as CSV, oldest first, without a limit.",
         "metrics": "Show figures of the last minutes.",

@@ -1,14 +1,18 @@
 """The gaps in the stored bars: the minutes of open sessions that are not complete."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Connection
 
-from shared.db.market_data import bar_coverage
+from shared.db import views
+from shared.db.market_data import bar_coverage, contracts
 from shared.domain.market_data.bar import MINUTE
 from shared.domain.market_data.calendar import assumed_calendar_of
-from shared.domain.market_data.contract import root_of_contract
+from shared.domain.market_data.contract import Contract, root_of_contract
 from shared.domain.market_data.coverage import Span, intersect, subtract, unite
+
+MISSING = "missing"
 
 
 def list_gaps(connection: Connection, contract_id: str, span: Span) -> list[dict[str, Any]]:
@@ -17,9 +21,9 @@ def list_gaps(connection: Connection, contract_id: str, span: Span) -> list[dict
     A gap of which one answer of the venue had no bar is "asked once", any other is "missing".
     """
     known = bar_coverage.read(connection, contract_id)
-    missing = subtract(_list_open(contract_id, span), known.complete)
+    missing = subtract(list_open_spans(contract_id, span), known.complete)
     asked = intersect(missing, known.unconfirmed)
-    states = [(gap, "asked once") for gap in asked] + [(gap, "missing") for gap in subtract(missing, asked)]
+    states = [(gap, "asked once") for gap in asked] + [(gap, MISSING) for gap in subtract(missing, asked)]
     return [
         {"contract": contract_id, "start": gap.start, "end": gap.end, "minutes": gap.duration // MINUTE, "state": state}
         for gap, state in sorted(states, reverse=True)
@@ -28,11 +32,28 @@ def list_gaps(connection: Connection, contract_id: str, span: Span) -> list[dict
 
 def count_minutes(connection: Connection, contract_id: str, span: Span) -> tuple[int, int]:
     """Return how many minutes of open sessions are complete in a span of market time, and how many there are."""
-    opened = _list_open(contract_id, span)
+    opened = list_open_spans(contract_id, span)
     complete = intersect(opened, bar_coverage.read(connection, contract_id).complete)
     of_complete, of_all = (sum(one.duration // MINUTE for one in spans) for spans in (complete, opened))
     return of_complete, of_all
 
 
-def _list_open(contract_id: str, span: Span) -> tuple[Span, ...]:
+def list_open_spans(contract_id: str, span: Span) -> tuple[Span, ...]:
+    """Return when the market of a contract is open in a span of market time."""
     return unite(assumed_calendar_of(root_of_contract(contract_id).group).open_spans(span))
+
+
+def list_spans_with_bars(
+    connection: Connection, contract_ids: Sequence[str] | None, span: Span
+) -> list[tuple[Contract, Span]]:
+    """Return the contracts with bars, of these or of all, and the part of a span of market time that each has lived in.
+
+    It begins with the first bar; that of a contract that is not active ends with its newest one. A part may be empty.
+    """
+    found = []
+    for one in views.list_coverage(connection):
+        if contract_ids is None or one["contract"] in contract_ids:
+            contract = contracts.require(connection, one["contract"])
+            end = span.end if contract.is_active else min(span.end, one["newest"] + MINUTE)
+            found.append((contract, Span(max(span.start, one["first"]), end)))
+    return found

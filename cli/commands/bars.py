@@ -1,27 +1,27 @@
 """`tickwork bars`: the stored bars, their coverage and gaps, and the backfill of older ones."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from difflib import get_close_matches
 from typing import Any
 
 import click
 from sqlalchemy import Connection
 
-from cli.client.bar_gaps import count_minutes, list_gaps
+from cli.client.bar_gaps import count_minutes, list_gaps, list_spans_with_bars
+from cli.client.bar_reads import read_market_now
 from cli.client.job_client import open_client
 from cli.client.lookup import list_contract_ids
 from cli.client.stack import connect
-from cli.commands.bar_continuous import continuous
+from cli.commands import bar_check, bar_continuous, bar_export, bar_import, bar_show
 from cli.console.cells import shorten_contract
 from cli.console.groups import CommandGroup
 from cli.console.list_options import list_options
 from cli.console.output import print_json
-from cli.console.params import SymbolType, json_option
+from cli.console.params import SymbolType, days_option, json_option
 from cli.console.table import Table
 from shared.bars.backfill import request_backfill
 from shared.db import views
-from shared.db.market_data import contracts, market_clock, rejected_bars
-from shared.domain.market_data.bar import minute_of
+from shared.db.market_data import contracts, rejected_bars
 from shared.domain.market_data.coverage import Span
 from shared.domain.market_data.symbol import Symbol, parse_symbol
 from shared.errors import RefusedError
@@ -40,9 +40,6 @@ REJECTED = Table(
 )
 GAPS = Table("Gaps (market time, UTC)", ("contract", "start", "end", "minutes", "state"), is_list=True)
 _MOST_REJECTED = 20
-days_option = click.option(
-    "--days", default=30, show_default=True, type=click.IntRange(1, 3_650), help="How far back, in market time."
-)
 
 
 class _BarsGroup(CommandGroup):
@@ -64,10 +61,18 @@ class _BarsGroup(CommandGroup):
 
 @click.group("bars", cls=_BarsGroup)
 def command() -> None:
-    """Show the stored bars, their coverage and gaps, and fetch older ones."""
+    """Show, draw, check, fetch, export and import bars."""
 
 
-command.add_command(continuous)
+for _command in (
+    bar_show.show,
+    bar_show.chart,
+    bar_continuous.continuous,
+    bar_check.check,
+    bar_export.export,
+    bar_import.import_files,
+):
+    command.add_command(_command)
 
 
 @command.command("list")
@@ -102,15 +107,16 @@ def show_list(symbol: Symbol | None, limit: int, *, as_json: bool) -> None:
 def show_gaps(symbol: Symbol | None, days: int, *, as_json: bool) -> None:
     """Show the minutes of open sessions that are not complete, newest first.
 
-    Without SYMBOL those of every contract with bars, from its first bar on. `tickwork bars backfill` fetches them.
+    Without SYMBOL those of every contract with bars, from its first bar on; of one that is not active to its newest
+    bar. `tickwork bars backfill` fetches them.
     """
     rows: list[dict[str, Any]] = []
     with connect() as connection:
         span = _span_of(connection, days)
         wanted = None if symbol is None else list_contract_ids(connection, symbol)
-        stored = [one for one in views.list_coverage(connection) if wanted is None or one["contract"] in wanted]
-        for one in stored:
-            rows += list_gaps(connection, one["contract"], Span(max(span.start, one["first"]), span.end))
+        stored = list_spans_with_bars(connection, wanted, span)
+        for contract, lived in stored:
+            rows += list_gaps(connection, contract.id, lived) if lived.start < lived.end else []
     rows.sort(key=lambda row: row["start"], reverse=True)
     if as_json:
         print_json({"gaps": rows})
@@ -179,7 +185,7 @@ def _list_backfilled(connection: Connection, symbol: Symbol) -> list[str]:
 
 def _span_of(connection: Connection, days: int) -> Span:
     """Return the last days of market time, to the last whole minute."""
-    until: datetime = minute_of(market_clock.require(connection).clock.now())
+    until = read_market_now(connection)
     return Span(until - timedelta(days=days), until)
 
 

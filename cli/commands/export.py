@@ -1,37 +1,23 @@
 """`tickwork export`: trades, orders, fills, alerts, days or bars as CSV, whole."""
 
 import sys
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 import click
 
 from cli.client.lookup import resolve_account
 from cli.client.stack import connect
-from cli.console.params import account_option
+from cli.console.params import InstantType, account_option
 from shared.db.engine import driver
 from shared.db.exports import EXPORTS, copy_rows
 from shared.errors import RefusedError
 
 
-class _Instant(click.ParamType[datetime]):
-    """A day or an instant, UTC unless it says otherwise."""
-
-    name = "time"
-
-    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
-        """Return the instant; fail for another form."""
-        try:
-            found = datetime.fromisoformat(value)
-        except ValueError:
-            self.fail(f"invalid time {value!r}: expected a day or an instant, such as 2026-03-09T14:30", param, ctx)
-        return found if found.tzinfo else found.replace(tzinfo=UTC)
-
-
 @click.command("export")
 @click.argument("kind", type=click.Choice(list(EXPORTS)))
-@click.option("--since", type=_Instant(), metavar="TIME", help="Rows from this time on, such as 2026-03-09.")
-@click.option("--until", type=_Instant(), metavar="TIME", help="Rows before this time.")
+@click.option("--since", type=InstantType(), metavar="TIME", help="Rows from this time on, such as 2026-03-09.")
+@click.option("--until", type=InstantType(), metavar="TIME", help="Rows before this time.")
 @account_option
 @click.option("--to", "file", type=click.Path(dir_okay=False, path_type=Path), help="A new file; default: stdout.")
 def command(

@@ -1,13 +1,14 @@
 """Options and argument types shared by several commands."""
 
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import click
 
 from cli.console.cells import SHORT_ID
 from shared.domain.market_data.symbol import Symbol, parse_symbol
+from shared.domain.market_data.timeframe import Timeframe
 from shared.domain.orders.order import MAX_TICKS, MIN_TICKS, Side
 from shared.errors import RefusedError
 
@@ -19,6 +20,9 @@ _SIDES = {"buy": Side.BUY, "long": Side.BUY, "sell": Side.SELL, "short": Side.SE
 
 account_option = click.option(
     "--account", "account_word", metavar="ACCOUNT", help="Account, by id or name; default: the only tradable one."
+)
+days_option = click.option(
+    "--days", default=30, show_default=True, type=click.IntRange(1, 3_650), help="How far back, in market time."
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="JSON on stdout, for scripts.")
 reason_option = click.option("--reason", help="Why; it is kept in the audit.")
@@ -141,6 +145,35 @@ class DurationType(click.ParamType[timedelta]):
         if duration is None or duration > _LONGEST_DURATION:
             self.fail(f"invalid duration {value!r}: expected {self.expected}", param, ctx)
         return duration
+
+
+class TimeframeType(click.ParamType[Timeframe]):
+    """The length of a bar, such as 1m, 90m, 4h, 1d, 1w or 1mo."""
+
+    name = "timeframe"
+    expected = "1m to 1440m, 1h to 24h, 1d, 1w or 1mo"
+
+    def convert(self, value: str | Timeframe, param: click.Parameter | None, ctx: click.Context | None) -> Timeframe:
+        """Return the timeframe; fail for another form."""
+        try:
+            return value if isinstance(value, Timeframe) else Timeframe.parse(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+class InstantType(click.ParamType[datetime]):
+    """A day or an instant, UTC unless it says otherwise."""
+
+    name = "time"
+    expected = "a day or an instant, such as 2026-03-09T14:30"
+
+    def convert(self, value: str | datetime, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        """Return the instant; fail for another form."""
+        try:
+            found = value if isinstance(value, datetime) else datetime.fromisoformat(value)
+        except ValueError:
+            self.fail(f"invalid time {value!r}: expected {self.expected}", param, ctx)
+        return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def format_duration(duration: timedelta) -> str:

@@ -13,7 +13,9 @@ MAY_ASSUME = {
     "workers/risk/confirmation.py": "a missing price is none while the market is closed",
     "workers/risk/enforcement.py": "which positions can be closed now",
     # Bars, quotes and the schedule: more is asked for or expected than there is, and nothing is lost.
+    "cli/client/bar_exports.py": "the bars that are read",
     "cli/client/bar_gaps.py": "the minutes that should be there",
+    "cli/client/bar_imports.py": "the sessions of a file, of which bars beyond the table are refused",
     "cli/commands/bar_continuous.py": "the bars that are shown",
     "shared/bars/bar_reader.py": "the bars that are read",
     "shared/db/market_data/contracts.py": "the regular hours themselves",

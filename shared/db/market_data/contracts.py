@@ -47,13 +47,22 @@ TRADED = select(contract.c.id).where(contract.c.is_tracked, contract.c.is_active
 def store(connection: Connection, found: Sequence[Contract]) -> None:
     """Store the venue's facts about these contracts."""
     for one in found:
-        values = {name: getattr(one, name) for name in Contract.__dataclass_fields__ if name != "id"}
-        opens, closes = assumed_calendar_of(ROOTS[one.root].group).regular_hours
-        values |= {"session_opens": opens, "session_closes": closes}
+        values = _facts_of(one)
         statement = insert(contract).values(id=one.id, **values)
         connection.execute(
             statement.on_conflict_do_update(index_elements=["id"], set_={**values, "updated_at": func.now()})
         )
+
+
+def _facts_of(one: Contract) -> dict[str, Any]:
+    values = {name: getattr(one, name) for name in Contract.__dataclass_fields__ if name != "id"}
+    opens, closes = assumed_calendar_of(ROOTS[one.root].group).regular_hours
+    return {**values, "session_opens": opens, "session_closes": closes}
+
+
+def add(connection: Connection, one: Contract) -> None:
+    """Store the facts of a contract that the venue does not offer; nothing of one that is known."""
+    connection.execute(insert(contract).values(id=one.id, **_facts_of(one)).on_conflict_do_nothing())
 
 
 def track_only(connection: Connection, contract_ids: Sequence[str]) -> None:

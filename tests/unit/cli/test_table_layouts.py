@@ -39,6 +39,7 @@ TEXTS = {
     "direction": "SHORT",
     "endpoint": "/api/History/retrieveBars",
     "error_rate": "86.0 %",
+    "fault": "outside_session",
     "followers": "20002 x 0.5, 20003",
     "hook": "mnq-breakout",
     "job": "succeeded",
@@ -50,6 +51,7 @@ TEXTS = {
     "order": "FILLED",
     "origin": "strategy",
     "queue": "background",
+    "record": "2024-12-01T23:00:00Z,2673.8,2678.3,2672.0,2673.75,384",
     "role": "TAKE_PROFIT",
     "root": "MNQ",
     "rule": "daily_loss_limit",
@@ -71,9 +73,11 @@ PRICES = {"average", "average_fill_price", "average_price", "close", "entry_pric
 MONEY = {"allowance", "amount", "average_loss", "average_mae", "average_mfe", "average_win", "balance", "commissions",
          "costs", "equity", "expectancy", "fees", "gross", "gross_pnl", "headroom", "mae", "max_drawdown", "mfe", "net",
          "open_profit", "profit_factor", "result", "used"}  # fmt: skip
-COUNTS = {"account_id", "attempt", "canary_age_s", "cancelled", "count", "covered_minutes", "cpu_percent", "dead",
-          "expired", "failed", "filled_quantity", "losses", "memory_mb", "pid", "processes", "quantity", "queued",
-          "restarts", "running", "succeeded", "sweeps", "target_position", "volume", "wins"}  # fmt: skip
+COUNTS = {"account_id", "attempt", "bars", "canary_age_s", "cancelled", "count", "covered_minutes", "cpu_percent",
+          "dead", "expired", "failed", "filled_quantity", "gap_minutes", "line_number", "losses", "memory_mb",
+          "new", "no_trade_minutes", "pid", "processes", "quantity", "queued", "refused", "repeated", "replaced",
+          "restarts", "running", "succeeded", "sweeps", "target_position", "unchanged", "volume", "wins"}  # fmt: skip
+INSTANTS = {"first", "last_alert", "last_slot", "newest", "since", "start", "until"}
 SENTENCES = {"blocked", "detail", "error", "finding", "halted", "message", "reason", "source", "still_needed", "why"}
 
 
@@ -91,7 +95,7 @@ def sample(column: str) -> Any:  # noqa: PLR0911  # one for each kind of value
         return UUID("01890a5d-ac96-774b-bcce-b302099a8057")
     if column == "held":
         return timedelta(hours=2, minutes=3)
-    if column.endswith(("_at", "_until")) or column in {"start", "first", "newest", "last_slot", "last_alert", "until"}:
+    if column.endswith(("_at", "_until")) or column in INSTANTS:
         return NOW
     return LONG if column in SENTENCES else "some_value"
 

@@ -1,0 +1,82 @@
+"""The stored bars for commands: of the one contract that a symbol means, and through the cache."""
+
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import Connection
+
+from cli.client.lookup import list_contract_ids
+from cli.client.stack import load_stack_settings
+from shared.bars.bar_reader import BarReader
+from shared.db.market_data import contracts, market_clock
+from shared.domain.market_data.bar import MINUTE, minute_of
+from shared.domain.market_data.bar_columns import BarColumns
+from shared.domain.market_data.contract import Contract
+from shared.domain.market_data.coverage import Span
+from shared.domain.market_data.symbol import Symbol
+from shared.errors import RefusedError
+from shared.hot.connection import CircuitBreaker, connect
+from shared.hot.recent_bars import RecentBars
+
+
+@contextmanager
+def open_recent_bars(connection: Connection) -> Iterator[RecentBars]:
+    """Open the bars of the database's market in the stack's cache; while that does not answer there are none."""
+    market = market_clock.require(connection).unique_name
+    with closing(connect(load_stack_settings().require_cache(), decode=False)) as client:
+        yield RecentBars(client, CircuitBreaker(), market)
+
+
+@contextmanager
+def open_bar_reader(connection: Connection) -> Iterator[BarReader]:
+    """Open a reader of the bars of the database's market."""
+    with open_recent_bars(connection) as recent:
+        yield BarReader(recent)
+
+
+def resolve_bar_contract(connection: Connection, symbol: Symbol) -> Contract:
+    """Return the contract of a month, or the active one of a root; raise RefusedError if there is none or several."""
+    known = [contracts.require(connection, one) for one in list_contract_ids(connection, symbol)]
+    active = [one for one in known if one.is_active]
+    found = active if symbol.month is None and active else known
+    if len(found) > 1:
+        raise RefusedError(f"{symbol.text} means several contracts: give {' or '.join(one.id for one in found)}")
+    if not found:
+        raise RefusedError(f"no contract of {symbol.text} is known: `tickwork bars` lists those with bars")
+    return found[0]
+
+
+def read_market_now(connection: Connection) -> datetime:
+    """Return the market time, to the last whole minute."""
+    return minute_of(market_clock.require(connection).clock.now())
+
+
+def list_bar_rows(bars: BarColumns, tick_size: Decimal) -> list[dict[str, Any]]:
+    """Return bars as rows of a table or of JSON, newest first, with their prices."""
+    return [
+        {"start": bar.start}
+        | {name: getattr(bar, name) * tick_size for name in ("open", "high", "low", "close")}
+        | {"volume": bar.volume}
+        for bar in reversed(bars.to_bars())
+    ]
+
+
+def describe_gaps(gaps: tuple[Span, ...], symbol: Symbol, most: int = 3) -> str | None:
+    """Return a sentence that names the newest gaps, None without any."""
+    if not gaps:
+        return None
+    minutes = sum(gap.duration // MINUTE for gap in gaps)
+    named = ", ".join(
+        f"{gap.start:%Y-%m-%d %H:%M} to {gap.end:%H:%M}"
+        if gap.start.date() == gap.end.date()
+        else f"{gap.start:%Y-%m-%d %H:%M} to {gap.end:%Y-%m-%d %H:%M}"
+        for gap in gaps[: -most - 1 : -1]
+    )
+    more = f" and {len(gaps) - most} more" if len(gaps) > most else ""
+    return (
+        f"Gaps: {minutes:,} minute{'s' if minutes > 1 else ''} ({named}{more}); `tickwork bars backfill {symbol.text}` "
+        "fetches them."
+    )

@@ -1,0 +1,74 @@
+"""Stores bars that came from a file of another vendor, beside those of the venue."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+from sqlalchemy import Connection
+
+from shared.bars.bar_revision import mark_revised
+from shared.db.market_data import bar_coverage, bars
+from shared.domain.market_data.bar_checks import list_minutes, span_of
+from shared.domain.market_data.bar_columns import BarColumns
+from shared.domain.market_data.contract import Contract
+from shared.domain.market_data.foreign_bars import BarFault, ReadBars
+from shared.hot.recent_bars import BarChange
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ImportedBars:
+    """How many bars of a file were new, replaced a stored one and were there already; and those that were refused."""
+
+    new: int
+    replaced: int
+    unchanged: int
+    refused: ReadBars
+
+
+def compare_import(connection: Connection, contract_id: str, given: ReadBars, *, replaces: bool) -> ImportedBars:
+    """Return what `store_import` would do."""
+    return _compare(connection, contract_id, given, replaces=replaces)[0]
+
+
+def store_import(
+    connection: Connection,
+    contract: Contract,
+    given: ReadBars,
+    market_now: datetime,
+    *,
+    change: BarChange,
+    replaces: bool,
+) -> ImportedBars:
+    """Store the bars of a file in the caller's transaction; one that differs from a stored one only if it `replaces`.
+
+    Their minutes are complete then. What was computed from bars that this corrects or adds is marked; that begins
+    `change`.
+    """
+    before = bar_coverage.lock(connection, contract.id)
+    found, taken = _compare(connection, contract.id, given, replaces=replaces)
+    if len(taken):
+        stored = bars.store(connection, contract.id, taken, market_now)
+        bar_coverage.write(connection, contract.id, before.add_bars(list_minutes(taken)))
+        mark_revised(connection, contract.id, stored, before, change)
+    return found
+
+
+def _compare(
+    connection: Connection, contract_id: str, given: ReadBars, *, replaces: bool
+) -> tuple[ImportedBars, BarColumns]:
+    """Return what becomes of the bars, and those that are to be stored."""
+    if not len(given.bars):
+        return ImportedBars(0, 0, 0, given), given.bars
+    known = bars.read(connection, contract_id, span_of(given.bars.seconds))
+    is_known = np.isin(given.bars.seconds, known.seconds)
+    old = known[np.searchsorted(known.seconds, given.bars.seconds[is_known])]
+    differs = np.zeros(len(given.bars), dtype=np.bool_)
+    differs[is_known] = np.any(np.vstack(old.arrays) != np.vstack(given.bars[is_known].arrays), axis=0)
+    is_refused = differs & (not replaces)
+    found = ImportedBars(
+        new=int((~is_known).sum()),
+        replaced=int(differs.sum()) if replaces else 0,
+        unchanged=int((is_known & ~differs).sum()),
+        refused=given[is_refused].add_fault(BarFault.DIFFERS, is_refused[is_refused]),
+    )
+    return found, given.bars[~is_refused]

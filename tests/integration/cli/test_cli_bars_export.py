@@ -1,0 +1,97 @@
+"""`tickwork bars export`: CSV and parquet files that hold what is stored, and that the import reads again."""
+
+import csv
+import gzip
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.fixtures.operator import RunCommand
+from tests.fixtures.venue import MNQ
+from tests.fixtures.worker_env import WorkerEnv
+
+ROWS = "SELECT start, open, high, low, close, volume FROM bars WHERE contract = %s ORDER BY start"
+
+
+@pytest.mark.parametrize("name", ["bars.csv", "bars.csv.gz", "bars.parquet"])
+def test_what_is_exported_is_imported_as_what_is_stored(
+    operator: RunCommand, worker_env: WorkerEnv, tmp_path: Path, name: str
+) -> None:
+    if name.endswith(".parquet"):
+        pytest.importorskip("pyarrow")
+    ((count,),) = worker_env.rows("SELECT count(*) FROM bars WHERE contract = %s", MNQ)
+    file = tmp_path / name
+    done = operator("bars", "export", "MNQ", "--to", str(file))
+    (report,) = operator("bars", "import", str(file), "--contract", MNQ, "--json").json["files"]
+
+    assert (0, True) == (done.status, f"Wrote {count:,} bars of {MNQ} to {file}." in done.error)
+    assert (count, count, 0, []) == tuple(report[key] for key in ("line_count", "unchanged", "new", "refused"))
+
+
+def test_csv_has_exact_prices_and_instants(operator: RunCommand, worker_env: WorkerEnv, tmp_path: Path) -> None:
+    file = tmp_path / "bars.csv.gz"
+    operator("bars", "export", "MNQ", "--to", str(file))
+    with gzip.open(file, "rt") as text:
+        found = list(csv.reader(text))
+
+    assert ["start", "open", "high", "low", "close", "volume"] == found[0]
+    assert [
+        [f"{start:%Y-%m-%dT%H:%M:%SZ}", *(f"{price:.2f}" for price in prices), str(volume)]
+        for start, *prices, volume in worker_env.rows(ROWS, MNQ)
+    ] == found[1:]
+
+
+def test_longer_bars_of_a_span_are_exported(operator: RunCommand, worker_env: WorkerEnv, tmp_path: Path) -> None:
+    ((first, last),) = worker_env.rows("SELECT min(start), max(start) FROM bars WHERE contract = %s", MNQ)
+    since, until = first + (last - first) / 3, first + 2 * (last - first) / 3
+    file = tmp_path / "hours.csv"
+    span = ("--since", since.isoformat(), "--until", until.isoformat())
+    done = operator("bars", "export", MNQ, "--timeframe", "1h", *span, "--to", str(file))
+
+    expected = worker_env.rows("SELECT start FROM bars_between(%s, '1h', %s, %s)", MNQ, since, until)
+    with file.open() as text:
+        assert [f"{start:%Y-%m-%dT%H:%M:%SZ}" for (start,) in expected] == [
+            row["start"] for row in csv.DictReader(text)
+        ]
+    assert 0 == done.status
+    assert expected
+
+
+def test_a_file_that_is_there_is_left_alone(operator: RunCommand, tmp_path: Path) -> None:
+    file = tmp_path / "bars.csv"
+    file.write_text("mine")
+    done = operator("bars", "export", "MNQ", "--to", str(file))
+
+    assert (1, True, "mine") == (done.status, "is there already: choose a new file" in done.words, file.read_text())
+
+
+def test_without_pyarrow_the_extra_is_named(
+    operator: RunCommand, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    file = tmp_path / "bars.parquet"
+    done = operator("bars", "export", "MNQ", "--to", str(file))
+
+    assert (1, False) == (done.status, file.exists())
+    assert "parquet files need pyarrow, which is not installed: it is the extra `parquet`" in done.words
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("MNQ", "--to", "bars.xlsx"), "expected a name that ends in .csv, .csv.gz, .parquet"),
+        (("MNQ",), "--to"),
+        (("MNQ", "--to", "missing/bars.csv"), "cannot write missing/bars.csv: no such file or directory"),
+        (("MESZ25", "--to", "bars.csv"), "no contract of MESZ25 is known"),
+    ],
+)
+def test_what_cannot_be_written_is_refused(
+    operator: RunCommand, arguments: tuple[str, ...], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = operator("bars", "export", *arguments)
+
+    assert 0 != done.status
+    assert message in done.words
+    assert [] == list(tmp_path.glob("*.*"))
