@@ -23,7 +23,7 @@ from shared.domain.market_data.rollup import list_periods, roll_up
 from shared.domain.market_data.timeframe import Timeframe
 from shared.errors import RefusedError
 
-_STEP = timedelta(days=28)
+_STEP = timedelta(days=182)
 _ROWS_AT_ONCE = 100_000
 Progress = Callable[[str], None]
 

@@ -2,10 +2,12 @@
 
 import shutil
 import sys
+from dataclasses import replace
 from datetime import datetime
 
 import click
 
+from cli.client.bar_gaps import list_spans_with_bars
 from cli.client.bar_reads import describe_gaps, list_bar_rows, open_bar_reader, read_market_now, resolve_bar_contract
 from cli.client.stack import connect
 from cli.console.candles import ChartStyle, can_show_unicode, count_candles, draw_candles
@@ -17,6 +19,7 @@ from cli.console.table import Table
 from shared.bars.bar_reader import BarsRead
 from shared.domain.market_data.bar import MINUTE
 from shared.domain.market_data.contract import Contract
+from shared.domain.market_data.coverage import Span, intersect
 from shared.domain.market_data.symbol import Symbol
 from shared.domain.market_data.timeframe import Timeframe
 
@@ -86,7 +89,12 @@ def _read(symbol: Symbol, timeframe: Timeframe, count: int | None, since: dateti
     with connect() as connection, open_bar_reader(connection) as reader:
         contract = resolve_bar_contract(connection, symbol)
         now = read_market_now(connection)
-        return contract, reader.read(connection, contract, timeframe, now, count=count, since=since)
+        found = reader.read(connection, contract, timeframe, now, count=count, since=since)
+        if found.gaps and not contract.is_active:  # it may have expired: no bar is to come
+            asked = Span(found.gaps[0].start, now)
+            lived = [span for _, span in list_spans_with_bars(connection, [contract.id], asked)]
+            found = replace(found, gaps=intersect(found.gaps, lived))
+        return contract, found
 
 
 def _echo_notes(found: BarsRead, symbol: Symbol) -> None:

@@ -65,6 +65,17 @@ def test_bars_of_a_month_that_the_venue_no_longer_offers_are_stored(
     assert [(BEGINS + 6 * MINUTE).isoformat()] == [row["start"] for row in gaps]
 
 
+def test_of_a_month_that_has_expired_no_gap_is_shown_after_its_newest_bar(operator: RunCommand, file: Path) -> None:
+    run(operator, file)
+    shown = operator("bars", "show", "MNQU25", "--count", "8", "--json").json
+
+    assert [(BEGINS + number * MINUTE).isoformat() for number in (10, 9, 8, 7, 5, 4, 3, 2)] == [
+        row["start"] for row in shown["bars"]
+    ]
+    assert [((BEGINS + 6 * MINUTE).isoformat(), 1)] == [(gap["start"], gap["minutes"]) for gap in shown["gaps"]]
+    assert (BEGINS + 11 * MINUTE).isoformat() == shown["as_of"]
+
+
 def test_a_second_import_changes_nothing(operator: RunCommand, worker_env: WorkerEnv, file: Path) -> None:
     run(operator, file)
     assert (0, 0, 10, 0) == counts(report_of(operator, file))
