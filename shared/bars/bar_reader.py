@@ -132,8 +132,7 @@ class BarReader:
             block = BarBlock(rolled, span, known.revision)
             self._recent.write(wanted.contract.id, wanted.timeframe, block, found.stamp)
         chosen = rolled if wanted.count is None else rolled[-wanted.count :]
-        as_of = gaps[-1].start if gaps and gaps[-1].end >= wanted.until else wanted.until
-        return BarsRead(chosen, as_of, "postgres", gaps)
+        return BarsRead(chosen, _complete_until(gaps, wanted), "postgres", gaps)
 
     def _list_starts(self, connection: Connection, wanted: _Wanted, known: _Known) -> Iterator[tuple[datetime, bool]]:
         """Yield ever earlier instants from which enough bars may be stored, and whether none before it helps."""
@@ -147,6 +146,16 @@ class BarReader:
             start = max(_go_back(wanted, count), first)
             yield start, start == first
             count *= 2
+
+
+def _complete_until(gaps: tuple[Span, ...], wanted: _Wanted) -> datetime:
+    """Return the instant after which no minute is complete; a market that is closed leaves none open."""
+    as_of = wanted.until
+    for gap in reversed(gaps):
+        if any(wanted.calendar.open_spans(Span(gap.end, as_of))):
+            break
+        as_of = gap.start
+    return as_of
 
 
 def _choose(block: BarBlock, wanted: _Wanted) -> BarColumns | None:

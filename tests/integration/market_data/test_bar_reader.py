@@ -168,6 +168,14 @@ def test_a_gap_is_named_and_what_lies_around_it_is_kept_nowhere(tiers: Tiers) ->
     assert ((newest,), newest.start) == (found.gaps, found.as_of)
 
 
+def test_bars_are_complete_up_to_the_first_of_the_sessions_that_are_missing(tiers: Tiers) -> None:
+    whole, until = BEGINS + 600 * MINUTE, BEGINS + timedelta(days=2, minutes=30)
+    tiers.store(make_bars(600), whole)
+    found = tiers.reader.read(tiers.connection, tiers.contract, FIVE, until, since=BEGINS)
+
+    assert (2, whole) == (len(found.gaps), found.as_of)
+
+
 def test_redis_that_is_wiped_or_away_costs_time_only(tiers: Tiers) -> None:
     until = BEGINS + 600 * MINUTE
     tiers.store(make_bars(600), until)
