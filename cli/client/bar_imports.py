@@ -27,6 +27,7 @@ from shared.domain.market_data.foreign_bars import (
     check_bars,
     join_reads,
     read_block,
+    read_contract_names,
 )
 from shared.domain.market_data.symbol import Symbol
 from shared.errors import RefusedError
@@ -120,12 +121,16 @@ def _read_checked(file: Path, options: ImportOptions, market_now: datetime) -> t
     """Return the checked bars of a file, and how many lines of bars it has."""
     source = open_bar_file(file, has_heading=has_heading(options.columns))
     layout = find_layout(source.names, options.columns)
-    blocks: list[ReadBars] = []
+    blocks, names = list[ReadBars](), set[str]()
     line = source.first_line
     for data in source.read():
         block = split_csv(data, source.delimiter, len(source.names), line)
         blocks.append(read_block(block, layout, options.times, options.contract.tick_size))
         line += block.line_count
+        names |= read_contract_names(block, layout)
+        if len(names) > 1:
+            raise RefusedError(f"it has bars of several contracts, such as {' and '.join(sorted(names)[:2])}: give one "
+                               "contract a file")  # fmt: skip
     read = join_reads(blocks)
     calendar = assumed_calendar_of(ROOTS[options.contract.root].group)
     return check_bars(read, calendar, market_now), len(read.lines)

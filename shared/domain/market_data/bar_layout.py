@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from shared.errors import RefusedError
 
@@ -15,6 +15,7 @@ _USUAL_NAMES = {
     "close": ("close", "c", "last"),
     "volume": ("volume", "v", "vol"),
 }  # fmt: skip
+_CONTRACT_NAMES = ("symbol", "contract", "ticker", "instrument", "rawsymbol")
 _DATE, _CLOCK = "date", "time"
 
 
@@ -22,11 +23,13 @@ _DATE, _CLOCK = "date", "time"
 class BarLayout:
     """The place of each field among the columns, counted from 0.
 
-    `clock` is that of the time of day, where the column of the time has only the date.
+    `clock` is that of the time of day, where the column of the time has only the date. `contract` is that of the
+    contract's name, if the file has it.
     """
 
     places: Mapping[str, int]
     clock: int | None = None
+    contract: int | None = None
 
 
 def parse_columns(text: str) -> dict[str, str]:
@@ -48,7 +51,7 @@ def find_layout(names: Sequence[str], chosen: Mapping[str, str]) -> BarLayout:
         found = [place for place, name in enumerate(plain) if name in _USUAL_NAMES[field]]
         if field == "time" and sorted(plain[place] for place in found) == [_DATE, _CLOCK]:
             date, clock = (plain.index(one) for one in (_DATE, _CLOCK))
-            return BarLayout({**find_layout(names, {**chosen, "time": names[date]}).places}, clock)
+            return replace(find_layout(names, {**chosen, "time": names[date]}), clock=clock)
         if len(found) != 1:
             which = "no column is known as"
             if found:
@@ -58,7 +61,8 @@ def find_layout(names: Sequence[str], chosen: Mapping[str, str]) -> BarLayout:
                 "by their numbers if the file has no heading"
             )
         places[field] = found[0]
-    return BarLayout(places)
+    contract = next((place for place, name in enumerate(plain) if name in _CONTRACT_NAMES), None)
+    return BarLayout(places, contract=contract)
 
 
 def has_heading(chosen: Mapping[str, str]) -> bool:

@@ -133,6 +133,15 @@ def read_block(block: CsvBlock, layout: BarLayout, times: BarTimes, tick_size: D
     )
 
 
+def read_contract_names(block: CsvBlock, layout: BarLayout) -> set[str]:
+    """Return the name of the contract in a block, and one that differs from it if there is one."""
+    if layout.contract is None or not len(block.lines):
+        return set()
+    texts = block.read_column(layout.contract)
+    differs = (texts != texts[:, :1]).any(axis=0)
+    return {bytes(texts[:, place]).rstrip(b"\0").decode("latin-1") for place in (0, int(np.argmax(differs)))}
+
+
 def join_reads(several: Sequence[ReadBars]) -> ReadBars:
     """Return the lines of all."""
     none = np.empty(0, dtype=np.int64)

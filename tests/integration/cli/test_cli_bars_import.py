@@ -157,6 +157,18 @@ def test_times_without_an_offset_need_a_zone(operator: RunCommand, worker_env: W
     assert [(BEGINS,)] == [(start,) for start, _ in worker_env.rows(STORED, OLD)]
 
 
+def test_a_file_with_the_bars_of_several_contracts_is_refused(
+    operator: RunCommand, worker_env: WorkerEnv, tmp_path: Path
+) -> None:
+    rows = [f"{line(0)},MNQU5", f"{line(1)},MNQU5"]
+    one = write(tmp_path / "one.csv", rows, "t,o,h,l,c,v,symbol")
+    several = write(tmp_path / "several.csv", [*rows, f"{line(2)},MNQU5-MNQZ5"], "t,o,h,l,c,v,symbol")
+    done = run(operator, several, one)
+
+    assert "it has bars of several contracts, such as MNQU5 and MNQU5-MNQZ5: give one contract a file" in done.words
+    assert 2 == len(worker_env.rows(STORED, OLD))
+
+
 def test_a_file_without_a_heading_is_read_by_numbers(
     operator: RunCommand, worker_env: WorkerEnv, tmp_path: Path
 ) -> None:
