@@ -53,6 +53,7 @@ def check(symbol: Symbol | None, days: int, *, as_json: bool) -> None:
         print_json({"contracts": checks})
     else:
         CHECKED.print([asdict(one) for one in checks], empty=f"No contract has bars in the last {days} days.")
-        FINDINGS.print([asdict(one) for one in findings], empty="Nothing is wrong.")
+        if checks:
+            FINDINGS.print([asdict(one) for one in findings], empty="Nothing is wrong.")
     if findings:
         raise click.exceptions.Exit(1)

@@ -2,11 +2,13 @@
 
 import gzip
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from shared.domain.market_data.bar import Bar
 from shared.domain.market_data.bar_layout import BarLayout, find_layout, has_heading, parse_columns
@@ -67,6 +69,45 @@ def test_a_line_is_refused_with_its_fault(line: str, fault: BarFault | None) -> 
 
     assert ([] if fault is None else [(3, fault)]) == faults_of(found)
     assert 2 - (fault is not None) == len(found.accepted.lines)
+
+
+PRICES = st.one_of(
+    st.integers(0, 60).map(lambda ticks: f"{Decimal(ticks) / 10:.1f}"),
+    st.sampled_from(["1.05", "-0.5", "", "x", "2.50", "3.0000000000", "1e1"]),
+)
+VOLUMES = st.sampled_from(["0", "7", "7.0", "7.5", "-1", "", "1073741824", "1073741825"])
+FIRST = datetime(2026, 3, 6, 20, tzinfo=UTC)  # two hours before the weekend
+
+
+def is_bar(at: datetime, prices: list[str], volume: str) -> bool:
+    """Whether a line is a bar of the session, told by plain Python."""
+    try:
+        open_, high, low, close = (Decimal(one) / Decimal("0.1") for one in prices)
+        count = Decimal(volume)
+    except InvalidOperation:
+        return False
+    return (
+        "1e1" not in prices
+        and all(one == int(one) for one in (open_, high, low, close, count))
+        and low <= min(open_, close)
+        and high >= max(open_, close)
+        and 0 <= count <= 2**30
+        and METALS.is_open(at)
+    )
+
+
+@given(st.lists(st.tuples(st.integers(0, 5), st.tuples(PRICES, PRICES, PRICES, PRICES), VOLUMES), max_size=12))
+def test_exactly_the_lines_that_are_bars_are_accepted(drawn: list[tuple[int, tuple[str, ...], str]]) -> None:
+    lines, expected, at = [], [], FIRST
+    for number, (hours, prices, volume) in enumerate(drawn, 2):
+        at += hours * timedelta(hours=10) + timedelta(minutes=1)
+        lines.append(f"{at:%Y-%m-%dT%H:%M:%SZ},{','.join(prices)},{volume}")
+        if is_bar(at, list(prices), volume) and at < NOW:
+            expected.append(number)
+    found = check("\n".join(lines))
+
+    assert expected == found.accepted.lines.tolist()
+    assert len(drawn) == len(found.accepted.lines) + len(found.refused.lines)
 
 
 def test_accepted_bars_are_sorted_and_in_ticks() -> None:
