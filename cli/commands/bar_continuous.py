@@ -4,14 +4,14 @@ from decimal import Decimal
 
 import click
 
+from cli.client.bar_reads import list_bar_rows, read_market_now
 from cli.client.lookup import list_contract_ids
 from cli.client.stack import connect
 from cli.console.list_options import list_options
 from cli.console.output import print_json
-from cli.console.params import SymbolType, json_option
+from cli.console.params import SymbolType, TimeframeType, json_option
 from cli.console.table import Table
-from shared.db.market_data import bars, contracts, market_clock
-from shared.domain.market_data.bar import minute_of
+from shared.db.market_data import bars, contracts
 from shared.domain.market_data.calendar import assumed_calendar_of
 from shared.domain.market_data.continuous import Adjustment, stitch
 from shared.domain.market_data.contract import Contract
@@ -28,20 +28,21 @@ STITCHES = Table("Stitched", ("at", "before", "after", "close_before", "close_af
 
 @click.command("continuous")
 @click.argument("symbol", metavar="ROOT", type=SymbolType())
-@click.option("--timeframe", default="1d", show_default=True, help="1m to 24h, 1d, 1w or 1mo.")
+@click.option(
+    "--timeframe", type=TimeframeType(), default="1d", show_default=True, help="1m to 1440m, 1h to 24h, 1d, 1w or 1mo."
+)
 @click.option("--adjust", default="none", show_default=True, type=click.Choice(ADJUSTMENTS), help="Of older prices.")
 @click.option("--limit", default=20, show_default=True, type=click.IntRange(1, 100_000), help="Most bars to show.")
 @json_option
 @list_options
-def continuous(symbol: Symbol, timeframe: str, adjust: Adjustment, limit: int, *, as_json: bool) -> None:
+def continuous(symbol: Symbol, timeframe: Timeframe, adjust: Adjustment, limit: int, *, as_json: bool) -> None:
     """Show one series from the contracts of ROOT, each followed by the next once that is traded more.
 
     The next one follows on the trading day after its volume was the larger. `difference` adds to older prices what the
     next contract was dearer at the stitch, `ratio` multiplies them; the newest contract keeps its prices.
     """
-    length = _parse_timeframe(timeframe)
     with connect() as connection:
-        until = minute_of(market_clock.require(connection).clock.now())
+        until = read_market_now(connection)
         series = []
         for contract_id in sorted(list_contract_ids(connection, symbol), key=_expiry):
             first = bars.find_first(connection, contract_id)
@@ -52,15 +53,8 @@ def continuous(symbol: Symbol, timeframe: str, adjust: Adjustment, limit: int, *
         contract = contracts.require(connection, series[-1][0])
     made = stitch(series, adjust)
     calendar = assumed_calendar_of(symbol.root.group)
-    shown = roll_up(made.bars, length, until, calendar)[-limit:].to_bars()
-    rows = [
-        {
-            "start": bar.start,
-            **{name: _price(getattr(bar, name), contract) for name in ("open", "high", "low", "close")},
-            "volume": bar.volume,
-        }
-        for bar in reversed(shown)
-    ]
+    shown = roll_up(made.bars, timeframe, until, calendar)[-limit:]
+    rows = list_bar_rows(shown, contract.tick_size)
     stitches = [
         {
             "at": one.at,
@@ -75,14 +69,7 @@ def continuous(symbol: Symbol, timeframe: str, adjust: Adjustment, limit: int, *
         print_json({"bars": rows, "stitches": stitches})
         return
     STITCHES.print(stitches, empty=f"One contract of {symbol.text} has bars: nothing is stitched.")
-    SERIES.print(rows, empty=f"No bar of {length} has closed.")
-
-
-def _parse_timeframe(text: str) -> Timeframe:
-    try:
-        return Timeframe.parse(text)
-    except ValueError as error:
-        raise click.BadParameter(str(error), param_hint="--timeframe") from error
+    SERIES.print(rows, empty=f"No bar of {timeframe} has closed.")
 
 
 def _price(ticks: int, contract: Contract) -> Decimal:
