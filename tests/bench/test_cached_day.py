@@ -15,7 +15,7 @@ from shared.db.market_data import contracts
 from shared.domain.market_data.bar import MINUTE
 from shared.domain.market_data.bar_columns import from_bars, seconds_of
 from shared.domain.market_data.calendar import calendar_of
-from shared.domain.market_data.contract import Contract
+from shared.domain.market_data.contract import ROOTS, Contract, root_of_contract
 from shared.domain.market_data.coverage import Span
 from shared.domain.market_data.rollup import newest_close, roll_up
 from shared.domain.market_data.timeframe import ONE_MINUTE, Timeframe
@@ -33,7 +33,7 @@ from tests.fixtures.worker_env import WorkerEnv
 from workers.wiring import open_gateway
 
 DAY = date(2026, 3, 11)
-ROOTS = ("MNQ", "MES", "MGC", "MCL")
+FOUR = ("MNQ", "MES", "MGC", "MCL")
 NINE = tuple(map(Timeframe.parse, ("1m", "2m", "3m", "5m", "15m", "30m", "1h", "2h", "4h")))
 COUNTS = (20, 50, 100)  # of three strategies
 SCREEN_READS = 24  # a screen with a chart of two timeframes of a contract, drawn every five seconds
@@ -62,7 +62,7 @@ class CachedDay:
         self.readers = [BarReader(RecentBars(client, CircuitBreaker(), "test")) for _ in range(4)]
         with autocommit(env.ledger.engine) as connection:
             self.contracts: list[Contract] = [
-                found for root in ROOTS if (found := contracts.find_active(connection, root)) is not None
+                found for root in FOUR if (found := contracts.find_active(connection, root)) is not None
             ]
         self.answers: dict[tuple[str, Timeframe, datetime, int], list[bytes]] = {}
         self.sources: Counter[str] = Counter()
@@ -75,7 +75,7 @@ class CachedDay:
             found = reader.read(connection, contract, timeframe, until, count=count)
             self.milliseconds.append((time.perf_counter() - started) * 1000)
         self.sources[found.source] += 1
-        newest = newest_close(until, timeframe, EQUITY)
+        newest = newest_close(until, timeframe, calendar_of(ROOTS[contract.root].group))
         self.fresh_count += not found.gaps and found.as_of == newest
         answer = np.vstack(found.bars.arrays).tobytes()
         self.answers.setdefault((contract.id, timeframe, newest, count), []).append(answer)
@@ -84,7 +84,9 @@ class CachedDay:
         """Return how many answers differ from what the venue says at the end of the day."""
         stale = 0
         rolled = {
-            (contract_id, timeframe): roll_up(from_bars(made), timeframe, made[-1].start + MINUTE, EQUITY)
+            (contract_id, timeframe): roll_up(
+                from_bars(made), timeframe, made[-1].start + MINUTE, calendar_of(root_of_contract(contract_id).group)
+            )
             for contract_id, made in truth.items()
             for timeframe in NINE
         }
