@@ -106,8 +106,11 @@ def pack_old_days(connection: Connection, contract_id: str, market_now: datetime
     The caller has locked the contract.
     """
     before = _find_first_day_of_rows(connection, contract_id, no_bars(), market_now)
-    statement = "SELECT DISTINCT trading_day_at(start) FROM bar_minute WHERE contract_id = %s ORDER BY 1"
-    days = [day for (day,) in driver(connection).execute(statement, (contract_id,)) if day < before]
+    statement = """
+        SELECT DISTINCT trading_day_at(start) FROM bar_minute
+        WHERE contract_id = %s AND start < trading_day_begins(%s) ORDER BY 1
+    """
+    days = [day for (day,) in driver(connection).execute(statement, (contract_id, before)) if day < before]
     if days:
         _merge_days(connection, contract_id, dict.fromkeys(days, no_bars()))
     return days
