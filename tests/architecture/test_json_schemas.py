@@ -125,7 +125,8 @@ def test_a_command_is_found_by_what_is_typed(typed: str, name: str) -> None:
 
 
 def test_a_wrong_value_is_named_with_its_command_and_place() -> None:
-    wrong = {"quotes": [{"contract": "MNQ", "bid": 1.5}], "fresh_for_s": 5}
+    minute = dict.fromkeys(("minute_open", "minute_high", "minute_low", "minute_volume"))
+    wrong = {"quotes": [{"contract": "MNQ", "bid": 1.5, **minute}], "fresh_for_s": 5}
 
     with pytest.raises(AssertionError, match=r"(?s)`tickwork quotes`.*\.quotes\[0\].*required") as found:
         check_value("quotes", wrong)
