@@ -43,7 +43,7 @@ class CommandGroup(click.Group):
             fail_unknown(args[0], self.list_commands(ctx), ctx)
         name, found, rest = super().resolve_command(ctx, args)
         if found is not None:
-            ctx.meta[_RESOLVED] = click.Context(found, parent=ctx, info_name=name)
+            ctx.meta[_RESOLVED] = click.Context(found, parent=ctx, info_name=name, **found.context_settings)
         return name, found, rest
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -92,11 +92,13 @@ def test_no_missing_value_is_described_by_its_own_name(name: str) -> None:
     root = click.Context(tickwork, info_name="tickwork")
     command = tickwork.get_command(root, name)
     assert command is not None
-    pending = [click.Context(command, parent=root, info_name=name)]
+    pending = [click.Context(command, parent=root, info_name=name, **command.context_settings)]
     for context in pending:
         if isinstance(context.command, click.Group):
             children = context.command.commands.items()
-            pending += [click.Context(one, parent=context, info_name=child) for child, one in children]
+            pending += [
+                click.Context(one, parent=context, info_name=child, **one.context_settings) for child, one in children
+            ]
         for param in context.command.params:
             if not getattr(param, "is_flag", False):
                 message = describe_usage_error(click.MissingParameter(param=param, ctx=context))
