@@ -74,6 +74,13 @@ class PracticeOrder:
         yield PracticeStep("stop", partial(self._find_leg, Role.STOP_LOSS))
         yield PracticeStep("target", partial(self._find_leg, Role.TAKE_PROFIT))
 
+    def check_again(self) -> PracticeStep:
+        """Return the step that looks once more for what is held: a person may have taken long to answer.
+
+        If it fails nothing is to be closed: nothing that is there was opened by the practice order.
+        """
+        return PracticeStep("position", self._check_position)
+
     def close(self) -> PracticeStep:
         """Return the step that closes the contract until the venue confirms flat; it may run whatever happened."""
         return PracticeStep("close", self._close)
@@ -140,7 +147,6 @@ class PracticeOrder:
         return "turned on"
 
     def _enter(self) -> str:
-        self._check_position()  # again, as the person may have taken long to answer
         contract_id = self._contract_id or self._find_contract().id
         request = EnterManually(
             account_id=self._account.id,
@@ -196,7 +202,8 @@ class PracticeOrder:
                 err=True,
             )
             raise
-        return "flat: the venue confirms no position and no working order"
+        of = "" if self._contract_id is None else f" of {self._contract_id}"
+        return f"flat: the venue confirms no position and no working order{of}"
 
     def _find_contract(self) -> Contract:
         with self._client.connect() as connection:

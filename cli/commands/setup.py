@@ -85,6 +85,8 @@ def live(account_word: str | None, symbol: str | None, wait_s: float, *, yes: bo
         stays_on = f"live orders of {account.name} stay on: `tickwork accounts live {account.id} off` turns them off"
         if not yes and not _is_confirmed():
             raise SettingsError("nothing was sent" if is_simulated else f"nothing was sent, and {stays_on}")
+        if not yes:
+            guide.run(order.check_again())
         try:
             for step in order.entry():
                 guide.run(step)
@@ -92,7 +94,7 @@ def live(account_word: str | None, symbol: str | None, wait_s: float, *, yes: bo
             guide.run(order.close())
         if not is_simulated:
             click.echo(f"From now on {stays_on}.")
-    click.echo("Done, at the simulator." if is_simulated else "Done: this account trades, and it is flat.")
+    click.echo("Done, at the simulator." if is_simulated else f"Done: this account trades, and is flat in {root}.")
 
 
 def _is_confirmed() -> bool:

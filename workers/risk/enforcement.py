@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from shared.clock import machine_now
 from shared.db.accounts import accounts, balance_moves
 from shared.db.accounts.accounts import AccountRow
-from shared.db.orders import flatten_requests
+from shared.db.orders import flatten_requests, reductions
 from shared.db.risk.entry_check import describe_finding
 from shared.db.risk.risk_snapshots import RiskSnapshot
 from shared.domain.market_data.calendar import assumed_calendar_of, trading_day_at
@@ -24,6 +24,7 @@ from workers.risk.confirmation import WatchResult, confirm
 from workers.risk.touched_limits import find_touched_limits, keep_values
 from workers.risk.watch_run import WatchRun
 
+_REDUCE_AGAIN_AFTER = timedelta(minutes=1)  # after the venue has rejected its exit
 # What the findings follow from, and a person, a report or a check of the balance may change meanwhile.
 _DECIDED_BY = (
     "trading_day", "day_opening_balance", "moved_today", "high_water_mark", "preset", "first_preset", "rule_changes",
@@ -38,6 +39,7 @@ def enforce_rules(run: WatchRun, snapshot: RiskSnapshot, quoted_at: datetime | N
     `quoted_at` is when the oldest quote of a held contract was received. A second run does not act again.
     """
     market_now = run.market_now
+    _repeat_rejected_reduction(run, snapshot)
     session = session_of(snapshot.risk, market_now)
     is_priced = session is not None or not snapshot.risk.holdings  # while no market trades, a price marks nothing
     touched = find_touched_limits(snapshot, market_now) if is_priced else {}
@@ -67,14 +69,27 @@ def enforce_rules(run: WatchRun, snapshot: RiskSnapshot, quoted_at: datetime | N
             if account.block_reason is None or reason is None:
                 accounts.record_event(tx.connection, account.id, "blocked" if reason else "unblocked", reason or "")
         day = trading_day_at(market_now)
-        if action is RuleAction.REDUCE and locked.reduced_on != day:  # another watch may have, since the snapshot
+        may_reduce = (
+            action is RuleAction.REDUCE and locked.reduced_on != day
+        )  # another watch may have, since the snapshot
+        if may_reduce and _reduce(tx, snapshot, blocking, market_now):
             changed["reduced_on"] = day
-            _reduce(tx, snapshot, blocking, market_now)
         if changed:
             accounts.change(tx.connection, account.id, **changed)
         if action is RuleAction.FLATTEN:
             acted = _flatten(tx, run, snapshot, blocking)
     return acted
+
+
+def _repeat_rejected_reduction(run: WatchRun, snapshot: RiskSnapshot) -> None:
+    """Let the account be reduced once more when the venue has rejected the exits of its last reduction."""
+    account = snapshot.account
+    if account.reduced_on != trading_day_at(run.market_now):
+        return
+    with run.transaction(f"account {account.id} is reduced once more in the next watch") as tx:
+        accounts.lock(tx.connection, account.id)
+        if reductions.was_newest_rejected(tx.connection, account.id, _REDUCE_AGAIN_AFTER):
+            accounts.change(tx.connection, account.id, reduced_on=None)
 
 
 def _settle_balance(tx: Transaction, locked: AccountRow, confirmed: WatchResult) -> None:
@@ -121,12 +136,17 @@ def _is_open(holding: Holding, market_now: datetime) -> bool:
     return assumed_calendar_of(ROOTS[holding.root].group).session_at(market_now) is not None
 
 
-def _reduce(tx: Transaction, snapshot: RiskSnapshot, found: Sequence[Finding], market_now: datetime) -> None:
-    """Close half of each position in an open market, rounded up, once a day."""
-    accounts.record_event(tx.connection, snapshot.account.id, "reduced", "; ".join(one.message for one in found))
-    for holding in snapshot.risk.holdings:
-        if not _is_open(holding, market_now):
-            continue
+def _is_traded(holding: Holding, market_now: datetime) -> bool:
+    """Whether the market of a position trades now: in a pause the venue rejects an exit."""
+    return assumed_calendar_of(ROOTS[holding.root].group).is_open(market_now)
+
+
+def _reduce(tx: Transaction, snapshot: RiskSnapshot, found: Sequence[Finding], market_now: datetime) -> bool:
+    """Close half of each position in a market that trades now, rounded up, once a day; return whether there is one."""
+    traded = [one for one in snapshot.risk.holdings if _is_traded(one, market_now)]
+    if traded:
+        accounts.record_event(tx.connection, snapshot.account.id, "reduced", "; ".join(one.message for one in found))
+    for holding in traded:
         tx.enqueue(
             ReducePosition(
                 account_id=snapshot.account.id,
@@ -136,3 +156,4 @@ def _reduce(tx: Transaction, snapshot: RiskSnapshot, found: Sequence[Finding], m
                 origin=Origin.PROTECTOR,
             )
         )
+    return bool(traded)

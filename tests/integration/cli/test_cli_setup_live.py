@@ -5,7 +5,9 @@ import signal
 import pytest
 
 from cli.client.practice_order import PracticeOrder
+from cli.commands import setup
 from tests.fixtures.operator import RunCommand, worker_at
+from tests.fixtures.processes import until
 from tests.fixtures.venue import MNQ
 from tests.fixtures.worker_env import WorkerEnv
 
@@ -140,6 +142,26 @@ def test_a_position_that_is_held_already_is_not_closed_with_the_practice_order(
 
     assert 1 == done.status
     assert "position FAILED" in done.words
+    assert 1 == worker_env.venue.position(MNQ)
+
+
+def test_a_position_that_is_opened_while_a_person_is_asked_is_not_closed(
+    operator: RunCommand, worker_env: WorkerEnv, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def answer() -> bool:
+        worker_env.write_quote()
+        worker_env.entry_alert()
+        held = "SELECT 1 FROM position WHERE quantity = 1"
+        until(lambda: worker_env.rows(held) != [], 60, "the position")
+        return True
+
+    monkeypatch.setattr(setup, "_is_confirmed", answer)
+    with worker_at(worker_env):
+        done = operator("setup", "live", typed="y\n")
+
+    assert 1 == done.status
+    assert "position FAILED" in done.words
+    assert "close OK" not in done.words
     assert 1 == worker_env.venue.position(MNQ)
 
 
