@@ -81,7 +81,11 @@ def _list_wrong(
 ) -> Iterator[BarFinding]:
     for name, is_wrong, detail in (
         ("not_ordered", ~is_ordered(found), "low and high do not enclose open and close"),
-        ("not_possible", ~is_storable(found), "the volume is below 0, or a value is larger than any market's"),
+        (
+            "not_possible",
+            ~is_storable(found, ROOTS[contract.root].group),
+            "a price is not above 0, the volume below 0, or one too large",
+        ),
         ("not_closed", found.seconds + MINUTE_S > seconds_of(market_now), "it ends in the future"),
         ("outside_session", ~is_inside, "the market was closed: a pause, a weekend or a holiday"),
         ("not_covered", is_inside & ~is_complete, "a stored bar of a minute that the coverage does not have"),

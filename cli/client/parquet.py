@@ -19,13 +19,19 @@ def read_names(file: Path) -> list[str]:
 
 
 def read_rows(file: Path, names: Sequence[str]) -> Iterator[bytes]:
-    """Yield the rows as lines of CSV with commas, many at once and with these columns in this order."""
+    """Yield the rows as lines of CSV with commas, many at once and with these columns in this order.
+
+    Raise RefusedError for a file that is damaged, or a column that has no plain values.
+    """
     arrow = require_pyarrow()
     options = arrow.csv.WriteOptions(include_header=False, quoting_style="none")
-    for batch in _open(file).iter_batches(batch_size=_ROWS_AT_ONCE, columns=list(names)):
-        lines = arrow.BufferOutputStream()
-        arrow.csv.write_csv(batch.select(list(names)), lines, options)
-        yield lines.getvalue().to_pybytes()
+    try:
+        for batch in _open(file).iter_batches(batch_size=_ROWS_AT_ONCE, columns=list(names)):
+            lines = arrow.BufferOutputStream()
+            arrow.csv.write_csv(batch.select(list(names)), lines, options)
+            yield lines.getvalue().to_pybytes()
+    except (OSError, arrow.ArrowException) as error:
+        raise RefusedError(f"cannot read {file} as parquet: {error}") from None
 
 
 def write_bars(file: Path, bars: BarColumns, prices: Sequence[NDArray[np.floating]], facts: Mapping[str, str]) -> None:

@@ -127,8 +127,9 @@ class RedisLimiter:
             yield
         finally:
             with suppress(RedisUnavailableError), self._breaker.guard():
-                ended_at = self._redis.eval(END, 1, self._key(budget), request, self._retention_ms(budget))
-                self._memory[budget].end(request, ended_at)
+                found = self._redis.eval(END, 1, self._key(budget), request, self._retention_ms(budget))
+                ended_at, is_new = list(found)
+                self._memory[budget].end(request, ended_at, was_known=not int(str(is_new)))
 
     def record_refusal(self, budget: str, retry_after: timedelta | None) -> timedelta:
         """Close the window for all processes, for `retry_after` or 1, 2, 4 ... 30 s plus jitter; return the pause.

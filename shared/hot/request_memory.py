@@ -22,10 +22,11 @@ class RequestMemory:
             ended = [(at, name) for name, at in self._requests.items() if at <= int(str(now))]
             self._witness = max(ended)[::-1] if ended else NOTHING
 
-    def end(self, request: str, at: object) -> None:
-        """Learn that a request of our own has ended."""
+    def end(self, request: str, at: object, *, was_known: bool) -> None:
+        """Learn that a request of our own has ended. One that Redis did not know may be all that it has: no witness."""
         self._requests[request] = int(str(at))
-        self._witness = (request, self._requests[request])
+        if was_known:
+            self._witness = (request, self._requests[request])
 
     def list_for_restore(self) -> list[str | int]:
         """Return requests and times as RESTORE takes them."""

@@ -37,12 +37,13 @@ return answer(0, redis.call('ZRANGE', KEYS[1], 0, -1, 'WITHSCORES'))
 LOST = "lost"
 # The venue counted the request at some instant before its answer: it leaves our window a whole span after the answer.
 # It is counted here also if its begin was not, or was lost. ARGV: the request's id, milliseconds that a window is kept.
+# Returns the time, and 1 if Redis did not know the request.
 END = """
 local now = redis.call('TIME')
 local t = string.format('%.0f', now[1] * 1000000 + now[2])
-redis.call('ZADD', KEYS[1], t, ARGV[1])
+local is_new = redis.call('ZADD', KEYS[1], t, ARGV[1])
 redis.call('PEXPIRE', KEYS[1], ARGV[2])
-return t
+return {t, is_new}
 """
 # KEYS: closed, refusals, slow. ARGV in milliseconds, but for the jitter share: the venue's Retry-After or -1, first and
 # longest pause, jitter share, memory of refusals, duration of slow or 0. Refusals while closed count as one.

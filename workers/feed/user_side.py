@@ -127,13 +127,13 @@ class UserSide:
             except TickworkError as error:
                 log.warning("cannot read the positions of account %s: %s", account_id, error)
                 return
-            if event_count == self._position_events.get(account_id, 0):
-                positions = [(one.contract_id, _to_hot_position(one)) for one in found]
-                known = {contract_id: hot for contract_id, hot in positions if hot is not None}
-                async with self._writing:
+            positions = [(one.contract_id, _to_hot_position(one)) for one in found]
+            known = {contract_id: hot for contract_id, hot in positions if hot is not None}
+            async with self._writing:
+                if event_count == self._position_events.get(account_id, 0):
                     self._known_positions[account_id] = known
                     await self._writer.replace_positions(account_id, known)
-                return
+                    return
 
     def _handle_event(self, target: str, arguments: list[msgspec.Raw]) -> None:
         try:
@@ -193,10 +193,12 @@ class UserSide:
                 self.hub.drop()
                 continue
             async with self._writing:
-                if monotonic() - rewritten_at >= REWRITE_EVERY_S:
-                    rewritten_at = monotonic()
-                    unwritten = {account_id: dict(known) for account_id, known in self._known_positions.items()}
-                await self._write(unwritten)
+                if monotonic() - rewritten_at < REWRITE_EVERY_S:
+                    await self._write(unwritten)
+                    continue
+                rewritten_at = monotonic()
+                for account_id, known in list(self._known_positions.items()):
+                    await self._writer.replace_positions(account_id, dict(known))
 
     async def _write(self, unwritten: dict[int, dict[str, HotPosition]]) -> None:
         for account_id, positions in unwritten.items():

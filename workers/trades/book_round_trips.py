@@ -42,5 +42,5 @@ def _measure(connection: Connection, trip: UnmeasuredTrip) -> bool:
     held = bars.read(connection, contract.id, span).to_bars()
     found = measure_excursions(trip.direction, trip.lots, held, contract)
     if found is not None:
-        round_trips.record_excursions(connection, trip.key, found)
+        round_trips.record_excursions(connection, trip, found)
     return found is not None

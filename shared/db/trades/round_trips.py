@@ -14,6 +14,7 @@ from shared.db.tables.market_data import contract
 from shared.db.tables.notes import trade_note
 from shared.db.tables.orders import fill, orders
 from shared.db.tables.trades import booking_due, round_trip
+from shared.domain.market_data.bar import MINUTE
 from shared.domain.market_data.coverage import Span
 from shared.domain.orders.order import Direction, Side
 from shared.domain.trades.round_trip import Fill, Lot, RoundTrip
@@ -74,6 +75,7 @@ class UnmeasuredTrip:
     direction: Direction
     opened_market_at: datetime
     lots: tuple[Lot, ...]
+    booked_at: datetime
 
 
 def try_lock_booking(connection: Connection) -> bool:
@@ -159,7 +161,7 @@ def list_unmeasured(connection: Connection, limit: int) -> list[UnmeasuredTrip]:
     )
     columns = (*(round_trip.c[name] for name in Key._fields), round_trip.c.direction, round_trip.c.opened_market_at)
     statement = (
-        select(*columns, round_trip.c.lots)
+        select(*columns, round_trip.c.lots, round_trip.c.booked_at)
         .join(contract, contract.c.id == round_trip.c.contract_id)
         .where(round_trip.c.mae.is_(None), ~round_trip.c.has_unknown_entry, contract.c.coverage.op("@>")(span))
         .order_by(*_NEWEST_FIRST)
@@ -167,26 +169,34 @@ def list_unmeasured(connection: Connection, limit: int) -> list[UnmeasuredTrip]:
     )
     return [
         UnmeasuredTrip(
-            Key(*row[:5]), Direction(row.direction), row.opened_market_at, msgspec.convert(row.lots, tuple[Lot, ...])
+            Key(*row[:5]),
+            Direction(row.direction),
+            row.opened_market_at,
+            msgspec.convert(row.lots, tuple[Lot, ...]),
+            row.booked_at,
         )
         for row in connection.execute(statement)
     ]
 
 
-def record_excursions(connection: Connection, key: Key, found: Excursions) -> None:
-    """Store how far the price went for and against a round trip."""
-    where = [round_trip.c[name] == value for name, value in key._asdict().items()]
+def record_excursions(connection: Connection, trip: UnmeasuredTrip, found: Excursions) -> None:
+    """Store how far the price went for and against a round trip, unless it was booked anew since it was read."""
+    where = [round_trip.c[name] == value for name, value in trip.key._asdict().items()]
+    where.append(round_trip.c.booked_at == trip.booked_at)
     connection.execute(update(round_trip).where(*where).values(mae=found.mae, mfe=found.mfe))
 
 
 def forget_excursions(connection: Connection, contract_id: str, revised: Span) -> None:
-    """Let the excursions be computed again of the round trips that were open from `revised.start` to `revised.end`."""
+    """Let the excursions be computed again of the round trips that were open in one of the minutes of `revised`.
+
+    They begin at `revised.start`, and the last one at `revised.end`.
+    """
     connection.execute(
         update(round_trip)
         .where(
             round_trip.c.contract_id == contract_id,
             round_trip.c.closed_market_at >= revised.start,
-            round_trip.c.opened_market_at <= revised.end,
+            round_trip.c.opened_market_at < revised.end + MINUTE,
         )
         .values(mae=None, mfe=None)
     )

@@ -18,9 +18,10 @@ def is_ordered(bars: BarColumns) -> Flags:
     return (bars.low <= np.minimum(bars.open, bars.close)) & (bars.high >= np.maximum(bars.open, bars.close))
 
 
-def is_storable(bars: BarColumns) -> Flags:
-    """Whether the volume is none below zero, and it and the prices are not too large to be packed."""
-    return (bars.volume >= 0) & (bars.volume <= MOST) & (bars.high <= MOST) & (bars.low >= -MOST)
+def is_storable(bars: BarColumns, group: str) -> Flags:
+    """Whether volume and prices are none below zero, and not too large to be packed. Energy has had prices below it."""
+    is_priced = (bars.low > 0) | (group == "energy")
+    return is_priced & (bars.volume >= 0) & (bars.volume <= MOST) & (bars.high <= MOST) & (bars.low >= -MOST)
 
 
 def is_within(seconds: Integers, spans: Iterable[Span]) -> Flags:

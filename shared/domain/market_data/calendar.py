@@ -89,6 +89,11 @@ class Calendar:
         self._sessions: dict[date, Session | None] = {}
 
     @property
+    def group(self) -> str:
+        """The group of contracts, such as equity."""
+        return self._group
+
+    @property
     def regular_hours(self) -> tuple[time, time]:
         """When a session opens and closes on a regular day, in Chicago; from 17:00 on it opens the evening before."""
         return self._hours.opens, self._hours.closes

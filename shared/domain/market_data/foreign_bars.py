@@ -47,7 +47,7 @@ FAULTS = {
     BarFault.NO_NUMBER: "a price or the volume is no number, or the volume not whole",
     BarFault.OFF_TICK: "a price is between two ticks",
     BarFault.NOT_ORDERED: "low and high do not enclose open and close",
-    BarFault.NOT_STORABLE: "the volume is below 0, or a value is larger than any market's",
+    BarFault.NOT_STORABLE: "a price is not above 0, the volume below 0, or one too large",
     BarFault.BEYOND_CALENDAR: f"its day is not in the holiday table, {FIRST_DAY.year} to {LAST_DAY.year}",
     BarFault.NOT_CLOSED: "it has not closed yet",
     BarFault.OUTSIDE_SESSION: "the market was closed: a pause, a weekend or a holiday",
@@ -165,7 +165,7 @@ def check_bars(read: ReadBars, calendar: Calendar, closed_until: datetime) -> Ch
     seconds = read.bars.seconds
     for fault, is_right in (
         (BarFault.NOT_ORDERED, is_ordered(read.bars)),
-        (BarFault.NOT_STORABLE, is_storable(read.bars)),
+        (BarFault.NOT_STORABLE, is_storable(read.bars, calendar.group)),
         (BarFault.BEYOND_CALENDAR, (seconds >= first) & (seconds < end)),
         (BarFault.NOT_CLOSED, seconds + MINUTE_S <= seconds_of(closed_until)),
     ):

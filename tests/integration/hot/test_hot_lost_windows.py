@@ -55,6 +55,17 @@ def test_a_request_under_way_while_redis_is_emptied_is_counted_at_its_end(client
     assert not try_request(other, "bars")
 
 
+def test_a_wipe_during_a_request_is_noticed_by_its_process(client: "redis.Redis") -> None:
+    limiter, other = RedisLimiter(client, VENUE), RedisLimiter(client, VENUE)
+    sent = sum(try_request(limiter, "bars") for _ in range(WINDOWS["bars"].trading - 1))
+    with limiter.count_request("bars", Queue.NORMAL):
+        client.flushdb()
+
+    assert WINDOWS["bars"].trading == sent + 1
+    assert not try_request(limiter, "bars")
+    assert not try_request(other, "bars")
+
+
 def test_after_a_wipe_the_window_stays_closed_for_the_time_of_a_429(client: "redis.Redis") -> None:
     limiter = RedisLimiter(client, VENUE)
     assert try_request(limiter, "other")

@@ -51,6 +51,7 @@ def faults_of(found: CheckedBars) -> list[tuple[int, BarFault]]:
         (f"{MONDAY},1,2,1.5,2,5", BarFault.NOT_ORDERED),
         (f"{MONDAY},1,1.5,1,2,5", BarFault.NOT_ORDERED),
         (f"{MONDAY},1,2,1,2,-5", BarFault.NOT_STORABLE),
+        (f"{MONDAY},0,0,0,0,0", BarFault.NOT_STORABLE),
         (f"{MONDAY},1,2,1,2,9999999999", BarFault.NO_NUMBER),
         (f"{MONDAY},1,2,1,2,999999999", None),
         ("2017-03-09 14:30,1,2,1,2,5", BarFault.BEYOND_CALENDAR),
@@ -61,7 +62,7 @@ def faults_of(found: CheckedBars) -> list[tuple[int, BarFault]]:
         ("2026-03-09 20:59,1,2,1,2,5", None),
         ("2026-03-07 14:30,1,2,1,2,5", BarFault.OUTSIDE_SESSION),
         ("2025-12-25 14:30,1,2,1,2,5", BarFault.OUTSIDE_SESSION),
-        (f"{MONDAY},-1,2,-1.1,2,0", None),
+        (f"{MONDAY},-1,2,-1.1,2,0", BarFault.NOT_STORABLE),
     ],
 )
 def test_a_line_is_refused_with_its_fault(line: str, fault: BarFault | None) -> None:
@@ -89,6 +90,7 @@ def is_bar(at: datetime, prices: list[str], volume: str) -> bool:
     return (
         "1e1" not in prices
         and all(one == int(one) for one in (open_, high, low, close, count))
+        and low > 0
         and low <= min(open_, close)
         and high >= max(open_, close)
         and 0 <= count <= 2**30
