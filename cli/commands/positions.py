@@ -31,7 +31,7 @@ from shared.db.orders.orders import OrderRow
 from shared.db.orders.positions import PositionRow
 from shared.db.orders.stops import list_external, list_working, read_stopped_position, set_trail
 from shared.domain.market_data.contract import Contract
-from shared.domain.orders.order import ChangeKind, direction_of
+from shared.domain.orders.order import ChangeKind, OrderState, direction_of
 from shared.domain.orders.stop_moves import plan_breakeven, require_to_rest
 from shared.errors import RefusedError
 from shared.hot.quotes import exit_price_from
@@ -154,7 +154,7 @@ def _reduce_positions(
         unfilled = [orders.get(connection, one) for one in exits if not is_filled(connection, one)]
     if unfilled and (order := unfilled[0]) is not None:
         shown_by = f"`tickwork orders show {short_id(order.id)}` shows it"
-        if order.state.is_final:
+        if order.state.is_final and order.state is not OrderState.FILLED:
             raise RefusedError(f"the exit has ended as {order.state}, and not all is closed: {shown_by}")
         raise RefusedError(f"the exit is sent and not confirmed filled yet: {shown_by}")
     if as_json:

@@ -85,16 +85,22 @@ def live(account_word: str | None, symbol: str | None, wait_s: float, *, yes: bo
         stays_on = f"live orders of {account.name} stay on: `tickwork accounts live {account.id} off` turns them off"
         if not yes and not _is_confirmed():
             raise SettingsError("nothing was sent" if is_simulated else f"nothing was sent, and {stays_on}")
-        if not yes:
-            guide.run(order.check_again())
         try:
-            for step in order.entry():
-                guide.run(step)
-        finally:  # whatever happened, and also on Ctrl-C: nothing stays open unsaid
-            guide.run(order.close())
-        if not is_simulated:
-            click.echo(f"From now on {stays_on}.")
+            if not yes:
+                guide.run(order.check_again())
+            _enter_and_close(guide, order)
+        finally:
+            if not is_simulated:
+                click.echo(f"From now on {stays_on}.")
     click.echo("Done, at the simulator." if is_simulated else f"Done: this account trades, and is flat in {root}.")
+
+
+def _enter_and_close(guide: "_Guide", order: PracticeOrder) -> None:
+    try:
+        for step in order.entry():
+            guide.run(step)
+    finally:  # whatever happened, and also on Ctrl-C: nothing stays open unsaid
+        guide.run(order.close())
 
 
 def _is_confirmed() -> bool:

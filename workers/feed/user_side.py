@@ -193,12 +193,10 @@ class UserSide:
                 self.hub.drop()
                 continue
             async with self._writing:
-                if monotonic() - rewritten_at < REWRITE_EVERY_S:
-                    await self._write(unwritten)
-                    continue
-                rewritten_at = monotonic()
-                for account_id, known in list(self._known_positions.items()):
-                    await self._writer.replace_positions(account_id, dict(known))
+                if monotonic() - rewritten_at >= REWRITE_EVERY_S:
+                    rewritten_at = monotonic()
+                    unwritten = {account_id: dict(known) for account_id, known in self._known_positions.items()}
+                await self._write(unwritten)
 
     async def _write(self, unwritten: dict[int, dict[str, HotPosition]]) -> None:
         for account_id, positions in unwritten.items():

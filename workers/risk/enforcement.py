@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from shared.clock import machine_now
 from shared.db.accounts import accounts, balance_moves
 from shared.db.accounts.accounts import AccountRow
-from shared.db.orders import flatten_requests, reductions
+from shared.db.orders import flatten_requests
 from shared.db.risk.entry_check import describe_finding
 from shared.db.risk.risk_snapshots import RiskSnapshot
 from shared.domain.market_data.calendar import assumed_calendar_of, trading_day_at
@@ -24,7 +24,6 @@ from workers.risk.confirmation import WatchResult, confirm
 from workers.risk.touched_limits import find_touched_limits, keep_values
 from workers.risk.watch_run import WatchRun
 
-_REDUCE_AGAIN_AFTER = timedelta(minutes=1)  # after the venue has rejected its exit
 # What the findings follow from, and a person, a report or a check of the balance may change meanwhile.
 _DECIDED_BY = (
     "trading_day", "day_opening_balance", "moved_today", "high_water_mark", "preset", "first_preset", "rule_changes",
@@ -39,7 +38,6 @@ def enforce_rules(run: WatchRun, snapshot: RiskSnapshot, quoted_at: datetime | N
     `quoted_at` is when the oldest quote of a held contract was received. A second run does not act again.
     """
     market_now = run.market_now
-    _repeat_rejected_reduction(run, snapshot)
     session = session_of(snapshot.risk, market_now)
     is_priced = session is not None or not snapshot.risk.holdings  # while no market trades, a price marks nothing
     touched = find_touched_limits(snapshot, market_now) if is_priced else {}
@@ -79,17 +77,6 @@ def enforce_rules(run: WatchRun, snapshot: RiskSnapshot, quoted_at: datetime | N
         if action is RuleAction.FLATTEN:
             acted = _flatten(tx, run, snapshot, blocking)
     return acted
-
-
-def _repeat_rejected_reduction(run: WatchRun, snapshot: RiskSnapshot) -> None:
-    """Let the account be reduced once more when the venue has rejected the exits of its last reduction."""
-    account = snapshot.account
-    if account.reduced_on != trading_day_at(run.market_now):
-        return
-    with run.transaction(f"account {account.id} is reduced once more in the next watch") as tx:
-        accounts.lock(tx.connection, account.id)
-        if reductions.was_newest_rejected(tx.connection, account.id, _REDUCE_AGAIN_AFTER):
-            accounts.change(tx.connection, account.id, reduced_on=None)
 
 
 def _settle_balance(tx: Transaction, locked: AccountRow, confirmed: WatchResult) -> None:

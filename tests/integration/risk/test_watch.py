@@ -6,7 +6,6 @@ import psycopg
 
 from shared.db.accounts import accounts
 from shared.db.risk.account_books import usable_book_of
-from tests.fixtures.entries import PLACE
 from tests.fixtures.processes import until
 from tests.fixtures.venue import MNQ
 from tests.fixtures.watched_position import entry_price, watch_at
@@ -79,24 +78,6 @@ def test_a_reduction_closes_half_once_a_day(long_two: WorkerEnv) -> None:
 
     assert 1 == long_two.venue.position(MNQ)
     assert [("protector",)] == long_two.rows("SELECT origin FROM orders WHERE role = 'EXIT'")
-
-
-def test_a_reduction_that_the_venue_rejects_is_requested_again_after_a_minute(long_two: WorkerEnv) -> None:
-    long_two.execute("""UPDATE account SET rule_changes = '{"reduce_at": "0.80"}'""")
-    low = entry_price(long_two) - 420
-    long_two.venue.faults(path=PLACE, kind="reject", count=1, error_code=5, message="outside trading hours")
-    watch_at(long_two, low)
-    long_two.run_due_jobs()
-    watch_at(long_two, low)
-    long_two.run_due_jobs()
-    assert 2 == long_two.venue.position(MNQ)
-    assert [("REJECTED",)] == long_two.rows("SELECT state FROM orders WHERE role = 'EXIT'")
-    long_two.execute("UPDATE orders SET updated_at = updated_at - interval '61 seconds' WHERE role = 'EXIT'")
-    for _ in range(3):
-        watch_at(long_two, low)
-        long_two.run_due_jobs()
-
-    assert 1 == long_two.venue.position(MNQ)
 
 
 def test_a_watch_that_read_before_another_has_reduced_does_not_reduce_again(long_two: WorkerEnv) -> None:
