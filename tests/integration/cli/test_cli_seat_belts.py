@@ -102,7 +102,7 @@ def test_a_high_water_mark_that_is_too_low_is_asked_about(operator: RunCommand, 
 def test_a_cancel_of_all_orders_is_asked_about(operator: RunCommand, worker_env: WorkerEnv) -> None:
     assert "Nothing to do." in operator("orders", "cancel", "--all").out
     order: dict[str, Any] = enter_resting(operator, worker_env)
-    consequence = f"Cancel 1 order of account 20001: BUY 1 {MNQ} LIMIT?"
+    consequence = f"Cancel 1 order of account 20001: BUY 1 {MNQ} LIMIT at "
     require_question(operator, ("orders", "cancel", "--all"), consequence, "cancel them")
     assert "WORKING" == read_state(worker_env, order["id"])
 
