@@ -45,6 +45,8 @@ MAY_READ_MORE = {
     "FROM job WHERE state = 'dead'": "it counts or requeues all that is dead, by the index of what ended badly",
     "job.name IN (": "`jobs` lists the newest of the backlog, in the index of what is queued",
     "WHERE alert.verdict": "`alerts --verdict` searches the newest 100,000 alerts",
+    "SELECT DISTINCT trading_day_at(start) FROM bar_minute": "old rows are packed, and for that read once",
+    "string_agg(int4send": "the bars of a span, which are a few days of rows, come as one value",
 }
 CONTROL = "SELECT count(*) FROM job WHERE error = 'no index has the errors'"
 # Tables of a few rows, some of which change each second, and the share of updates that stay in place.
