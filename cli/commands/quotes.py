@@ -44,9 +44,9 @@ QUOTES = Table(
 @json_option
 @list_options
 def command(*, as_json: bool) -> None:
-    """Show the newest price of each contract, and the minute that has not ended, as the trades make it.
+    """Show the newest price of each contract. One without a quote of the last 5 s has none.
 
-    A contract without a quote of the last 5 s has none. A minute that the feed has not seen from its start is left out.
+    The minute that has not ended is shown as the trades make it, if the feed has seen it from its start.
     """
     settings = load_stack_settings()
     with connect() as connection:
