@@ -53,7 +53,9 @@ def continuous(symbol: Symbol, timeframe: Timeframe, adjust: Adjustment, limit: 
         contract = contracts.require(connection, series[-1][0])
     made = stitch(series, adjust)
     calendar = assumed_calendar_of(symbol.root.group)
-    shown = roll_up(made.bars, timeframe, until, calendar)[-limit:]
+    rolled = roll_up(made.bars, timeframe, until, calendar)
+    whole = rolled[rolled.seconds >= made.bars.seconds[0]]  # one that began before the first minute is a part
+    shown = whole[-limit:]
     rows = list_bar_rows(shown, contract.tick_size)
     stitches = [
         {
