@@ -34,6 +34,8 @@ HISTORY = text("""
 def test_everyday_reads(worker_env: WorkerEnv, capsys: pytest.CaptureFixture[str]) -> None:
     with worker_env.ledger.engine.begin() as connection:
         bars.store(connection, MNQ, walk(365), OPEN_AT)
+    hook_id = worker_env.add_hook()
+    worker_env.execute(f"UPDATE hook SET name = 'test' WHERE id = '{hook_id}'")  # as the rows of alerts expect it
     rows = [series for series in years_of_rows(JOBS) if series.table != "bar_minute"]
     fill(worker_env.settings.require_database(), rows)
     with autocommit(worker_env.ledger.engine) as connection:
