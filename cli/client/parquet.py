@@ -47,8 +47,8 @@ def require_pyarrow() -> Any:  # noqa: ANN401  # pyarrow ships no types
     """Return pyarrow; raise RefusedError if it is not installed."""
     try:
         import pyarrow as pa  # noqa: PLC0415  # optional, and slow to import
-        import pyarrow.csv  # noqa: PLC0415
-        import pyarrow.parquet  # noqa: PLC0415
+        import pyarrow.csv  # noqa: PLC0415  # as above
+        import pyarrow.parquet  # noqa: PLC0415  # as above
     except ModuleNotFoundError:
         raise RefusedError(
             "parquet files need pyarrow, which is not installed: it is the extra `parquet`, as in "

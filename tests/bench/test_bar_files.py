@@ -16,7 +16,8 @@ from shared.domain.market_data.foreign_bars import BarTimes
 from shared.domain.market_data.timeframe import ONE_MINUTE
 from shared.hot.connection import CircuitBreaker, connect
 from shared.hot.recent_bars import RecentBars
-from tests.bench.test_bar_store import printed, walk
+from tests.fixtures.bar_walk import walk
+from tests.fixtures.figures import printed
 from tests.fixtures.venue import MNQ, OPEN_AT
 from tests.fixtures.worker_env import WorkerEnv
 

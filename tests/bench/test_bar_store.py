@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +12,7 @@ from sqlalchemy import Connection
 from shared.bars.bar_reader import BarReader
 from shared.db.engine import autocommit, driver
 from shared.db.market_data import bar_coverage, bars, contracts
-from shared.domain.market_data.bar_columns import BarColumns, columns_of, seconds_of, time_of
+from shared.domain.market_data.bar_columns import BarColumns, seconds_of, time_of
 from shared.domain.market_data.bar_coverage import BarCoverage
 from shared.domain.market_data.calendar import calendar_of
 from shared.domain.market_data.coverage import Span
@@ -21,11 +20,12 @@ from shared.domain.market_data.rollup import roll_up
 from shared.domain.market_data.timeframe import ONE_MINUTE, Timeframe
 from shared.hot.connection import CircuitBreaker, connect
 from shared.hot.recent_bars import BarBlock, RecentBars
-from tests.fixtures.figures import line, percentile
+from tests.fixtures.bar_walk import walk
+from tests.fixtures.figures import line, percentile, printed
 from tests.fixtures.venue import MNQ, OPEN_AT
 from tests.fixtures.worker_env import WorkerEnv
 from workers.call_log import CallBuffer
-from workers.wiring import open_gateway
+from workers.venue_wiring import open_gateway
 
 pytestmark = [pytest.mark.bench, pytest.mark.timeout(900)]
 pyarrow_parquet = pytest.importorskip("pyarrow.parquet")
@@ -37,22 +37,6 @@ EIGHT = tuple(map(Timeframe.parse, ("2m", "3m", "5m", "15m", "30m", "1h", "4h", 
 ROW_BYTES = "SELECT pg_total_relation_size('plain_bar')::numeric / (SELECT count(*) FROM plain_bar)"
 
 
-def walk(days: int) -> BarColumns:
-    """Return a random walk over the open minutes of the days before OPEN_AT."""
-    seconds = np.concatenate(
-        [
-            np.arange(seconds_of(span.start), seconds_of(span.end), 60)
-            for span in EQUITY.open_spans(Span(time_of(seconds_of(OPEN_AT) - days * 86_400), OPEN_AT))
-        ]
-    )
-    random = np.random.default_rng(7)
-    close = 80_000 + np.cumsum(random.integers(-12, 13, len(seconds)))
-    open_ = np.concatenate((close[:1], close[:-1])) + random.integers(-1, 2, len(seconds))
-    high = np.maximum(open_, close) + random.integers(0, 15, len(seconds))
-    low = np.minimum(open_, close) - random.integers(0, 15, len(seconds))
-    return columns_of(np.vstack([seconds, open_, high, low, close, random.integers(1, 3_000, len(seconds))]))
-
-
 def measure(call: Callable[[], object], rounds: int = ROUNDS) -> list[float]:
     """Return how many milliseconds each call takes, after three that do not count."""
     taken = []
@@ -61,13 +45,6 @@ def measure(call: Callable[[], object], rounds: int = ROUNDS) -> list[float]:
         call()
         taken.append((time.perf_counter() - started) * 1000)
     return taken[3:]
-
-
-@contextmanager
-def printed(capsys: pytest.CaptureFixture[str], title: str) -> Iterator[None]:
-    with capsys.disabled():
-        print(f"\n{title}")  # a bench prints
-        yield
 
 
 @pytest.fixture

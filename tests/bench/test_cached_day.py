@@ -30,7 +30,7 @@ from tests.fixtures.figures import percentile
 from tests.fixtures.stepped_env import open_stepped_env
 from tests.fixtures.venue import OPEN_AT
 from tests.fixtures.worker_env import WorkerEnv
-from workers.wiring import open_gateway
+from workers.venue_wiring import open_gateway
 
 DAY = date(2026, 3, 11)
 FOUR = ("MNQ", "MES", "MGC", "MCL")

@@ -14,7 +14,7 @@ from shared.db.metrics import metrics
 from shared.db.trades import round_trips
 from shared.db.trades.round_trips import RoundTripFilter
 from shared.domain.market_data.coverage import Span
-from tests.bench.test_bar_store import walk
+from tests.fixtures.bar_walk import walk
 from tests.fixtures.figures import line
 from tests.fixtures.many_rows import fill, years_of_rows
 from tests.fixtures.venue import MNQ, OPEN_AT

@@ -12,7 +12,7 @@ from shared.errors import CredentialsRefusedError, SettingsError
 from shared.log import set_up_logging
 from workers.feed.feed import Feed
 from workers.feed.token_source import LoggedCalls
-from workers.wiring import open_gateway
+from workers.venue_wiring import open_gateway
 
 log = logging.getLogger("workers.feed")
 

@@ -67,9 +67,8 @@ def enforce_rules(run: WatchRun, snapshot: RiskSnapshot, quoted_at: datetime | N
             if account.block_reason is None or reason is None:
                 accounts.record_event(tx.connection, account.id, "blocked" if reason else "unblocked", reason or "")
         day = trading_day_at(market_now)
-        may_reduce = (
-            action is RuleAction.REDUCE and locked.reduced_on != day
-        )  # another watch may have, since the snapshot
+        # Another watch may have reduced since the snapshot.
+        may_reduce = action is RuleAction.REDUCE and locked.reduced_on != day
         if may_reduce and _reduce(tx, snapshot, blocking, market_now):
             changed["reduced_on"] = day
         if changed:

@@ -17,6 +17,7 @@ from shared.ledger.jobs.market_data import BackfillBars, HealBars
 from shared.ledger.ledger import Transaction
 from tests.fixtures.operator import RunCommand
 from tests.fixtures.order_sessions import other_gateway
+from tests.fixtures.other_gateway import OtherGateway
 from tests.fixtures.venue import MNQ
 from tests.fixtures.worker_env import WorkerEnv
 from tests.fixtures.worker_processes import process
@@ -40,6 +41,19 @@ def run_backfill(worker_env: WorkerEnv, since: datetime, until: datetime) -> Non
     worker_env.run(BackfillBars(contract_id=MNQ, since=since, until=until))
     worker_env.execute("UPDATE job SET run_at = now() WHERE name = 'market_data.backfill_bars' AND state = 'queued'")
     worker_env.run_due_jobs()
+
+
+def backfill_through(worker_env: WorkerEnv, gateway: OtherGateway, since: datetime, until: datetime) -> None:
+    """Backfill through another gateway, both passes at once."""
+    settings = replace(worker_env.settings, venue=replace(worker_env.settings.venue, url=gateway.url))
+    queued = "SELECT id FROM job WHERE name = 'market_data.backfill_bars' AND state = 'queued'"
+    with open_runner(settings, process("test/2"), program="test2") as other:
+        due = [worker_env.enqueue(BackfillBars(contract_id=MNQ, since=since, until=until))]
+        while due:
+            for job_id in due:
+                other.run(job_id)
+            worker_env.execute("UPDATE job SET run_at = now() WHERE state = 'queued'")
+            due = [job_id for (job_id,) in worker_env.rows(queued)]
 
 
 def test_pages_are_stored_newest_first_until_all_is_complete(worker_env: WorkerEnv, newest: datetime) -> None:
@@ -139,15 +153,7 @@ def test_after_an_empty_page_the_second_pass_asks_for_all_that_is_left(worker_en
     answers = iter([False, True])
     with other_gateway(worker_env.venue) as gateway:
         gateway.changes[BARS] = lambda document: document.update(bars=[]) if next(answers, False) else None
-        settings = replace(worker_env.settings, venue=replace(worker_env.settings.venue, url=gateway.url))
-        with open_runner(settings, process("test/2"), program="test2") as other:
-            other.run(worker_env.enqueue(BackfillBars(contract_id=MNQ, since=since, until=newest)))
-            for _ in range(8):
-                worker_env.execute("UPDATE job SET run_at = now() WHERE state = 'queued'")
-                for (job_id,) in worker_env.rows(
-                    "SELECT id FROM job WHERE name = 'market_data.backfill_bars' AND state = 'queued'"
-                ):
-                    other.run(job_id)
+        backfill_through(worker_env, gateway, since, newest)
 
     assert [(True,)] == worker_env.rows(COMPLETE, since + timedelta(days=3), newest)
 
@@ -160,15 +166,7 @@ def test_one_minute_without_a_trade_is_complete_after_the_second_pass(worker_env
             document["bars"] = [bar for bar in document["bars"] if bar["t"] != quiet.isoformat()]
 
         gateway.changes[BARS] = remove
-        settings = replace(worker_env.settings, venue=replace(worker_env.settings.venue, url=gateway.url))
-        with open_runner(settings, process("test/2"), program="test2") as other:
-            other.run(worker_env.enqueue(BackfillBars(contract_id=MNQ, since=since, until=newest)))
-            for _ in range(4):
-                worker_env.execute("UPDATE job SET run_at = now() WHERE state = 'queued'")
-                for (job_id,) in worker_env.rows(
-                    "SELECT id FROM job WHERE name = 'market_data.backfill_bars' AND state = 'queued'"
-                ):
-                    other.run(job_id)
+        backfill_through(worker_env, gateway, since, newest)
 
     assert [] == worker_env.rows("SELECT 1 FROM bars WHERE start = %s AND contract = %s", quiet, MNQ)
     assert [(True,)] == worker_env.rows(COMPLETE, since, newest)

@@ -16,7 +16,7 @@ from tests.fixtures.order_sessions import other_gateway
 from tests.fixtures.stepped_env import open_stepped_env
 from tests.fixtures.venue import MNQ, OPEN_AT
 from workers.call_log import CallBuffer
-from workers.wiring import open_gateway
+from workers.venue_wiring import open_gateway
 
 SEED = 22
 LASTS = 60

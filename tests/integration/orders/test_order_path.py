@@ -9,7 +9,7 @@ from tests.fixtures.entries import ENTRY, PLACE, age_in_doubt_order, tags_at_ven
 from tests.fixtures.venue import MNQ
 from tests.fixtures.worker_env import WorkerEnv
 from tests.fixtures.worker_processes import process
-from workers.wiring import AccountSwitch
+from workers.venue_wiring import AccountSwitch
 
 
 def test_an_alert_becomes_a_filled_order_with_a_working_stop_in_our_rows_and_at_the_venue(

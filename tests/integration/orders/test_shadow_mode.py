@@ -17,7 +17,8 @@ from tests.fixtures.operator import RunCommand
 from tests.fixtures.venue import MNQ
 from tests.fixtures.worker_env import WorkerEnv
 from tests.fixtures.worker_processes import process
-from workers.wiring import AccountSwitch, open_runner
+from workers.venue_wiring import AccountSwitch
+from workers.wiring import open_runner
 
 PLACE = "/api/Order/place"
 ENTRY = "SELECT state, reason, client_order_id, submitted_at, origin FROM orders WHERE role = 'ENTRY' ORDER BY id"

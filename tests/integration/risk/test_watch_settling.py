@@ -169,6 +169,23 @@ def test_a_position_in_a_closed_market_hides_no_loss_in_an_open_one_and_is_left(
     assert [(MNQ,)] == long_two.rows("SELECT contract_id FROM flatten_request")
 
 
+def test_a_reduction_asks_for_no_exit_in_a_market_that_pauses(long_two: WorkerEnv) -> None:
+    """The grains pause from 7:45 to 8:30 in Chicago: the venue rejects exits, and the day's reduction is lost."""
+    long_two.execute(
+        "UPDATE market_clock SET machine_origin_at = now(), market_origin_at = '2026-03-10 13:00:00+00', speed = 1"
+    )
+    entry = entry_price(long_two)
+    long_two.execute(
+        f"""INSERT INTO position (account_id, contract_id, direction, quantity, average_price, opened_market_at)
+            SELECT id, '{ZC}', 'LONG', 2, 400, now() FROM account"""
+    )
+    long_two.execute("""UPDATE account SET rule_changes = '{"reduce_at": "0.80"}'""")
+    watch_at(long_two, entry - 420)
+
+    reduced = "SELECT arguments ->> 'contract_id' FROM job WHERE name = 'orders.reduce_position'"
+    assert [(MNQ,)] == long_two.rows(reduced)
+
+
 def test_reads_for_exposed_accounts_leave_flat_ones_alone(worker_env: WorkerEnv) -> None:
     assert ("succeeded", {"accounts": 0}, None) == worker_env.run(ReconcileAccounts(only_exposed=True))
     worker_env.entry_alert()
