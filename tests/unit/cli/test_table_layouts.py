@@ -104,6 +104,8 @@ def find_tables() -> dict[str, Table]:
     """Return every table of the command line, by the first module that has it, and its name."""
     found: dict[int, tuple[str, Table]] = {}
     for module in pkgutil.walk_packages(cli.__path__, "cli."):
+        if module.name == "cli.local.processes.preload":  # to import it is to become the process that `up` forks from
+            continue
         for name, value in vars(import_module(module.name)).items():
             if isinstance(value, Table):
                 found.setdefault(id(value), (f"{module.name.rpartition('.')[2]}.{name}", value))
