@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from shared.clock import machine_now
-from shared.db.accounts import accounts, balance_moves
+from shared.db.accounts import accounts, balance_moves, reductions
 from shared.db.accounts.accounts import AccountRow
 from shared.db.orders import flatten_requests
 from shared.db.risk.entry_check import describe_finding
@@ -16,6 +16,7 @@ from shared.domain.orders.order import Origin, direction_of
 from shared.domain.risk.account_risk import Holding
 from shared.domain.risk.account_rules import check_account, session_of
 from shared.domain.risk.findings import Finding, RuleAction, dollars, strongest_action
+from shared.ids import new_id
 from shared.ledger.jobs.accounts import CheckBalance
 from shared.ledger.jobs.orders import Flatten, ReducePosition
 from shared.ledger.ledger import Transaction
@@ -66,13 +67,10 @@ def enforce_rules(run: WatchRun, snapshot: RiskSnapshot, quoted_at: datetime | N
             changed["block_reason"] = reason
             if account.block_reason is None or reason is None:
                 accounts.record_event(tx.connection, account.id, "blocked" if reason else "unblocked", reason or "")
-        day = trading_day_at(market_now)
-        # Another watch may have reduced since the snapshot.
-        may_reduce = action is RuleAction.REDUCE and locked.reduced_on != day
-        if may_reduce and _reduce(tx, snapshot, blocking, market_now):
-            changed["reduced_on"] = day
         if changed:
             accounts.change(tx.connection, account.id, **changed)
+        if action is RuleAction.REDUCE:
+            _reduce(tx, snapshot, blocking, market_now)
         if action is RuleAction.FLATTEN:
             acted = _flatten(tx, run, snapshot, blocking)
     return acted
@@ -127,19 +125,25 @@ def _is_traded(holding: Holding, market_now: datetime) -> bool:
     return assumed_calendar_of(ROOTS[holding.root].group).is_open(market_now)
 
 
-def _reduce(tx: Transaction, snapshot: RiskSnapshot, found: Sequence[Finding], market_now: datetime) -> bool:
-    """Close half of each position in a market that trades now, rounded up, once a day; return whether there is one."""
-    traded = [one for one in snapshot.risk.holdings if _is_traded(one, market_now)]
-    if traded:
-        accounts.record_event(tx.connection, snapshot.account.id, "reduced", "; ".join(one.message for one in found))
-    for holding in traded:
-        tx.enqueue(
-            ReducePosition(
-                account_id=snapshot.account.id,
-                contract_id=holding.contract_id,
-                quantity=(abs(holding.quantity) + 1) // 2,
-                direction=direction_of(holding.quantity),
-                origin=Origin.PROTECTOR,
-            )
+def _reduce(tx: Transaction, snapshot: RiskSnapshot, found: Sequence[Finding], market_now: datetime) -> None:
+    """Close half of each position in a market that trades now, rounded up, once a day.
+
+    Another watch may have requested it since the snapshot. The job and the exit of each have a correlation id of their
+    own, by which a rejected exit is found: then it is requested again.
+    """
+    account_id, day = snapshot.account.id, trading_day_at(market_now)
+    made = reductions.list_made(tx.connection, account_id, day)
+    due = [one for one in snapshot.risk.holdings if one.contract_id not in made and _is_traded(one, market_now)]
+    if due:
+        accounts.record_event(tx.connection, account_id, "reduced", "; ".join(one.message for one in found))
+    for holding in due:
+        request = ReducePosition(
+            account_id=account_id,
+            contract_id=holding.contract_id,
+            quantity=(abs(holding.quantity) + 1) // 2,
+            direction=direction_of(holding.quantity),
+            origin=Origin.PROTECTOR,
         )
-    return bool(traded)
+        correlation_id = new_id()
+        reductions.record(tx.connection, account_id, holding.contract_id, day, correlation_id)
+        tx.enqueue(request, correlation_id=correlation_id)

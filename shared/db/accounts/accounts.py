@@ -53,7 +53,6 @@ class AccountRow:
     week_locked_on: date | None
     marked_limits: Mapping[str, Sequence[str]] | None
     locked_out_until_market_at: datetime | None
-    reduced_on: date | None
     unexplained_balance: Decimal | None
     unsettled_since_at: datetime | None
     pending_balance: Decimal | None

@@ -2,22 +2,22 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, Row, text
+from sqlalchemy import Connection, Row
 
 from shared.clock import MarketClock
 from shared.db.accounts.accounts import AccountRow
 from shared.db.risk.account_books import usable_book_of
+from shared.db.risk.risk_facts import FACTS, Facts
 from shared.domain.accounts.stage import Stage, parse_stage
 from shared.domain.market_data.calendar import assumed_calendar_of, trading_day_at, trading_day_begins, trading_week_of
 from shared.domain.market_data.contract import ROOTS, root_of_contract
 from shared.domain.market_data.product_family import family_of
 from shared.domain.orders.order import Direction, Side, direction_of
-from shared.domain.orders.protection import ExternalOrder, mark_protection
 from shared.domain.risk.account_risk import AccountRisk, ClosedTrade, Holding, OpenEntry
 from shared.domain.risk.disk_space import FRESH_FOR, WARN_BELOW, DiskSpace, find_fullest
 from shared.domain.risk.next_day import start_next_day
@@ -26,78 +26,6 @@ from shared.domain.risk.rule_book import PRESETS, RuleBook
 # Contract and signed quantity held -> the price at which it can be closed now; None without a fresh quote.
 ExitPrice = Callable[[str, int], Decimal | None]
 ExitPrices = Callable[[set[str]], ExitPrice]  # of these contracts
-
-_FACTS = text("""
-    SELECT 'held' AS kind, account_id, contract_id, CASE direction WHEN 'LONG' THEN quantity ELSE -quantity END AS n,
-           average_price AS price,
-           (SELECT close_ticks::integer FROM bar_minute
-            WHERE bar_minute.contract_id = position.contract_id
-              AND start >= greatest(opened_market_at - interval '1 minute', :day_began - interval '4 days')
-            ORDER BY start DESC LIMIT 1) AS ticks,
-           NULL::text AS side, opened_market_at AS at
-    FROM position WHERE quantity > 0
-    UNION ALL
-    SELECT 'entry', orders.account_id, contract_id, quantity - booked.n, NULL, stop_loss_ticks, side, NULL
-    FROM orders, LATERAL (
-        SELECT coalesce(sum(fill.quantity), 0) AS n FROM fill WHERE fill.account_id = orders.account_id
-        AND fill.venue_order_id = orders.venue_order_id AND NOT is_voided) AS booked
-    WHERE state IN ('CREATED', 'SUBMITTING', 'IN_DOUBT', 'WORKING') AND role = 'ENTRY'
-    UNION ALL
-    SELECT 'unbooked_entry', orders.account_id, contract_id, filled_quantity - booked.n, NULL, stop_loss_ticks, side,
-           NULL
-    FROM account JOIN orders ON orders.account_id = account.id AND filled_quantity > 0
-        AND orders.updated_at > now() - interval '1 minute', LATERAL (
-        SELECT coalesce(sum(fill.quantity), 0) AS n FROM fill WHERE fill.account_id = orders.account_id
-        AND fill.venue_order_id = orders.venue_order_id AND NOT is_voided) AS booked
-    WHERE role = 'ENTRY' AND state NOT IN ('CREATED', 'SUBMITTING', 'IN_DOUBT', 'WORKING')
-      AND filled_quantity > booked.n
-    UNION ALL
-    SELECT CASE WHEN type IN ('STOP', 'TRAILING_STOP') THEN 'external_stop' ELSE 'external_limit' END, account_id,
-           contract_id, quantity - filled_quantity, coalesce(stop_price, limit_price), NULL, side, NULL
-    FROM orders WHERE state IN ('CREATED', 'SUBMITTING', 'IN_DOUBT', 'WORKING') AND role = 'OTHER'
-    UNION ALL
-    SELECT 'stop', account_id, contract_id, quantity - filled_quantity, stop_price, NULL, side, NULL
-    FROM orders WHERE state = 'WORKING' AND role = 'STOP_LOSS' AND stop_price IS NOT NULL
-    UNION ALL
-    SELECT 'traded', account_id, '', count(*), NULL, NULL, NULL, NULL
-    FROM orders WHERE role = 'ENTRY' AND filled_quantity > 0 AND state <> 'WORKING'
-      AND created_at > now() - interval '1 day' AND submitted_market_at >= :day_began GROUP BY account_id
-    UNION ALL
-    SELECT 'closed_trade', account_id, '', sum(quantity), sum(gross_pnl - fees - commissions), NULL, NULL,
-           max(filled_market_at)
-    FROM fill WHERE account_id = ANY(:accounts) AND filled_market_at >= :day_began AND gross_pnl IS NOT NULL
-      AND NOT is_voided GROUP BY account_id, venue_order_id
-    UNION ALL
-    SELECT 'opening_costs', account_id, '', count(*), sum(fees + commissions), NULL, NULL, NULL
-    FROM fill WHERE account_id = ANY(:accounts) AND filled_market_at >= :day_began AND gross_pnl IS NULL
-      AND NOT is_voided GROUP BY account_id
-    UNION ALL
-    SELECT 'sent', account_id, '', count(*), NULL, NULL, NULL, min(submitted_at)
-    FROM orders WHERE created_at > now() - interval '5 minutes' AND submitted_at > now() - interval '1 minute'
-    GROUP BY account_id
-    UNION ALL
-    SELECT 'in_doubt', account_id, contract_id, 1, NULL, NULL, NULL, NULL FROM orders WHERE state = 'IN_DOUBT'
-    UNION ALL
-    SELECT 'arriving', account_id, contract_id, 1, NULL, NULL, side, NULL
-    FROM orders WHERE account_id = ANY(:accounts) AND role = 'ENTRY'
-      AND state IN ('CREATED', 'SUBMITTING', 'IN_DOUBT', 'WORKING') AND (state <> 'WORKING' OR type = 'MARKET')
-    UNION ALL
-    SELECT 'arriving', account_id, contract_id, 1, NULL, NULL, side, NULL
-    FROM orders WHERE account_id = ANY(:accounts) AND origin <> 'external' AND filled_quantity > 0
-      AND updated_at > now() - interval '1 minute' AND filled_quantity > (
-          SELECT coalesce(sum(fill.quantity), 0) FROM fill WHERE fill.account_id = orders.account_id
-          AND fill.venue_order_id = orders.venue_order_id AND NOT is_voided)
-    UNION ALL
-    SELECT 'flatten_request', account_id, coalesce(contract_id, ''), 1, NULL, NULL, reason, requested_at
-    FROM flatten_request WHERE flat_at IS NULL AND dropped_at IS NULL
-    UNION ALL
-    SELECT 'day', account_id, '', 0, closing_balance - opening_balance - moved, NULL, trading_day::text, NULL
-    FROM account_day WHERE account_id = ANY(:accounts)
-    UNION ALL
-    SELECT 'low_disk', one, path, free_bytes, NULL, NULL, host, NULL
-    FROM disk_space, unnest(CAST(:accounts AS bigint[])) AS one
-    WHERE free_bytes < :low_disk AND checked_at BETWEEN now() - :disk_fresh AND now() + :disk_fresh
-""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,46 +44,6 @@ class RiskSnapshot:
     arriving: frozenset[tuple[str, Side]]
 
 
-@dataclass(slots=True)
-class _Facts:
-    held: list[Row[Any]] = field(default_factory=list)
-    entry: list[Row[Any]] = field(default_factory=list)
-    unbooked_entry: list[Row[Any]] = field(
-        default_factory=list
-    )  # filled by its own report, and not in the position yet
-    stop: list[Row[Any]] = field(default_factory=list)
-    external_stop: list[Row[Any]] = field(default_factory=list)
-    external_limit: list[Row[Any]] = field(default_factory=list)
-    too_large_stop: list[Row[Any]] = field(default_factory=list)  # external, and larger than the position
-    traded: list[Row[Any]] = field(default_factory=list)
-    closed_trade: list[Row[Any]] = field(default_factory=list)
-    opening_costs: list[Row[Any]] = field(default_factory=list)
-    sent: list[Row[Any]] = field(default_factory=list)
-    in_doubt: list[Row[Any]] = field(default_factory=list)
-    arriving: list[Row[Any]] = field(default_factory=list)
-    flatten_request: list[Row[Any]] = field(default_factory=list)
-    day: list[Row[Any]] = field(default_factory=list)
-    low_disk: list[Row[Any]] = field(default_factory=list)
-
-    def sort_external_orders(self) -> None:
-        """Add each order that was placed elsewhere to the stops or the entries, or to neither if it is a target.
-
-        The position as it is now decides: one that has changed since makes an entry of an order that protected it.
-        """
-        external = [*self.external_stop, *self.external_limit]
-        for contract_id in sorted({row.contract_id for row in external}):
-            rows = [row for row in external if row.contract_id == contract_id]
-            position = sum(row.n for row in self.held if row.contract_id == contract_id)
-            resting = [ExternalOrder(row.kind == "external_stop", Side(row.side), row.n, row.price) for row in rows]
-            for row, order, protects in zip(rows, resting, mark_protection(position, resting), strict=True):
-                if not protects:
-                    self.entry.append(row)
-                    if order.is_stop:
-                        self.too_large_stop.append(row)
-                elif order.is_stop and row.price is not None:
-                    self.stop.append(row)
-
-
 def read(
     connection: Connection,
     accounts: Sequence[AccountRow],
@@ -169,9 +57,9 @@ def read(
     `exit_prices` is called once, with every contract that they hold.
     """
     day = trading_day_at(clock.now())
-    facts: defaultdict[int, _Facts] = defaultdict(_Facts)
-    values = {"day_began": trading_day_begins(day), "accounts": [one.id for one in accounts]}
-    for row in connection.execute(_FACTS, values | {"low_disk": WARN_BELOW, "disk_fresh": FRESH_FOR}):
+    facts: defaultdict[int, Facts] = defaultdict(Facts)
+    values = {"day": day, "day_began": trading_day_begins(day), "accounts": [one.id for one in accounts]}
+    for row in connection.execute(FACTS, values | {"low_disk": WARN_BELOW, "disk_fresh": FRESH_FOR}):
         getattr(facts[row.account_id], row.kind).append(row)
     for found in facts.values():
         found.sort_external_orders()
@@ -197,7 +85,7 @@ def read(
 
 def _to_account_risk(
     account: AccountRow,
-    facts: _Facts,
+    facts: Facts,
     *,
     day: date,
     clock: MarketClock,
@@ -214,7 +102,7 @@ def _to_account_risk(
         is_week_locked=account.week_locked_on == trading_week_of(day),
         locked_out_until_market_at=account.locked_out_until_market_at,
         reduce_only_reason=account.reduce_only,
-        is_reduced=account.reduced_on == day,
+        is_reduced={row.contract_id for row in facts.held} <= {row.contract_id for row in facts.reduced},
         holdings=tuple(_to_holding(row, facts, exit_price, clock) for row in facts.held),
         open_entries=tuple(_to_open_entry(row) for row in [*facts.entry, *facts.unbooked_entry] if row.n > 0),
         trade_count_today=_count_trades(facts),
@@ -227,7 +115,7 @@ def _to_account_risk(
     )
 
 
-def _read_balances(account: AccountRow, facts: _Facts, day: date) -> AccountRisk:
+def _read_balances(account: AccountRow, facts: Facts, day: date) -> AccountRisk:
     """Return the balances of a trading day, and what belongs to the days before it.
 
     Until the first report of a day its balances follow from those of the day before, as the report will store them.
@@ -249,7 +137,7 @@ def _read_balances(account: AccountRow, facts: _Facts, day: date) -> AccountRisk
     return start_next_day(balances, account.balance, ended=known, today=day, stage=stage, unsettled=unsettled)
 
 
-def _to_holding(row: Row[Any], facts: _Facts, exit_price: ExitPrice, clock: MarketClock) -> Holding:
+def _to_holding(row: Row[Any], facts: Facts, exit_price: ExitPrice, clock: MarketClock) -> Holding:
     root = root_of_contract(row.contract_id).name
     price = exit_price(row.contract_id, row.n)
     if price is None and not assumed_calendar_of(ROOTS[root].group).is_open(clock.now()):
@@ -269,7 +157,7 @@ def _to_holding(row: Row[Any], facts: _Facts, exit_price: ExitPrice, clock: Mark
     return Holding(row.contract_id, root, row.n, row.price, price, risk, unprotected=max(left, 0))
 
 
-def _count_trades(facts: _Facts) -> int:
+def _count_trades(facts: Facts) -> int:
     """Return the entries of today that are not among the open ones: also one whose fills came before its own report."""
     traded: int = facts.traded[0].n if facts.traded else 0
     booked = [row for row in facts.entry if row.n <= 0]
@@ -282,7 +170,7 @@ def _to_open_entry(row: Row[Any]) -> OpenEntry:
     return OpenEntry(row.contract_id, root, Side(row.side), row.n, risk)
 
 
-def _directions_by_family(facts: _Facts) -> dict[str, frozenset[Direction]]:
+def _directions_by_family(facts: Facts) -> dict[str, frozenset[Direction]]:
     found: defaultdict[str, set[Direction]] = defaultdict(set)
     for row in facts.held:
         found[family_of(root_of_contract(row.contract_id).name)].add(direction_of(row.n))

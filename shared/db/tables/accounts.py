@@ -59,7 +59,6 @@ account = Table(
     # By rule, the worst value since it is marked, by the fills and without them: shared/domain/risk/marked_limits.py
     Column("marked_limits", JSONB),
     at_column("locked_out_until_market_at"),  # no entry before; a person may only prolong it
-    Column("reduced_on", Date),  # the trading day on which half of the positions was closed
     Column("unexplained_balance", Numeric),  # beyond the day's opening balance and fills, once it has settled
     at_column("unsettled_since_at"),  # the last report of the balance before the one that changed it
     Column("pending_balance", Numeric),  # another unexplained amount: fills or a balance are on their way
@@ -99,6 +98,16 @@ account_day = Table(
 )
 
 # Changes of a balance without a trade: payouts below zero, deposits above.
+reduction = Table(  # the last one of each contract by the rule reduce_at
+    "reduction",
+    metadata,
+    Column("account_id", BigInteger, ForeignKey("account.id"), primary_key=True),
+    Column("contract_id", Text, primary_key=True),
+    Column("trading_day", Date, nullable=False),
+    Column("correlation_id", Uuid, nullable=False),  # of its job and its exit
+    at_column("requested_at", nullable=False, now=True),
+)
+
 balance_move = Table(
     "balance_move",
     metadata,

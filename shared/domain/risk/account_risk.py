@@ -70,7 +70,7 @@ class AccountRisk:
     is_week_locked: bool = False  # the week's result touched the weekly loss limit: until Friday 17:00 in Chicago
     locked_out_until_market_at: datetime | None = None  # a person lets it enter nothing before
     reduce_only_reason: str | None = None  # why nothing may be entered that does not only reduce
-    is_reduced: bool = False  # half was already closed today
+    is_reduced: bool = False  # half of each position was already closed today
     holdings: tuple[Holding, ...] = ()
     open_entries: tuple[OpenEntry, ...] = ()
     trade_count_today: int = 0  # entries of this trading day that are no longer among `open_entries`

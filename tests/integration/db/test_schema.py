@@ -30,11 +30,11 @@ PARTS = (
     ("revision", "folder", "message"),
     [
         (
-            "0023",
+            "0024",
             Path("/home/me/tickwork"),
-            r"in /home/me/tickwork: expected 0024; .*`make up UP_ARGS=--fresh`.*is kept",
+            r"in /home/me/tickwork: expected 0025; .*`make up UP_ARGS=--fresh`.*is kept",
         ),
-        ("0023", None, r"at 127\.0\.0\.1: expected 0024; .*name an empty database in DATABASE_URL.*is kept"),
+        ("0024", None, r"at 127\.0\.0\.1: expected 0025; .*name an empty database in DATABASE_URL.*is kept"),
         ("0099", None, "a newer version .* run that version"),
     ],
 )

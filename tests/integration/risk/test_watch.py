@@ -6,6 +6,8 @@ import psycopg
 
 from shared.db.accounts import accounts
 from shared.db.risk.account_books import usable_book_of
+from shared.ledger.jobs.orders import ReducePosition
+from tests.fixtures.entries import PLACE
 from tests.fixtures.processes import until
 from tests.fixtures.venue import MNQ
 from tests.fixtures.watched_position import entry_price, watch_at
@@ -80,15 +82,54 @@ def test_a_reduction_closes_half_once_a_day(long_two: WorkerEnv) -> None:
     assert [("protector",)] == long_two.rows("SELECT origin FROM orders WHERE role = 'EXIT'")
 
 
+def test_a_reduction_that_the_venue_rejects_is_requested_again_after_a_minute(long_two: WorkerEnv) -> None:
+    long_two.execute("""UPDATE account SET rule_changes = '{"reduce_at": "0.80"}'""")
+    low = entry_price(long_two) - 420
+    long_two.venue.faults(path=PLACE, kind="reject", count=1, error_code=5, message="outside trading hours")
+    watch_at(long_two, low)
+    long_two.run_due_jobs()
+    watch_at(long_two, low)
+    long_two.run_due_jobs()
+    assert 2 == long_two.venue.position(MNQ)
+    assert [("REJECTED",)] == long_two.rows("SELECT state FROM orders WHERE role = 'EXIT'")
+    long_two.execute("UPDATE orders SET updated_at = updated_at - interval '61 seconds' WHERE role = 'EXIT'")
+    for _ in range(3):
+        watch_at(long_two, low)
+        long_two.run_due_jobs()
+
+    assert 1 == long_two.venue.position(MNQ)
+    assert [(1, 2)] == long_two.rows(
+        "SELECT (SELECT count(*)::int FROM reduction), count(*)::int FROM account_event WHERE kind = 'reduced'"
+    )
+
+
+def test_a_rejected_exit_of_a_person_is_no_rejected_reduction(long_two: WorkerEnv) -> None:
+    long_two.execute("""UPDATE account SET rule_changes = '{"reduce_at": "0.80"}'""")
+    low = entry_price(long_two) - 420
+    watch_at(long_two, low)
+    long_two.run_due_jobs()
+    long_two.venue.faults(path=PLACE, kind="reject", count=1, error_code=5, message="outside trading hours")
+    (account,) = long_two.rows("SELECT id FROM account")
+    long_two.run(ReducePosition(account_id=account[0], contract_id=MNQ, quantity=1))
+    long_two.run_due_jobs()
+    long_two.execute("UPDATE orders SET updated_at = updated_at - interval '61 seconds' WHERE state = 'REJECTED'")
+    watch_at(long_two, low)
+    long_two.run_due_jobs()
+
+    assert [(1,)] == long_two.rows("SELECT count(*)::int FROM orders WHERE state = 'REJECTED'")
+    assert 1 == long_two.venue.position(MNQ)
+
+
 def test_a_watch_that_read_before_another_has_reduced_does_not_reduce_again(long_two: WorkerEnv) -> None:
     long_two.execute("""UPDATE account SET rule_changes = '{"reduce_at": "0.80"}'""")
     low = entry_price(long_two) - 420
     watch_at(long_two, low)
-    ((day,),) = long_two.rows("SELECT reduced_on FROM account")
-    long_two.execute("UPDATE account SET reduced_on = NULL")
+    (made,) = long_two.rows("SELECT account_id, contract_id, trading_day, correlation_id FROM reduction")
+    long_two.execute("DELETE FROM reduction")
     late = Thread(target=watch_at, args=(long_two, low))
     with psycopg.connect(long_two.settings.require_database()) as other:
-        other.execute("UPDATE account SET reduced_on = %s", [day])
+        other.execute("SELECT FROM account FOR UPDATE")
+        other.execute("INSERT INTO reduction VALUES (%s, %s, %s, %s)", made)
         late.start()
         waiting = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
         until(lambda: long_two.rows(waiting) != [], 60, "the watch to wait for the account")

@@ -1,9 +1,14 @@
 """The watch while facts settle: marks of their own, balances before their fills, markets that do not trade."""
 
+from decimal import Decimal
+
+import msgspec
 import pytest
 
+from shared.clock import machine_now
 from shared.db.accounts import accounts
 from shared.db.risk import risk_snapshots
+from shared.hot.quotes import HotQuote, quote_key
 from shared.ledger.jobs.orders import ReconcileAccounts
 from tests.fixtures.processes import until
 from tests.fixtures.venue import MNQ
@@ -170,7 +175,7 @@ def test_a_position_in_a_closed_market_hides_no_loss_in_an_open_one_and_is_left(
 
 
 def test_a_reduction_asks_for_no_exit_in_a_market_that_pauses(long_two: WorkerEnv) -> None:
-    """The grains pause from 7:45 to 8:30 in Chicago: the venue rejects exits, and the day's reduction is lost."""
+    """The grains pause from 7:45 to 8:30 in Chicago, when the venue rejects exits; later they are reduced too."""
     long_two.execute(
         "UPDATE market_clock SET machine_origin_at = now(), market_origin_at = '2026-03-10 13:00:00+00', speed = 1"
     )
@@ -184,6 +189,11 @@ def test_a_reduction_asks_for_no_exit_in_a_market_that_pauses(long_two: WorkerEn
 
     reduced = "SELECT arguments ->> 'contract_id' FROM job WHERE name = 'orders.reduce_position'"
     assert [(MNQ,)] == long_two.rows(reduced)
+    long_two.execute("UPDATE market_clock SET machine_origin_at = now(), market_origin_at = '2026-03-10 14:00:00+00'")
+    corn = HotQuote(bid=Decimal(400), ask=Decimal("400.25"), last=Decimal(400), received_at=machine_now())
+    long_two.redis.set(quote_key(ZC), msgspec.json.encode(corn))
+    watch_at(long_two, entry - 420)
+    assert [(MNQ,), (ZC,)] == long_two.rows(f"{reduced} ORDER BY id")
 
 
 def test_reads_for_exposed_accounts_leave_flat_ones_alone(worker_env: WorkerEnv) -> None:

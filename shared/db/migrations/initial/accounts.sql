@@ -29,7 +29,6 @@ CREATE TABLE account (
     week_locked_on date,
     marked_limits jsonb,
     locked_out_until_market_at timestamptz,
-    reduced_on date,
     unexplained_balance numeric,
     unsettled_since_at timestamptz,
     pending_balance numeric,
@@ -67,6 +66,16 @@ CREATE TABLE account_day (
     closed_at timestamptz DEFAULT now() NOT NULL,
     CONSTRAINT pk_account_day PRIMARY KEY (account_id, trading_day),
     CONSTRAINT fk_account_day_account_id FOREIGN KEY (account_id) REFERENCES account (id)
+);
+
+CREATE TABLE reduction (
+    account_id bigint NOT NULL,
+    contract_id text NOT NULL,
+    trading_day date NOT NULL,
+    correlation_id uuid NOT NULL,
+    requested_at timestamptz DEFAULT now() NOT NULL,
+    CONSTRAINT pk_reduction PRIMARY KEY (account_id, contract_id),
+    CONSTRAINT fk_reduction_account_id FOREIGN KEY (account_id) REFERENCES account (id)
 );
 
 CREATE TABLE balance_move (

@@ -52,8 +52,6 @@ COMMENT ON COLUMN account.marked_limits IS
     'locked.';
 COMMENT ON COLUMN account.locked_out_until_market_at IS
     'Until when a person lets the account enter nothing; empty: never locked out.';
-COMMENT ON COLUMN account.reduced_on IS
-    'The trading day on which half of the position was closed by a rule; empty: never.';
 COMMENT ON COLUMN account.unexplained_balance IS
     'Dollars of the day''s result that no fill explains, once the balance has settled; empty: not known yet.';
 COMMENT ON COLUMN account.unsettled_since_at IS
@@ -127,6 +125,15 @@ COMMENT ON COLUMN account_event.kind IS
     'The kind of event, such as halted, resumed, flattened, rules or balance_moved.';
 COMMENT ON COLUMN account_event.message IS 'What happened, in a sentence.';
 COMMENT ON COLUMN account_event.happened_at IS 'When it was recorded.';
+
+COMMENT ON TABLE reduction IS
+    'The last time that the rule reduce_at closed half of a position, by account and contract: once a trading day.';
+COMMENT ON COLUMN reduction.account_id IS 'The account.';
+COMMENT ON COLUMN reduction.contract_id IS 'The contract.';
+COMMENT ON COLUMN reduction.trading_day IS 'The trading day that it counts for.';
+COMMENT ON COLUMN reduction.correlation_id IS
+    'Of its job and its exit. If the venue rejects the exit, the reduction is requested again a minute later.';
+COMMENT ON COLUMN reduction.requested_at IS 'When it was requested.';
 
 COMMENT ON TABLE audit IS 'Acts of people, and of programs in their place; a trigger keeps every row as it is.';
 COMMENT ON COLUMN audit.id IS 'The id of the act, in the order of creation.';
