@@ -204,7 +204,7 @@ def test_complaint_1_every_created_order_is_at_the_venue_once_guarded_and_booked
         guarded = [(how, count, round(float(longest or 0), 2)) for how, count, longest in storm.rows(GUARDED)]
         print(f"proof of a stop after the fill, how often and at most how late in s: {guarded}")
         checks = f"{watch.checks} checks, {watch.position_checks} of them with positions"
-        print(f"longest without a working stop: {watch.longest_s:.2f} s in {checks}")
+        print(f"longest without a working stop: {watch.longest_s:.2f} s in {checks}", *watch.findings, sep="\n")
 
     assert accepted == ALERTS
     assert {} == {tag: count for tag, count in tags.items() if count > 1}

@@ -4,6 +4,7 @@ import signal
 import threading
 
 from shared.config import load_settings
+from shared.hot.positions import open_positions
 from shared.hot.quotes import open_quotes
 from shared.log import set_up_logging
 from workers.risk.monitor import RiskMonitor
@@ -16,8 +17,9 @@ def main() -> None:
     stopping = threading.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: stopping.set())
-    with open_quotes(settings.require_cache()) as quotes:
-        RiskMonitor(settings, quotes, stopping).run()
+    cache = settings.require_cache()
+    with open_quotes(cache) as quotes, open_positions(cache) as positions:
+        RiskMonitor(settings, quotes, positions, stopping).run()
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from shared.db.risk.monitor_runs import ActiveMonitor
 from shared.domain.risk.run_delays import RunDelays
 from shared.errors import TickworkError
 from shared.heartbeat import touch, touch_waiting
+from shared.hot.positions import PositionReader
 from shared.hot.quotes import QuoteReader
 from workers.risk.watch import watch_once
 from workers.risk.watch_run import WatchRun
@@ -31,9 +32,12 @@ _ACQUIRE_EVERY_S = 0.5  # how often a standby tries; less than Postgres lets its
 class RiskMonitor:
     """One of any number of monitors; an error ends a run and never the program."""
 
-    def __init__(self, settings: Settings, quotes: QuoteReader, stopping: threading.Event) -> None:
+    def __init__(
+        self, settings: Settings, quotes: QuoteReader, positions: PositionReader, stopping: threading.Event
+    ) -> None:
         self._settings = settings
         self._quotes = quotes
+        self._positions = positions
         self._stopping = stopping
         self._engine = make_monitor_engine(settings.require_database(), program="risk-monitor")
 
@@ -81,7 +85,7 @@ class RiskMonitor:
             began = _read_clock()
             figures, due = delays.add(began, began - due), began + RUN_EVERY
             touch()
-            run = WatchRun(self._settings, clock, self._quotes, connection, session)
+            run = WatchRun(self._settings, clock, self._quotes, self._positions, connection, session)
             try:
                 watch_once(run)
                 with suppress_lock_timeout("how late a run was is recorded by the next one"), run.begin():

@@ -23,8 +23,9 @@ _UNREADABLE = (RefusedError, LookupError, ArithmeticError, ValueError, TypeError
 
 @dataclass(frozen=True, slots=True)
 class WatchedAccounts:
-    """The accounts that could be read: their risk, their positions, and the quotes of what they hold."""
+    """All accounts, the risk of those that could be read, their positions, and the quotes of what they hold."""
 
+    accounts: Sequence[AccountRow]
     snapshots: Mapping[int, RiskSnapshot]
     held: Mapping[int, Sequence[PositionRow]]
     quotes: Mapping[str, HotQuote]
@@ -49,7 +50,7 @@ def read_accounts(run: WatchRun) -> WatchedAccounts:
     by_account: defaultdict[int, list[PositionRow]] = defaultdict(list)
     for row in held:
         by_account[row.account_id].append(row)
-    return WatchedAccounts(snapshots, by_account, quotes)
+    return WatchedAccounts(all_accounts, snapshots, by_account, quotes)
 
 
 def _read_snapshots(run: WatchRun, all_accounts: Sequence[AccountRow], prices: ExitPrice) -> dict[int, RiskSnapshot]:

@@ -1,4 +1,4 @@
-"""One run of the watch over all accounts: missing jobs, the rules of each account, its trailing stops."""
+"""One run of the watch over all accounts: missing jobs, unseen fills, the rules of each account, trailing stops."""
 
 import logging
 from collections.abc import Iterator
@@ -11,6 +11,7 @@ from workers.risk.enforcement import enforce_rules
 from workers.risk.missing_jobs import enqueue_missing_jobs
 from workers.risk.snapshots import read_accounts
 from workers.risk.trail_stops import trail_stops
+from workers.risk.unseen_changes import request_reads
 from workers.risk.watch_record import record_watch
 from workers.risk.watch_run import WatchRun
 
@@ -33,6 +34,8 @@ def watch_once(run: WatchRun) -> WatchCounts:
     watched = read_accounts(run)
     with _log_error(run, "jobs that are missing were not enqueued"):
         enqueue_missing_jobs(run)
+    with _log_error(run, "what the user hub reports was not compared with our positions"):
+        request_reads(run, watched.accounts, watched.held)
     flattenings, held = 0, dict[int, str | None]()
     for account_id, snapshot in watched.snapshots.items():
         with _log_error(run, f"account {account_id} could not be watched"):

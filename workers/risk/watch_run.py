@@ -1,4 +1,4 @@
-"""One run of the watch: the session that holds the lease, the quotes, the clock, and its transactions."""
+"""One run of the watch: the session that holds the lease, what it reads from Redis, and its transactions."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +16,7 @@ from shared.db.accounts.accounts import AccountRow
 from shared.db.accounts.installations import may_guard
 from shared.db.engine import driver, suppress_lock_timeout
 from shared.errors import LeaseLostError
+from shared.hot.positions import PositionReader
 from shared.hot.quotes import QuoteReader
 from shared.ids import new_id
 from shared.ledger.enqueue import Enqueued, EnqueueOptions
@@ -46,6 +47,7 @@ class WatchRun:
     settings: Settings
     clock: MarketClock
     quotes: QuoteReader
+    positions: PositionReader
     connection: Connection
     session: psycopg.Connection[Any]  # below `connection`, which would replace a lost one
     id: UUID = field(default_factory=new_id)  # the correlation id of what it causes

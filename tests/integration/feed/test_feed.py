@@ -10,7 +10,6 @@ import pytest
 from shared.clock import machine_now
 from shared.domain.orders.order import Direction
 from shared.hot.feed_lease import ACQUIRE_EVERY
-from shared.hot.positions import read_positions
 from tests.fixtures.feeds import Feeds
 from tests.fixtures.hot_values import read_quote
 from tests.fixtures.ledger_env import without_database
@@ -81,7 +80,7 @@ def test_trap_10_events_missed_during_an_outage_are_read_after_every_reconnect(f
     placed = feeds.worker_env.venue.trade(customTag="unheard")
     feeds.remove_faults()
     assert [] == feeds.worker_env.rows(ORDER, placed["orderId"])
-    assert {} == read_positions(feeds.hot, feeds.worker_env.venue.account_id)
+    assert {} == feeds.hot_positions()
     feeds.fault(kind, count=2, seconds=1)
 
     feeds.wait_until_fed(connection_count=2)
@@ -130,7 +129,7 @@ def test_a_position_closed_by_a_missed_event_is_removed(feeds: Feeds) -> None:
     feeds.remove_faults()
     feeds.fault("hub_gap", count=1, seconds=0.5)
 
-    until(lambda: read_positions(feeds.hot, feeds.worker_env.venue.account_id) == {}, 60, "a flat account")
+    until(lambda: feeds.hot_positions() == {}, 60, "a flat account")
 
 
 @pytest.mark.parametrize("stop", [lambda feed: feed.kill(), lambda feed: feed.freeze()], ids=["SIGKILL", "SIGSTOP"])

@@ -3,7 +3,6 @@
 from shared.clock import machine_now
 from shared.domain.orders.order import Direction
 from shared.hot.feed_health import read_feed_health
-from shared.hot.positions import read_positions
 from tests.fixtures.feeds import Feeds
 from tests.fixtures.processes import until
 
@@ -17,7 +16,7 @@ def test_lease_health_quotes_and_positions_come_again_after_a_wipe(feeds: Feeds)
     wiped_at = machine_now()
     feeds.hot.flushdb()
 
-    assert {} == read_positions(feeds.hot, feeds.worker_env.venue.account_id)
+    assert {} == feeds.hot_positions()
     feeds.wait_for_position(Direction.LONG)
     until(lambda: feeds.has_quote_since(wiped_at), 60, "a quote")
     until(lambda: read_feed_health(feeds.hot) is not None, 60, "the health")
