@@ -24,8 +24,10 @@ from cli.console.table import Table
 from shared.db.accounts import account_reports, accounts, balance_moves
 from shared.db.accounts.accounts import AccountRow
 from shared.db.accounts.installations import describe_read_only
+from shared.db.orders import orders
 from shared.domain.accounts.stage import Stage, describe_unknown, parse_stage
 from shared.domain.counting import count_of
+from shared.domain.orders.order import OrderState, Role
 from shared.domain.risk.account_risk import loss_limit_level
 from shared.domain.risk.findings import chicago_time
 from shared.errors import RefusedError
@@ -154,11 +156,30 @@ def switch_live(account: str, switch: str, name: str | None, *, reason: str | No
         click.echo(
             f"Account {row.id} ({row.name}) is in shadow mode: entries are checked and recorded, and none is sent."
         )
-        click.echo("What is held and works stays at the venue: `tickwork positions` shows it.")
+    else:
+        click.echo(f"Live orders of account {row.id} ({row.name}) are {'ON' if is_on else 'off'}.")
+    if not is_on:
+        click.echo(_describe_what_stays(row.id))
+    if switch == "shadow":
         return
-    click.echo(f"Live orders of account {row.id} ({row.name}) are {'ON' if is_on else 'off'}.")
     if is_simulated:
         click.echo("This stack trades at the simulator: no order reaches real money, even with live orders on.")
+
+
+def _describe_what_stays(account_id: int) -> str:
+    """Return what the venue keeps of an account whose entries are no longer sent."""
+    with connect() as connection:
+        resting = [
+            one
+            for one in orders.list_open(connection, account_id)
+            if one.role is Role.ENTRY and one.state is OrderState.WORKING
+        ]
+    if not resting:
+        return "What is held and works stays at the venue: `tickwork positions` shows it."
+    return (
+        f"{count_of(len(resting), 'resting entry', 'resting entries')} may still fill at the venue: `tickwork orders "
+        f"cancel --all --account {account_id}` cancels that."
+    )
 
 
 @command.command("default-stop")

@@ -25,6 +25,7 @@ from cli.console.table import Table
 from shared.db import views
 from shared.db.market_data import contracts
 from shared.db.orders import orders, positions
+from shared.db.orders.external_orders import list_protecting
 from shared.db.orders.orders import OrderRow
 from shared.domain.counting import count_of
 from shared.domain.orders.order import PRICE_FIELDS, ChangeKind, OrderState, Role
@@ -207,17 +208,23 @@ def modify(
 
 
 def _list_cancellable(connection: Connection, account_word: str | None, symbol: str | None) -> list[OrderRow]:
-    """Return every open order, without suspended orders and without the legs of open positions."""
+    """Return every open order, without suspended ones and without the stops and targets of open positions."""
     chosen = resolve_accounts(connection, account_word)
     ids = [one.id for one in chosen]
     named = None if symbol is None else {one.id for one in list_exit_contracts(connection, ids, symbol)}
-    held = {(row.account_id, row.contract_id) for row in positions.list_in_accounts(connection, ids)}
+    held = {(row.account_id, row.contract_id): row.quantity for row in positions.list_in_accounts(connection, ids)}
     found = [order for account_id in ids for order in orders.list_open(connection, account_id)]
+    protecting = {
+        order_id
+        for key, quantity in held.items()
+        for order_id in list_protecting([one for one in found if (one.account_id, one.contract_id) == key], quantity)
+    }
     return [
         order
         for order in found
         if (named is None or order.contract_id in named)
         and order.state is not OrderState.SUSPENDED
+        and order.id not in protecting
         and not (order.role in _LEGS and (order.account_id, order.contract_id) in held)
     ]
 

@@ -17,6 +17,7 @@ from cli.client.order_changes import OrderChangeRequest, apply_changes
 from cli.client.position_view import list_positions, to_cells
 from cli.client.risk_view import list_alarms, read_fresh_quotes
 from cli.client.stack import begin, connect, load_stack_settings
+from cli.commands.flatten import select_closable
 from cli.console.groups import CommandGroup
 from cli.console.list_options import echo_note, list_options
 from cli.console.output import print_json
@@ -82,6 +83,7 @@ def close(
     with end_blocking_sessions(), open_client() as client:
         with client.connect() as connection:
             account = resolve_account(connection, account_word)
+            select_closable(connection, str(account.id))
             contract_ids = [one.id for one in list_exit_contracts(connection, [account.id], symbol)]
             held = {one: abs(positions.quantity_of(connection, account.id, one)) for one in contract_ids}
             found = describe_holdings(connection, [account], contract_ids)

@@ -21,6 +21,7 @@ from shared.hot.feed_writer import FeedWriter
 from shared.hot.positions import HotPosition
 from shared.ledger.jobs.orders import ApplyExecutionReports
 from workers.feed.event_buffer import EventBuffer
+from workers.feed.refusals import Refusals
 from workers.feed.stall import CHECK_STALL_EVERY_S, Stall
 
 log = logging.getLogger(__name__)
@@ -60,6 +61,7 @@ class UserSide:
         self._accounts = accounts
         self._read_positions = read_positions
         self._subscribed: set[int] = set()
+        self._refusals: dict[int, Refusals] = {}
         self._new_positions: dict[int, dict[str, HotPosition]] = {}
         self._known_positions: dict[int, dict[str, HotPosition]] = {}
         self._position_events: dict[int, int] = {}
@@ -82,32 +84,43 @@ class UserSide:
 
     async def _subscribe(self, hub: Hub) -> None:
         self._subscribed.clear()
+        self._refusals.clear()
         await hub.invoke("SubscribeAccounts")
-        await self._subscribe_accounts(await self._accounts())
+        account_ids = await self._accounts()
+        await self._subscribe_accounts(account_ids)
+        self._event_buffer.request_reconcile()
+        for account_id in account_ids:
+            await self._refresh_positions(account_id)
 
-    async def _subscribe_accounts(self, account_ids: Sequence[int]) -> None:
-        """Subscribe first, then read by REST, so that no event between the two is missed."""
+    async def _subscribe_accounts(self, account_ids: Sequence[int]) -> list[int]:
+        """Subscribe to the accounts and return those that the hub did not refuse; what they missed is to be read."""
+        subscribed = []
         for account_id in account_ids:
             try:
                 for topic in _TOPICS:
                     await self.hub.invoke(f"Subscribe{topic}", account_id)
-            except HubError as error:  # a refused account must not stop the others
+            except (HubError, TimeoutError) as error:  # a refused account must not stop the others
+                refusals = self._refusals[account_id] = self._refusals.get(account_id, Refusals()).add(monotonic())
                 log.error(  # noqa: TRY400  # expected
-                    "cannot subscribe to account %s, which is only read every half minute: %s", account_id, error
-                )
+                    "cannot subscribe to account %s, which is only read every half minute; asking again in %.0f s: %s",
+                    account_id, refusals.pause_s, error or type(error).__name__
+                )  # fmt: skip
             else:
-                self._subscribed.add(account_id)
-        self._event_buffer.request_reconcile()
-        for account_id in account_ids:
-            await self._refresh_positions(account_id)
+                self._refusals.pop(account_id, None)
+                subscribed.append(account_id)
+        self._subscribed.update(subscribed)
+        return subscribed
 
     async def _follow_accounts(self) -> None:
         while True:
             await asyncio.sleep(CHECK_ACCOUNTS_EVERY_S)
             try:
-                missing = sorted(set(await self._accounts()) - self._subscribed)
-                if self.hub.is_ready and missing:
-                    await self._subscribe_accounts(missing)
+                missing = set(await self._accounts()) - self._subscribed
+                due = sorted(one for one in missing if self._refusals.get(one, Refusals()).is_due(monotonic()))
+                if self.hub.is_ready and (subscribed := await self._subscribe_accounts(due)):
+                    self._event_buffer.request_reconcile()
+                    for account_id in subscribed:
+                        await self._refresh_positions(account_id)
             except (TickworkError, TimeoutError) as error:
                 log.warning("cannot subscribe to new accounts, trying again: %s", error)
 

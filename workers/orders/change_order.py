@@ -1,5 +1,6 @@
 """Cancels or modifies one order at the venue, until the order that the venue shows settles the change."""
 
+from contextlib import nullcontext
 from datetime import timedelta
 
 from shared.clock import machine_now
@@ -34,10 +35,12 @@ def change_order(job: ChangeOrder, ctx: Context) -> dict[str, str | None]:
         order = None if change is None else orders.get(connection, change.order_id)
     if change is None or order is None:
         raise RefusedError(f"change {job.change_id} does not exist")
-    if not change.state.is_final and change.sent_count:
-        order = _refresh_order(ctx, order)
-        change = _reload_change(ctx, change)
     age = machine_now() - change.created_at
+    longest = CANCEL_WITHIN if change.kind is ChangeKind.CANCEL else MODIFY_WITHIN
+    if not change.state.is_final and change.sent_count:
+        with nullcontext() if age > longest else venue_view.postpone_refused_read():
+            order = _refresh_order(ctx, order)
+        change = _reload_change(ctx, change)
     is_outdated = change.kind is ChangeKind.MODIFY and age > MODIFY_WITHIN  # another may have been made since
     if not change.state.is_final and not is_outdated:
         change = _advance_change(ctx, change, order)
@@ -45,7 +48,7 @@ def change_order(job: ChangeOrder, ctx: Context) -> dict[str, str | None]:
         raise RefusedError(change.outcome or "the venue rejected the change")
     if change.state.is_final:
         return {"change": change.state, "outcome": change.outcome}
-    if age > (CANCEL_WITHIN if change.kind is ChangeKind.CANCEL else MODIFY_WITHIN):
+    if age > longest:
         _end_as_rejected(ctx, change, f"the venue has not confirmed it within {age.total_seconds():.0f} s")
     # One that was not sent yet asks the venue nothing.
     pause = FIRST_POLL if change.submitted_at is None else poll_pause(machine_now() - change.submitted_at)

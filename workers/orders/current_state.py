@@ -9,7 +9,6 @@ from shared.db.accounts.installations import describe_read_only
 from shared.db.orders import root_state
 from shared.db.orders.root_state import RootState
 from shared.domain.market_data.contract import Root, root_of_contract
-from shared.domain.orders.order import Direction
 from shared.errors import PostponedError
 from workers.context import Context
 from workers.orders import venue_state, venue_view
@@ -30,11 +29,7 @@ def read_at_venue(ctx: Context, account_id: int, state: RootState, root: Root) -
     Raise PostponedError while the venue does not answer.
     """
     found = venue_view.fetch_positions(ctx, account_id)
-    held = {
-        one.contract_id: one.quantity * one.direction.sign
-        for one in found
-        if one.direction in {Direction.LONG, Direction.SHORT}
-    }
+    held = {one.contract_id: quantity for one in found if (quantity := venue_view.signed_quantity(one))}
     with ctx.ledger.engine.begin() as connection:
         known = venue_state.known_contracts(connection, account_id, set(held))
     return replace(state, positions={id_: held[id_] for id_ in known if root_of_contract(id_) is root})

@@ -33,7 +33,8 @@ class MeasuredExit:
 def request_exit_again(tx: Transaction, order: OrderRow, pause: timedelta) -> None:
     """Enqueue the reduction that `order`, an exit, was to make; a position of the other side, or a later one, is left.
 
-    It is down to the position that the exit was to leave, if it had one; else its quantity counts.
+    It is down to the position that the exit was to leave, if it had one; else its quantity counts. It has the cause of
+    the exit, whichever job asks, so that what a cause has closed is found by it.
     """
     request = ReducePosition(
         account_id=order.account_id,
@@ -44,4 +45,4 @@ def request_exit_again(tx: Transaction, order: OrderRow, pause: timedelta) -> No
         requested_at=order.created_at,
         origin=order.origin,
     )
-    tx.enqueue(request, run_after=pause)
+    tx.enqueue(request, run_after=pause, correlation_id=order.correlation_id)

@@ -12,13 +12,13 @@ from shared.db.orders.contract_closes import ENDS_WITHIN, CloseCause
 from shared.db.orders.flatten_requests import FlattenRequestRow
 from shared.db.orders.orders import OrderRow
 from shared.domain.counting import count_of
-from shared.domain.orders.order import NOT_CONFIRMED, ChangeKind, Origin, Side, closing_side_of, direction_of
+from shared.domain.orders.order import NOT_CONFIRMED, ChangeKind, Origin, Side
 from shared.errors import AmbiguousOutcomeError, HaltError, RefusedError, RetryableError
 from shared.gateway.wire import VenuePosition
 from workers.context import Context
 from workers.orders import venue_state, venue_view
 from workers.orders.change_order import find_resend_wait, send_change
-from workers.orders.open_orders import Held, OpenOrder, is_exit_on_its_way, list_by_rows, list_by_venue
+from workers.orders.open_orders import Held, OpenOrder, closing_side, is_exit_on_its_way, list_by_rows, list_by_venue
 from workers.orders.submit import require_lease
 from workers.orders.venue_view import VenueView
 
@@ -53,10 +53,11 @@ class Sweep:
 def sweep(ctx: Context, request: FlattenRequestRow) -> Sweep:
     """Close what is held, then cancel what works, by what the venue lists or, where it fails, by our own rows.
 
-    A position is closed while its stops still protect it; its bracket legs are cancelled once it is flat. What one
-    close has left is closed again only if the venue lists no order that still closes it, or, while it lists none at
-    all, once the close is over: two closing orders at work reverse a position. Raise the error of a list that failed
-    after acting on our rows, and HaltError if the venue refuses the login.
+    A position is closed while its stops still protect it; its bracket legs, and the stops and targets that were placed
+    elsewhere, are cancelled once it is flat. What one close has left is closed again only if the venue lists no order
+    that still closes it, or, while it lists none at all, once the close is over: two closing orders at work reverse a
+    position. Raise the error of a list that failed after acting on our rows, and HaltError if the venue refuses the
+    login.
     """
     done = Sweep()
     ours = _list_ours(ctx, request)
@@ -64,12 +65,12 @@ def sweep(ctx: Context, request: FlattenRequestRow) -> Sweep:
     held: Held
     try:
         found = _fetch_held(ctx, request)
-        held = {one.contract_id: one.direction for one in found}
+        held = {one.contract_id: _to_signed(one) for one in found}
         done.held = [f"{one.direction} {one.quantity} {one.contract_id}" for one in found]
     except (RetryableError, RefusedError) as error:
         failure, held = error, _read_held(ctx, request)
         done.held = sorted(held)
-    done.closing_sides = {contract_id: closing_side_of(direction) for contract_id, direction in held.items()}
+    done.closing_sides = {contract_id: closing_side(quantity) for contract_id, quantity in held.items()}
     for contract_id in sorted(held):
         if not is_exit_on_its_way(ours, contract_id, ENDS_WITHIN):
             _close(ctx, request, contract_id, done)
@@ -106,9 +107,11 @@ def _fetch_held(ctx: Context, request: FlattenRequestRow) -> list[VenuePosition]
 def _read_held(ctx: Context, request: FlattenRequestRow) -> Held:
     with ctx.autocommit() as connection:
         rows = positions.list_in_accounts(connection, [request.account_id])
-    return {
-        row.contract_id: direction_of(row.quantity) for row in rows if row.quantity and request.covers(row.contract_id)
-    }
+    return {row.contract_id: row.quantity for row in rows if row.quantity and request.covers(row.contract_id)}
+
+
+def _to_signed(held: VenuePosition) -> int | None:
+    return None if held.direction is None else held.quantity * held.direction.sign
 
 
 def _list_ours(ctx: Context, request: FlattenRequestRow) -> list[OrderRow]:

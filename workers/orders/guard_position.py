@@ -116,11 +116,14 @@ def _find_reason_to_skip(connection: Connection, ctx: Context, job: GuardPositio
 
 def _refresh_state(ctx: Context, job: GuardPosition, waited: timedelta) -> ProtectionState | str:
     """Apply what the venue shows; return the state, or why the guard may not act by what it shows."""
-    view = venue_view.fetch_current(ctx, job.account_id)
+    pause_if_refused = max(_find_pause(waited), RETRY_WHEN_UNREACHABLE)
+    with venue_view.postpone_refused_read(pause_if_refused):
+        view = venue_view.fetch_current(ctx, job.account_id)
     with ctx.autocommit() as connection:
         known = positions.quantity_of(connection, job.account_id, job.contract_id)
     if quantity_at_venue(view, job.contract_id) != known:  # a fill that was not reported to us
-        view = venue_view.fetch_complete(ctx, job.account_id, ctx.market_now - OVERLAP)
+        with venue_view.postpone_refused_read(pause_if_refused):
+            view = venue_view.fetch_complete(ctx, job.account_id, ctx.market_now - OVERLAP)
     at_venue = quantity_at_venue(view, job.contract_id)
     with ctx.transaction() as tx:
         venue_state.apply(tx, view)

@@ -116,7 +116,7 @@ def _finish(
         accounts.record_event(tx.connection, account.id, kind, _list_mismatches(mismatches))
     halt_on_unknown_product(tx.connection, account, view)
     _guard_positions(tx, ctx, account.id)
-    accounts.record_reconciled(tx.connection, account.id)
+    accounts.record_reconciled(tx.connection, account.id, view.requested_at)
     tx.finish(result)
     return result
 

@@ -74,7 +74,7 @@ def reduce_position(job: ReducePosition, ctx: Context) -> dict[str, str | int]:
     read_at, read_monotonic_s = machine_now(), monotonic()
     found = venue_view.fetch_positions(ctx, job.account_id)
     held = [one for one in found if one.contract_id == job.contract_id]
-    if not held or held[0].direction not in {Direction.LONG, Direction.SHORT}:
+    if not held or not venue_view.signed_quantity(held[0]):
         raise RefusedError(f"account {job.account_id} holds nothing of {job.contract_id}: nothing to close")
     later = _describe_later_position(ctx, job, held[0])
     if later is not None:

@@ -38,8 +38,9 @@ def resolve_in_doubt_order(job: ResolveInDoubtOrder, ctx: Context) -> dict[str, 
         return {"order": order.state}
     now = machine_now()
     submitted_at = order.submitted_at or now
-    view = venue_view.fetch(ctx, order.account_id, (order.submitted_market_at or ctx.market_now) - OVERLAP)
     age = now - submitted_at
+    with venue_view.postpone_refused_read(min(max(venue_view.RETRY_WHEN_REFUSED, age / 4), POLLS[-1])):
+        view = venue_view.fetch(ctx, order.account_id, (order.submitted_market_at or ctx.market_now) - OVERLAP)
     found = view.with_tag(order.client_order_id)
     # A rejected one may be the second arrival of a request whose first was accepted and is not listed yet.
     if found is not None and (found.state is not OrderState.REJECTED or age > POLLS[-1]):

@@ -1,12 +1,14 @@
 """Fetches an account's orders, fills and positions from the venue, and notices those of another installation."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from shared.db.orders import fills, orders
+from shared.clock import machine_now
+from shared.db.orders import fills, orders, positions
 from shared.domain.accounts.installation import OtherInstallation
-from shared.domain.orders.order import OrderState
+from shared.domain.orders.order import OrderState, direction_of
 from shared.errors import HaltError, PostponedError, RateLimitedError, RefusedError, RetryableError
 from shared.gateway.wire import VenueFill, VenueOrder, VenuePosition
 from workers.context import Context
@@ -22,7 +24,7 @@ class VenueView:
     """One account's orders, fills and positions at the venue at one time.
 
     `foreign` are the ids of the orders of another installation, which are not applied to our rows; `other` is that
-    installation, and None if no order of it is among these.
+    installation, and None if no order of it is among these. All of it is at least as new as `requested_at`.
     """
 
     account_id: int
@@ -31,6 +33,7 @@ class VenueView:
     positions: Sequence[VenuePosition] = ()
     other: OtherInstallation | None = None
     foreign: frozenset[int] = frozenset()
+    requested_at: datetime = field(default_factory=machine_now)
 
     @property
     def applicable_orders(self) -> Sequence[VenueOrder]:
@@ -51,7 +54,7 @@ def notice(
     account_id: int,
     shown: Sequence[VenueOrder],
     filled: Sequence[VenueFill] = (),
-    positions: Sequence[VenuePosition] = (),
+    held: Sequence[VenuePosition] = (),
     *,
     must_record: bool = True,
 ) -> VenueView:
@@ -61,15 +64,31 @@ def notice(
     raise PostponedError while another session locks the account, so that this cannot be recorded.
     """
     others = notice_others(ctx, account_id, shown, must_record=must_record)
-    return VenueView(account_id, shown, filled, positions, others.other, others.foreign)
+    held = _find_directions(ctx, account_id, held)
+    return VenueView(account_id, shown, filled, held, others.other, others.foreign)
+
+
+def _find_directions(ctx: Context, account_id: int, found: Sequence[VenuePosition]) -> Sequence[VenuePosition]:
+    """Return the positions; one whose direction cannot be read has that of our rows, if they hold its contract."""
+    if all(one.direction is not None for one in found):
+        return found
+    with ctx.autocommit() as connection:
+        ours = {row.contract_id: row.quantity for row in positions.list_in_accounts(connection, [account_id])}
+    return [
+        replace(one, direction=direction_of(ours[one.contract_id]))
+        if one.direction is None and one.contract_id in ours
+        else one
+        for one in found
+    ]
 
 
 def fetch(ctx: Context, account_id: int, since_market_at: datetime, *, must_record: bool = True) -> VenueView:
     """Request the account's working orders and positions, and its orders and fills since `since_market_at`."""
-    gateway = ctx.gateway
+    gateway, requested_at = ctx.gateway, machine_now()
     seen = _by_id(gateway.orders_since(account_id, since_market_at)) | _by_id(gateway.orders_working(account_id))
-    filled, positions = gateway.fills_since(account_id, since_market_at), gateway.positions(account_id)
-    return notice(ctx, account_id, list(seen.values()), filled, positions, must_record=must_record)
+    filled, held = gateway.fills_since(account_id, since_market_at), gateway.positions(account_id)
+    view = notice(ctx, account_id, list(seen.values()), filled, held, must_record=must_record)
+    return replace(view, requested_at=requested_at)
 
 
 def fetch_complete(ctx: Context, account_id: int, since_market_at: datetime, *, must_record: bool = True) -> VenueView:
@@ -83,11 +102,11 @@ def fetch_current(ctx: Context, account_id: int) -> VenueView:
     Those are our open orders that no longer work, and orders that are in none of our rows and have filled: one may be
     of another installation, which nothing else shows.
     """
-    working, positions = ctx.gateway.orders_working(account_id), ctx.gateway.positions(account_id)
+    working, held = ctx.gateway.orders_working(account_id), ctx.gateway.positions(account_id)
     with ctx.autocommit() as connection:
         unknown = set(fills.list_unknown_orders(connection, account_id)) - {order.id for order in working}
     shown = [*working, *_request_orders(ctx, account_id, sorted(unknown))]
-    return _add_vanished(ctx, notice(ctx, account_id, shown, (), positions))
+    return _add_vanished(ctx, notice(ctx, account_id, shown, (), held))
 
 
 def fetch_orders_since(ctx: Context, account_id: int, since_market_at: datetime) -> VenueView:
@@ -124,7 +143,7 @@ def _request_orders(ctx: Context, account_id: int, venue_order_ids: Sequence[int
     return [order for order in found if order is not None]
 
 
-def fetch_positions(ctx: Context, account_id: int) -> list[VenuePosition]:
+def fetch_positions(ctx: Context, account_id: int) -> Sequence[VenuePosition]:
     """Return the positions at the venue, for an exit; raise PostponedError while it does not say them.
 
     The read is one of the requests that are kept for exits. An exit does not wait for longer the longer the venue is
@@ -132,7 +151,7 @@ def fetch_positions(ctx: Context, account_id: int) -> list[VenuePosition]:
     """
     wait = RETRY_WHEN_REFUSED
     try:
-        return ctx.gateway.positions(account_id, is_exit=True)
+        return _find_directions(ctx, account_id, ctx.gateway.positions(account_id, is_exit=True))
     except RateLimitedError as error:
         problem: Exception = error
         wait = error.retry_after
@@ -147,9 +166,24 @@ def fetch_positions(ctx: Context, account_id: int) -> list[VenuePosition]:
 
 
 def quantity_at_venue(view: VenueView, contract_id: str) -> int:
-    """Return the position in a contract at the venue, above zero when long."""
-    return sum(
-        one.quantity * one.direction.sign
-        for one in view.positions
-        if one.contract_id == contract_id and one.direction is not None
-    )
+    """Return the position in a contract at the venue, above zero when long; raise PostponedError as signed_quantity."""
+    return sum(signed_quantity(one) for one in view.positions if one.contract_id == contract_id)
+
+
+def signed_quantity(held: VenuePosition) -> int:
+    """Return what is held, above zero when long; raise PostponedError if its direction is unknown."""
+    if held.direction is None and held.quantity:
+        raise PostponedError(
+            f"the venue holds {held.quantity} of {held.contract_id} and the direction cannot be read: close it by hand",
+            RETRY_WHEN_REFUSED,
+        )
+    return 0 if held.direction is None else held.quantity * held.direction.sign
+
+
+@contextmanager
+def postpone_refused_read(wait: timedelta = RETRY_WHEN_REFUSED) -> Iterator[None]:
+    """Raise PostponedError if the venue refuses a read inside: the refusal may come from a proxy, and ends nothing."""
+    try:
+        yield
+    except RefusedError as error:
+        raise PostponedError(f"the venue could not be read: {error}", wait) from error

@@ -115,6 +115,11 @@ def _flatten(tx: Transaction, run: WatchRun, snapshot: RiskSnapshot, found: Sequ
     return len(due)
 
 
+def _half_of(quantity: int) -> int:
+    """Return what a reduction leaves of a position, rounded toward flat."""
+    return abs(quantity) // 2 * (1 if quantity > 0 else -1)
+
+
 def _is_open(holding: Holding, market_now: datetime) -> bool:
     """Whether the market of a position has a session now, pauses included."""
     return assumed_calendar_of(ROOTS[holding.root].group).session_at(market_now) is not None
@@ -128,6 +133,7 @@ def _is_traded(holding: Holding, market_now: datetime) -> bool:
 def _reduce(tx: Transaction, snapshot: RiskSnapshot, found: Sequence[Finding], market_now: datetime) -> None:
     """Close half of each position in a market that trades now, rounded up, once a day.
 
+    It is down to a position, as a stop or a person may close a part before.
     Another watch may have requested it since the snapshot. The job and the exit of each have a correlation id of their
     own, by which a rejected exit is found: then it is requested again.
     """
@@ -140,7 +146,7 @@ def _reduce(tx: Transaction, snapshot: RiskSnapshot, found: Sequence[Finding], m
         request = ReducePosition(
             account_id=account_id,
             contract_id=holding.contract_id,
-            quantity=(abs(holding.quantity) + 1) // 2,
+            target_position=_half_of(holding.quantity),
             direction=direction_of(holding.quantity),
             origin=Origin.PROTECTOR,
         )

@@ -172,9 +172,9 @@ def require_reconciliation(connection: Connection) -> None:
     connection.execute(update(account).values(reconciled_at=None))
 
 
-def record_reconciled(connection: Connection, account_id: int) -> None:
-    """Record that the account was compared with the venue just now."""
-    values = {"reconciled_at": func.now(), "first_seen_at": func.coalesce(account.c.first_seen_at, func.now())}
+def record_reconciled(connection: Connection, account_id: int, requested_at: datetime) -> None:
+    """Record that the account was compared with what the venue was asked for at an instant."""
+    values = {"reconciled_at": requested_at, "first_seen_at": func.coalesce(account.c.first_seen_at, func.now())}
     connection.execute(update(account).where(account.c.id == account_id).values(**values))
 
 

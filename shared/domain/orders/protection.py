@@ -1,12 +1,15 @@
 """The changes that leave a position with a working stop of its own size, and a flat one with none."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import TypeVar
 from uuid import UUID
 
 from shared.domain.orders.order import MIN_TICKS, OrderType, Role, Side
 from shared.domain.orders.stop_pace import step_of
+
+K = TypeVar("K", int, UUID)
 
 _STOPS = frozenset({OrderType.STOP, OrderType.TRAILING_STOP})
 _CLOSERS = frozenset({Role.STOP_LOSS, Role.TAKE_PROFIT, Role.EXIT})
@@ -108,6 +111,12 @@ def mark_protection(position: int, orders: Sequence[ExternalOrder]) -> list[bool
             protects[index] = one.quantity <= remaining
             remaining -= one.quantity if protects[index] else 0
     return protects
+
+
+def find_protecting(position: int, orders: Mapping[K, ExternalOrder]) -> set[K]:
+    """Return the keys of the external orders that protect a position, as mark_protection decides."""
+    marks = mark_protection(position, list(orders.values()))
+    return {key for key, protects in zip(orders, marks, strict=True) if protects}
 
 
 def compute_protective_stop(

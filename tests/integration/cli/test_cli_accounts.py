@@ -111,13 +111,26 @@ def test_live_orders_need_the_exact_name(operator: RunCommand, worker_env: Worke
     assert ["live_on", "live_off"] == [row[0] for row in worker_env.rows("SELECT kind FROM account_event ORDER BY id")]
 
 
+def test_switching_live_orders_off_tells_of_the_entries_that_still_rest(
+    operator: RunCommand, worker_env: WorkerEnv
+) -> None:
+    assert "What is held and works stays at the venue" in operator("accounts", "live", "20001", "off").words
+    worker_env.entry_alert()
+    worker_env.run_due_jobs()
+    worker_env.execute("UPDATE orders SET state = 'WORKING' WHERE role = 'ENTRY'")
+
+    told = operator("accounts", "live", "20001", "off").words
+    assert "1 resting entry may still fill at the venue: `tickwork orders cancel --all --account 20001`" in told
+
+
 def test_at_the_real_venue_every_view_shows_live_orders(operator: RunCommand, worker_env: WorkerEnv) -> None:
     worker_env.execute("UPDATE market_clock SET kind = 'live'")
     assert ["off"] == [one["live_orders"] for one in operator("accounts", "--json").json["accounts"]]
     assert "are off: `tickwork accounts live 20001 on`" in operator("risk").words
-    left = operator("flatten", "--yes")
-    assert (1, "") == (left.status, left.out)
-    assert "were never on, so nothing was sent to the venue" in left.error
+    for command in (("flatten", "--yes"), ("positions", "close", "MNQ"), ("positions", "close", "MNQ", "1")):
+        left = operator(*command)
+        assert (1, "") == (left.status, left.out)
+        assert "were never on, so nothing was sent to the venue" in left.error
     operator("accounts", "live", "20001", "on", "--name", read_name(worker_env))
 
     assert ["LIVE"] == [one["live_orders"] for one in operator("accounts", "--json").json["accounts"]]

@@ -71,6 +71,38 @@ def test_an_exit_that_the_venue_never_received_is_made_after_the_position_is_rea
     assert (0 if is_closed_meanwhile else 1) == worker_env.venue.position(MNQ)
 
 
+def test_an_exit_that_a_reconcile_asks_for_again_counts_as_the_close_of_its_alert(worker_env: WorkerEnv) -> None:
+    worker_env.entry_alert(quantity=3)
+    worker_env.run_due_jobs()
+    worker_env.venue.faults(path=PLACE, kind="lose_before", count=1)
+    worker_env.entry_alert(action="sell", quantity=1)
+    run_until_in_doubt(worker_env)
+    ended = "state = 'failed', error = 'a proxy', lease_until = NULL, finished_at = now()"
+    worker_env.execute(f"UPDATE job SET {ended} WHERE name = 'orders.resolve_in_doubt_order'")
+    worker_env.execute("UPDATE orders SET submitted_at = submitted_at - interval '40 seconds' WHERE role = 'EXIT'")
+    worker_env.run(ReconcileAccounts())
+    worker_env.execute("UPDATE job SET run_at = now() WHERE state = 'queued'")
+    worker_env.run_due_jobs()
+
+    assert [("EXPIRED",), ("FILLED",)] == worker_env.rows("SELECT state FROM orders WHERE role = 'EXIT' ORDER BY id")
+    assert [(1,)] == worker_env.rows("SELECT count(DISTINCT correlation_id)::int FROM orders WHERE role = 'EXIT'")
+    assert 2 == worker_env.venue.position(MNQ)
+
+
+def test_a_read_that_a_proxy_refuses_ends_no_search_for_an_exit_in_doubt(worker_env: WorkerEnv) -> None:
+    job_id = hold_and_reduce(worker_env)
+    worker_env.venue.faults(path=PLACE, kind="lose_before", count=1)
+    worker_env.runner.run(job_id)
+    run_until_in_doubt(worker_env)
+    worker_env.venue.faults(path="/api/Position/searchOpen", kind="status", status=403, count=1)
+    ((resolution,),) = worker_env.rows("SELECT id FROM job WHERE name = 'orders.resolve_in_doubt_order'")
+    worker_env.execute("UPDATE job SET run_at = now() WHERE state = 'queued'")
+    worker_env.runner.run(resolution)
+
+    state, _, error = worker_env.job(resolution)
+    assert ("queued", True) == (state, "the venue could not be read" in (error or ""))
+
+
 def test_an_exit_that_finds_no_login_blocks_no_later_exit(
     worker_env: WorkerEnv, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -191,6 +223,15 @@ def hold_and_reduce(worker_env: WorkerEnv) -> UUID:
     worker_env.entry_alert(quantity=2)
     worker_env.run_due_jobs()
     return worker_env.enqueue(ReducePosition(account_id=worker_env.venue.account_id, contract_id=MNQ, quantity=1))
+
+
+def run_until_in_doubt(worker_env: WorkerEnv) -> None:
+    """Run due jobs, one by one, until an exit is in doubt."""
+    while not worker_env.rows("SELECT 1 FROM orders WHERE role = 'EXIT' AND state = 'IN_DOUBT'"):
+        found = worker_env.next_job()
+        assert found is not None
+        worker_env.write_quote()
+        worker_env.runner.run(found[0])
 
 
 def close_elsewhere_and_go_on(worker_env: WorkerEnv) -> None:

@@ -75,6 +75,17 @@ def test_no_account_is_read_for_a_report(compared: WorkerEnv, quantity: int, ago
     assert before == compared.rows(READS)
 
 
+def test_an_account_is_reconciled_as_of_the_request_and_not_of_the_end_of_its_job(long_two: WorkerEnv) -> None:
+    """A report that comes while the answers are applied is newer than them."""
+    long_two.venue.faults(path="/api/Position/searchOpen", kind="delay", seconds=1, count=1)
+    long_two.run(ReconcileAccounts())
+
+    assert [(True,)] == long_two.rows(
+        "SELECT reconciled_at <= finished_at - interval '1 second' FROM account, job "
+        "WHERE job.name = 'orders.reconcile_account' ORDER BY job.id DESC LIMIT 1"
+    )
+
+
 def test_a_watch_without_redis_compares_nothing_and_goes_on(compared: WorkerEnv) -> None:
     before = compared.rows(READS)
     report(compared, 1, timedelta(seconds=3))

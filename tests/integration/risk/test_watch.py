@@ -82,6 +82,15 @@ def test_a_reduction_closes_half_once_a_day(long_two: WorkerEnv) -> None:
     assert [("protector",)] == long_two.rows("SELECT origin FROM orders WHERE role = 'EXIT'")
 
 
+def test_a_reduction_leaves_half_also_if_a_part_was_closed_before_it_was_made(long_two: WorkerEnv) -> None:
+    long_two.execute("""UPDATE account SET rule_changes = '{"reduce_at": "0.80"}'""")
+    watch_at(long_two, entry_price(long_two) - 420)
+    long_two.venue.close_position(1)
+    long_two.run_due_jobs()
+
+    assert 1 == long_two.venue.position(MNQ)
+
+
 def test_a_reduction_that_the_venue_rejects_is_requested_again_after_a_minute(long_two: WorkerEnv) -> None:
     long_two.execute("""UPDATE account SET rule_changes = '{"reduce_at": "0.80"}'""")
     low = entry_price(long_two) - 420

@@ -16,8 +16,8 @@ COMMENT ON COLUMN account.halted_at IS
 COMMENT ON COLUMN account.halt_reason IS 'Why it is halted; empty: not halted, or no reason was given.';
 COMMENT ON COLUMN account.is_reduce_only IS 'Whether the halt lets entries pass that only make a position smaller.';
 COMMENT ON COLUMN account.reconciled_at IS
-    'When positions and orders were last compared with the venue; empty: not since the last start, so no entry'
-    ' passes.';
+    'When the venue was asked for what positions and orders were last compared with; empty: not since the last start,'
+    ' so no entry passes.';
 COMMENT ON COLUMN account.reported_at IS 'When the venue reported the balance; empty: no report yet.';
 COMMENT ON COLUMN account.first_seen_at IS 'When the account was first compared with the venue; empty: not yet.';
 COMMENT ON COLUMN account.live_orders IS 'Whether entries may reach the real venue; a simulator needs no switch.';
