@@ -20,6 +20,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "quotes": "Show the newest price of each contract.",
         "bars": "Show, draw, check, fetch, export and import bars.",
         "jobs": "List jobs, newest first.",
+        "trace": "Show the way of an alert, an order or a job, step by step.",
         "export": "Write rows as CSV, oldest first, without a limit.",
         "metrics": "Show figures of the last minutes.",
         "logs": "Show the last lines of a program's log.",

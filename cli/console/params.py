@@ -76,6 +76,20 @@ class ApprovalIdType(OrderIdType):
     listed_by = "tickwork approvals --all"
 
 
+class TracedIdType(OrderIdType):
+    """The id of anything that can be traced, or its first or last characters; or the venue's number of an order."""
+
+    name = "id"
+    expected = (
+        f"an id, at least {SHORT_ID} of its first or last characters, or the venue's number of an order or a fill"
+    )
+    listed_by = "tickwork alerts list"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the digits; fail when the value cannot be part of an id."""
+        return value if value.isascii() and value.isdecimal() else super().convert(value, param, ctx)
+
+
 class PriceType(click.ParamType[Decimal]):
     """A decimal above zero, exactly as typed."""
 

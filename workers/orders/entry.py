@@ -131,6 +131,7 @@ def record_entry(
         decided_market_at=ctx.market_now,
         alert_id=request.alert_id,
         strategy=request.strategy,
+        figures=check.figures,
     )
     extra: dict[str, object] = {"reason": reason if state in NEVER_SENT else None}
     if state is OrderState.SUBMITTING:

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, Insert, bindparam, func, insert, select
 
 from shared.db.alerts.alerts import StoredAlert
 from shared.db.tables.alerts import alert, signal
+from shared.domain.risk.entry_figures import Figures
 from shared.ids import lowest_id_at
 
 _MAX_WAIT = timedelta(minutes=10)  # of an alert for its signal: an entry expires sooner
@@ -29,6 +30,7 @@ class NewSignal:
     decided_market_at: datetime
     alert_id: UUID | None = None
     strategy: str | None = None
+    figures: Figures | None = None
 
     def values(self) -> dict[str, object]:
         """Return the values that ADD binds."""

@@ -19,6 +19,7 @@ from shared.domain.orders.order import OrderType, Side
 from shared.domain.orders.reversal import plan_reversal
 from shared.domain.risk.account_risk import AccountRisk
 from shared.domain.risk.account_rules import quantity_for
+from shared.domain.risk.entry_figures import Figures, measure_entry
 from shared.domain.risk.entry_rules import SizedEntry, check_entry_rules, only_reduces, reducible_quantity
 from shared.domain.risk.findings import Finding, chicago_time
 from shared.domain.risk.personal_limits import describe_reduce_only
@@ -40,7 +41,8 @@ _PASSING = {"price", "unprotected"}  # a quote comes, and a guard places the sto
 class EntryCheck:
     """The result of the pre-trade checks: the entry with its final quantity, its bracket, and each violated rule.
 
-    `note` says why the quantity is smaller than the requested one; `held` is the position in the contract, and
+    `note` says why the quantity is smaller than the requested one; `figures` are those behind the verdict, None if a
+    precondition denies it; `held` is the position in the contract, and
     `is_opposed` whether an order on the other side may fill next, or has filled without our knowing the fill.
     """
 
@@ -51,6 +53,7 @@ class EntryCheck:
     held: int
     is_opposed: bool
     note: str | None = None
+    figures: Figures | None = None
 
     @property
     def may_reverse(self) -> bool:
@@ -158,7 +161,8 @@ def _check_facts(
         message = "; ".join(finding.message for finding in findings)
         raise PostponedError(message, _RETRY_AFTER, code=findings[0].rule)
     denial = RiskLimitError("; ".join(map(describe_finding, findings))) if findings else None
-    return EntryCheck(entry, bracket, findings, denial, held, is_opposed, note)
+    figures = measure_entry(sized, snapshot.risk, snapshot.book, facts.price)
+    return EntryCheck(entry, bracket, findings, denial, held, is_opposed, note, figures)
 
 
 def size_by_risk(

@@ -114,6 +114,7 @@ signal = Table(
     Column("quantity", Integer),
     Column("verdict", Text, nullable=False),
     Column("reason", Text),
+    Column("figures", JSONB(none_as_null=True)),  # behind the verdict: shared/domain/risk/entry_figures.py
     Column("correlation_id", Uuid, nullable=False),
     at_column("decided_at", nullable=False, now=True),
     at_column("decided_market_at", nullable=False),

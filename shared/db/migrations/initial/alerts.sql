@@ -112,6 +112,7 @@ CREATE TABLE signal (
     quantity integer,
     verdict text NOT NULL,
     reason text,
+    figures jsonb,
     correlation_id uuid NOT NULL,
     decided_at timestamptz DEFAULT now() NOT NULL,
     decided_market_at timestamptz NOT NULL,

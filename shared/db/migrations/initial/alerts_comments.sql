@@ -71,6 +71,9 @@ COMMENT ON COLUMN signal.quantity IS 'Contracts; empty: the whole position, or s
 COMMENT ON COLUMN signal.verdict IS
     'accepted: it was acted on, or there was nothing to do; denied: the pre-trade check forbids it.';
 COMMENT ON COLUMN signal.reason IS 'Why it was denied, or what was done instead of an order; empty: nothing to add.';
+COMMENT ON COLUMN signal.figures IS
+    'What the verdict on an entry saw: the quote, dollars at its stop, equity, position, and dollars left by loss '
+    'limit before it; empty: no entry, or denied before its risk was measured.';
 COMMENT ON COLUMN signal.correlation_id IS 'Shared by all rows of one cause: the alert''s job, its orders and changes.';
 COMMENT ON COLUMN signal.decided_at IS 'When it was decided.';
 COMMENT ON COLUMN signal.decided_market_at IS 'The same in market time.';

@@ -1,0 +1,107 @@
+"""`tickwork trace`: every step from an alert, a person or a strategy to the proof of a stop, with its time."""
+
+from typing import Any
+
+import click
+
+from cli.client.stack import connect
+from cli.console.output import print_json
+from cli.console.params import TracedIdType, json_option
+from cli.console.table import Table
+from shared.db import traces
+from shared.db.traces import TracedCause, TracedKind, TraceStep
+from shared.errors import RefusedError
+
+STEPS = Table("Trace", ("time", "gap_ms", "step", "account", "what"), spare=("account",))
+_JOB_DAYS = 14
+
+
+@click.command(name="trace")
+@click.argument("traced_id", metavar="ID", type=TracedIdType())
+@click.option("--jobs", "has_jobs", is_flag=True, help="Also when each job was enqueued, started and ended.")
+@json_option
+def command(traced_id: str, *, has_jobs: bool, as_json: bool) -> None:
+    """Show the way of an alert, an order or a job, step by step.
+
+    ID is that of an alert, a job, a signal, an order or a fill, a correlation id, or the venue's number of an order.
+    At least 8 of its first or last characters are enough.
+    """
+    with connect() as connection:
+        found = _require_one(traces.find(connection, traced_id), traced_id)
+        steps = traces.list_steps(connection, found)
+    if not has_jobs:
+        steps = [one for one in steps if not one.kind.startswith("job_") or one.kind in {"job_dead", "job_failed"}]
+    rows = _to_rows(steps)
+    if as_json:
+        print_json({
+            "kind": found.kind,
+            "id": found.id,
+            "correlation_id": found.correlation_id,
+            "steps": rows,
+        })  # fmt: skip
+        return
+    day = f"{steps[0].at:%Y-%m-%d %Z}" if steps else ""
+    STEPS.print(
+        [
+            row
+            | {"time": f"{row['at']:%H:%M:%S.%f}"[:-3], "step": row["kind"].replace("_", " "), "what": _describe(one)}
+            for row, one in zip(rows, steps, strict=True)
+        ],
+        empty=f"Nothing is recorded of the {found.kind} {found.id} but itself; `--jobs` shows its jobs of the last "
+        f"{_JOB_DAYS} days.",
+        title=f"Trace of {found.kind} {found.id}, {day}",
+    )
+    for line in _list_durations(steps):
+        click.echo(line)
+
+
+def _require_one(found: list[TracedCause], traced_id: str) -> TracedCause:
+    """Return the only cause found; raise RefusedError."""
+    if not found:
+        raise RefusedError(
+            f"no alert, job, signal, order or fill has an id that begins or ends with {traced_id}: `tickwork alerts "
+            "list`, `tickwork orders` and `tickwork jobs` list the ids; jobs are kept for 14 days"
+        )
+    if len(found) > 1:
+        several = ", ".join(f"{one.kind} {one.id}" for one in found)
+        raise RefusedError(f"id {traced_id} is ambiguous ({several}): give more characters")
+    if found[0].correlation_id is None and found[0].kind is not TracedKind.ALERT:
+        raise RefusedError(f"{found[0].kind} {found[0].id} was not made here, so nothing led to it: `tickwork orders`")
+    return found[0]
+
+
+def _to_rows(steps: list[TraceStep]) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = []
+    for number, one in enumerate(steps):
+        gap = (one.at - steps[number - 1].at).total_seconds() * 1000 if number else None
+        rows.append({
+            "at": one.at,
+            "gap_ms": None if gap is None else round(gap, 1),
+            "kind": one.kind,
+            "account": one.account,
+            "id": one.id,
+            "text": one.text,
+            "figures": one.figures,
+        })  # fmt: skip
+    return rows
+
+
+def _describe(step: TraceStep) -> str:
+    """Return the text of a step, with the figures of a verdict."""
+    if step.figures is None:
+        return step.text
+    shown = [f"{name.replace('_', ' ')} {value}" for name, value in step.figures.items() if name != "headroom"]
+    left = [f"{value} left to the {rule}" for rule, value in step.figures.get("headroom", {}).items()]
+    return f"{step.text}: {', '.join([*shown, *left])}"
+
+
+def _list_durations(steps: list[TraceStep]) -> list[str]:
+    """Return how long it took from the first step to the first order, fill and proven stop."""
+    named = {"order_submitted": "sent", "fill": "filled", "stop_proven": "with a proven stop"}
+    first = {kind: next((one.at for one in steps if one.kind == kind), None) for kind in named}
+    took = [
+        f"{name} after {(at - steps[0].at).total_seconds() * 1000:,.0f} ms"
+        for kind, name in named.items()
+        if (at := first[kind]) is not None
+    ]
+    return [f"Since the first step: {', '.join(took)}."] if took else []

@@ -1,0 +1,201 @@
+"""The trace of one cause: every step from an alert, a person or a strategy to the proof of a stop, in order of time."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, literal, null, select, text, union_all
+
+from shared.db.id_part import has_id_part
+from shared.db.tables.alerts import alert, signal
+from shared.db.tables.ledger import job
+from shared.db.tables.orders import orders
+
+_ID_DIGITS = 32
+_LEAST_DIGITS = 8  # of a part of an id
+_MOST_DIGITS_OF_NUMBER = 18  # what a bigint surely holds
+
+
+class TracedKind(StrEnum):
+    """What an id can be of."""
+
+    ALERT = "alert"
+    JOB = "job"
+    SIGNAL = "signal"
+    ORDER = "order"
+    FILL = "fill"
+    CAUSE = "correlation id"
+
+
+@dataclass(frozen=True, slots=True)
+class TracedCause:
+    """A row that an id is of; `correlation_id` is None of an alert that was refused, and of a fill without an order."""
+
+    kind: TracedKind
+    id: str
+    correlation_id: UUID | None
+    alert_id: UUID | None
+
+
+@dataclass(frozen=True, slots=True)
+class TraceStep:
+    """One step: what happened `at` an instant, to which row, on which account; `text` says it for a person.
+
+    `account` is None of the alert and its receipt, `figures` are those of a verdict.
+    """
+
+    at: datetime
+    kind: str
+    account: str | None
+    id: str | None
+    text: str
+    figures: Mapping[str, Any] | None = None
+
+
+_BY_NUMBER = text("""
+    SELECT 'order' AS kind, orders.id::text AS id, correlation_id, NULL::uuid AS alert_id
+    FROM account JOIN orders ON orders.account_id = account.id AND venue_order_id = :number
+    UNION ALL
+    SELECT 'fill', venue_fill_id::text, orders.correlation_id, NULL
+    FROM account JOIN fill ON fill.account_id = account.id AND venue_fill_id = :number
+    LEFT JOIN orders ON orders.id = fill.order_id
+""")
+
+_ALERT_OF = text("""
+    SELECT coalesce((SELECT (arguments ->> 'alert_id')::uuid FROM job WHERE id = :cause),
+                    (SELECT alert_id FROM orders JOIN signal ON signal.id = signal_id
+                     WHERE orders.correlation_id = :cause AND alert_id IS NOT NULL LIMIT 1))
+""")
+
+_STEPS = text("""
+    WITH caused AS (
+        SELECT orders.*, account.name AS account,
+               concat_ws(' ', lower(replace(role, '_', ' ')), side, orders.quantity, contract.name, lower(type),
+                         'at ' || trim_scale(coalesce(stop_price, limit_price))) AS what
+        FROM orders JOIN account ON account.id = account_id JOIN contract ON contract.id = contract_id
+        WHERE orders.correlation_id = :cause
+    )
+    SELECT sent_at AS at, 'alert_sent' AS kind, NULL AS account, id::text AS id, 'by its sender''s clock' AS text,
+           NULL::jsonb AS figures
+    FROM alert WHERE id = :alert AND sent_at IS NOT NULL
+    UNION ALL
+    SELECT received_at, 'alert_received', NULL, alert.id::text,
+           concat_ws(' ', 'webhook', hook.name || ':', verdict, action, root, '(' || reason || ')'), NULL
+    FROM alert JOIN hook ON hook.id = hook_id WHERE alert.id = :alert
+    UNION ALL
+    SELECT enqueued_at, 'job_enqueued', NULL, id::text, concat_ws(' ', name, 'in', queue), NULL
+    FROM job WHERE correlation_id = :cause
+    UNION ALL
+    SELECT started_at, 'job_started', NULL, id::text,
+           name || CASE WHEN attempt > 1 THEN format(', attempt %s', attempt) ELSE '' END, NULL
+    FROM job WHERE correlation_id = :cause AND started_at IS NOT NULL
+    UNION ALL
+    SELECT finished_at, 'job_' || state, NULL, id::text,
+           concat_ws(': ', name, CASE WHEN state <> 'succeeded' THEN substring(error FROM '([^\\n]+)\\n*$') END), NULL
+    FROM job WHERE correlation_id = :cause AND finished_at IS NOT NULL
+    UNION ALL
+    SELECT decided_at, 'entry_' || verdict, account.name, signal.id::text,
+           concat_ws(' ', action, quantity, contract_id, '(' || reason || ')'), figures
+    FROM signal JOIN account ON account.id = account_id
+    WHERE alert_id = :alert OR signal.id IN (SELECT signal_id FROM caused)
+    UNION ALL
+    SELECT asked_at, 'approval_asked', account.name, entry_approval.id::text,
+           concat_ws(' ', side, quantity, contract_id), NULL
+    FROM entry_approval JOIN account ON account.id = account_id
+    WHERE alert_id = :alert OR entry_approval.id IN (
+        SELECT (arguments ->> 'approval_id')::uuid FROM job WHERE correlation_id = :cause)
+    UNION ALL
+    SELECT decided_at, 'approval_' || lower(state), account.name, entry_approval.id::text,
+           concat_ws(' ', 'by', decided_by, '(' || decision_reason || ')'), NULL
+    FROM entry_approval JOIN account ON account.id = account_id
+    WHERE decided_at IS NOT NULL AND (alert_id = :alert OR entry_approval.id IN (
+        SELECT (arguments ->> 'approval_id')::uuid FROM job WHERE correlation_id = :cause))
+    UNION ALL
+    SELECT created_at, 'order_created', account, id::text, what, NULL FROM caused
+    UNION ALL
+    SELECT submitted_at, 'order_submitted', account, id::text, what, NULL FROM caused WHERE submitted_at IS NOT NULL
+    UNION ALL
+    SELECT in_doubt_at, 'order_in_doubt', account, id::text, what, NULL FROM caused WHERE in_doubt_at IS NOT NULL
+    UNION ALL
+    SELECT accepted_at, 'order_acknowledged', account, id::text, what || ', venue order ' || venue_order_id, NULL
+    FROM caused WHERE accepted_at IS NOT NULL
+    UNION ALL
+    SELECT updated_at, 'order_' || lower(state), account, id::text,
+           concat_ws(' ', what, '(' || reason || ')'), NULL
+    FROM caused WHERE state IN ('CANCELLED', 'EXPIRED', 'REJECTED', 'DENIED')
+    UNION ALL
+    SELECT recorded_at, 'fill', caused.account, venue_fill_id::text,
+           concat_ws(' ', fill.side, fill.quantity, 'at', trim_scale(price), '(' || lower(replace(role, '_', ' ')),
+                     'at the venue ' || to_char(filled_market_at AT TIME ZONE 'UTC', 'HH24:MI:SS.MS') || ')'), NULL
+    FROM fill JOIN caused ON caused.id = order_id WHERE NOT is_voided
+    UNION ALL
+    SELECT guarded_at, 'stop_proven', caused.account, string_agg(venue_fill_id::text, ' ' ORDER BY venue_fill_id),
+           format('%s of the position after the %s', guarded_by, lower(replace(role, '_', ' '))), NULL
+    FROM fill JOIN caused ON caused.id = order_id WHERE guarded_at IS NOT NULL AND NOT is_voided
+    GROUP BY guarded_at, guarded_by, caused.account, role
+    UNION ALL
+    SELECT change.created_at, 'change_requested', caused.account, change.id::text,
+           concat_ws(' ', lower(kind), caused.what, '(' || change.reason || ')'), NULL
+    FROM order_change AS change JOIN caused ON caused.id = order_id
+    UNION ALL
+    SELECT settled_at, 'change_' || lower(change.state), caused.account, change.id::text,
+           concat_ws(' ', lower(kind), caused.what, '(' || outcome || ')'), NULL
+    FROM order_change AS change JOIN caused ON caused.id = order_id WHERE settled_at IS NOT NULL
+    UNION ALL
+    SELECT requested_at, 'flatten_requested', account.name, flatten_request.id::text,
+           concat_ws(' ', coalesce(contract_id, 'all'), '(' || reason || ')'), NULL
+    FROM flatten_request JOIN account ON account.id = account_id WHERE flatten_request.id IN (
+        SELECT (arguments ->> 'flatten_request_id')::uuid FROM job WHERE correlation_id = :cause)
+    UNION ALL
+    SELECT coalesce(flat_at, dropped_at), CASE WHEN flat_at IS NULL THEN 'flatten_dropped' ELSE 'flat' END,
+           account.name, flatten_request.id::text, coalesce(contract_id, 'all'), NULL
+    FROM flatten_request JOIN account ON account.id = account_id
+    WHERE coalesce(flat_at, dropped_at) IS NOT NULL AND flatten_request.id IN (
+        SELECT (arguments ->> 'flatten_request_id')::uuid FROM job WHERE correlation_id = :cause)
+    ORDER BY at, kind, id
+""")
+
+
+def find(connection: Connection, digits: str) -> list[TracedCause]:
+    """Return what has an id that begins or ends with these hexadecimal digits, or this number at the venue.
+
+    Rows of one cause are one; a correlation id is found by all its digits, as the first job of most causes has it.
+    """
+    parts = union_all(
+        select(literal("alert").label("kind"), alert.c.id, alert.c.job_id.label("cause"), alert.c.id.label("alert_id"))
+        .where(has_id_part(alert.c.id, digits)),
+        select(literal("job"), job.c.id, job.c.correlation_id, null()).where(has_id_part(job.c.id, digits)),
+        select(literal("signal"), signal.c.id, signal.c.correlation_id, signal.c.alert_id)
+        .where(has_id_part(signal.c.id, digits)),
+        select(literal("order"), orders.c.id, orders.c.correlation_id, null())
+        .where(has_id_part(orders.c.id, digits)),
+    )  # fmt: skip
+    found = []
+    if len(digits) >= _LEAST_DIGITS:
+        found = [TracedCause(TracedKind(row[0]), str(row[1]), row[2], row[3]) for row in connection.execute(parts)]
+    if len(digits) == _ID_DIGITS and not found:
+        cause = UUID(digits)
+        whole = union_all(
+            select(job.c.id).where(job.c.correlation_id == cause),
+            select(orders.c.id).where(orders.c.correlation_id == cause),
+        )
+        found = [TracedCause(TracedKind.CAUSE, str(cause), cause, None)] if connection.execute(whole).first() else []
+    if digits.isdecimal() and len(digits) <= _MOST_DIGITS_OF_NUMBER:
+        rows = connection.execute(_BY_NUMBER, {"number": int(digits)})
+        found += [TracedCause(TracedKind(row.kind), row.id, row.correlation_id, row.alert_id) for row in rows]
+    causes: dict[object, TracedCause] = {}
+    for one in found:
+        causes.setdefault(one.correlation_id or one.alert_id or one.id, one)
+    return list(causes.values())
+
+
+def list_steps(connection: Connection, found: TracedCause) -> list[TraceStep]:
+    """Return every step that our rows have of the cause, oldest first; jobs are kept for two weeks."""
+    alert_id = found.alert_id
+    if alert_id is None and found.correlation_id is not None:
+        alert_id = connection.execute(_ALERT_OF, {"cause": found.correlation_id}).scalar()
+    rows = connection.execute(_STEPS, {"cause": found.correlation_id, "alert": alert_id})
+    return [TraceStep(**row) for row in map(dict, rows.mappings())]

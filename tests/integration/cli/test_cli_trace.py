@@ -1,0 +1,132 @@
+"""`tickwork trace`: the way of an alert, an order or a job, found by any of its ids, with the verdict's figures."""
+
+from itertools import pairwise
+from typing import Any
+
+import pytest
+
+from shared.ids import new_id
+from tests.fixtures.alert_steps import run_until
+from tests.fixtures.operator import RunCommand
+from tests.fixtures.worker_env import WorkerEnv
+
+WAY = ["alert_received", "entry_accepted", "order_submitted", "order_acknowledged", "fill", "stop_proven"]
+
+
+def trace(operator: RunCommand, traced_id: object, *options: str) -> dict[str, Any]:
+    result = operator("trace", str(traced_id), "--json", *options)
+    assert 0 == result.status, result
+    found: dict[str, Any] = result.json
+    return found
+
+
+@pytest.fixture
+def filled(worker_env: WorkerEnv) -> WorkerEnv:
+    """An alert of two contracts that is filled and guarded."""
+    worker_env.entry_alert(quantity=2)
+    run_until(worker_env, 2)
+    return worker_env
+
+
+def test_a_trace_shows_each_step_with_its_time_and_the_gap_before(operator: RunCommand, filled: WorkerEnv) -> None:
+    steps = trace(operator, filled.rows("SELECT id FROM alert")[0][0])["steps"]
+
+    kinds = [one["kind"] for one in steps]
+    assert WAY == [kind for kind in kinds if kind in WAY]
+    assert [one["at"] for one in steps] == sorted(one["at"] for one in steps)
+    assert steps[0]["gap_ms"] is None
+    assert all(one["gap_ms"] >= 0 for one in steps[1:])
+    (entry,) = [one for one in steps if one["kind"] == "entry_accepted"]
+    assert entry["account"] == filled.rows("SELECT name FROM account")[0][0]
+    assert (0, "400.00") == (entry["figures"]["held"], entry["figures"]["stop_risk"])  # 2 x 400 ticks of 0.50
+    assert {"max loss limit"} <= set(entry["figures"]["headroom"])
+    (fill,) = [one for one in steps if one["kind"] == "fill"]
+    assert fill["text"].startswith("BUY 2 at ")
+
+
+def test_any_id_of_a_cause_finds_the_same_trace(operator: RunCommand, filled: WorkerEnv) -> None:
+    whole = trace(operator, filled.rows("SELECT id FROM alert")[0][0])
+    ids = filled.rows("""
+        SELECT id::text FROM job WHERE correlation_id IN (SELECT job_id FROM alert)
+        UNION SELECT id::text FROM signal UNION SELECT id::text FROM orders
+        UNION SELECT correlation_id::text FROM orders
+        UNION SELECT right(id::text, 8) FROM alert UNION SELECT left(id::text, 18) FROM orders WHERE role = 'ENTRY'
+        UNION SELECT venue_fill_id::text FROM fill
+        UNION SELECT venue_order_id::text FROM orders WHERE role = 'STOP_LOSS'
+    """)
+
+    assert len(ids) > len(WAY)
+    assert [whole["steps"]] * len(ids) == [trace(operator, one)["steps"] for (one,) in ids]
+
+
+def test_an_older_trace_is_whole_without_its_jobs(operator: RunCommand, filled: WorkerEnv) -> None:
+    order_id = filled.rows("SELECT id FROM orders WHERE role = 'ENTRY'")[0][0]
+    before = trace(operator, order_id)
+    filled.execute("DELETE FROM job")
+
+    assert before["steps"] == trace(operator, order_id)["steps"]
+
+
+def test_jobs_are_shown_when_asked_for(operator: RunCommand, filled: WorkerEnv) -> None:
+    order_id = filled.rows("SELECT id FROM orders WHERE role = 'ENTRY'")[0][0]
+    steps = trace(operator, order_id, "--jobs")["steps"]
+
+    started = {one["text"] for one in steps if one["kind"] == "job_started"}
+    assert {"alerts.handle_alert", "orders.place_order"} <= started
+    for earlier, later in pairwise(steps):
+        assert earlier["at"] <= later["at"]
+
+
+def test_a_denied_alert_shows_the_reason_and_the_figures(operator: RunCommand, worker_env: WorkerEnv) -> None:
+    worker_env.execute("""UPDATE account SET rule_changes = '{"max_trade_risk": "100"}'""")
+    worker_env.entry_alert(quantity=2)
+    worker_env.run_due_jobs()
+    alert_id = worker_env.rows("SELECT id FROM alert")[0][0]
+    (denied,) = [one for one in trace(operator, alert_id)["steps"] if one["kind"] == "entry_denied"]
+    text = operator("trace", str(alert_id)).words
+
+    assert "400.00" == denied["figures"]["stop_risk"]
+    assert "max_trade_risk" in denied["text"]
+    assert "stop risk 400.00" in text
+    assert "left to the max loss limit" in text
+
+
+def test_the_table_fits_and_tells_how_long_it_took(operator: RunCommand, filled: WorkerEnv) -> None:
+    text = operator("trace", str(filled.rows("SELECT id FROM alert")[0][0])).words
+
+    assert "order acknowledged" in text
+    assert "Since the first step: sent after" in text
+    assert "with a proven stop after" in text
+
+
+def test_a_trace_of_a_close_shows_its_flatten(operator: RunCommand, filled: WorkerEnv) -> None:
+    filled.critical_alert()
+    run_until(filled, 0)
+    newest = filled.rows("SELECT id FROM alert ORDER BY id DESC LIMIT 1")[0][0]
+
+    assert {"flatten_requested", "flat"} <= {one["kind"] for one in trace(operator, newest)["steps"]}
+
+
+def test_a_refused_alert_has_a_trace_of_its_receipt(operator: RunCommand, filled: WorkerEnv) -> None:
+    filled.execute("UPDATE alert SET verdict = 'refused', reason = 'a test', job_id = NULL")
+    filled.execute("UPDATE signal SET alert_id = NULL")
+    found = trace(operator, filled.rows("SELECT id FROM alert")[0][0])
+
+    assert found["correlation_id"] is None
+    assert ["alert_received"] == [one["kind"] for one in found["steps"]]
+    assert "refused BUY MNQ (a test)" in found["steps"][0]["text"]
+
+
+def test_an_id_of_nothing_of_several_or_of_another_program_is_refused(operator: RunCommand, filled: WorkerEnv) -> None:
+    unknown = operator("trace", str(new_id()))
+    assert 1 == unknown.status
+    assert "no alert, job, signal, order or fill has an id" in unknown.error
+    assert 2 == operator("trace", "xyz").status
+    filled.execute("UPDATE fill SET order_id = NULL")
+    elsewhere = operator("trace", str(filled.rows("SELECT venue_fill_id FROM fill")[0][0]))
+    assert 1 == elsewhere.status
+    assert "was not made here" in elsewhere.error
+    filled.entry_alert()
+    ambiguous = operator("trace", filled.rows("SELECT left(id::text, 8) FROM job LIMIT 1")[0][0])  # the time alone
+    assert 1 == ambiguous.status
+    assert "is ambiguous" in ambiguous.error
