@@ -1,23 +1,34 @@
-"""`tickwork metrics`: venue calls, queues, the feed, programs and strategies."""
+"""`tickwork metrics`: venue calls, jobs, orders, queues, the feed, programs, strategies and reads of bars."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import click
-import psutil
 
 from cli.client.feed_health import print_feed, read_feed_figures
-from cli.client.stack import connect, list_running_programs
+from cli.client.stack import connect
+from cli.client.system_usage import read_system
+from cli.console.list_options import watch
 from cli.console.output import print_json
-from cli.console.params import json_option
+from cli.console.params import DurationType, format_duration, json_option
 from cli.console.table import Table
-from shared.db.metrics import metrics
+from shared.clock import machine_now
+from shared.db.metrics import figures, metrics
 from shared.fleets import Queue
+from shared.ledger.jobs import job_names_with
 
 _STATES = ("queued", "running", "succeeded", "failed", "dead", "expired", "cancelled")
-CALLS = Table("Venue calls", ("endpoint", "count", "error_count", "error_rate", "p50_ms", "p95_ms", "max_ms"))
+_DURATIONS = ("count", "error_count", "p50_ms", "p95_ms", "p99_ms", "max_ms")
+_MOST_JOBS = 12  # names of jobs in the table
+CALLS = Table("Venue calls", ("endpoint", "error_rate", *_DURATIONS), spare=("p50_ms", "max_ms"))
 JOBS = Table("Jobs", ("queue", *_STATES))
+JOB_RUNS = Table("Runs of jobs", ("name", *_DURATIONS))
+WAITS = Table("Waits of due jobs", ("queue", "count", "expired", "p50_ms", "p95_ms", "p99_ms", "max_ms"))
+ORDER_STEPS = Table("Steps of orders", ("step", *_DURATIONS))
+SLIPPAGE = Table("Slippage of market entries", ("contract_id", "count", "mean_ticks", "worst_ticks"))
 QUEUES = Table(
     "Queues: backlog, repairs and canary",
     ("queue", "queued", "republished_count", "canary_wait_ms", "canary_age_s"),
@@ -28,59 +39,116 @@ STRATEGY_RUNS = Table(
     ("strategy", "contract_id", "evaluation_count", "decision_count", "p50_ms", "newest_market_at"),
     spare=("newest_market_at",),
 )
-
 BARS_READ = Table("Bars that strategies read", ("source", "count", "gap_count", "p50_ms", "p95_ms"))
+SECTIONS = ("calls", "jobs", "orders", "queues", "feed", "system", "strategies", "bars")
 
 
 @click.command(name="metrics")
 @click.option(
-    "--minutes", default=60, show_default=True, type=click.IntRange(1, 7 * 24 * 60), help="Minutes to sum up."
+    "--last",
+    "window",
+    default="1h",
+    show_default=True,
+    type=DurationType(),
+    metavar="DURATION",
+    help="The time to sum up, such as 5m, 1h or 7d; more than a day from the sums of hours, within 1 %.",
+)
+@click.option("--section", "sections", type=click.Choice(SECTIONS), multiple=True, help="Only this; may be repeated.")
+@click.option(
+    "--watch",
+    "watch_s",
+    type=click.FloatRange(0.5, 3600),
+    is_flag=False,
+    flag_value=2.0,
+    metavar="[SECONDS]",
+    help="Show it again every 2 s, or so many, until Ctrl-C.",
 )
 @json_option
-def command(minutes: int, *, as_json: bool) -> None:
-    """Show figures of the last minutes. They cover venue calls, queues, the feed, programs and strategies."""
-    window = timedelta(minutes=minutes)
+def command(window: timedelta, sections: Sequence[str], watch_s: float | None, *, as_json: bool) -> None:
+    """Show figures of the last hour. They cover venue calls, jobs, orders, the feed, programs and strategies."""
+    if as_json:
+        print_json({"minutes": window / timedelta(minutes=1)} | _read(window))
+        return
+    show = partial(_show, window, set(sections) or set(SECTIONS))
+    if watch_s is None:
+        show()
+    else:
+        watch(show, watch_s)
+
+
+def _read(window: timedelta) -> dict[str, Any]:
+    """Return every figure, by the keys of the JSON document."""
+    end = machine_now()
     with connect() as connection:
-        api = metrics.api_summary(connection, window)
+        found = figures.summarize(connection, end - window, end, job_names_with("is_probe"))
+        slippage = figures.measure_slippage(connection, end - window, end)
         counts = metrics.job_summary(connection, window)
         canaries = metrics.list_queue_states(connection)
         strategies = metrics.strategy_summary(connection, window)
-        bars = metrics.bars_summary(connection, window)
-    for row in api:
-        row["error_percent"] = round(100 * row["error_count"] / row["count"], 1)
-    for row in (*api, *canaries, *strategies, *bars):
+    for row in (*found, *slippage, *canaries, *strategies):
         row |= {name: float(value) for name, value in row.items() if isinstance(value, Decimal)}
-    queues, feed = _count_by_queue(counts), read_feed_figures()
-    system = _read_system()
-    if as_json:
-        figures = {
-            "api": api,
-            "queues": queues,
-            "canaries": canaries,
-            "system": system,
-            "strategies": strategies,
-            "bars": bars,
-            "feed": feed,
-        }
-        print_json({"minutes": minutes, **figures})
-        return
-    last = f"last {minutes} min"
-    CALLS.print(
-        [row | {"error_rate": f"{row['error_percent']:.1f} %"} for row in api],
-        empty="No venue calls.",
-        title=f"Venue calls, {last}, slowest first",
-    )
-    JOBS.print(queues, empty="", title=f"Jobs: queued, running and dead now, others of the {last}")
-    QUEUES.print(canaries, empty="")
-    print_feed(feed)
+    api = _of(found, "api", "endpoint")
+    bars = [
+        {"source": row["source"], "count": row["count"], "gap_count": row["error_count"]}
+        | {name: row[name] for name in ("p50_ms", "p95_ms", "p99_ms", "max_ms")}
+        for row in _of(found, "bars", "source")
+    ]
+    return {
+        "api": [row | {"error_percent": round(100 * row["error_count"] / row["count"], 1)} for row in api],
+        "queues": _count_by_queue(counts),
+        "jobs": _of(found, "job", "name"),
+        "waits": _of(found, "wait", "queue"),
+        "order_steps": [*_of(found, "alert", "step"), *_of(found, "order", "step")],
+        "slippage": slippage,
+        "canaries": canaries,
+        "system": read_system(),
+        "strategies": strategies,
+        "bars": bars,
+        "feed": read_feed_figures(),
+    }
+
+
+def _of(found: list[dict[str, Any]], kind: str, named: str) -> list[dict[str, Any]]:
+    """Return the rows of a kind, slowest first, with their name under its own key."""
+    return [{named: row["name"]} | {name: row[name] for name in _DURATIONS} for row in found if row["kind"] == kind]
+
+
+def _show(window: timedelta, sections: set[str]) -> None:
+    found, last = _read(window), f"last {format_duration(window)}"
+    if "calls" in sections:
+        CALLS.print(
+            [row | {"error_rate": f"{row['error_percent']:.1f} %"} for row in found["api"]],
+            empty="No venue calls.\n",
+            title=f"Venue calls, {last}, slowest first",
+        )
+    if "jobs" in sections:
+        JOBS.print(found["queues"], empty="", title=f"Jobs: queued, running and dead now, others of the {last}")
+        JOB_RUNS.print(
+            found["jobs"][:_MOST_JOBS], empty="No job has ended.\n", title=f"Runs of jobs, {last}, slowest first"
+        )
+        waits = [row | {"expired": row["error_count"]} for row in found["waits"]]
+        WAITS.print(waits, empty="", title=f"Waits of due jobs, {last}")
+    if "orders" in sections:
+        steps = [row | {"step": row["step"].replace("_", " ")} for row in found["order_steps"]]
+        ORDER_STEPS.print(steps, empty="No order was sent.\n", title=f"Steps of alerts, entries and exits, {last}")
+        SLIPPAGE.print(found["slippage"], empty="", title=f"Slippage of market entries against the quote, {last}")
+    if "queues" in sections:
+        QUEUES.print(found["canaries"], empty="")
+    if "feed" in sections:
+        print_feed(found["feed"])
+    if "system" in sections:
+        _show_system(found["system"])
+    if "strategies" in sections:
+        STRATEGY_RUNS.print(found["strategies"], empty="No strategy was evaluated.", title=f"Strategies, {last}")
+    if "bars" in sections and found["bars"]:
+        title = f"Bars that strategies read, {last}; each would else be a call to the venue"
+        BARS_READ.print(found["bars"], empty="", title=title)
+
+
+def _show_system(system: dict[str, Any]) -> None:
     SYSTEM.print(system["programs"], empty="No stack is running here.")
     load = " ".join(f"{one:.2f}" for one in system["load"])
     click.echo(f"Computer: CPU {system['cpu_percent']} %, memory {system['memory_percent']} % used, load {load}\n")
-    STRATEGY_RUNS.print(strategies, empty="No strategy was evaluated.", title=f"Strategies, {last}")
-    if bars:
-        BARS_READ.print(
-            bars, empty="", title=f"Bars that strategies read, {last}; each would else be a call to the venue"
-        )
 
 
 def _count_by_queue(counts: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -88,34 +156,3 @@ def _count_by_queue(counts: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [
         {"queue": queue.value, **{state: found.get((queue.value, state), 0) for state in _STATES}} for queue in Queue
     ]
-
-
-def _read_system() -> dict[str, Any]:
-    programs = []
-    for name, pid in list_running_programs():
-        try:
-            family = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
-            for process in family:
-                process.cpu_percent()
-        except psutil.Error:
-            continue
-        programs.append((name, family))
-    cpu = psutil.cpu_percent(interval=0.3)
-    return {
-        "cpu_percent": cpu,
-        "memory_percent": psutil.virtual_memory().percent,
-        "load": [round(load, 2) for load in psutil.getloadavg()],
-        "programs": [_process_usage(name, family) for name, family in programs],
-    }
-
-
-def _process_usage(name: str, family: list[psutil.Process]) -> dict[str, Any]:
-    cpu, memory, count = 0.0, 0, 0
-    for process in family:
-        try:
-            cpu += process.cpu_percent()
-            memory += process.memory_info().rss
-        except psutil.Error:  # the process has ended
-            continue
-        count += 1
-    return {"name": name, "cpu_percent": round(cpu), "memory_mb": memory // 2**20, "processes": count}

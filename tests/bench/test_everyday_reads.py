@@ -7,10 +7,11 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import text
 
+from shared.clock import machine_now
 from shared.db import views
 from shared.db.engine import autocommit
 from shared.db.market_data import bars
-from shared.db.metrics import metrics
+from shared.db.metrics import figures, metrics
 from shared.db.trades import round_trips
 from shared.db.trades.round_trips import RoundTripFilter
 from shared.domain.market_data.coverage import Span
@@ -44,7 +45,9 @@ def test_everyday_reads(worker_env: WorkerEnv, capsys: pytest.CaptureFixture[str
             "accounts as they are now": lambda: connection.execute(text("SELECT * FROM account_now")).all(),
             "an account's balance over a day": lambda: connection.execute(HISTORY).all(),
             "strategies, last hour": lambda: metrics.strategy_summary(connection, HOUR),
-            "calls to the venue, last hour": lambda: metrics.api_summary(connection, HOUR),
+            "calls, jobs, orders, last hour": lambda: figures.summarize(
+                connection, machine_now() - HOUR, machine_now(), []
+            ),
             "the newest 50 trades": lambda: round_trips.list_page(connection, RoundTripFilter(), limit=50),
             "the newest 50 orders": lambda: views.list_orders(connection, state=None, limit=50),
         }

@@ -1,4 +1,4 @@
-"""Calls to the venue, rollups of calls and jobs per minute, and the state of each queue."""
+"""Calls to the venue, figures of the last minutes from the rows themselves, and the state of each queue."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -13,8 +13,6 @@ from sqlalchemy.dialects.postgresql import insert
 from shared.db.tables.ledger import queue_state
 from shared.db.tables.metrics import api_call
 from shared.fleets import Queue
-
-PERIOD = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,53 +35,8 @@ def record_calls(connection: Connection, calls: Sequence[ApiCall]) -> None:
     connection.execute(insert(api_call), values)
 
 
-_ROLL_UP = text("""
-    INSERT INTO metric_rollup (period_start_at, kind, name, count, error_count, p50_ms, p95_ms, max_ms)
-    SELECT date_trunc('minute', happened_at), kind, name, count(*), count(*) FILTER (WHERE is_error),
-           percentile_disc(0.5) WITHIN GROUP (ORDER BY ms), percentile_disc(0.95) WITHIN GROUP (ORDER BY ms), max(ms)
-    FROM (
-        SELECT called_at AS happened_at, 'api' AS kind, endpoint AS name, error IS NOT NULL AS is_error,
-               duration_ms AS ms
-        FROM api_call WHERE called_at >= :start AND called_at < :end
-        UNION ALL
-        SELECT finished_at, 'job', name, state IN ('failed', 'dead'),
-               round(extract(epoch FROM finished_at - started_at) * 1000, 3)
-        FROM job WHERE finished_at >= :start AND finished_at < :end
-    ) happened
-    GROUP BY 1, 2, 3
-    ON CONFLICT (period_start_at, kind, name) DO UPDATE
-    SET count = excluded.count, error_count = excluded.error_count,
-        p50_ms = excluded.p50_ms, p95_ms = excluded.p95_ms, max_ms = excluded.max_ms
-""")
-
-
-def roll_up(connection: Connection, start: datetime, end: datetime) -> int:
-    """Roll up the calls and jobs of [start, end), whole minutes; idempotent. Return the number of rows."""
-    return connection.execute(_ROLL_UP, {"start": start, "end": end}).rowcount
-
-
-def find_newest_rollup(connection: Connection) -> datetime | None:
-    """Return the start of the newest minute that was rolled up, or None."""
-    found: datetime | None = connection.execute(text("SELECT max(period_start_at) FROM metric_rollup")).scalar_one()
-    return found
-
-
 def _fetch_rows(connection: Connection, sql: str, **values: object) -> list[dict[str, Any]]:
     return [dict(row) for row in connection.execute(text(sql), values).mappings()]
-
-
-def api_summary(connection: Connection, window: timedelta) -> list[dict[str, Any]]:
-    """Return per endpoint: count, errors, p50, p95 and slowest in milliseconds; slowest p95 first."""
-    return _fetch_rows(
-        connection,
-        """
-        SELECT endpoint, count(*) AS count, count(*) FILTER (WHERE error IS NOT NULL) AS error_count,
-               percentile_disc(0.5) WITHIN GROUP (ORDER BY duration_ms) AS p50_ms,
-               percentile_disc(0.95) WITHIN GROUP (ORDER BY duration_ms) AS p95_ms, max(duration_ms) AS max_ms
-        FROM api_call WHERE called_at > now() - :window GROUP BY endpoint ORDER BY p95_ms DESC
-        """,
-        window=window,
-    )
 
 
 def job_summary(connection: Connection, window: timedelta) -> list[dict[str, Any]]:
@@ -113,24 +66,6 @@ def strategy_summary(connection: Connection, window: timedelta) -> list[dict[str
                max(closed_until_market_at) AS newest_market_at
         FROM strategy_run WHERE evaluated_at > now() - :window
         GROUP BY strategy, contract_id ORDER BY strategy, contract_id
-        """,
-        window=window,
-    )
-
-
-def bars_summary(connection: Connection, window: timedelta) -> list[dict[str, Any]]:
-    """Return per tier that bars were read from: reads, those with gaps among the bars, and how long they took.
-
-    None of them called the venue.
-    """
-    return _fetch_rows(
-        connection,
-        """
-        SELECT bars_source AS source, count(*) AS count, count(*) FILTER (WHERE bars_gap_minutes > 0) AS gap_count,
-               percentile_disc(0.5) WITHIN GROUP (ORDER BY bars_read_ms) AS p50_ms,
-               percentile_disc(0.95) WITHIN GROUP (ORDER BY bars_read_ms) AS p95_ms
-        FROM strategy_run WHERE evaluated_at > now() - :window AND bars_source IS NOT NULL
-        GROUP BY bars_source ORDER BY bars_source
         """,
         window=window,
     )

@@ -1,4 +1,4 @@
-"""The tables of metrics: calls to the venue, and rollups by minute."""
+"""The tables of metrics: calls to the venue, and rollups by minute, hour and day."""
 
 from sqlalchemy import (
     BigInteger,
@@ -12,9 +12,11 @@ from sqlalchemy import (
     Table,
     Text,
     Uuid,
+    text,
 )
+from sqlalchemy.dialects.postgresql import ARRAY
 
-from shared.db.tables.metadata import metadata
+from shared.db.tables.metadata import at_column, metadata
 
 api_call = Table(
     "api_call",
@@ -34,13 +36,24 @@ api_call = Table(
 metric_rollup = Table(
     "metric_rollup",
     metadata,
+    Column("span", Text, primary_key=True),
     Column("period_start_at", DateTime(timezone=True), primary_key=True),
     Column("kind", Text, primary_key=True),
     Column("name", Text, primary_key=True),
     Column("count", BigInteger, nullable=False),
     Column("error_count", BigInteger, nullable=False),
-    Column("p50_ms", Numeric),
-    Column("p95_ms", Numeric),
+    Column("total_ms", Numeric, nullable=False),
     Column("max_ms", Numeric),
-    CheckConstraint("kind IN ('api','job')", name="kind"),
+    Column("buckets", ARRAY(Integer), nullable=False),  # a histogram, with `counts`
+    Column("counts", ARRAY(BigInteger), nullable=False),
+    CheckConstraint("span IN ('minute','hour','day')", name="span"),
+    CheckConstraint("kind IN ('api','job','wait','strategy','bars','order','alert')", name="kind"),
+)
+
+metric_progress = Table(
+    "metric_progress",
+    metadata,
+    Column("is_only", Boolean, primary_key=True, server_default=text("true")),
+    at_column("rolled_up_until_at", nullable=False),
+    CheckConstraint("is_only", name="one_row"),
 )

@@ -12,7 +12,7 @@ READ = [
     ("positions",),
     ("trades",),
     ("bars",),
-    ("metrics", "--minutes", "5"),
+    ("metrics", "--last", "5m"),
     ("hooks", "list"),
 ]
 
@@ -83,7 +83,7 @@ def test_a_missing_object_is_named(shell: Shell, database_url: str) -> None:
         (("jobs", "--limit", "0"), "--limit"),
         (("orders", "--state", "asleep"), "asleep"),
         (("bars", "--limit", "many"), "many"),
-        (("metrics", "--minutes", "0"), "--minutes"),
+        (("metrics", "--last", "0"), "--last"),
         (("hooks", "nonsense"), "nonsense"),
         (("hooks", "add"), "NAME"),
         (("up", "--nonsense"), "--nonsense"),

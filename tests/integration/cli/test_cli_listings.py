@@ -65,7 +65,7 @@ def test_metrics_count_what_waits_runs_or_is_dead_and_what_else_ended_in_the_win
     listed: WorkerEnv,  # noqa: ARG001  # as above
     operator: RunCommand,
 ) -> None:
-    queues = {row["queue"]: row for row in operator("metrics", "--minutes", "60", "--json").json["queues"]}
+    queues = {row["queue"]: row for row in operator("metrics", "--last", "1h", "--json").json["queues"]}
 
     high, critical = queues["high"], queues["critical"]
     assert (1, 1, 1) == (high["queued"], high["dead"], high["succeeded"])

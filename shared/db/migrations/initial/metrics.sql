@@ -1,4 +1,4 @@
--- The tables of metrics: calls to the venue, and rollups by minute.
+-- The tables of metrics: calls to the venue, and rollups by minute, hour and day.
 
 CREATE TABLE api_call (
     id BIGSERIAL NOT NULL,
@@ -63,15 +63,46 @@ REVOKE EXECUTE ON FUNCTION add_api_call_day, drop_api_call_day FROM PUBLIC;
 
 SELECT add_api_call_day((now() AT TIME ZONE 'UTC')::date + ahead) FROM generate_series(0, 2) AS ahead;
 
+-- A histogram has two arrays: the buckets that occur, and how many durations each has. Each bucket is 2 % wider than the
+-- one before, so a percentile is right within 1 %, and histograms are merged by putting their arrays together.
+CREATE FUNCTION bucket_of(ms numeric) RETURNS integer LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT least(ceil(ln(greatest(ms, 0.01)::double precision / 0.01) / ln(1.02::double precision)), 1500)::integer
+$$;
+
+-- The middle of a bucket, from which no duration in it is more than 1 % away.
+CREATE FUNCTION bucket_ms(bucket integer) RETURNS numeric LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT round((0.01 * 1.02::double precision ^ bucket / 1.01)::numeric, 4)
+$$;
+
+-- The duration that a share of all did not exceed; empty without any.
+CREATE FUNCTION percentile_of(buckets integer[], counts bigint[], share numeric) RETURNS numeric
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT bucket_ms(bucket) FROM (
+        SELECT bucket, sum(sum(count)) OVER (ORDER BY bucket) AS up_to, sum(sum(count)) OVER () AS total
+        FROM unnest(buckets, counts) AS one(bucket, count) GROUP BY bucket
+    ) AS cumulated
+    WHERE up_to >= share * total ORDER BY bucket LIMIT 1
+$$;
+
 CREATE TABLE metric_rollup (
+    span text NOT NULL,
     period_start_at timestamptz NOT NULL,
     kind text NOT NULL,
     name text NOT NULL,
     count bigint NOT NULL,
     error_count bigint NOT NULL,
-    p50_ms numeric,
-    p95_ms numeric,
+    total_ms numeric NOT NULL,
     max_ms numeric,
-    CONSTRAINT pk_metric_rollup PRIMARY KEY (period_start_at, kind, name),
-    CONSTRAINT ck_metric_rollup_kind CHECK (kind IN ('api','job'))
+    buckets integer[] NOT NULL,
+    counts bigint[] NOT NULL,
+    CONSTRAINT pk_metric_rollup PRIMARY KEY (span, period_start_at, kind, name),
+    CONSTRAINT ck_metric_rollup_span CHECK (span IN ('minute','hour','day')),
+    CONSTRAINT ck_metric_rollup_kind CHECK (kind IN ('api','job','wait','strategy','bars','order','alert'))
 ) WITH (autovacuum_vacuum_scale_factor = 0.05, autovacuum_analyze_scale_factor = 0.05);
+
+CREATE TABLE metric_progress (
+    is_only boolean DEFAULT true NOT NULL,
+    rolled_up_until_at timestamptz NOT NULL,
+    CONSTRAINT pk_metric_progress PRIMARY KEY (is_only),
+    CONSTRAINT ck_metric_progress_one_row CHECK (is_only)
+);

@@ -12,13 +12,27 @@ COMMENT ON COLUMN api_call.job_id IS 'The job that made it; empty: no job, such 
 COMMENT ON COLUMN api_call.queue IS 'The queue of that job; empty: not known.';
 COMMENT ON COLUMN api_call.success IS 'Whether it succeeded.';
 
-COMMENT ON TABLE metric_rollup IS 'Calls and jobs of one minute, summed up; kept for 90 days.';
-COMMENT ON COLUMN metric_rollup.period_start_at IS 'The beginning of the minute.';
-COMMENT ON COLUMN metric_rollup.kind IS 'api: calls to the venue; job: ended jobs.';
-COMMENT ON COLUMN metric_rollup.name IS 'The endpoint, or the name of the job.';
+COMMENT ON TABLE metric_rollup IS
+    'Calls, jobs, waits, evaluations, bars read and steps of orders, summed up by minute (kept for 7 days), hour (400 '
+    'days) and day (for good).';
+COMMENT ON COLUMN metric_rollup.span IS 'minute, hour or day, in UTC.';
+COMMENT ON COLUMN metric_rollup.period_start_at IS 'The beginning of the minute, hour or day.';
+COMMENT ON COLUMN metric_rollup.kind IS
+    'api: calls to the venue; job: ended jobs; wait: of due jobs for a worker; strategy: evaluations; bars: reads of '
+    'bars; order: steps of entries and exits; alert: from the receipt to the order sent.';
+COMMENT ON COLUMN metric_rollup.name IS
+    'The endpoint, the name of the job, its queue, the strategy, the tier that the bars came from, or the step.';
 COMMENT ON COLUMN metric_rollup.count IS 'How many.';
-COMMENT ON COLUMN metric_rollup.error_count IS 'How many of them failed.';
-COMMENT ON COLUMN metric_rollup.p50_ms IS 'The median duration in milliseconds; empty: no duration is known.';
-COMMENT ON COLUMN metric_rollup.p95_ms IS
-    'The duration that 95 % did not exceed, in milliseconds; empty: no duration is known.';
+COMMENT ON COLUMN metric_rollup.error_count IS
+    'How many of them failed; of waits: expired, of bars: with gaps, of orders: rejected, of alerts: refused.';
+COMMENT ON COLUMN metric_rollup.total_ms IS 'The sum of their durations in milliseconds.';
 COMMENT ON COLUMN metric_rollup.max_ms IS 'The longest duration in milliseconds; empty: no duration is known.';
+COMMENT ON COLUMN metric_rollup.buckets IS
+    'The buckets of the histogram that occur; bucket_ms(bucket) is a duration in milliseconds, right within 1 %.';
+COMMENT ON COLUMN metric_rollup.counts IS
+    'How many durations each of these buckets has; percentile_of(buckets, counts, 0.95) is a percentile.';
+
+COMMENT ON TABLE metric_progress IS 'Up to when everything was summed up; one row.';
+COMMENT ON COLUMN metric_progress.is_only IS 'Always true: there is one row.';
+COMMENT ON COLUMN metric_progress.rolled_up_until_at IS
+    'The end of the newest minute that was summed up. The minutes of the last half hour are summed up again each time.';
