@@ -53,9 +53,9 @@ def change_rules(
         row = resolve_account(connection, account)
         if requested or preset or reset:
             changed = _apply_changes(row, dict(requested), preset, is_reset=reset)
-            loosened = list_loosened(
-                *(usable_book_of(one) for one in (row, changed, replace(changed, rule_changes={})))
-            )
+            # The firm's own rules are those of the size that the account was first seen with, whatever is chosen now.
+            firm = replace(changed, rule_changes={}, preset=None if row.first_preset in PRESETS else changed.preset)
+            loosened = list_loosened(*(usable_book_of(one) for one in (row, changed, firm)))
             if loosened and not yes:
                 confirm(f"{'; '.join(loosened)}. Change it?", "change it", as_json=as_json)
             confirm_effects(connection, load_stack_settings(), row, changed, yes=yes, as_json=as_json)

@@ -4,12 +4,14 @@ from shared.db.alerts import precedence
 from shared.db.orders import changes
 from shared.db.orders.root_state import is_resting
 from shared.domain.counting import count_of
-from shared.domain.orders.order import ChangeKind, Role
+from shared.domain.orders.order import ChangeKind, OrderState, OrderType, Role
 from shared.errors import PostponedError, RiskLimitError
 from workers.alerts.outcome import AccountAlert, record_outcome, request_cancels
 from workers.context import Context
 from workers.orders.current_state import RETRY_AFTER, read_root_state
 from workers.orders.exit_permission import lock_and_find_denial
+
+_MAY_BE_UNSENT = frozenset({OrderState.CREATED, OrderState.IN_DOUBT})
 
 
 def cancel_entries(ctx: Context, account_alert: AccountAlert) -> dict[str, str]:
@@ -32,7 +34,9 @@ def cancel_entries(ctx: Context, account_alert: AccountAlert) -> dict[str, str]:
     with ctx.transaction() as tx:
         denial = lock_and_find_denial(tx, ctx, account_alert.account_id)
         if denial is None:
-            request_cancels(tx, ctx, resting, "an alert cancels the entries")
+            # One that was not sent yet, or may not have arrived, is not to be sent after this.
+            unsent = [row for row in entries if row.state in _MAY_BE_UNSENT and row.type is not OrderType.MARKET]
+            request_cancels(tx, ctx, [*resting, *unsent], "an alert cancels the entries")
         if denial is not None or is_complete:
             caused = changes.list_caused_by(
                 tx.connection, account_alert.account_id, ctx.job.correlation_id, ctx.job.enqueued_at

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from sqlalchemy import Connection
 
-from shared.db.alerts import entry_obstacles, hooks, reversals, signals
+from shared.db.alerts import entry_obstacles, hooks, precedence, reversals, signals
 from shared.db.alerts.alerts import StoredAlert
 from shared.db.alerts.entry_denials import (
     LATE,
@@ -21,7 +21,7 @@ from shared.db.orders import reversals as order_reversals
 from shared.db.orders.root_state import RootState
 from shared.domain.alerts.copy_ratio import SAME, describe_empty_copy, may_round
 from shared.domain.market_data.contract import Contract
-from shared.domain.orders.order import Origin, Side
+from shared.domain.orders.order import OrderType, Origin, Side
 from shared.errors import PostponedError, RefusedError
 from shared.ids import new_id
 from workers.alerts.outcome import AccountAlert
@@ -64,6 +64,8 @@ def find_later_close(
 ) -> str | None:
     """Return why an entry is not made, if its contract was closed or reversed by a request after its alert.
 
+    Or, of one that would rest, if an alert that cancels such entries was received after it.
+
     Raise PostponedError if the other job of the alert closes something by now; the caller has locked the account.
     """
     stored, account_id = account_alert.stored, account_alert.account_id
@@ -77,6 +79,10 @@ def find_later_close(
     )
     if (later := _describe_later(found, contract)) is not None:
         return later
+    if account_alert.alert.type is not OrderType.MARKET and precedence.has_later_cancel(
+        connection, account_id, contract, stored
+    ):
+        return f"an alert that cancels the entries in {contract.id} was received after this one"
     _require_own_close_known(stored, found, contract)
     return None
 

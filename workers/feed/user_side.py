@@ -99,11 +99,11 @@ class UserSide:
             try:
                 for topic in _TOPICS:
                     await self.hub.invoke(f"Subscribe{topic}", account_id)
-            except (HubError, TimeoutError) as error:  # a refused account must not stop the others
+            except HubError as error:  # a refused account must not stop the others
                 refusals = self._refusals[account_id] = self._refusals.get(account_id, Refusals()).add(monotonic())
                 log.error(  # noqa: TRY400  # expected
-                    "cannot subscribe to account %s, which is only read every half minute; asking again in %.0f s: %s",
-                    account_id, refusals.pause_s, error or type(error).__name__
+                    "cannot subscribe to account %s, which is read every 10 s instead; asking again in %.0f s: %s",
+                    account_id, refusals.pause_s, error
                 )  # fmt: skip
             else:
                 self._refusals.pop(account_id, None)
@@ -125,10 +125,10 @@ class UserSide:
                 log.warning("cannot subscribe to new accounts, trying again: %s", error)
 
     async def _read_while_down(self) -> None:
-        """Request reads now and then while no event can come: losses would be unseen."""
+        """Request reads now and then while no event can come, of any or of a refused account."""
         while True:
             await asyncio.sleep(READ_WHILE_DOWN_EVERY_S)
-            if not self.hub.is_ready:
+            if not self.hub.is_ready or self._refusals:
                 self._event_buffer.request_reads_of_exposed()
 
     async def _refresh_positions(self, account_id: int) -> None:

@@ -29,10 +29,13 @@ def read_at_venue(ctx: Context, account_id: int, state: RootState, root: Root) -
     Raise PostponedError while the venue does not answer.
     """
     found = venue_view.fetch_positions(ctx, account_id)
-    held = {one.contract_id: quantity for one in found if (quantity := venue_view.signed_quantity(one))}
     with ctx.ledger.engine.begin() as connection:
-        known = venue_state.known_contracts(connection, account_id, set(held))
-    return replace(state, positions={id_: held[id_] for id_ in known if root_of_contract(id_) is root})
+        known = venue_state.known_contracts(connection, account_id, {one.contract_id for one in found if one.quantity})
+    held = [one for one in found if one.contract_id in known and root_of_contract(one.contract_id) is root]
+    return replace(
+        state,
+        positions={one.contract_id: quantity for one in held if (quantity := venue_view.signed_quantity(one))},
+    )
 
 
 def require_certain(state: RootState, contract_ids: list[str]) -> list[str]:

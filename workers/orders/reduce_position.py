@@ -8,7 +8,7 @@ from shared.clock import machine_now, monotonic
 from shared.db.accounts import accounts
 from shared.db.market_data import contracts
 from shared.db.orders import fills, flatten_requests, orders
-from shared.domain.orders.order import Direction, Role, Side
+from shared.domain.orders.order import Direction, Origin, Role, Side
 from shared.errors import PostponedError, RefusedError
 from shared.fleets import Queue
 from shared.gateway.wire import VenuePosition
@@ -80,6 +80,8 @@ def reduce_position(job: ReducePosition, ctx: Context) -> dict[str, str | int]:
     if later is not None:
         return {"nothing_to_do": later}
     quantity = min(_quantity_beyond(job, held[0]), held[0].quantity)
+    if job.origin is Origin.PROTECTOR:  # the rule reduce_at closes half, also of more than was known when it asked
+        quantity = min(quantity, (held[0].quantity + 1) // 2)
     if quantity < 1:
         return {
             "nothing_to_do": f"{held[0].direction} {held[0].quantity} of {job.contract_id} is no more than is wanted"

@@ -7,11 +7,13 @@ from sqlalchemy import Connection
 from shared.db.accounts import accounts
 from shared.db.accounts.installations import describe_read_only
 from shared.db.market_data import contracts
+from shared.db.orders import changes
 from shared.db.orders.orders import OrderRow
 from shared.db.risk import risk_snapshots
 from shared.db.risk.entry_check import describe_finding
 from shared.domain.market_data.calendar import calendar_of
 from shared.domain.market_data.contract import ROOTS
+from shared.domain.orders.order import ChangeKind
 from shared.domain.risk.entry_rules import SizedEntry, check_resend
 from shared.errors import PostponedError
 from shared.hot.quotes import exit_price_from
@@ -28,6 +30,8 @@ def find_obstacle(connection: Connection, ctx: Context, order: OrderRow) -> str 
     read_only = describe_read_only(account, ctx.market_now)
     if read_only is not None:
         return read_only
+    if changes.has_open(connection, order.id, ChangeKind.CANCEL):
+        return "its cancel was requested"
     contract = contracts.require(connection, order.contract_id)
     snapshot = risk_snapshots.read(
         connection,

@@ -7,13 +7,14 @@ from datetime import datetime
 from shared.clock import machine_now
 from shared.db.accounts import accounts, balance_moves, reductions
 from shared.db.accounts.accounts import AccountRow
+from shared.db.accounts.reductions import Reduction
 from shared.db.orders import flatten_requests
 from shared.db.risk.entry_check import describe_finding
 from shared.db.risk.risk_snapshots import RiskSnapshot
 from shared.domain.market_data.calendar import assumed_calendar_of, trading_day_at
 from shared.domain.market_data.contract import ROOTS
 from shared.domain.orders.order import Origin, direction_of
-from shared.domain.risk.account_risk import Holding
+from shared.domain.risk.account_risk import Holding, OpenEntry
 from shared.domain.risk.account_rules import check_account, session_of
 from shared.domain.risk.findings import Finding, RuleAction, dollars, strongest_action
 from shared.ids import new_id
@@ -90,10 +91,12 @@ def _settle_balance(tx: Transaction, locked: AccountRow, confirmed: WatchResult)
 
 
 def _flatten(tx: Transaction, run: WatchRun, snapshot: RiskSnapshot, found: Sequence[Finding]) -> int:
-    """Request to flatten the account, or its contracts in open markets if it holds something in a closed one."""
-    account_id = snapshot.account.id
-    tradable = {one.contract_id for one in snapshot.risk.holdings if _is_open(one, run.market_now)}
-    is_whole = len(tradable) == len(snapshot.risk.holdings)
+    """Request to flatten the account, or the contracts that the rules mean, without those in closed markets."""
+    account_id, risk = snapshot.account.id, snapshot.risk
+    groups, parts = _find_groups(found), list[Holding | OpenEntry]([*risk.holdings, *risk.open_entries])
+    meant = [one for one in parts if groups is None or ROOTS[one.root].group in groups]
+    tradable = {one.contract_id for one in meant if _is_open(one, run.market_now)}
+    is_whole = groups is None and {one.contract_id for one in risk.holdings} <= tradable
     due = [
         contract_id
         for contract_id in ([None] if is_whole else sorted(tradable))
@@ -115,13 +118,14 @@ def _flatten(tx: Transaction, run: WatchRun, snapshot: RiskSnapshot, found: Sequ
     return len(due)
 
 
-def _half_of(quantity: int) -> int:
-    """Return what a reduction leaves of a position, rounded toward flat."""
-    return abs(quantity) // 2 * (1 if quantity > 0 else -1)
+def _find_groups(found: Sequence[Finding]) -> frozenset[str] | None:
+    """Return the groups of contracts that are to be flat, None: all."""
+    flattening = [one.groups for one in found if one.action is RuleAction.FLATTEN]
+    return None if None in flattening else frozenset().union(*(one for one in flattening if one is not None))
 
 
-def _is_open(holding: Holding, market_now: datetime) -> bool:
-    """Whether the market of a position has a session now, pauses included."""
+def _is_open(holding: Holding | OpenEntry, market_now: datetime) -> bool:
+    """Whether the market of a position or an entry has a session now, pauses included."""
     return assumed_calendar_of(ROOTS[holding.root].group).session_at(market_now) is not None
 
 
@@ -143,13 +147,12 @@ def _reduce(tx: Transaction, snapshot: RiskSnapshot, found: Sequence[Finding], m
     if due:
         accounts.record_event(tx.connection, account_id, "reduced", "; ".join(one.message for one in found))
     for holding in due:
+        reduction = Reduction(account_id, holding.contract_id, day, holding.quantity, new_id())
         request = ReducePosition(
             account_id=account_id,
             contract_id=holding.contract_id,
-            target_position=_half_of(holding.quantity),
+            target_position=reductions.record(tx.connection, reduction),
             direction=direction_of(holding.quantity),
             origin=Origin.PROTECTOR,
         )
-        correlation_id = new_id()
-        reductions.record(tx.connection, account_id, holding.contract_id, day, correlation_id)
-        tx.enqueue(request, correlation_id=correlation_id)
+        tx.enqueue(request, correlation_id=reduction.correlation_id)

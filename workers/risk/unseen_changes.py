@@ -25,9 +25,10 @@ def request_reads(run: WatchRun, accounts: Sequence[AccountRow], held: Mapping[i
             continue
         with run.transaction(f"account {account.id} is read again after the next run of the watch") as tx:
             window = int(machine_now().timestamp()) // _REPEAT_AFTER_S
-            tx.enqueue_unless_queued(
+            # One that is queued already may be due much later, as the schedule spreads them.
+            tx.enqueue(
                 ReconcileAccount(account_id=account.id),
-                reconcile_key(account.id),
+                sequence_key=reconcile_key(account.id),
                 key=f"reconcile:{account.id}:watch:{window}",
                 sequence_id=FIRST_SEQUENCE_ID,
                 expires_after=_EXPIRES_AFTER,

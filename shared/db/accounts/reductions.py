@@ -1,5 +1,6 @@
 """The reductions by the rule reduce_at: half of a position is closed once a trading day, by account and contract."""
 
+from dataclasses import asdict, dataclass
 from datetime import date
 from uuid import UUID
 
@@ -18,10 +19,14 @@ _MADE = text(
 """  # noqa: S608  # no value enters the text
 )
 _RECORD = text("""
-    INSERT INTO reduction (account_id, contract_id, trading_day, correlation_id)
-    VALUES (:account_id, :contract_id, :trading_day, :correlation_id)
+    INSERT INTO reduction (account_id, contract_id, trading_day, target_position, correlation_id)
+    VALUES (:account_id, :contract_id, :trading_day, :target_position, :correlation_id)
     ON CONFLICT (account_id, contract_id) DO UPDATE
-    SET trading_day = excluded.trading_day, correlation_id = excluded.correlation_id, requested_at = now()
+    SET trading_day = excluded.trading_day, correlation_id = excluded.correlation_id, requested_at = now(),
+        target_position = CASE
+            WHEN reduction.trading_day = excluded.trading_day AND reduction.target_position * :held >= 0
+            THEN reduction.target_position ELSE excluded.target_position END
+    RETURNING target_position
 """)
 
 
@@ -34,7 +39,27 @@ def list_made(connection: Connection, account_id: int, trading_day: date) -> set
     return set(connection.execute(_MADE, values).scalars())
 
 
-def record(connection: Connection, account_id: int, contract_id: str, trading_day: date, correlation_id: UUID) -> None:
-    """Record a reduction whose job the caller enqueues under `correlation_id` in the same transaction."""
-    values = {"account_id": account_id, "contract_id": contract_id, "trading_day": trading_day}
-    connection.execute(_RECORD, values | {"correlation_id": correlation_id})
+@dataclass(frozen=True, slots=True)
+class Reduction:
+    """A reduction of what is held, below zero when short, to half of it."""
+
+    account_id: int
+    contract_id: str
+    trading_day: date
+    held: int
+    correlation_id: UUID
+
+    @property
+    def target_position(self) -> int:
+        """The position that it leaves, rounded toward flat."""
+        return abs(self.held) // 2 * (1 if self.held > 0 else -1)
+
+
+def record(connection: Connection, reduction: Reduction) -> int:
+    """Record a reduction whose job the caller enqueues under its correlation id in the same transaction.
+
+    Return the position that it leaves: that of the first one of the day, if this one repeats it.
+    """
+    values = asdict(reduction) | {"target_position": reduction.target_position}
+    target: int = connection.execute(_RECORD, values).scalar_one()
+    return target

@@ -27,6 +27,8 @@ from shared.db.tables.alerts import alert, hook, hook_follower, signal
 from shared.db.tables.ledger import HAS_TIME, IS_UNFINISHED, job
 from shared.db.tables.orders import orders
 from shared.domain.alerts.alert import AlertAction
+from shared.domain.alerts.parse import parse_alert
+from shared.domain.market_data.contract import Contract
 from shared.domain.orders.order import NEVER_SENT, Origin, Role, Side
 from shared.fleets import Queue
 from shared.ids import CLOCK_SKEW, lowest_id_at
@@ -147,6 +149,19 @@ def has_later_alert(
     If an alert requested it, `stored`, those received after that alert count, without one of the same hook that was
     sent before it.
     """
+    return has_rows(connection, _select_later(account_id, root, kinds, since=since, stored=stored))
+
+
+def has_later_cancel(connection: Connection, account_id: int, contract: Contract, stored: StoredAlert) -> bool:
+    """Whether an alert that cancels the resting entries of the contract was received after `stored`, as above."""
+    later = _select_later(account_id, contract.root, ("CANCEL",), since=stored.received_at, stored=stored)
+    rows = connection.execute(later.with_only_columns(alert.c.body, alert.c.dialect))
+    return any(parse_alert(row.body, row.dialect).symbol.names(contract.id) for row in rows)
+
+
+def _select_later(
+    account_id: int, root: str, kinds: Collection[str], *, since: datetime, stored: StoredAlert | None
+) -> Select[tuple[UUID]]:
     follows = select(hook_follower.c.account_id).where(
         hook_follower.c.hook_id == hook.c.id,
         hook_follower.c.account_id == account_id,
@@ -157,7 +172,7 @@ def has_later_alert(
         sent_at = literal(stored.sent_at, DateTime(timezone=True))
         was_sent_before = and_(alert.c.hook_id == stored.hook_id, alert.c.sent_at < sent_at)
         is_later = [alert.c.id > stored.id, func.coalesce(~was_sent_before, literal(value=True))]
-    statement = (
+    return (
         select(alert.c.id)
         .join(hook, hook.c.id == alert.c.hook_id)
         .where(
@@ -169,7 +184,6 @@ def has_later_alert(
             *is_later,
         )
     )
-    return has_rows(connection, statement)
 
 
 def has_open_reduction(connection: Connection, account_id: int, contract_id: str) -> bool:

@@ -104,6 +104,7 @@ reduction = Table(  # the last one of each contract by the rule reduce_at
     Column("account_id", BigInteger, ForeignKey("account.id"), primary_key=True),
     Column("contract_id", Text, primary_key=True),
     Column("trading_day", Date, nullable=False),
+    Column("target_position", Integer, nullable=False),
     Column("correlation_id", Uuid, nullable=False),  # of its job and its exit
     at_column("requested_at", nullable=False, now=True),
 )

@@ -95,8 +95,7 @@ def first_to_be_flat(sessions: Iterable[Session | None]) -> Session | None:
 
 def session_of(risk: AccountRisk, market_now: datetime) -> Session | None:
     """Return the session that must be flat first, of the positions and working entries; of share indexes if none."""
-    roots = {one.root for one in risk.holdings} | {one.root for one in risk.open_entries}
-    groups = {ROOTS[root].group for root in roots} or {_GROUP_OF_FLAT_ACCOUNTS}
+    groups = _groups_of(risk) or {_GROUP_OF_FLAT_ACCOUNTS}
     return first_to_be_flat([assumed_calendar_of(group).session_at(market_now) for group in sorted(groups)])
 
 
@@ -186,11 +185,14 @@ def _clock_findings(risk: AccountRisk, market_now: datetime, session: Session | 
             None,
         )
     elif market_now >= session.flat_by - FLATTEN_AHEAD and not risk.is_flat:
+        due = _groups_due(risk, market_now)
+        what = "everything" if due is None else f"what is held in {', '.join(sorted(due))}"
         yield Finding(
             "flat_by",
             RuleAction.FLATTEN,
-            f"everything must be flat by {chicago_time(session.flat_by)}",
+            f"{what} must be flat by {chicago_time(session.flat_by)}",
             next_day_end(market_now),
+            due,
         )
     elif not session.takes_entries_at(market_now):
         yield Finding(
@@ -199,6 +201,23 @@ def _clock_findings(risk: AccountRisk, market_now: datetime, session: Session | 
             f"no new position after {chicago_time(session.last_entry)}, flat by {chicago_time(session.flat_by)}",
             next_day_end(market_now),
         )
+
+
+def _groups_due(risk: AccountRisk, market_now: datetime) -> frozenset[str] | None:
+    """Return the groups whose own time to be flat has come, None if those are all that are held or entered."""
+    groups = _groups_of(risk)
+    due = {
+        group
+        for group in groups
+        if (session := assumed_calendar_of(group).session_at(market_now)) is not None
+        and market_now >= session.flat_by - FLATTEN_AHEAD
+    }
+    return None if due == groups or not due else frozenset(due)
+
+
+def _groups_of(risk: AccountRisk) -> set[str]:
+    """Return the groups of the positions and working entries."""
+    return {ROOTS[root].group for root in {one.root for one in risk.holdings} | {one.root for one in risk.open_entries}}
 
 
 def _closed_market_findings(risk: AccountRisk, market_now: datetime, session: Session | None) -> Iterator[Finding]:

@@ -22,12 +22,16 @@ class RuleAction(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """The finding of one rule, with its figures; `lifts_market_at` is when it lifts by itself, or None."""
+    """The finding of one rule, with its figures; `lifts_market_at` is when it lifts by itself, or None.
+
+    `groups` are those of the contracts that it means, None: all.
+    """
 
     rule: str
     action: RuleAction
     message: str
     lifts_market_at: datetime | None = None
+    groups: frozenset[str] | None = None
 
 
 def strongest_action(findings: Iterable[Finding]) -> RuleAction:

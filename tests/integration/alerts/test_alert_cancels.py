@@ -31,14 +31,12 @@ def test_a_cancel_without_a_resting_entry_has_nothing_to_do(worker_env: WorkerEn
     assert [] == worker_env.venue.requests(CANCEL)
 
 
-@pytest.mark.parametrize("is_sent", [False, True])
-def test_a_cancel_ends_an_entry_on_its_way_once_it_rests(worker_env: WorkerEnv, *, is_sent: bool) -> None:
-    """The entry was received before: its alert still waits, or its order was sent and its answer is not known."""
+def test_a_cancel_ends_an_entry_on_its_way_once_it_rests(worker_env: WorkerEnv) -> None:
+    """Its order was sent before, and its answer is not known."""
     entry = worker_env.entry_alert(action="buy", limit_price=20000)
-    if is_sent:
-        worker_env.venue.faults(path="/api/Order/place", kind="lose_answer_after")
-        run_next(worker_env, entry)
-        assert ("IN_DOUBT",) == tuple(worker_env.rows(ENTRIES)[0][3:])
+    worker_env.venue.faults(path="/api/Order/place", kind="lose_answer_after")
+    run_next(worker_env, entry)
+    assert ("IN_DOUBT",) == tuple(worker_env.rows(ENTRIES)[0][3:])
     job_id = worker_env.critical_alert(action="cancel")
     run_next(worker_env, job_id)
     assert [("queued",)] == worker_env.rows("SELECT state FROM job WHERE id = %s", job_id)
@@ -46,6 +44,46 @@ def test_a_cancel_ends_an_entry_on_its_way_once_it_rests(worker_env: WorkerEnv, 
 
     assert [("BUY", "LIMIT", 1, "CANCELLED")] == worker_env.rows(ENTRIES)
     assert ("CANCEL", "accepted", "cancels 1 resting entry") == last_signal(worker_env)
+
+
+def test_an_entry_that_the_venue_never_received_is_not_sent_after_its_cancel(worker_env: WorkerEnv) -> None:
+    entry = worker_env.entry_alert(action="buy", limit_price=30000)  # it would fill at once
+    worker_env.venue.faults(path="/api/Order/place", kind="lose_before", count=1)
+    run_next(worker_env, entry)
+    assert ("IN_DOUBT",) == tuple(worker_env.rows(ENTRIES)[0][3:])
+    run_next(worker_env, worker_env.critical_alert(action="cancel"))
+    worker_env.execute(
+        "UPDATE orders SET submitted_at = submitted_at - interval '16 s', in_doubt_at = in_doubt_at - interval '16 s'"
+    )
+    worker_env.execute("UPDATE job SET run_at = now() WHERE state = 'queued'")
+    worker_env.run_due_jobs()
+
+    ((*_, state),) = worker_env.rows(ENTRIES)
+    assert state in {"EXPIRED", "CANCELLED"}
+    assert 0 == worker_env.venue.position()
+
+
+@pytest.mark.parametrize(("name", "price"), [("limit_price", 30000), ("stop_price", 20000)])
+def test_an_entry_that_waits_is_not_made_after_its_cancel(worker_env: WorkerEnv, name: str, price: int) -> None:
+    """Without a quote at first; with one it would fill at once."""
+    payload = {"action": "buy", "symbol": "MNQ", "quantity": 1, "stop_loss_ticks": 400, name: price}
+    entry = worker_env.store_alert(None, payload)
+    job_id = worker_env.critical_alert(action="cancel")
+    run_next(worker_env, job_id)
+    assert [("queued",)] == worker_env.rows("SELECT state FROM job WHERE id = %s", job_id)
+    run_until(worker_env, 0)
+
+    assert [("DENIED", 0)] == [(row[3], worker_env.venue.position()) for row in worker_env.rows(ENTRIES)]
+    assert "an alert that cancels the entries in" in (worker_env.job(entry)[2] or "")
+
+
+def test_a_market_entry_and_one_of_another_month_that_wait_are_made_after_a_cancel(worker_env: WorkerEnv) -> None:
+    worker_env.entry_alert(action="buy")
+    worker_env.entry_alert(action="buy", limit_price=20000)
+    run_next(worker_env, worker_env.critical_alert(action="cancel", symbol="MNQU2031"))
+    run_until(worker_env, 1)
+
+    assert ["FILLED", "WORKING"] == [state for *_, state in worker_env.rows(ENTRIES)]
 
 
 def test_a_cancel_leaves_an_entry_that_was_received_after_it(worker_env: WorkerEnv) -> None:

@@ -89,6 +89,14 @@ def test_an_exit_of_a_position_whose_direction_it_cannot_read_goes_by_our_rows(u
     assert 1 == unreadable.venue.position()
 
 
+def test_a_position_that_cannot_be_read_keeps_no_exit_in_another_root_waiting(unreadable: WorkerEnv) -> None:
+    unreadable.execute("UPDATE position SET direction = 'FLAT', quantity = 0")
+    job_id = unreadable.critical_alert(symbol="MES", quantity=1)
+    unreadable.runner.run(job_id)
+
+    assert "queued" != unreadable.job(job_id)[0], unreadable.job(job_id)
+
+
 def test_an_exit_of_a_position_whose_direction_is_unknown_to_both_sides_waits_and_says_so(
     unreadable: WorkerEnv,
 ) -> None:

@@ -6,7 +6,7 @@ import psycopg
 
 from shared.db.accounts import accounts
 from shared.db.risk.account_books import usable_book_of
-from shared.ledger.jobs.orders import ReducePosition
+from shared.ledger.jobs.orders import ReconcileAccounts, ReducePosition
 from tests.fixtures.entries import PLACE
 from tests.fixtures.processes import until
 from tests.fixtures.venue import MNQ
@@ -91,6 +91,31 @@ def test_a_reduction_leaves_half_also_if_a_part_was_closed_before_it_was_made(lo
     assert 1 == long_two.venue.position(MNQ)
 
 
+def test_a_reduction_closes_no_more_than_half_of_what_is_held_by_then(long_two: WorkerEnv) -> None:
+    long_two.execute("""UPDATE account SET rule_changes = '{"reduce_at": "0.80"}'""")
+    watch_at(long_two, entry_price(long_two) - 420)
+    long_two.venue.trade(size=2)  # by hand, and not reported yet
+    long_two.run_due_jobs()
+
+    assert 2 == long_two.venue.position(MNQ)
+
+
+def test_a_reduction_that_is_requested_again_leaves_what_the_first_one_was_to_leave(long_two: WorkerEnv) -> None:
+    long_two.execute("""UPDATE account SET rule_changes = '{"reduce_at": "0.80"}'""")
+    low = entry_price(long_two) - 420
+    long_two.venue.faults(path=PLACE, kind="reject", count=1, error_code=5, message="outside trading hours")
+    watch_at(long_two, low)
+    long_two.run_due_jobs()
+    long_two.venue.close_position(1)
+    long_two.run(ReconcileAccounts())
+    long_two.execute("UPDATE orders SET updated_at = updated_at - interval '61 seconds' WHERE state = 'REJECTED'")
+    watch_at(long_two, low - 430)
+    long_two.run_due_jobs()
+
+    assert [(2,)] == long_two.rows("SELECT count(*)::int FROM account_event WHERE kind = 'reduced'")
+    assert 1 == long_two.venue.position(MNQ)
+
+
 def test_a_reduction_that_the_venue_rejects_is_requested_again_after_a_minute(long_two: WorkerEnv) -> None:
     long_two.execute("""UPDATE account SET rule_changes = '{"reduce_at": "0.80"}'""")
     low = entry_price(long_two) - 420
@@ -133,12 +158,12 @@ def test_a_watch_that_read_before_another_has_reduced_does_not_reduce_again(long
     long_two.execute("""UPDATE account SET rule_changes = '{"reduce_at": "0.80"}'""")
     low = entry_price(long_two) - 420
     watch_at(long_two, low)
-    (made,) = long_two.rows("SELECT account_id, contract_id, trading_day, correlation_id FROM reduction")
+    (made,) = long_two.rows("SELECT account_id, contract_id, trading_day, 1, correlation_id FROM reduction")
     long_two.execute("DELETE FROM reduction")
     late = Thread(target=watch_at, args=(long_two, low))
     with psycopg.connect(long_two.settings.require_database()) as other:
         other.execute("SELECT FROM account FOR UPDATE")
-        other.execute("INSERT INTO reduction VALUES (%s, %s, %s, %s)", made)
+        other.execute("INSERT INTO reduction VALUES (%s, %s, %s, %s, %s)", made)
         late.start()
         waiting = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
         until(lambda: long_two.rows(waiting) != [], 60, "the watch to wait for the account")

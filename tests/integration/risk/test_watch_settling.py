@@ -196,6 +196,31 @@ def test_a_reduction_asks_for_no_exit_in_a_market_that_pauses(long_two: WorkerEn
     assert [(MNQ,), (ZC,)] == long_two.rows(f"{reduced} ORDER BY id")
 
 
+@pytest.mark.parametrize("is_held", [True, False], ids=["held", "only an order by hand"])
+def test_corn_that_must_be_flat_at_13_05_closes_nothing_of_the_index(long_two: WorkerEnv, *, is_held: bool) -> None:
+    long_two.execute(
+        "UPDATE market_clock SET machine_origin_at = now(), market_origin_at = '2026-03-10 18:04:40+00', speed = 1"
+    )
+    entry = entry_price(long_two)
+    if is_held:
+        long_two.execute(
+            f"""INSERT INTO position (account_id, contract_id, direction, quantity, average_price, opened_market_at)
+                SELECT id, '{ZC}', 'LONG', 1, 400, now() FROM account"""
+        )
+    else:
+        long_two.execute(
+            f"""INSERT INTO orders (id, account_id, contract_id, venue_order_id, origin, role, side, type, quantity,
+                                    limit_price, state, correlation_id)
+                SELECT gen_random_uuid(), account.id, '{ZC}', 77, 'external', 'OTHER', 'BUY', 'LIMIT', 1, 300,
+                       'WORKING', gen_random_uuid() FROM account"""
+        )
+    watch_at(long_two, entry)
+
+    ((contract, reason),) = long_two.rows("SELECT contract_id, reason FROM flatten_request")
+    assert ZC == contract
+    assert "what is held in grains must be flat by 2026-03-10 13:05:00 Chicago" in reason
+
+
 def test_reads_for_exposed_accounts_leave_flat_ones_alone(worker_env: WorkerEnv) -> None:
     assert ("succeeded", {"accounts": 0}, None) == worker_env.run(ReconcileAccounts(only_exposed=True))
     worker_env.entry_alert()

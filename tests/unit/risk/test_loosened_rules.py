@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 from shared.domain.risk.loosened_rules import list_loosened
-from shared.domain.risk.rule_book import PRESETS
+from shared.domain.risk.rule_book import PRESETS, RuleBook
 from shared.domain.risk.rule_changes import with_changes
 
 PRACTICE, EXPRESS, COMBINE = (PRESETS[name] for name in ("practice-50k", "express-50k", "combine-50k"))
@@ -28,6 +28,28 @@ def test_each_rule_of_the_firm_counts(name: str, value: str) -> None:
 
 def test_a_dropped_scaling_plan_is_told() -> None:
     assert 1 == len(list_loosened(EXPRESS, replace(EXPRESS, scaling_plan=()), EXPRESS))
+
+
+@pytest.mark.parametrize(
+    ("preset", "changes", "words"),
+    [
+        (COMBINE, {"starting_balance": "0"}, "at 0.00: the firm's is 48,000.00"),
+        (EXPRESS, {"scaling_plan": "5, 5 from 1500"}, "allows 50 micros with a balance of 0.00"),
+        (EXPRESS, {"scaling_plan": "2, 5 from 1500"}, "allows 50 micros with a balance of 1,500.00"),
+        (COMBINE, {"heavy_micros": "none"}, "SIL, MBT, MET weigh more"),
+        (COMBINE, {"heavy_micro_weight": "1"}, "SIL, MBT, MET weigh more"),
+    ],
+)
+def test_what_allows_more_by_another_way_is_told(preset: RuleBook, changes: dict[str, str], words: str) -> None:
+    (told,) = list_loosened(preset, with_changes(preset, changes), preset)
+
+    assert words in told
+
+
+def test_a_plan_that_is_stricter_and_the_preset_of_a_larger_account_are_told_apart() -> None:
+    assert [] == list_loosened(EXPRESS, with_changes(EXPRESS, {"scaling_plan": "1, 2 from 1500"}), EXPRESS)
+    larger = list_loosened(COMBINE, PRESETS["combine-150k"], COMBINE)
+    assert {"max_loss_limit", "max_minis"} <= {told.split()[0] for told in larger}
 
 
 def test_a_stricter_rule_one_of_our_own_and_one_that_stays_as_it_was_are_not_told() -> None:

@@ -72,6 +72,7 @@ CREATE TABLE reduction (
     account_id bigint NOT NULL,
     contract_id text NOT NULL,
     trading_day date NOT NULL,
+    target_position integer NOT NULL,
     correlation_id uuid NOT NULL,
     requested_at timestamptz DEFAULT now() NOT NULL,
     CONSTRAINT pk_reduction PRIMARY KEY (account_id, contract_id),

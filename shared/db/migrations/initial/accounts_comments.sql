@@ -131,6 +131,8 @@ COMMENT ON TABLE reduction IS
 COMMENT ON COLUMN reduction.account_id IS 'The account.';
 COMMENT ON COLUMN reduction.contract_id IS 'The contract.';
 COMMENT ON COLUMN reduction.trading_day IS 'The trading day that it counts for.';
+COMMENT ON COLUMN reduction.target_position IS
+    'The position that it leaves, half of what was held at first; below zero when short.';
 COMMENT ON COLUMN reduction.correlation_id IS
     'Of its job and its exit. If the venue rejects the exit, the reduction is requested again a minute later.';
 COMMENT ON COLUMN reduction.requested_at IS 'When it was requested.';
