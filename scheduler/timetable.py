@@ -10,7 +10,7 @@ from shared.ledger.jobs.metrics import RollUp
 from shared.ledger.jobs.orders import ReconcileAccounts
 from shared.ledger.jobs.strategies import EvaluateDue
 from shared.ledger.jobs.trades import BookRoundTrips
-from shared.ledger.jobs.upkeep import CheckDisk, DeleteOldRows, ProbeReceiver
+from shared.ledger.jobs.upkeep import CheckDisk, DeleteOldRows, ProbeReceiver, SendHeartbeat
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +37,7 @@ TIMETABLE: tuple[ScheduleEntry, ...] = (
     ScheduleEntry("check_disk", CheckDisk, "machine", timedelta(minutes=1)),
     ScheduleEntry("book_round_trips", BookRoundTrips, "machine", timedelta(minutes=1)),
     ScheduleEntry("roll_up_metrics", RollUp, "machine", timedelta(minutes=1)),
+    ScheduleEntry("send_heartbeat", SendHeartbeat, "machine", timedelta(minutes=1), missed="skip"),
     ScheduleEntry("probe_receiver", ProbeReceiver, "machine", timedelta(minutes=5)),
     ScheduleEntry("delete_old_rows", DeleteOldRows, "machine", timedelta(hours=1)),
 )

@@ -82,6 +82,7 @@ class Settings:
     approval_ttl: timedelta  # an entry that waits for a person lapses after this time
     receiver_url: str  # the receiver's own address, which this computer reaches
     public_url: str  # the address under which the internet reaches the receiver; empty: it does not
+    heartbeat_url: str = field(repr=False)  # requested while everything is watched: a dead-man switch; empty: none
     proxy_count: int  # proxies of ours in front of the receiver, whose X-Forwarded-For names the sender
     flower_hosts: tuple[str, ...]  # names under which a browser may ask Flower, besides those of this computer
     slots: Mapping[str, int]  # of worker fleets, by their names; the others have their defaults
@@ -158,6 +159,7 @@ def _parse_settings(values: Mapping[str, str]) -> Settings:
         approval_ttl=timedelta(seconds=parse_count(values, "TICKWORK_APPROVAL_TTL", default=300)),
         receiver_url=_parse_receiver_url(values),
         public_url=_parse_public_url(values),
+        heartbeat_url=_parse_heartbeat_url(values),
         proxy_count=parse_count(values, "TICKWORK_PROXIES", default=0, least=0),
         flower_hosts=tuple(part.lower() for part in parse_list(values, "TICKWORK_FLOWER_HOSTS")),
         slots=parse_slots("TICKWORK_SLOTS", values.get("TICKWORK_SLOTS", "")),
@@ -194,6 +196,26 @@ def _parse_receiver_url(values: Mapping[str, str]) -> str:
             f"invalid TICKWORK_RECEIVER_URL {mask_password(value)!r}: expected the receiver's own address, such as "
             "http://127.0.0.1:8700"
         )
+    return value
+
+
+def _parse_heartbeat_url(values: Mapping[str, str]) -> str:
+    """Return the URL, which is a secret: who knows it can feign that all is well. No message shows it."""
+    value = values.get("TICKWORK_HEARTBEAT_URL", "").strip()
+    if not value:
+        return ""
+    try:
+        parts = urlsplit(value)
+        is_valid = parts.scheme in _PORTS and _is_host(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_valid = False
+    if not is_valid or not _PRINTABLE.fullmatch(value):
+        raise SettingsError(
+            "invalid TICKWORK_HEARTBEAT_URL: expected the whole URL that your monitoring service gave you, such as "
+            "https://hc-ping.com/ID"
+        )
+    if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
+        raise SettingsError("invalid TICKWORK_HEARTBEAT_URL: expected https, as the URL is a secret")
     return value
 
 

@@ -21,6 +21,7 @@ TickworkError
 |   |-- OutsideCalendarError       the holiday table does not reach the date
 |   |-- _AccountsLockedError       cli.client.locks: done, but for accounts that another session locks
 |   |-- ProbeFailedError           a test alert was not accepted: the message says where it was lost
+|   |-- HeartbeatWithheldError     something that watches has stopped, or the service did not take it
 |   `-- InvalidAlertError
 |       `-- RefusedAlertError      shared.domain.alerts.payload
 |-- AmbiguousOutcomeError          sent, outcome unknown: only a search at the venue settles it
@@ -112,6 +113,10 @@ class OutsideCalendarError(RefusedError):
 
 class ProbeFailedError(RefusedError):
     """A test alert did not arrive in this stack."""
+
+
+class HeartbeatWithheldError(RefusedError):
+    """No heartbeat was sent, as something that watches has stopped, or the service did not take it."""
 
 
 class InvalidAlertError(RefusedError):

@@ -24,6 +24,9 @@ SETTING_KEYS = (
     SettingKey("entry_ttl", "TICKWORK_ENTRY_TTL", "90", "seconds after which an entry is too old to submit"),
     SettingKey("approval_ttl", "TICKWORK_APPROVAL_TTL", "300", "seconds that an entry waits for your approval"),
     SettingKey("public_url", "TICKWORK_PUBLIC_URL", "", "the receiver's address on the internet"),
+    SettingKey(
+        "heartbeat_url", "TICKWORK_HEARTBEAT_URL", "", "requested each minute while all is watched", is_secret=True
+    ),
     SettingKey("proxies", "TICKWORK_PROXIES", "0", "tunnels and proxies in front of the receiver"),
     SettingKey("flower_hosts", "TICKWORK_FLOWER_HOSTS", "", "more names under which a browser may open Flower"),
     SettingKey("inhibit_sleep", "TICKWORK_INHIBIT_SLEEP", "on", "keep the computer awake while the stack runs"),

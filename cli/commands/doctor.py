@@ -121,6 +121,12 @@ def _list_stack_checks() -> dict[str, Callable[[], str]]:
         "late fills": partial(
             _ask, problems.require_none(problems.find_unclosed_fills, "none is left open", CheckWarningError)
         ),
+        "heartbeat": partial(
+            _ask,
+            problems.require_none(
+                problems.find_withheld_heartbeat, "sent each minute if heartbeat_url is set", CheckWarningError
+            ),
+        ),
         "venue calls": partial(
             _ask, problems.require_none(problems.find_failing_calls, "few or none fail", SettingsError)
         ),

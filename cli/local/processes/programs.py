@@ -21,7 +21,7 @@ WORKER_STOP_TIMEOUT_S = 10.0
 _SILENT_HEART_S, _SILENT_HTTP_S = 30.0, 60.0
 DIRECT_WORKER = "worker-direct"
 RISK_MONITOR = "risk-monitor"
-_WITHOUT_VENUE_KEY = {"receiver", "flower", "beat", "relay", RISK_MONITOR}  # they never log in at the venue
+_WITHOUT_SECRETS = {"receiver", "flower", "beat", "relay", RISK_MONITOR}  # they reach no server outside
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +76,7 @@ class StackConfig:
             "TICKWORK_LIMITS": "on" if self.limits else "off",
             "TICKWORK_RECEIVER_URL": self.urls["receiver"],
             "TICKWORK_PUBLIC_URL": self.settings.public_url,
+            "TICKWORK_HEARTBEAT_URL": self.settings.heartbeat_url,
             "TICKWORK_PROXIES": str(self.settings.proxy_count),
             # Every shell checks orders with these limits, whatever its own environment holds.
             "TICKWORK_BARS_LIMIT": str(self.settings.bars_limit),
@@ -159,5 +160,5 @@ def _python_command(module: list[str]) -> list[str | Path]:
 
 
 def _program_environment(stack: StackConfig, name: str) -> dict[str, str]:
-    without = {"TICKWORK_VENUE_KEY": ""} if name in _WITHOUT_VENUE_KEY else {}
+    without = {"TICKWORK_VENUE_KEY": "", "TICKWORK_HEARTBEAT_URL": ""} if name in _WITHOUT_SECRETS else {}
     return environment() | stack.environment() | without | {"PYTHONUNBUFFERED": "1"}

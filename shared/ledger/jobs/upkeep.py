@@ -39,6 +39,17 @@ class ProbeReceiver(Job):
 
 
 @dataclass(frozen=True, kw_only=True)
+class SendHeartbeat(Job):
+    """Request the heartbeat URL, if there is one, unless something that watches has stopped."""
+
+    queue: ClassVar = Queue.NORMAL
+    attempts: ClassVar = 1
+    retry_for: ClassVar = timedelta(0)
+    is_repeated: ClassVar = True
+    is_probe: ClassVar = True
+
+
+@dataclass(frozen=True, kw_only=True)
 class CheckDisk(Job):
     """Record the free space of the disks that the computer of this worker writes to."""
 

@@ -36,6 +36,7 @@ def test_the_jobs_of_a_scope_are_listed_once() -> None:
         "upkeep.delete_old_rows",
         "upkeep.do_nothing",
         "upkeep.probe_receiver",
+        "upkeep.send_heartbeat",
     ] == names
 
 

@@ -37,7 +37,9 @@ def test_the_settings_of_the_programs_are_those_of_up(tmp_path: Path) -> None:
 
 
 def test_only_the_programs_that_log_in_have_the_venues_key(tmp_path: Path) -> None:
-    settings = load_settings({"TICKWORK_HOME": str(tmp_path), **VENUE})
+    settings = load_settings(
+        {"TICKWORK_HOME": str(tmp_path), "TICKWORK_HEARTBEAT_URL": "https://hc.example/1", **VENUE}
+    )
     stack = replace(stack_config(tmp_path), settings=settings, market=choose_market(settings))
 
     keys = {
@@ -48,3 +50,8 @@ def test_only_the_programs_that_log_in_have_the_venues_key(tmp_path: Path) -> No
     without = {name for name, key in keys.items() if not key}
     assert {"receiver", "flower", "beat", "relay", "risk-monitor"} == without
     assert {"the-key"} == {key for name, key in keys.items() if name not in without}
+    assert without == {
+        program.name
+        for program in (receiver_program(stack), *other_programs(stack))
+        if not program.environment["TICKWORK_HEARTBEAT_URL"]
+    }

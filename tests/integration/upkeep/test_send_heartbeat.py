@@ -1,0 +1,148 @@
+"""The dead-man switch: a heartbeat each minute, and none once something that watches has stopped."""
+
+import logging
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from typing import Any
+
+import pytest
+
+from shared.ids import new_id
+from shared.ledger.jobs.upkeep import SendHeartbeat
+from tests.fixtures.feed_reports import report_feed
+from tests.fixtures.operator import RunCommand
+from tests.fixtures.worker_env import WorkerEnv
+from tests.fixtures.worker_processes import process
+from tests.integration.cli.doctor_checks import check_with_doctor
+from workers.wiring import open_runner
+
+SECRET = "/ping/6f1c0f5e-secret?rid=1"
+
+
+class Service:
+    """A monitoring service on this computer: the paths that were requested, and the status it answers with."""
+
+    def __init__(self) -> None:
+        self.paths: list[str] = []
+        self.status = 200
+        service = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                service.paths.append(self.path)
+                self.send_response(service.status)
+                self.send_header("Location", "http://127.0.0.1:1/elsewhere")
+                self.end_headers()
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        Thread(target=self.server.serve_forever, daemon=True).start()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server.server_port}{SECRET}"
+
+
+@pytest.fixture
+def service() -> Iterator[Service]:
+    found = Service()
+    yield found
+    found.server.shutdown()
+    found.server.server_close()
+
+
+@pytest.fixture
+def watched(worker_env: WorkerEnv) -> WorkerEnv:
+    """A stack whose risk monitor and feed work."""
+    worker_env.execute(
+        "INSERT INTO risk_monitor (host, pid, active_since_at, ran_at, run_count, last_delay, p50_delay, max_delay)"
+        " VALUES ('here', 1, now(), now(), 1, '0', '0', '0')"
+    )
+    report_feed(worker_env, is_subscribed=True)
+    return worker_env
+
+
+def send(env: WorkerEnv, url: str, public_url: str = "") -> tuple[str, Any, str | None]:
+    """Run the job with the URLs, and return its state, result and error."""
+    own = replace(env.settings, heartbeat_url=url, public_url=public_url)
+    with open_runner(own, process("heartbeat/1"), program="test") as runner:
+        job_id = env.enqueue(SendHeartbeat())
+        runner.run(job_id)
+    return env.job(job_id)
+
+
+def test_a_heartbeat_is_sent_while_everything_is_watched(
+    watched: WorkerEnv, service: Service, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    state, result, _ = send(watched, service.url)
+
+    assert ("succeeded", {"host": "127.0.0.1", "status": 200}) == (state, result)
+    assert [SECRET] == service.paths
+    assert "secret" not in caplog.text
+
+
+def test_without_a_url_nothing_is_sent(watched: WorkerEnv) -> None:
+    assert ("succeeded", None, None) == send(watched, "")
+
+
+@pytest.mark.parametrize(
+    ("breaks", "told"),
+    [
+        ("DELETE FROM risk_monitor", "no risk monitor runs"),
+        ("UPDATE risk_monitor SET ran_at = now() - interval '11 s'", "the risk monitor last ran 11 s ago"),
+    ],
+)
+def test_no_heartbeat_is_sent_once_the_risk_monitor_stops(
+    watched: WorkerEnv, service: Service, breaks: str, told: str
+) -> None:
+    watched.execute(breaks)
+    state, _, error = send(watched, service.url)
+
+    assert ("failed", True) == (state, told in (error or ""))
+    assert [] == service.paths
+
+
+@pytest.mark.parametrize(("is_subscribed", "age_s"), [(False, 0), (True, 30)], ids=["hub down", "feed dead"])
+def test_no_heartbeat_is_sent_once_the_feed_stops(
+    watched: WorkerEnv, service: Service, *, is_subscribed: bool, age_s: int
+) -> None:
+    report_feed(watched, is_subscribed=is_subscribed, age=timedelta(seconds=age_s))
+    state, _, error = send(watched, service.url)
+
+    assert ("failed", True) == (state, "the feed is not subscribed to the user hub" in (error or ""))
+    assert [] == service.paths
+
+
+def test_no_heartbeat_is_sent_while_alerts_of_the_internet_do_not_arrive(watched: WorkerEnv, service: Service) -> None:
+    job_id = new_id()
+    watched.execute(
+        "INSERT INTO job (id, name, queue, arguments, state, max_attempts, sequence_id, correlation_id, finished_at,"
+        f" error) VALUES ('{job_id}', 'upkeep.probe_receiver', 'low', '{{}}', 'failed', 1, '{job_id}', '{job_id}',"
+        " now(), 'ProbeFailedError: no answer')"
+    )
+    assert "succeeded" == send(watched, service.url)[0]  # no public URL, so none is expected
+    state, _, error = send(watched, service.url, public_url="https://alerts.example.com")
+
+    assert ("failed", True) == (state, "do not arrive: ProbeFailedError: no answer" in (error or ""))
+
+
+@pytest.mark.parametrize(
+    ("status", "told"), [(500, "it answered 500"), (302, "it answered 302"), (None, "ConnectionRefusedError")]
+)
+def test_a_service_that_takes_none_is_named_by_doctor_without_the_secret(
+    operator: RunCommand, watched: WorkerEnv, service: Service, status: int | None, told: str
+) -> None:
+    service.status = status or 200
+    url = service.url if status else "http://127.0.0.1:1/secret"
+    state, _, error = send(watched, url)
+
+    assert ("failed", True) == (state, f"127.0.0.1 took no heartbeat: {told}" in (error or "")), error
+    assert "secret" not in (error or "")
+    found = check_with_doctor(operator, watched, "heartbeat")
+    assert ("warning", True) == (found["state"], "took no heartbeat" in found["detail"])
