@@ -65,13 +65,17 @@ def list_doubts(trial: EntryTrial) -> list[str]:
     if price is None:
         _refuse_unless_closed(trial)
         return []
-    return [*_doubt_price(trial.entry, price), *_doubt_loss(trial, price)]
+    return [*_doubt_price(trial.contract.id, trial.entry, price), *_doubt_loss(trial, price)]
 
 
 def confirm_price(settings: Settings, order: OrderRow, price: Decimal, *, yes: bool, as_json: bool) -> None:
     """Ask for confirmation if the new price of an order is far from the market; raise SettingsError on a no."""
     market = None if yes else read_market_price(settings, order.contract_id, order.side)
-    far = None if market is None else describe_far_price(order.side, order.type, price, market)
+    far = (
+        None
+        if market is None
+        else describe_far_price(order.contract_id, order.side, order.type, price=price, market=market)
+    )
     if far is not None:
         confirm(f"{far}. Change it?", "change it", as_json=as_json)
 
@@ -91,10 +95,10 @@ def _refuse_unless_closed(trial: EntryTrial) -> None:
         raise RefusedError(f"no fresh quote of {contract.id}, so no entry is sent: {hint}")
 
 
-def _doubt_price(entry: EntryTerms, market: Decimal) -> Iterator[str]:
+def _doubt_price(contract_id: str, entry: EntryTerms, market: Decimal) -> Iterator[str]:
     name = PRICE_FIELDS.get(entry.type)
     price = None if name is None else getattr(entry, name)
-    far = None if price is None else describe_far_price(entry.side, entry.type, price, market)
+    far = None if price is None else describe_far_price(contract_id, entry.side, entry.type, price=price, market=market)
     if far is not None:
         yield far
 

@@ -15,6 +15,7 @@ from shared.db.orders.orders import OrderRow
 from shared.domain.accounts.account_name import is_named
 from shared.domain.market_data.bar import to_ticks
 from shared.domain.market_data.contract import Contract
+from shared.domain.market_data.price_text import format_price
 from shared.domain.market_data.symbol import Symbol, parse_symbol
 from shared.errors import RefusedError
 
@@ -132,9 +133,10 @@ def require_tick_multiple(name: str, price: Decimal | None, contract: Contract) 
         to_ticks(price, contract.tick_size)
     except ValueError:
         below = price // contract.tick_size * contract.tick_size
+        near = [format_price(one, contract.tick_size) for one in (below, below + contract.tick_size)]
         raise RefusedError(
             f"invalid {name} '{price}': expected a multiple of {contract.id}'s tick {contract.tick_size}, such as "
-            f"{below} or {below + contract.tick_size}"
+            f"{' or '.join(near)}"
         ) from None
 
 

@@ -12,6 +12,7 @@ from shared.db.market_data import contracts
 from shared.db.orders import positions
 from shared.db.orders.orders import OrderRow
 from shared.db.orders.stops import list_external, list_working
+from shared.domain.market_data.price_text import format_price_of
 from shared.domain.orders.order import direction_of
 from shared.domain.risk.account_risk import Holding, open_profit
 from shared.hot.quotes import exit_price_from
@@ -55,11 +56,14 @@ def list_positions(connection: Connection, settings: Settings) -> list[dict[str,
 
 def to_cells(row: dict[str, Any]) -> dict[str, Any]:
     """Return a row of `list_positions` for a table: its stops as text, and NONE or NOT PROVEN where there is none."""
-    stops = [
-        f"{stop['quantity']} at {stop['stop_price']}{', external' if stop['is_external'] else ''}"
-        for stop in row["stops"]
-    ]
+    stops = [_describe_stop(row["contract"], stop) for stop in row["stops"]]
     return row | {"stop": ", ".join(stops) or "NONE", "guarded_by": row["guarded_by"] or "NOT PROVEN"}
+
+
+def _describe_stop(contract_id: str, stop: dict[str, Any]) -> str:
+    price = stop["stop_price"]
+    at = "a price that the venue does not say" if price is None else format_price_of(contract_id, price)
+    return f"{stop['quantity']} at {at}{', external' if stop['is_external'] else ''}"
 
 
 def _to_stop(stop: OrderRow, *, is_external: bool) -> dict[str, Any]:

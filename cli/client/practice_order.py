@@ -17,7 +17,6 @@ from cli.client.live_checks import CheckWarningError, check_account, check_brack
 from cli.client.live_switch import confirm_live, switch_live
 from cli.client.locks import end_blocking_sessions
 from cli.client.lookup import resolve_active_contract
-from cli.client.order_text import format_price
 from shared.clock import monotonic
 from shared.db import views
 from shared.db.accounts import accounts
@@ -28,6 +27,7 @@ from shared.db.market_data import market_clock
 from shared.db.orders import orders, positions
 from shared.domain.market_data.calendar import calendar_of
 from shared.domain.market_data.contract import ROOTS, Contract
+from shared.domain.market_data.price_text import format_price_of
 from shared.domain.orders.bracket_setting import TO_DO, names_bracket_setting
 from shared.domain.orders.order import OrderState, OrderType, Role, Side
 from shared.domain.risk.preconditions import check_session
@@ -169,7 +169,7 @@ class PracticeOrder:
         order = self._read_order()["order"][0]
         if order["state"] != OrderState.FILLED:
             raise RefusedError(_describe_unfilled(order))
-        return f"bought 1 {contract_id} at {format_price(order['average_fill_price'])}"
+        return f"bought 1 {contract_id} at {format_price_of(contract_id, order['average_fill_price'])}"
 
     def _find_leg(self, role: Role) -> str:
         pause, began = Event(), monotonic()
@@ -178,7 +178,8 @@ class PracticeOrder:
             working = next((leg for leg in legs if leg["state"] == OrderState.WORKING), None)
             if working is not None:
                 price = working["stop_price"] if role is Role.STOP_LOSS else working["limit_price"]
-                return f"works at the venue at {format_price(price)}, order {working['venue_order_id']}"
+                at = format_price_of(working["contract_id"], price)
+                return f"works at the venue at {at}, order {working['venue_order_id']}"
             ended = next((leg for leg in legs if leg["state"] == OrderState.FILLED), None)
             if ended is not None:
                 return "has filled already"

@@ -10,6 +10,7 @@ from html import escape
 from typing import Any
 
 from cli.console.escape import escape_formula
+from shared.domain.market_data.price_text import format_price_of
 from shared.domain.trades.statement import StatementLine
 
 COLUMNS = (
@@ -17,6 +18,8 @@ COLUMNS = (
     "gross", "fees", "commissions", "net", "strategy", "tags", "note",
 )  # fmt: skip
 DAY_COLUMNS = ("trading_day", "trades", "gross", "fees", "commissions", "net")
+CONTRACT_PREFIX = "CON.F.US."  # of the venue's ids, which the statement leaves out
+_PRICES = {"entry_price", "exit_price"}
 _TEXTS = {"strategy", "tags", "note"}
 _STYLE = """
 body { font: 14px/1.4 system-ui, sans-serif; max-width: 75em; margin: 2em auto; padding: 0 1em; }
@@ -57,7 +60,7 @@ def to_csv(statement: Statement) -> str:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
     for row in statement.trades:
-        writer.writerow([_to_cell(name, row[name]) for name in COLUMNS])
+        writer.writerow([_to_cell(name, row) for name in COLUMNS])
     return text.getvalue()
 
 
@@ -90,7 +93,7 @@ def to_day_row(line: StatementLine) -> dict[str, Any]:
 
 
 def format_value(value: object) -> str:
-    """Return a value as text: an amount or a price with at least two decimals, an instant to the second."""
+    """Return a value as text: an amount with at least two decimals, an instant to the second."""
     match value:
         case None:
             return "-"
@@ -104,18 +107,23 @@ def format_value(value: object) -> str:
     return str(value)
 
 
-def _to_cell(name: str, value: object) -> str:
+def _to_cell(name: str, row: Mapping[str, Any]) -> str:
     """Return a cell of the CSV; a text that a spreadsheet would take for a formula begins with an apostrophe."""
-    text = "" if value is None else format_value(value)
+    text = "" if row[name] is None else _format_of(row, name)
     return escape_formula(text) if name in _TEXTS else text
+
+
+def _format_of(row: Mapping[str, Any], name: str) -> str:
+    """Return a value of a row as text; a price has the decimals of its contract."""
+    value = row[name]
+    is_price = name in _PRICES and isinstance(value, Decimal)
+    return format_price_of(f"{CONTRACT_PREFIX}{row['contract']}", value) if is_price else format_value(value)
 
 
 def _table(columns: Sequence[str], rows: Sequence[Mapping[str, Any]], *, has_total: bool) -> str:
     numbers = {name for name in columns if all(isinstance(row[name], int | Decimal | None) for row in rows)}
     head = "".join(_cell("th", name.replace("_", " "), is_number=name in numbers) for name in columns)
-    body = [
-        "".join(_cell("td", format_value(row[name]), is_number=name in numbers) for name in columns) for row in rows
-    ]
+    body = ["".join(_cell("td", _format_of(row, name), is_number=name in numbers) for name in columns) for row in rows]
     lines = [f"<tr>{line}</tr>" for line in body]
     if has_total:
         lines[-1] = lines[-1].replace("<tr>", '<tr class="total">')

@@ -22,6 +22,7 @@ from shared.clock import monotonic
 from shared.db.accounts.audit import Actor, record_act
 from shared.db.orders import entry_approvals
 from shared.db.orders.entry_approvals import EntryApproval
+from shared.domain.market_data.price_text import format_price_of
 from shared.domain.orders.approval import ApprovalState
 from shared.errors import RefusedError
 from shared.ledger.jobs.orders import EnterApproved, LapseApproval
@@ -146,14 +147,15 @@ def _to_row(row: dict[str, Any]) -> dict[str, Any]:
     return row | {
         "account": row["account_name"],
         "price": next(iter(prices), None),
-        "stop": _to_level(row["stop_loss_ticks"], row["stop_loss"]) or "default",
-        "target": _to_level(row["take_profit_ticks"], row["take_profit"]),
+        "stop": _to_level(row, "stop_loss") or "default",
+        "target": _to_level(row, "take_profit"),
         "source": row["strategy"] or f"hook {row['hook']}",
         "reason": row["outcome"] or row["decision_reason"] or row["reason"],
     }
 
 
-def _to_level(ticks: int | None, price: object) -> str | None:
+def _to_level(row: dict[str, Any], name: str) -> str | None:
+    ticks, price = row[f"{name}_ticks"], row[name]
     if ticks is not None:
         return f"{ticks} ticks"
-    return None if price is None else str(price)
+    return None if price is None else format_price_of(row["contract_id"], price)

@@ -20,10 +20,12 @@ from shared.bars.bar_reader import BarsRead
 from shared.domain.market_data.bar import MINUTE
 from shared.domain.market_data.contract import Contract
 from shared.domain.market_data.coverage import Span, intersect
+from shared.domain.market_data.price_text import format_price
 from shared.domain.market_data.symbol import Symbol
 from shared.domain.market_data.timeframe import Timeframe
 
 SHOWN = Table("Bars", ("start", "open", "high", "low", "close", "volume"), is_list=True)
+_PRICES = ("open", "high", "low", "close")
 _DEFAULT_COUNT = 20
 _MOST_BARS = 20_000
 _LINES_BESIDE_CHART = 4  # the title, the notes and the prompt
@@ -55,7 +57,7 @@ def show(symbol: Symbol, timeframe: Timeframe, count: int | None, since: datetim
         print_json({**facts, "gaps": gaps, "bars": rows})
         return
     title = f"{shorten_contract(contract.id)} {timeframe} (market time, UTC)"
-    SHOWN.print(rows, empty=_describe_none(symbol, timeframe), title=title)
+    SHOWN.print([row | {"contract": contract.id} for row in rows], empty=_describe_none(symbol, timeframe), title=title)
     _echo_notes(found, symbol)
 
 
@@ -79,7 +81,7 @@ def chart(symbol: Symbol, timeframe: Timeframe, count: int | None) -> None:
     room = count_candles(style, contract.tick_size, int(found.bars.high.max()))
     bars = found.bars[-(room if count else room // 2) :].to_bars()
     last, tick = bars[-1], contract.tick_size
-    prices = "  ".join(f"{name} {getattr(last, name) * tick}" for name in ("open", "high", "low", "close"))
+    prices = "  ".join(f"{name} {format_price(getattr(last, name) * tick, tick)}" for name in _PRICES)
     click.echo(f"{shorten_contract(contract.id)} {timeframe}  {last.start:%Y-%m-%d %H:%M} UTC  {prices}")
     click.echo("\n".join(draw_candles(bars, tick, style)), color=style.is_colored)
     _echo_notes(found, symbol)

@@ -15,7 +15,7 @@ from cli.client.entry_withdrawal import EntryFate, withdraw_entry
 from cli.client.fill_wait import wait_for_fills
 from cli.client.job_client import JobClient, JobOutcomes, open_client, wait_option
 from cli.client.lookup import require_tick_multiple, resolve_account, resolve_active_contract, short_id
-from cli.client.order_text import describe_order
+from cli.client.order_text import describe_order, list_terms
 from cli.console.output import print_json
 from cli.console.params import PriceType, SideType, account_option, json_option, yes_option
 from cli.console.table import Table
@@ -276,9 +276,7 @@ def _print_preview(result: dict[str, Any], *, as_json: bool) -> None:
     else:
         click.echo("Dry run: nothing was sent.")
         wanted = result.get("would_send") or {}
-        rows = [
-            {"field": name.replace("_", " "), "value": value} for name, value in wanted.items() if value is not None
-        ]
+        rows = list_terms(wanted)
         if rows:
             ORDER.print(rows, empty="")
         if postponed:

@@ -115,7 +115,8 @@ def show(digits: str, *, as_json: bool) -> None:
     for title in ("entry", "legs"):
         if found[title]:
             RELATED.print(list(map(_with_price, found[title])), empty="", title=title.capitalize())
-    CHANGES.print(found["changes"], empty="No change requests.")
+    changes = [row | {"contract_id": order["contract_id"]} for row in found["changes"]]
+    CHANGES.print(changes, empty="No change requests.")
     FILLS.print(found["fills"], empty="No fills.")
 
 

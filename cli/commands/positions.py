@@ -191,11 +191,12 @@ def move_to_breakeven(symbol: str, account_word: str | None, wait_s: float, *, d
             exit_price = exit_price_from(quotes)(contract.id, row.quantity)
             position = read_stopped_position(connection, row, exit_price)
         move = plan_breakeven(position)
+        price = position.format_price(move.price)
         if move.better:
             better = move.better[0]
             raise RefusedError(
-                f"the stop at {better.price} protects more than breakeven at {move.price}: to move it back, run "
-                f"`tickwork orders modify {better.id} --stop {move.price}`"
+                f"the stop at {position.format_price(better.price)} protects more than breakeven at {price}: to move "
+                f"it back, run `tickwork orders modify {better.id} --stop {price}`"
             )
         if move.moved:
             require_to_rest(position, move.price)
@@ -206,7 +207,7 @@ def move_to_breakeven(symbol: str, account_word: str | None, wait_s: float, *, d
         if changes or as_json or dry_run:
             apply_changes(client, changes, "modified", wait_s, dry_run=dry_run, as_json=as_json)
         if not as_json and not dry_run:
-            click.echo(f"The stop of {contract.id} is at breakeven: {move.price}.")
+            click.echo(f"The stop of {contract.id} is at breakeven: {price}.")
 
 
 @command.command("trail")

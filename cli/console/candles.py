@@ -8,6 +8,7 @@ from decimal import Decimal
 import click
 
 from shared.domain.market_data.bar import Bar
+from shared.domain.market_data.price_text import format_price
 
 _NONE, _WICK, _BODY = range(3)
 # By what is in the upper and in the lower half of a cell.
@@ -61,13 +62,13 @@ def draw_candles(bars: Sequence[Bar], tick_size: Decimal, style: ChartStyle) -> 
         cells = (" " * (step - 1)).join(candle[row] for candle in candles)
         blank = " " * (width - step * (len(bars) - 1) - 1)
         edge = ("+" if has_price else "|") if style.is_ascii else "┤" if has_price else "│"
-        price = f" {_price_at(row, low, high, rows) * tick_size}" if has_price else ""
+        price = f" {format_price(_price_at(row, low, high, rows) * tick_size, tick_size)}" if has_price else ""
         lines.append(f"{cells}{blank}{edge}{price}")
     return [*lines, *_draw_times(bars, step, width, is_ascii=style.is_ascii)]
 
 
 def _axis_width(tick_size: Decimal, highest: int) -> int:
-    return 2 + len(str(highest * tick_size))
+    return 2 + len(format_price(highest * tick_size, tick_size))
 
 
 def _draw_candle(bar: Bar, low: int, high: int, rows: int, *, style: ChartStyle) -> list[str]:

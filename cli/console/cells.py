@@ -1,16 +1,19 @@
 """The text and the colour of a table's cells: by the type of a value and the name of its column."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 from cli.console.escape import escape_text
 from shared.clock import machine_now
 from shared.domain.accounts.account_name import shorten_account
+from shared.domain.market_data.price_text import format_price_of
 
 SHORT_ID = 8
+_MOST_OF_MONEY = 4  # decimals: no tick is worth a smaller part of a dollar
 _NUMBERS = (int, float, Decimal)
 _CONTRACT = re.compile(r"CON\.[A-Z]\.[A-Z]+\.([A-Z0-9]+)\.([A-Z])([0-9]{2})")
 _HEADINGS = {"account_name": "account", "average_fill_price": "fill price"}
@@ -19,6 +22,11 @@ _MONEY = frozenset({
     "allowance", "amount", "average_loss", "average_mae", "average_mfe", "average_win", "balance", "commissions",
     "costs", "equity", "expectancy", "fees", "gross", "gross_pnl", "headroom", "mae", "max_drawdown", "mfe", "net",
     "open_profit", "result", "result_today", "used",
+})  # fmt: skip
+_PRICES = frozenset({
+    "ask", "average", "average_fill_price", "average_price", "bid", "close", "close_after", "close_before",
+    "entry_price", "exit_price", "high", "last", "limit_price", "low", "minute_high", "minute_low", "minute_open",
+    "open", "price", "stop_price",
 })  # fmt: skip
 _SIGNED = frozenset(["amount", "gross", "gross_pnl", "headroom", "net", "open_profit", "result", "result_today"])
 _STYLES = {
@@ -53,19 +61,28 @@ def is_number_column(values: Sequence[object]) -> bool:
     return bool(present) and all(isinstance(value, _NUMBERS) and not isinstance(value, bool) for value in present)
 
 
-def format_column(column: str, values: Sequence[object], *, is_wide: bool) -> list[str]:
-    """Return the text of each value of a column; decimals have as many places as the longest, two if it has any.
+def format_column(column: str, rows: Sequence[Mapping[str, Any]], *, is_wide: bool) -> list[str]:
+    """Return the text of each cell of a column.
 
-    Money has at least two.
-    With `is_wide` ids, contracts and accounts are whole.
+    A price has the decimals of the contract of its row. Other decimals have as many places as the longest, two if it
+    has any; money has at least two. With `is_wide` ids, contracts and accounts are whole.
     """
+    values = [row.get(column) for row in rows]
     places = 2 if column in _MONEY else 0
     decimals = [value for value in values if isinstance(value, Decimal) and value.is_finite()]
+    if column in _MONEY:
+        decimals = [round(value, _MOST_OF_MONEY) for value in decimals]
     if decimals:
         exponents = [-int(value.normalize().as_tuple().exponent) for value in decimals]
         places = max(places, *exponents, 0)
         places = max(places, 2) if places else 0
-    return [_format(column, value, places, is_wide=is_wide) for value in values]
+    contracts = [_contract_of(row) if column in _PRICES else None for row in rows]
+    return [
+        format_price_of(contract, value)
+        if contract is not None and isinstance(value, Decimal)
+        else _format(column, value, places, is_wide=is_wide)
+        for contract, value in zip(contracts, values, strict=True)
+    ]
 
 
 def style_of(column: str, value: object) -> str:
@@ -73,6 +90,11 @@ def style_of(column: str, value: object) -> str:
     if column in _SIGNED and isinstance(value, Decimal):
         return "green" if value > 0 else "red" if value < 0 else ""
     return _STYLE_OF.get(value, "") if isinstance(value, str) else ""
+
+
+def _contract_of(row: Mapping[str, Any]) -> str | None:
+    found = row.get("contract_id") or row.get("contract")
+    return found if isinstance(found, str) else None
 
 
 def _format(  # noqa: C901, PLR0911  # one case per type

@@ -85,7 +85,7 @@ class _Column:
         values = [row.get(name) for row in rows]
         self.name = name
         self.heading = heading_of(name)
-        self.texts = format_column(name, values, is_wide=is_wide)
+        self.texts = format_column(name, rows, is_wide=is_wide)
         self.styles = [style_of(name, value) for value in values]
         self.is_number = is_number_column(values)
         self.longest = max(map(len, self.texts))

@@ -100,12 +100,13 @@ def _decide(
     if not position.stops:
         raise _not_yet(ctx, f"no stop is working for the position in {row.contract_id}")
     move = _plan(account_alert, position)
+    shown = position.format_price(move.price)
     if not move.moved:
         price = move.better[0].price if move.better else move.price
-        detail = f", which protects more than breakeven at {move.price}" if move.better else ""
-        return _Decision(f"the stop of {row.contract_id} is at {price}{detail}")
+        detail = f", which protects more than breakeven at {shown}" if move.better else ""
+        return _Decision(f"the stop of {row.contract_id} is at {position.format_price(price)}{detail}")
     if exit_price is None:
-        raise _not_yet(ctx, f"no fresh quote of {row.contract_id} can tell whether a stop at {move.price} would rest")
+        raise _not_yet(ctx, f"no fresh quote of {row.contract_id} can tell whether a stop at {shown} would rest")
     require_to_rest(position, move.price)
     if move.is_wider(position):
         require_may_widen(tx.connection, ctx, row.account_id, position, price=move.price, exit_price=exit_price)
@@ -132,7 +133,7 @@ def _move(tx: Transaction, ctx: Context, position: StoppedPosition, move: StopMo
             stop_price=move.price,
         )
         tx.enqueue(ChangeOrder(change_id=change.id))
-    return _Decision(f"the stop of {position.contract.id} moves to {move.price}", is_change=True)
+    return _Decision(f"the stop of {position.contract.id} moves to {position.format_price(move.price)}", is_change=True)
 
 
 def _not_yet(ctx: Context, why: str) -> PostponedError | RefusedError:

@@ -41,7 +41,10 @@ def require_may_widen(
     )
     snapshot = found.get(account_id)
     if snapshot is None:
-        raise RiskLimitError(f"a stop at {price} would be wider, and the rules of account {account_id} are not known")
+        raise RiskLimitError(
+            f"a stop at {position.format_price(price)} would be wider, and the rules of account {account_id} are not "
+            "known"
+        )
     reasons = [] if snapshot.account.halt is None else [f"the account is halted: {snapshot.account.halt}"]
     findings = check_wider_stop(
         _to_entry(position, position.breakeven_price, price),
@@ -51,9 +54,10 @@ def require_may_widen(
         ctx.market_now,
     )
     if reasons := [*reasons, *map(describe_finding, findings)]:
-        now = ", ".join(str(stop.price) for stop in position.stops)
+        now = ", ".join(position.format_price(stop.price) for stop in position.stops)
         raise RiskLimitError(
-            f"a stop at {price} of {position.contract.id} is wider than at {now}: {'; '.join(reasons)}"
+            f"a stop at {position.format_price(price)} of {position.contract.id} is wider than at {now}: "
+            f"{'; '.join(reasons)}"
         )
 
 

@@ -9,6 +9,7 @@ from shared.db.orders import changes
 from shared.db.orders.positions import PositionRow
 from shared.db.orders.stops import find_newest_entry, list_working
 from shared.domain.market_data.contract import Contract
+from shared.domain.market_data.price_text import format_price
 from shared.domain.orders.order import ChangeKind, Origin
 from shared.domain.orders.protection import compute_protective_stop
 from shared.domain.orders.stop_pace import MOST_MOVES, MOVES_WITHIN, may_move
@@ -62,7 +63,7 @@ def _move_stops(tx: Transaction, position: PositionRow, price: Decimal) -> None:
             stop.id,
             ChangeKind.MODIFY,
             origin=Origin.PROTECTOR,
-            reason=f"the price is {price}",
+            reason=f"the price is {format_price(price, contract.tick_size)}",
             correlation_id=stop.correlation_id,
             stop_price=wanted * contract.tick_size,
         )

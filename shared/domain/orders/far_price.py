@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 
+from shared.domain.market_data.price_text import format_price_of
 from shared.domain.orders.order import OrderType, Side
 
 _FAR = Decimal("0.02")
@@ -9,7 +10,9 @@ _ACROSS = Decimal("0.002")  # on the side of the market where the order fills or
 _STOPS = {OrderType.STOP, OrderType.TRAILING_STOP}
 
 
-def describe_far_price(side: Side, type_: OrderType, price: Decimal, market: Decimal) -> str | None:
+def describe_far_price(
+    contract_id: str, side: Side, type_: OrderType, *, price: Decimal, market: Decimal
+) -> str | None:
     """Return what an order's own price leads to if it is far from the market; None if it is near.
 
     `market` is the price at which a market order of the side fills now. More than 2 % away is far, and 0.2 % where the
@@ -20,12 +23,15 @@ def describe_far_price(side: Side, type_: OrderType, price: Decimal, market: Dec
     if abs(away) <= (_ACROSS if is_across else _FAR) * market:
         return None
     where = "above" if price > market else "below"
-    told = (
-        f"{side} {type_} at {price:,f} is {abs(away):,f} points ({abs(away) / market:.1%}) {where} the market at "
-        f"{market:,f}"
-    )
+    shown, points, now = (_format(contract_id, one) for one in (price, abs(away), market))
+    told = f"{side} {type_} at {shown} is {points} points ({abs(away) / market:.1%}) {where} the market at {now}"
     if not is_across:
         return f"{told}: it fills only once the market has moved that far"
     if type_ in _STOPS:
         return f"{told}: it triggers at once, or the venue rejects it"
     return f"{told}: it fills at once, as a market order does"
+
+
+def _format(contract_id: str, price: Decimal) -> str:
+    """Return a price with commas between its thousands, so that a digit too many is seen."""
+    return f"{Decimal(format_price_of(contract_id, price)):,f}"

@@ -5,6 +5,7 @@ from decimal import Decimal
 from uuid import UUID
 
 from shared.domain.market_data.contract import Contract
+from shared.domain.market_data.price_text import format_price
 from shared.domain.orders.order import MIN_TICKS, Side
 from shared.errors import RefusedError
 
@@ -39,6 +40,10 @@ class StoppedPosition:
     def breakeven_price(self) -> Decimal:
         """The average price, to the tick."""
         return round_to_tick(self.average_price, self.contract)
+
+    def format_price(self, price: Decimal | None) -> str:
+        """Return a price as text, with the decimals of the contract."""
+        return "an unknown price" if price is None else format_price(price, self.contract.tick_size)
 
     def protects_more(self, price: Decimal, other: Decimal) -> bool:
         """Whether a stop at `price` leaves less to lose than one at `other`."""
@@ -79,7 +84,7 @@ def plan_stop_move(position: StoppedPosition, *, price: Decimal | None, ticks: i
     else:
         wanted = position.breakeven_price - position.side.sign * (ticks or 0) * contract.tick_size
     if wanted <= 0:
-        raise RefusedError(f"invalid stop {wanted} of {contract.id}: expected a price above 0")
+        raise RefusedError(f"invalid stop {position.format_price(wanted)} of {contract.id}: expected a price above 0")
     return StopMove(wanted, tuple(stop for stop in position.stops if stop.price != wanted))
 
 
@@ -88,24 +93,23 @@ def require_to_rest(position: StoppedPosition, price: Decimal) -> None:
 
     Raise it also if no fresh quote can tell.
     """
-    contract_id, now = position.contract.id, position.exit_price
+    contract_id, now, shown = position.contract.id, position.exit_price, position.format_price
     if now is None:
         raise RefusedError(
-            f"no fresh quote of {contract_id}: cannot tell whether the market is already through {price}"
+            f"no fresh quote of {contract_id}: cannot tell whether the market is already through {shown(price)}"
         )
     nearest = now - position.side.sign * MIN_TICKS * position.contract.tick_size
-    what = "breakeven" if price == position.breakeven_price else str(price)
-    side = "below" if position.side is Side.BUY else "above"
+    what = "breakeven" if price == position.breakeven_price else shown(price)
+    expected = f"expected {shown(nearest)}, or a price {'below' if position.side is Side.BUY else 'above'} it"
     if not position.protects_more(now, price):
         raise RefusedError(
-            f"a stop at {what} would fill at once: {contract_id} could be closed at {now}, and the average price is "
-            f"{position.average_price} ({position.breakeven_price} to the tick): "
-            f"expected {nearest}, or a price {side} it"
+            f"a stop at {what} would fill at once: {contract_id} could be closed at {shown(now)}, and the average "
+            f"price is {shown(position.average_price)} ({shown(position.breakeven_price)} to the tick): {expected}"
         )
     if position.protects_more(price, nearest):
         raise RefusedError(
             f"a stop at {what} is nearer than the {MIN_TICKS} ticks that the venue accepts: {contract_id} could be "
-            f"closed at {now}: expected {nearest}, or a price {side} it"
+            f"closed at {shown(now)}: {expected}"
         )
 
 

@@ -8,6 +8,7 @@ from shared.domain.accounts.stage import EXPECTED_NAMES, Stage, parse_stage
 from shared.domain.market_data.bar import to_ticks
 from shared.domain.market_data.calendar import Calendar
 from shared.domain.market_data.contract import Contract
+from shared.domain.market_data.price_text import format_price
 from shared.domain.orders.order import MAX_TICKS, MIN_TICKS, PRICE_FIELDS, OrderType, Side
 from shared.errors import MarketClosedError, OutsideCalendarError, PostponedError, RiskLimitError
 
@@ -202,13 +203,14 @@ def _measure_distance(
     if ticks is None:
         if price is None:
             return None
+        at = format_price(basis, contract.tick_size)
         ticks = sign * int(((price - basis) / contract.tick_size).to_integral_value())
         if ticks < 1:
             where = "above" if sign > 0 else "below"
-            raise RiskLimitError(f"{field} {price} must lie {where} the entry at {basis} of {contract.id}")
+            raise RiskLimitError(f"{field} {price} must lie {where} the entry at {at} of {contract.id}")
         if ticks < MIN_TICKS:
             raise RiskLimitError(
-                f"{field} {price} is {ticks} ticks from the entry at {basis} of {contract.id}: the venue accepts none "
+                f"{field} {price} is {ticks} ticks from the entry at {at} of {contract.id}: the venue accepts none "
                 f"nearer than {MIN_TICKS}"
             )
     if not MIN_TICKS <= ticks <= MAX_TICKS:

@@ -57,6 +57,17 @@ def test_the_sums_are_those_of_the_trades_in_each_format(trades: list[dict[str, 
     assert ["total", "3", *(f"{expected[name]:.2f}" for name in AMOUNTS)] == total
 
 
+def test_an_average_between_two_ticks_has_two_decimals_more(books: Books, operator: RunCommand) -> None:
+    books.fill(2, "BUY", 1, "100.25")
+    books.fill(3, "BUY", 2, "100.5")
+    books.fill(4, "SELL", 3, "101", 4)
+    books.book()
+
+    (row,) = csv.DictReader(io.StringIO(operator("statement", "2026-03", "--format", "csv").out))
+    assert ("100.4167", "101.00") == (row["entry_price"], row["exit_price"])
+    assert '<td class="number">100.4167</td>' in operator("statement", "2026-03", "--format", "html").out
+
+
 def test_another_month_has_no_trade(trades: list[dict[str, Any]], operator: RunCommand) -> None:
     assert trades
     assert "no trade was closed" in operator("statement", "2026-04").out

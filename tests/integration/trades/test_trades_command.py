@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import click
 import pytest
 
 from cli.main import main
@@ -12,6 +13,7 @@ from shared.db.trades import round_trips
 from tests.fixtures.books import Books
 from tests.fixtures.json_schemas import check_output
 from tests.fixtures.venue import MES, MNQ
+from tests.unit.cli.test_tables import Screen
 
 
 @dataclass(frozen=True)
@@ -60,8 +62,26 @@ def test_the_list_shows_round_trips_newest_first(trades: Run) -> None:
 
     assert (0, "") == (result.status, result.error)
     assert [["MNQ", "SHORT"], ["MES", "LONG"], ["MNQ", "LONG"], ["MNQ", "LONG*"]] == [line[2:5:2] for line in lines]
-    assert ["2", "100", "90", "40.00", "2.44", "37.56", "-", "-", "0:01:00", "unknown", "4", "-", "-"] == lines[0][5:]
+    assert ["2", "100.00", "90.00", "40.00", "2.44", "37.56", "-", "-", "0:01:00", "unknown", "4", "-", "-"] == lines[
+        0
+    ][5:]
     assert "includes an opening position, held before the first known fill" in result.out
+
+
+def test_an_average_price_fits_a_narrow_terminal(books: Books, trades: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    books.fill(8, "BUY", 1, "100.25", minute=600)
+    books.fill(9, "BUY", 2, "100.5", minute=601)
+    books.fill(10, "SELL", 3, "101.25", "5.00", minute=602)
+    books.book()
+    monkeypatch.setenv("COLUMNS", "80")
+    screen = Screen()
+    monkeypatch.setattr("sys.stdout", screen)
+
+    trades("--limit", "2")
+    lines = click.unstyle(screen.getvalue()).splitlines()
+    assert ["3", "100.4167", "101.25"] == lines[4].split()[5:8]
+    assert ["2", "100.00", "90.00"] == lines[5].split()[5:8]
+    assert 80 >= max(map(len, lines))
 
 
 def test_the_json_has_exact_figures(trades: Run) -> None:

@@ -95,6 +95,32 @@ def test_a_column_of_prices_has_the_same_places_and_money_has_two(capsys: pytest
     assert ["26517.25   5.00", "26518.00  -2.50"] == capsys.readouterr().out.splitlines()[3:5]
 
 
+def test_a_price_has_the_decimals_of_its_contract_whatever_stands_beside_it(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    rows = [
+        {"contract": f"CON.F.US.{product}.Z26", "last": Decimal(last), "average": Decimal(average)}
+        for product, last, average in (
+            ("MES", "7219", "7219.083333333"), ("MES", "7219.25", "7219.250000000"), ("M6E", "1.103", "1.10366"),
+            ("MYM", "44000", "44000"),
+        )
+    ]  # fmt: skip
+    Table("Quotes", ("last", "average")).print(rows, empty="None.")
+
+    shown = [line.split() for line in capsys.readouterr().out.splitlines()[3:7]]
+    assert [["7219.00", "7219.0833"], ["7219.25", "7219.25"], ["1.1030", "1.103660"], ["44000", "44000"]] == shown
+
+
+def test_a_profit_by_an_average_price_has_no_more_decimals_than_a_tick_is_worth(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    rows = [{"open_profit": Decimal("1.000000002")}, {"open_profit": Decimal("-5.5")}]
+    Table("Positions", ("open_profit",)).print(rows, empty="None.")
+    Table("Positions", ("open_profit",)).print([{"open_profit": Decimal("15.625000001")}], empty="None.")
+
+    assert ["1.00", "-5.50", "15.625"] == re.findall(r"-?\d+\.\d+", capsys.readouterr().out)
+
+
 def test_side_state_and_result_have_colours_but_not_with_no_color(monkeypatch: pytest.MonkeyPatch) -> None:
     table, rows = Table("Trades", ("side", "state", "net")), [{"side": "BUY", "state": "REJECTED", "net": Decimal(-5)}]
     monkeypatch.delenv("NO_COLOR", raising=False)

@@ -26,7 +26,7 @@ LIMIT, STOP, TRAILING_STOP = OrderType.LIMIT, OrderType.STOP, OrderType.TRAILING
 def test_a_price_far_from_the_market_is_told_with_what_it_leads_to(
     side: Side, type_: OrderType, price: str, words: str
 ) -> None:
-    told = describe_far_price(side, type_, Decimal(price), MARKET)
+    told = describe_far_price("CON.F.US.MNQ.Z26", side, type_, price=Decimal(price), market=MARKET)
 
     assert told is not None
     assert told.startswith(f"{side} {type_} at {Decimal(price):,f} is ")
@@ -45,4 +45,4 @@ def test_a_price_far_from_the_market_is_told_with_what_it_leads_to(
     ],
 )
 def test_a_price_near_the_market_is_not_asked_about(side: Side, type_: OrderType, price: str) -> None:
-    assert describe_far_price(side, type_, Decimal(price), MARKET) is None
+    assert describe_far_price("CON.F.US.MNQ.Z26", side, type_, price=Decimal(price), market=MARKET) is None

@@ -73,7 +73,7 @@ def test_a_price_becomes_its_distance_from_the_fill_of_the_entry(entry: EntryTer
         (replace(FACTS, halt_reason="by hand"), BUY, "PRAC-1 is halted: by hand"),
         (replace(FACTS, contract=replace(MNQ, is_active=False)), BUY, "not the active contract of MNQ"),
         (FACTS, replace(BUY, stop_loss_ticks=None), "no stop"),
-        (FACTS, with_prices(BUY, stop_loss="21000"), "stop_loss 21000 must lie below the entry at 21000"),
+        (FACTS, with_prices(BUY, stop_loss="21000"), "stop_loss 21000 must lie below the entry at 21000.00 "),
         (FACTS, with_prices(SELL, stop_loss="20990"), "must lie above the entry"),
         (FACTS, replace(BUY, take_profit=Decimal(20999)), "take_profit 20999 must lie above"),
         (FACTS, replace(BUY, stop_loss_ticks=0), "stop_loss_ticks 0"),
@@ -82,7 +82,7 @@ def test_a_price_becomes_its_distance_from_the_fill_of_the_entry(entry: EntryTer
         (
             FACTS,
             with_prices(SELL, stop_loss="21000.75"),
-            "21000.75 is 3 ticks from the entry at 21000 .* nearer than 4",
+            "21000.75 is 3 ticks from the entry at 21000.00 .* nearer than 4",
         ),
         (FACTS, replace(BUY, type=OrderType.LIMIT), "a LIMIT order needs a limit_price"),
         (FACTS, replace(BUY, limit_price=Decimal(21000)), "a MARKET order must have no limit_price"),
