@@ -1,6 +1,6 @@
 """The stored bars for commands: of the one contract that a symbol means, and through the cache."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import datetime
 from decimal import Decimal
@@ -12,6 +12,7 @@ from cli.client.lookup import list_contract_ids
 from cli.client.stack import load_stack_settings
 from shared.bars.bar_reader import BarReader
 from shared.db.market_data import contracts, market_clock
+from shared.domain.counting import count_of
 from shared.domain.market_data.bar import MINUTE, minute_of
 from shared.domain.market_data.bar_columns import BarColumns
 from shared.domain.market_data.contract import Contract
@@ -54,6 +55,15 @@ def read_market_now(connection: Connection) -> datetime:
     return minute_of(market_clock.require(connection).clock.now())
 
 
+def require_past(option: str, at: datetime | None, market_now: datetime) -> None:
+    """Raise RefusedError for a time of market time that is still to come."""
+    if at is not None and at > market_now:
+        raise RefusedError(
+            f"invalid {option} '{at:%Y-%m-%d %H:%M}': it is in the future, as market time is now "
+            f"{market_now:%Y-%m-%d %H:%M} UTC"
+        )
+
+
 def list_bar_rows(bars: BarColumns, tick_size: Decimal) -> list[dict[str, Any]]:
     """Return bars as rows of a table or of JSON, newest first, with their prices."""
     return [
@@ -64,8 +74,8 @@ def list_bar_rows(bars: BarColumns, tick_size: Decimal) -> list[dict[str, Any]]:
     ]
 
 
-def describe_gaps(gaps: tuple[Span, ...], symbol: Symbol, most: int = 3) -> str | None:
-    """Return a sentence that names the newest gaps, None without any."""
+def describe_gaps(gaps: Sequence[Span], months: Sequence[str], most: int = 3) -> str | None:
+    """Return a sentence that names the newest gaps, and `months` to fetch them by; None without any."""
     if not gaps:
         return None
     minutes = sum(gap.duration // MINUTE for gap in gaps)
@@ -76,7 +86,26 @@ def describe_gaps(gaps: tuple[Span, ...], symbol: Symbol, most: int = 3) -> str 
         for gap in gaps[: -most - 1 : -1]
     )
     more = f" and {len(gaps) - most} more" if len(gaps) > most else ""
+    commands = " and ".join(f"`tickwork bars backfill {one}`" for one in months)
     return (
-        f"Gaps: {minutes:,} minute{'s' if minutes > 1 else ''} ({named}{more}); `tickwork bars backfill {symbol.text}` "
-        "fetches them."
+        f"Gaps: {minutes:,} minute{'s' if minutes > 1 else ''} ({named}{more}); {commands} "
+        f"fetch{'' if months[1:] else 'es'} them."
     )
+
+
+def describe_history(first: datetime | None, symbol: Symbol, *, shown: int, asked: int | datetime) -> str | None:
+    """Return a sentence that says what is stored, if that is less than what was asked for: bars, or a time to begin at.
+
+    `first` is the first stored minute.
+    """
+    fetches = f"`tickwork bars backfill {symbol.text} --days N` asks the venue for older ones."
+    if first is None:
+        return f"No minute of {symbol.text} is stored: `tickwork bars backfill {symbol.text}` fetches them."
+    begin = f"the stored minutes of {symbol.text} begin at {first:%Y-%m-%d %H:%M} UTC"
+    if isinstance(asked, datetime):
+        if asked >= first:
+            return None
+        return f"Asked for: bars from {asked:%Y-%m-%d %H:%M} UTC on; {begin}: {fetches}"
+    if shown >= asked:
+        return None
+    return f"Asked for: {count_of(asked, 'bar')}; shown: {shown}, as {begin}: {fetches}"

@@ -4,19 +4,21 @@ from decimal import Decimal
 
 import click
 
-from cli.client.bar_reads import list_bar_rows, read_market_now
+from cli.client.bar_reads import describe_history, list_bar_rows, read_market_now
 from cli.client.lookup import list_contract_ids
+from cli.client.series_gaps import read_series_coverage
 from cli.client.stack import connect
-from cli.console.list_options import list_options
+from cli.console.list_options import echo_note, list_options
 from cli.console.output import print_json
 from cli.console.params import SymbolType, TimeframeType, json_option
 from cli.console.table import Table
 from shared.db.market_data import bars, contracts
+from shared.domain.market_data.bar_columns import time_of
 from shared.domain.market_data.calendar import assumed_calendar_of
 from shared.domain.market_data.continuous import Adjustment, stitch
 from shared.domain.market_data.contract import Contract
 from shared.domain.market_data.coverage import Span
-from shared.domain.market_data.rollup import roll_up
+from shared.domain.market_data.rollup import newest_close, roll_up
 from shared.domain.market_data.symbol import Symbol
 from shared.domain.market_data.timeframe import Timeframe
 from shared.errors import RefusedError
@@ -36,7 +38,7 @@ STITCHES = Table("Stitched", ("at", "before", "after", "close_before", "close_af
 @json_option
 @list_options
 def continuous(symbol: Symbol, timeframe: Timeframe, adjust: Adjustment, limit: int, *, as_json: bool) -> None:
-    """Show one series from the contracts of ROOT, each followed by the next once that is traded more.
+    """Show one series from the contracts of ROOT, each followed by the next once that is traded more, and its gaps.
 
     The next one follows on the trading day after its volume was the larger. `difference` adds to older prices what the
     next contract was dearer at the stitch, `ratio` multiplies them; the newest contract keeps its prices.
@@ -51,11 +53,15 @@ def continuous(symbol: Symbol, timeframe: Timeframe, adjust: Adjustment, limit: 
         if not series:
             raise RefusedError(f"no bars of {symbol.text} are stored: `tickwork bars backfill` fetches them")
         contract = contracts.require(connection, series[-1][0])
-    made = stitch(series, adjust)
-    calendar = assumed_calendar_of(symbol.root.group)
-    rolled = roll_up(made.bars, timeframe, until, calendar)
-    whole = rolled[rolled.seconds >= made.bars.seconds[0]]  # one that began before the first minute is a part
-    shown = whole[-limit:]
+        made = stitch(series, adjust)
+        calendar = assumed_calendar_of(symbol.root.group)
+        rolled = roll_up(made.bars, timeframe, until, calendar)
+        stored_from = time_of(int(made.bars.seconds[0]))
+        whole = rolled[rolled.seconds >= made.bars.seconds[0]]  # one that began before the first minute is a part
+        shown = whole[-limit:]
+        since = time_of(int(shown.seconds[0])) if len(shown) else stored_from
+        asked = Span(since, newest_close(until, timeframe, calendar))
+        coverage = read_series_coverage(connection, made, asked, contract, calendar)
     rows = list_bar_rows(shown, contract.tick_size)
     stitches = [
         {
@@ -68,10 +74,19 @@ def continuous(symbol: Symbol, timeframe: Timeframe, adjust: Adjustment, limit: 
         for one in made.stitches
     ]
     if as_json:
-        print_json({"bars": rows, "stitches": stitches})
+        facts = {"as_of": coverage.as_of, "stored_from": stored_from, "gaps": coverage.list_rows()}
+        print_json({**facts, "bars": rows, "stitches": stitches})
         return
-    STITCHES.print(stitches, empty=f"One contract of {symbol.text} has bars: nothing is stitched.")
-    SERIES.print(rows, empty=f"No bar of {timeframe} has closed.")
+    STITCHES.print(
+        [row | {"contract": row["after"]} for row in stitches],
+        empty=f"One contract of {symbol.text} has bars: nothing is stitched.",
+    )
+    SERIES.print([row | {"contract": contract.id} for row in rows], empty=f"No bar of {timeframe} has closed.")
+    if rows:
+        echo_note(f"Complete up to {coverage.as_of:%Y-%m-%d %H:%M} UTC.")
+    history = describe_history(stored_from, symbol, shown=len(rows), asked=limit)
+    for note in filter(None, (history, coverage.describe())):
+        echo_note(note)
 
 
 def _price(ticks: int, contract: Contract) -> Decimal:

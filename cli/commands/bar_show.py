@@ -2,13 +2,21 @@
 
 import shutil
 import sys
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import click
 
 from cli.client.bar_gaps import list_spans_with_bars
-from cli.client.bar_reads import describe_gaps, list_bar_rows, open_bar_reader, read_market_now, resolve_bar_contract
+from cli.client.bar_reads import (
+    describe_gaps,
+    describe_history,
+    list_bar_rows,
+    open_bar_reader,
+    read_market_now,
+    require_past,
+    resolve_bar_contract,
+)
 from cli.client.stack import connect
 from cli.console.candles import ChartStyle, can_show_unicode, count_candles, draw_candles
 from cli.console.cells import shorten_contract
@@ -17,6 +25,7 @@ from cli.console.output import print_json
 from cli.console.params import InstantType, SymbolType, TimeframeType, json_option
 from cli.console.table import Table
 from shared.bars.bar_reader import BarsRead
+from shared.db.market_data import bars
 from shared.domain.market_data.bar import MINUTE
 from shared.domain.market_data.contract import Contract
 from shared.domain.market_data.coverage import Span, intersect
@@ -49,16 +58,20 @@ def show(symbol: Symbol, timeframe: Timeframe, count: int | None, since: datetim
     """
     if count is not None and since is not None:
         raise click.UsageError("--count and --since exclude each other: give one of them")
-    contract, found = _read(symbol, timeframe, None if since else count or _DEFAULT_COUNT, since)
+    if since is None:
+        count = count or _DEFAULT_COUNT
+    read = _read(symbol, timeframe, count, since)
+    contract, found = read.contract, read.found
     rows = list_bar_rows(found.bars, contract.tick_size)
     if as_json:
         gaps = [{"start": gap.start, "end": gap.end, "minutes": gap.duration // MINUTE} for gap in found.gaps[::-1]]
         facts = {"contract": contract.id, "timeframe": str(timeframe), "as_of": found.as_of, "source": found.source}
-        print_json({**facts, "gaps": gaps, "bars": rows})
+        asked = {"asked_count": count, "asked_since": since, "stored_from": read.stored_from}
+        print_json({**facts, **asked, "gaps": gaps, "bars": rows})
         return
     title = f"{shorten_contract(contract.id)} {timeframe} (market time, UTC)"
     SHOWN.print([row | {"contract": contract.id} for row in rows], empty=_describe_none(symbol, timeframe), title=title)
-    _echo_notes(found, symbol)
+    _echo_notes(read, symbol)
 
 
 @click.command("chart")
@@ -74,34 +87,50 @@ def chart(symbol: Symbol, timeframe: Timeframe, count: int | None) -> None:
     style = ChartStyle(
         size.columns, size.lines - _LINES_BESIDE_CHART, not can_show_unicode(sys.stdout.encoding), may_color()
     )
-    contract, found = _read(symbol, timeframe, count or size.columns // 2, None)
+    read = replace(_read(symbol, timeframe, count or size.columns // 2, None), asked=count or 1)
+    contract, found = read.contract, read.found
     if not len(found.bars):
         click.echo(_describe_none(symbol, timeframe))
+        _echo_notes(read, symbol)
         return
     room = count_candles(style, contract.tick_size, int(found.bars.high.max()))
-    bars = found.bars[-(room if count else room // 2) :].to_bars()
-    last, tick = bars[-1], contract.tick_size
+    drawn = found.bars[-(room if count else room // 2) :].to_bars()
+    last, tick = drawn[-1], contract.tick_size
     prices = "  ".join(f"{name} {format_price(getattr(last, name) * tick, tick)}" for name in _PRICES)
     click.echo(f"{shorten_contract(contract.id)} {timeframe}  {last.start:%Y-%m-%d %H:%M} UTC  {prices}")
-    click.echo("\n".join(draw_candles(bars, tick, style)), color=style.is_colored)
-    _echo_notes(found, symbol)
+    click.echo("\n".join(draw_candles(drawn, tick, style)), color=style.is_colored)
+    _echo_notes(read, symbol)
 
 
-def _read(symbol: Symbol, timeframe: Timeframe, count: int | None, since: datetime | None) -> tuple[Contract, BarsRead]:
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """Bars of a contract, what was asked for, and the first minute that is stored."""
+
+    contract: Contract
+    found: BarsRead
+    asked: int | datetime
+    stored_from: datetime | None
+
+
+def _read(symbol: Symbol, timeframe: Timeframe, count: int | None, since: datetime | None) -> _Read:
     with connect() as connection, open_bar_reader(connection) as reader:
         contract = resolve_bar_contract(connection, symbol)
         now = read_market_now(connection)
+        require_past("--since", since, now)
         found = reader.read(connection, contract, timeframe, now, count=count, since=since)
         if found.gaps and not contract.is_active:  # it may have expired: no bar is to come
             asked = Span(found.gaps[0].start, now)
             lived = [span for _, span in list_spans_with_bars(connection, [contract.id], asked)]
             found = replace(found, gaps=intersect(found.gaps, lived))
-        return contract, found
+        return _Read(contract, found, count or since or now, bars.find_first(connection, contract.id))
 
 
-def _echo_notes(found: BarsRead, symbol: Symbol) -> None:
-    echo_note(f"Complete up to {found.as_of:%Y-%m-%d %H:%M} UTC; read from {found.source.capitalize()}.")
-    if note := describe_gaps(found.gaps, symbol):
+def _echo_notes(read: _Read, symbol: Symbol) -> None:
+    found, shown = read.found, len(read.found.bars)
+    history = describe_history(read.stored_from, symbol, shown=shown, asked=read.asked)
+    if shown or history is None:
+        echo_note(f"Complete up to {found.as_of:%Y-%m-%d %H:%M} UTC; read from {found.source.capitalize()}.")
+    for note in filter(None, (history, describe_gaps(found.gaps, [symbol.text]))):
         echo_note(note)
 
 

@@ -187,7 +187,7 @@ class InstantType(click.ParamType[datetime]):
             found = value if isinstance(value, datetime) else datetime.fromisoformat(value)
         except ValueError:
             self.fail(f"invalid time {value!r}: expected {self.expected}", param, ctx)
-        return found if found.tzinfo else found.replace(tzinfo=UTC)
+        return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def format_duration(duration: timedelta) -> str:

@@ -1,6 +1,6 @@
 """Reads bars of any timeframe from process memory, Redis or Postgres; coverage decides what may answer."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
@@ -132,7 +132,7 @@ class BarReader:
             block = BarBlock(rolled, span, known.revision)
             self._recent.write(wanted.contract.id, wanted.timeframe, block, found.stamp)
         chosen = rolled if wanted.count is None else rolled[-wanted.count :]
-        return BarsRead(chosen, _complete_until(gaps, wanted), "postgres", gaps)
+        return BarsRead(chosen, complete_until(gaps, wanted.until, wanted.calendar), "postgres", gaps)
 
     def _list_starts(self, connection: Connection, wanted: _Wanted, known: _Known) -> Iterator[tuple[datetime, bool]]:
         """Yield ever earlier instants from which enough bars may be stored, and whether none before it helps."""
@@ -148,11 +148,14 @@ class BarReader:
             count *= 2
 
 
-def _complete_until(gaps: tuple[Span, ...], wanted: _Wanted) -> datetime:
-    """Return the instant after which no minute is complete; a market that is closed leaves none open."""
-    as_of = wanted.until
+def complete_until(gaps: Sequence[Span], until: datetime, calendar: Calendar) -> datetime:
+    """Return the instant after which no minute before `until` is complete; a closed market leaves none open.
+
+    The gaps are those before `until`, oldest first.
+    """
+    as_of = until
     for gap in reversed(gaps):
-        if any(wanted.calendar.open_spans(Span(gap.end, as_of))):
+        if any(calendar.open_spans(Span(gap.end, as_of))):
             break
         as_of = gap.start
     return as_of

@@ -8,8 +8,10 @@ from typing import Literal
 
 import numpy as np
 
+from shared.domain.market_data.bar import MINUTE
 from shared.domain.market_data.bar_columns import BarColumns, join, seconds_of, split_by_trading_day, time_of
 from shared.domain.market_data.calendar import trading_day_begins
+from shared.domain.market_data.coverage import Span
 
 Adjustment = Literal["none", "difference", "ratio"]
 
@@ -29,12 +31,25 @@ class Stitch:
     close_after: int
 
 
+@dataclass(frozen=True, slots=True)
+class SeriesPart:
+    """The contract that a series has in a span of time; that of the newest ends with its newest bar.
+
+    `newest_end` is the end of the contract's newest bar, used or not: nothing is known of the minutes after it.
+    """
+
+    contract_id: str
+    span: Span
+    newest_end: datetime
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class ContinuousBars:
-    """One-minute bars without an overlap, and where they are stitched, oldest first."""
+    """One-minute bars without an overlap, where they are stitched, and the parts between, oldest first."""
 
     bars: BarColumns
     stitches: tuple[Stitch, ...]
+    parts: tuple[SeriesPart, ...]
 
 
 def stitch(
@@ -50,7 +65,8 @@ def stitch(
     multiplies them, rounded to ticks; the newest contract keeps its prices.
     """
     used = [(contract_id, bars) for contract_id, bars in contracts if len(bars)]
-    parts: list[BarColumns] = []
+    taken: list[BarColumns] = []
+    parts: list[SeriesPart] = []
     stitches: list[Stitch] = []
     for number, (contract_id, bars) in enumerate(used):
         start = stitches[-1].at if stitches else time_of(int(bars.seconds[0]))
@@ -65,8 +81,10 @@ def stitch(
         is_used = bars.seconds >= seconds_of(start)
         if end is not None:
             is_used &= bars.seconds < seconds_of(end)
-        parts.append(bars[is_used])
-    return ContinuousBars(join(_adjust(parts, stitches, adjustment)), tuple(stitches))
+        taken.append(bars[is_used])
+        newest_end = time_of(int(bars.seconds[-1])) + MINUTE
+        parts.append(SeriesPart(contract_id, Span(start, newest_end if end is None else end), newest_end))
+    return ContinuousBars(join(_adjust(taken, stitches, adjustment)), tuple(stitches), tuple(parts))
 
 
 def _find_roll_day(before: BarColumns, after: BarColumns) -> date | None:

@@ -1,19 +1,38 @@
 """`tickwork bars continuous` shows the contracts of a root as one series, and where it is stitched."""
 
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 from sqlalchemy import Connection
 
-from shared.db.market_data import bars
+from shared.db.market_data import bar_coverage, bars
 from shared.domain.market_data.bar import MINUTE, Bar
 from shared.domain.market_data.bar_columns import from_bars
+from shared.domain.market_data.bar_coverage import BarCoverage
 from shared.domain.market_data.calendar import trading_day_begins
+from shared.domain.market_data.coverage import Span
 from tests.fixtures.operator import RunCommand
 from tests.fixtures.venue import MNQ, OPEN_AT
 from tests.fixtures.worker_env import WorkerEnv
 
 JUNE = "CON.F.US.MNQ.M26"
 DAYS = [date(2026, 3, 3) + timedelta(days=number) for number in range(4)]
+
+
+def add_june(worker_env: WorkerEnv) -> None:
+    """Add a second month, without any bars of either."""
+    worker_env.execute(
+        "DELETE FROM bar_minute; UPDATE contract SET coverage = '{}';"
+        " INSERT INTO contract (id, name, root, tick_size, tick_value, is_active)"
+        f" SELECT '{JUNE}', 'MNQM6', root, tick_size, tick_value, false FROM contract WHERE id = '{MNQ}'"
+    )
+
+
+def cover(connection: Connection, contract_id: str, *spans: tuple[datetime, datetime]) -> None:
+    """Let the minutes of these spans be complete, with a bar in each."""
+    for start, end in spans:
+        made = [Bar(start + at * MINUTE, 9, 10, 8, 9, 1) for at in range((end - start) // MINUTE)]
+        bars.store(connection, contract_id, from_bars(made), OPEN_AT)
+    bar_coverage.write(connection, contract_id, BarCoverage(tuple(Span(*span) for span in spans)))
 
 
 def store(connection: Connection, contract_id: str, price: int, volumes: list[int]) -> None:
@@ -28,10 +47,7 @@ def store(connection: Connection, contract_id: str, price: int, volumes: list[in
 def test_the_series_says_where_it_is_stitched_and_is_adjusted_as_asked(
     worker_env: WorkerEnv, operator: RunCommand
 ) -> None:
-    worker_env.execute(
-        "DELETE FROM bar_minute; INSERT INTO contract (id, name, root, tick_size, tick_value, is_active)"
-        f" SELECT '{JUNE}', 'MNQM6', root, tick_size, tick_value, false FROM contract WHERE id = '{MNQ}'"
-    )
+    add_june(worker_env)
     with worker_env.ledger.engine.begin() as connection:
         store(connection, MNQ, 80_000, [9, 9, 5, 5])
         store(connection, JUNE, 80_400, [1, 1, 7, 7])
@@ -45,6 +61,35 @@ def test_the_series_says_where_it_is_stitched_and_is_adjusted_as_asked(
     assert {"20100.00"} == {f"{float(bar['close']):.2f}" for bar in raised["bars"]}
     assert "Stitched" in shown.out
     assert 0 == operator("bars", "continuous", "MNQ", "--timeframe", "1w").status
+
+
+def test_a_hole_between_two_expiries_and_one_within_a_month_are_shown(
+    worker_env: WorkerEnv, operator: RunCommand
+) -> None:
+    add_june(worker_env)
+    begins, hour = trading_day_begins(DAYS[1]), timedelta(hours=1)
+    held = [(begins, begins + hour), (begins + hour + 10 * MINUTE, begins + 2 * hour)]
+    followed = begins + 3 * hour, begins + 4 * hour
+    with worker_env.ledger.engine.begin() as connection:
+        cover(connection, MNQ, *held)
+        # Answers without a bar after its last one, such as of a month that has expired, show no minute to be complete.
+        bar_coverage.write(connection, MNQ, BarCoverage((Span(*held[0]), Span(held[1][0], followed[1]))))
+        cover(connection, JUNE, followed)
+
+    found = operator("bars", "continuous", "MNQ", "--timeframe", "1m", "--limit", "1000", "--json").json
+    expected = [(held[1][1], followed[0], 60), (held[0][1], held[1][0], 10)]
+    assert [(MNQ, start.isoformat(), end.isoformat(), minutes) for start, end, minutes in expected] == [
+        tuple(gap[name] for name in ("contract", "start", "end", "minutes")) for gap in found["gaps"]
+    ]
+    assert (followed[1].isoformat(), begins.isoformat()) == (found["as_of"], found["stored_from"])
+
+    words = operator("bars", "continuous", "MNQ", "--timeframe", "1m", "--limit", "130").words
+    assert f"Complete up to {followed[1]:%Y-%m-%d %H:%M} UTC." in words
+    assert (
+        f"Gaps: 70 minutes ({held[1][1]:%Y-%m-%d %H:%M} to {followed[0]:%H:%M}, {held[0][1]:%Y-%m-%d %H:%M} to "
+        f"{held[1][0]:%H:%M}); `tickwork bars backfill MNQH26` fetches them." in words
+    )
+    assert "Gaps" not in operator("bars", "continuous", "MNQ", "--timeframe", "1m", "--limit", "60").words
 
 
 def test_what_cannot_be_shown_is_said(worker_env: WorkerEnv, operator: RunCommand) -> None:

@@ -54,6 +54,40 @@ def test_bars_since_a_time_are_shown_with_their_gap(operator: RunCommand, worker
     assert "read from Postgres." in words
 
 
+@pytest.mark.parametrize("timeframe", ["1w", "1mo"])
+def test_a_history_too_short_for_the_bars_asked_for_is_said(
+    operator: RunCommand, worker_env: WorkerEnv, timeframe: str
+) -> None:
+    ((first,),) = worker_env.rows("SELECT min(start) FROM bars WHERE contract = %s", MNQ)
+    told = f"as the stored minutes of MNQ begin at {first:%Y-%m-%d %H:%M} UTC: `tickwork bars backfill MNQ --days N`"
+
+    for command in ("show", "chart"):
+        words = operator("bars", command, "MNQ", "--timeframe", timeframe, "--count", "30").words
+        assert f"Asked for: 30 bars; shown: 0, {told}" in words
+        assert "Complete up to" not in words
+    found = operator("bars", "show", "MNQ", "--timeframe", timeframe, "--json").json
+    assert (20, None, first.isoformat(), []) == tuple(
+        found[name] for name in ("asked_count", "asked_since", "stored_from", "bars")
+    )
+    assert "Asked for" not in operator("bars", "show", "MNQ", "--count", "5").words
+
+
+def test_a_time_before_the_first_minute_is_said_and_one_to_come_is_refused(
+    operator: RunCommand, worker_env: WorkerEnv
+) -> None:
+    ((first,),) = worker_env.rows("SELECT min(start) FROM bars WHERE contract = %s", MNQ)
+    before = (first - timedelta(days=3)).isoformat()
+    assert (
+        f"Asked for: bars from {first - timedelta(days=3):%Y-%m-%d %H:%M} UTC on; the stored minutes of MNQ begin at "
+        f"{first:%Y-%m-%d %H:%M} UTC" in operator("bars", "show", "MNQ", "--timeframe", "1h", "--since", before).words
+    )
+    assert "Asked for" not in operator("bars", "show", "MNQ", "--since", first.isoformat()).words
+
+    refused = operator("bars", "show", "MNQ", "--since", "2099-03-01")
+    assert (1, "") == (refused.status, refused.out)
+    assert "invalid --since '2099-03-01 00:00': it is in the future, as market time is now 2026-" in refused.error
+
+
 def test_a_chart_is_as_wide_as_the_terminal_and_names_its_bars(
     operator: RunCommand, monkeypatch: pytest.MonkeyPatch
 ) -> None:
