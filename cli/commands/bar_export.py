@@ -8,11 +8,12 @@ import click
 from cli.client import parquet
 from cli.client.bar_exports import ExportRequest, read_export, write_export
 from cli.client.bar_files import ending_of
-from cli.client.bar_reads import read_market_now, resolve_bar_contract
+from cli.client.bar_reads import read_market_now, require_past, resolve_bar_contract
 from cli.client.stack import connect
 from cli.commands.bar_show import timeframe_option
-from cli.console.params import InstantType, SymbolType
+from cli.console.params import InstantType, SymbolType, require_span
 from shared.db.market_data import bars
+from shared.domain.market_data.bar_columns import no_bars
 from shared.domain.market_data.coverage import Span
 from shared.domain.market_data.symbol import Symbol
 from shared.domain.market_data.timeframe import Timeframe
@@ -37,16 +38,26 @@ def export(symbol: Symbol, file: Path, timeframe: Timeframe, since: datetime | N
     SYMBOL is one month, such as MNQZ26, or a root, which means its active contract. Times are market time, in UTC.
     Parquet has prices as 64-bit floating point; `tickwork bars import` reads each form.
     """
+    require_span(since, until)
     if ending_of(file) == ".parquet":
         parquet.require_pyarrow()
     with connect() as connection:
         contract = resolve_bar_contract(connection, symbol)
         now, first = read_market_now(connection), bars.find_first(connection, contract.id)
+        require_past("--since", since, now)
         if first is None:
-            raise RefusedError(f"no bars of {symbol.text} are stored")
+            raise RefusedError(
+                f"no bars of {symbol.text} are stored: `tickwork bars backfill {symbol.text}` fetches them"
+            )
         span = Span(max(since, first) if since else first, min(until, now) if until else now)
         wanted = ExportRequest(contract, timeframe, span, now)
-        found = read_export(connection, wanted, _echo_progress)
+        found = read_export(connection, wanted, _echo_progress) if span.start < span.end else no_bars()
+    if not len(found):
+        raise RefusedError(
+            f"no closed bars of {symbol.text} with timeframe {timeframe} start from {since or first:%Y-%m-%d %H:%M} on "
+            f"and before {until or now:%Y-%m-%d %H:%M} UTC, as the stored minutes begin at {first:%Y-%m-%d %H:%M}: "
+            "nothing was written"
+        )
     write_export(file, found, wanted, _echo_progress)
     click.echo(f"Wrote {len(found):,} bars of {contract.id} to {file}.", err=True)
 

@@ -8,7 +8,7 @@ import click
 
 from cli.client.lookup import resolve_account
 from cli.client.stack import connect
-from cli.console.params import InstantType, account_option
+from cli.console.params import InstantType, account_option, require_span
 from shared.db.engine import driver
 from shared.db.exports import EXPORTS, copy_rows
 from shared.errors import RefusedError
@@ -28,6 +28,7 @@ def command(
     Trades and fills are chosen by market time, orders and alerts by that of this computer, all in UTC; days by their
     trading day. docs/reference/tables.md says what the columns hold.
     """
+    require_span(since, until)
     export = EXPORTS[kind]
     if account_word is not None and not export.has_account:
         raise click.UsageError(f"{kind} belong to no account: leave --account out")

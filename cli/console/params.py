@@ -1,7 +1,7 @@
 """Options and argument types shared by several commands."""
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 
 import click
@@ -188,6 +188,16 @@ class InstantType(click.ParamType[datetime]):
         except ValueError:
             self.fail(f"invalid time {value!r}: expected {self.expected}", param, ctx)
         return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def require_span(since: datetime | None, until: datetime | None) -> None:
+    """Raise UsageError if no time lies from --since on and before --until."""
+    if since is not None and until is not None and since >= until:
+        raise click.UsageError(f"no time lies from --since {_format(since)} on and before --until {_format(until)}")
+
+
+def _format(at: datetime) -> str:
+    return f"{at:%Y-%m-%d}" if at.time() == time.min else f"{at:%Y-%m-%dT%H:%M}"
 
 
 def format_duration(duration: timedelta) -> str:

@@ -66,6 +66,32 @@ def test_a_file_that_is_there_is_left_alone(operator: RunCommand, tmp_path: Path
     assert (1, True, "mine") == (done.status, "is there already: choose a new file" in done.words, file.read_text())
 
 
+@pytest.mark.parametrize("name", ["bars.csv", "bars.csv.gz"])
+@pytest.mark.parametrize(
+    ("span", "message"),
+    [
+        (
+            ("--since", "2026-03-09", "--until", "2026-03-08"),
+            "no time lies from --since 2026-03-09 on and before --until ",
+        ),
+        (("--since", "2026-03-09T14:30", "--until", "2026-03-09T14:30"), "--until 2026-03-09T14:30"),
+        (("--since", "2099-01-01"), "invalid --since '2099-01-01 00:00': it is in the future, as market time is now"),
+        (("--until", "2020-01-01"), "and before 2020-01-01 00:00 UTC, as the stored minutes begin at 2026-"),
+        (("--timeframe", "1mo"), "no closed bars of MNQ with timeframe 1mo start from 2026-"),
+    ],
+)
+def test_a_span_without_bars_is_refused_and_writes_nothing(
+    operator: RunCommand, tmp_path: Path, span: tuple[str, ...], message: str, name: str
+) -> None:
+    new, mine = tmp_path / name, tmp_path / f"mine-{name}"
+    mine.write_text("mine")
+    for file in (new, mine):
+        done = operator("bars", "export", "MNQ", *span, "--to", str(file))
+        assert (True, message in done.words) == (done.status != 0, True), done.words
+
+    assert (False, "mine") == (new.exists(), mine.read_text())
+
+
 def test_without_pyarrow_the_extra_is_named(
     operator: RunCommand, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

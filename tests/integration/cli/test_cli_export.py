@@ -68,6 +68,10 @@ def test_a_file_that_cannot_be_written_is_no_fault_of_tickwork(operator: RunComm
         (("positions",), "invalid KIND 'positions': expected trades"),
         (("trades", "--since", "yesterday"), "invalid time 'yesterday': expected a day or an instant"),
         (("bars", "--account", "20001"), "bars belong to no account"),
+        (
+            ("bars", "--since", "2026-03-09", "--until", "2026-03-08T12:00"),
+            "no time lies from --since 2026-03-09 on and before --until 2026-03-08T12:00",
+        ),
         (("trades", "--account", "7"), "account 7 is unknown"),
     ],
 )
