@@ -10,7 +10,7 @@ from cli.client.change_check import confirm, foresee
 from cli.client.risk_view import read_fresh_quotes, require_market
 from shared.config import Settings
 from shared.db.accounts.accounts import AccountRow
-from shared.db.market_data import contracts
+from shared.db.market_data import untracked
 from shared.db.orders import positions
 from shared.db.orders.orders import OrderRow
 from shared.db.risk import entry_check
@@ -88,10 +88,8 @@ def _refuse_unless_closed(trial: EntryTrial) -> None:
     except (PostponedError, RefusedError):
         return  # the worker says so at once
     if trial.settings.cache_url:
-        tracked = sorted(contracts.list_tracked_roots(trial.connection))
-        hint = "`tickwork status` shows the feed"
-        if contract.root not in tracked:
-            hint = f"{contract.root} is not tracked, only {', '.join(tracked) or 'nothing'}: see TICKWORK_CONTRACTS"
+        hint = untracked.explain(trial.connection, contract.root, trial.settings.contracts)
+        hint = hint or "`tickwork status` shows the feed"
         raise RefusedError(f"no fresh quote of {contract.id}, so no entry is sent: {hint}")
 
 

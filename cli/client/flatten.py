@@ -2,14 +2,16 @@
 
 import sys
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 import click
 from sqlalchemy import Connection
 
 from cli.client.change_check import current_actor
-from cli.client.job_client import JobClient
+from cli.client.job_client import JobClient, JobOutcomes
 from cli.client.locks import require_unlocked, visit_accounts
 from cli.client.risk_view import require_market
 from cli.console.output import print_json
@@ -74,6 +76,21 @@ def warn_read_only(connection: Connection, chosen: Sequence[AccountRow]) -> None
             )
 
 
+@dataclass(frozen=True, slots=True)
+class FlattenOutcome:
+    """What became of flatten requests: their rows, their jobs, and the accounts that another session locks."""
+
+    rows: list[dict[str, Any]]
+    jobs: JobOutcomes
+    chosen: Sequence[AccountRow]
+    locked: Sequence[AccountRow]
+
+    def require_flat(self) -> None:
+        """Raise unless the venue has confirmed each account flat."""
+        self.jobs.require_success()
+        require_unlocked(self.locked, self.chosen, "flattened")
+
+
 def flatten(
     client: JobClient,
     chosen: Sequence[AccountRow],
@@ -83,9 +100,32 @@ def flatten(
     *,
     as_json: bool,
 ) -> None:
-    """Flatten the accounts, or some contracts of them, each account by itself; then wait until the venue confirms flat.
+    """Flatten as `request_and_wait` does, and print what became of it.
 
     Raise RefusedError at the end for accounts that another session locks, within end_blocking_sessions.
+    """
+    done = request_and_wait(client, chosen, contract_ids, reason, wait_s, quiet=as_json)
+    if as_json and not done.locked and all(row["is_flat"] for row in done.rows):
+        print_json({"flattened": done.rows})
+        return
+    if not as_json:
+        shown = [row | {"contract": row["contract"] or "everything", "venue": row["venue_status"]} for row in done.rows]
+        REQUESTS.print(shown, empty="No accounts.")
+    done.require_flat()
+
+
+def request_and_wait(
+    client: JobClient,
+    chosen: Sequence[AccountRow],
+    contract_ids: list[str] | None,
+    reason: str,
+    wait_s: float | None,
+    *,
+    quiet: bool,
+) -> FlattenOutcome:
+    """Flatten the accounts, or some contracts of them, each account by itself; then wait until the venue confirms flat.
+
+    Raise RefusedError if another session locks all of the accounts.
     """
     with client.connect() as connection:
         warn_read_only(connection, chosen)
@@ -111,7 +151,7 @@ def flatten(
 
     # Wait for the flatten requests only: the guard's follow-up jobs do not change the outcome.
     job_ids = list(dict.fromkeys(job_by_request.values()))
-    outcomes = client.wait(job_ids, wait_s, progress, quiet=as_json, with_caused=False)
+    outcomes = client.wait(job_ids, wait_s, progress, quiet=quiet, with_caused=False)
     with client.connect() as connection:
         requests = flatten_requests.list_by_ids(connection, list(job_by_request))
     rows = [
@@ -127,14 +167,7 @@ def flatten(
         }
         for request in requests
     ]
-    if as_json and not locked and all(row["is_flat"] for row in rows):
-        print_json({"flattened": rows})
-        return
-    if not as_json:
-        shown = [row | {"contract": row["contract"] or "everything", "venue": row["venue_status"]} for row in rows]
-        REQUESTS.print(shown, empty="No accounts.")
-    outcomes.require_success()
-    require_unlocked(locked, chosen, "flattened")
+    return FlattenOutcome(rows, outcomes, chosen, locked)
 
 
 def _request_flatten(tx: Transaction, account: AccountRow, contract_id: str | None, reason: str) -> tuple[UUID, UUID]:

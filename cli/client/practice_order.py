@@ -11,7 +11,7 @@ from uuid import UUID
 import click
 
 from cli.client.fill_wait import wait_for_fills
-from cli.client.flatten import describe_holdings, flatten
+from cli.client.flatten import describe_holdings, request_and_wait
 from cli.client.job_client import JobClient
 from cli.client.live_checks import CheckWarningError, check_account, check_brackets, check_clock, check_contract
 from cli.client.live_switch import confirm_live, switch_live
@@ -192,7 +192,9 @@ class PracticeOrder:
         contract_ids = None if self._contract_id is None else [self._contract_id]
         try:
             with end_blocking_sessions("the practice order is not confirmed closed"):
-                flatten(self._client, [self._account], contract_ids, "tickwork setup live", self._wait_s, as_json=False)
+                request_and_wait(
+                    self._client, [self._account], contract_ids, "tickwork setup live", self._wait_s, quiet=True
+                ).require_flat()
         except BaseException:
             left = "unknown, as the database does not answer"
             with suppress(*DATABASE_ERRORS), self._client.connect() as connection:

@@ -111,7 +111,7 @@ def find_unclosed_fills(connection: Connection) -> str | None:
 
 
 def find_untraded_roots(connection: Connection, settings: Settings) -> str | None:
-    """Return which roots of TICKWORK_CONTRACTS cannot be traded; None if there is none, or before the first look."""
+    """Return which roots of the setting contracts cannot be traded; None if there is none, or before the first look."""
     unknown = [describe_unknown_root(root) for root in settings.contracts if root not in ROOTS]
     if unknown:
         return "; ".join(unknown)
@@ -120,8 +120,8 @@ def find_untraded_roots(connection: Connection, settings: Settings) -> str | Non
     if failure is None:
         return None
     return (
-        f"{', '.join(missing)}: no contract of it is traded: {shorten_error(failure)}. Correct TICKWORK_CONTRACTS and "
-        "restart `tickwork up`, or wait if the venue does not answer"
+        f"{', '.join(missing)}: no contract of it is traded: {shorten_error(failure)}. Correct the setting with "
+        "`tickwork config set contracts ROOTS` and restart `tickwork up`, or wait if the venue does not answer"
     )
 
 
@@ -130,8 +130,9 @@ def describe_unknown_root(root: str) -> str:
     near = get_close_matches(root, ROOTS, n=2)
     hint = f"did you mean {' or '.join(near)}? " if near else ""
     return (
-        f"TICKWORK_CONTRACTS names '{root}', which is no root: {hint}expected such as MNQ, MES or MGC. Nothing of it "
-        "is traded until it is right: correct it and restart `tickwork up`"
+        f"the setting contracts names '{root}', which is no root: {hint}expected such as MNQ, MES or MGC. Nothing of "
+        "it is traded until it is right: correct it with `tickwork config set contracts ROOTS`, and restart `tickwork "
+        "up`"
     )
 
 

@@ -126,7 +126,7 @@ def rule_rows(row: AccountRow) -> list[dict[str, Any]]:
             {
                 "rule": name,
                 "value": value,
-                "source": "TICKWORK_MAX_QUANTITY" if is_setting else source,
+                "source": "the setting max_quantity" if is_setting else source,
                 "is_changed": is_changed,
                 "preset_value": by_preset[name] if is_changed else None,
                 "invalid_change": row.rule_changes[name] if is_invalid else None,

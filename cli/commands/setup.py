@@ -22,6 +22,7 @@ from shared.db.accounts.accounts import AccountRow
 from shared.domain.accounts.stage import Stage, describe_unknown, parse_stage
 from shared.domain.market_data.product_family import is_micro
 from shared.domain.market_data.symbol import parse_symbol
+from shared.domain.market_data.tracking import suggest_tracking
 from shared.errors import RefusedError, SettingsError, TickworkError
 
 
@@ -52,7 +53,9 @@ def command(ctx: click.Context, /, **choices: Any) -> None:  # noqa: ANN401  # c
 
 @command.command("live")
 @click.option("--account", "account_word", metavar="ACCOUNT", help="Account, by id or name; default: asks for it.")
-@click.option("--contract", "symbol", metavar="SYMBOL", help="A micro, such as MNQ; default: the first tracked one.")
+@click.option(
+    "--contract", "symbol", metavar="SYMBOL", help="A micro, such as MNQ; default: the first of the setting contracts."
+)
 @click.option(
     "--wait", "wait_s", type=click.FloatRange(min=0.1), default=30.0, show_default=True, metavar="SECONDS",
     help="Longest wait for each answer.",
@@ -68,7 +71,7 @@ def live(account_word: str | None, symbol: str | None, wait_s: float, *, yes: bo
     with connect() as connection:
         is_simulated = require_market(connection).kind != "live"
         known = accounts.list_all(connection)
-        root = _choose_root(symbol, list_roots(connection, settings))
+        root = _choose_root(symbol, list(dict.fromkeys([*settings.contracts, *list_roots(connection, settings)])))
     _require_terminal(is_simulated=is_simulated, yes=yes)
     venue = "the simulator: no order reaches real money" if is_simulated else "the real venue"
     click.echo(f"A practice order at {venue}.")
@@ -157,7 +160,7 @@ def _choose_root(symbol: str | None, tracked: list[str]) -> str:
     if symbol is None:
         found = next(filter(is_micro, tracked), None)
         if found is None:
-            raise RefusedError("no micro is tracked: add one to TICKWORK_CONTRACTS, such as MNQ, and restart the stack")
+            raise RefusedError(f"no micro is tracked: {suggest_tracking([*tracked, 'MNQ'])}")
         return found
     try:
         root = parse_symbol(symbol).root.name

@@ -110,7 +110,8 @@ def check_speed(market: MarketChoice, speed: int, *, limits: bool) -> None:
         slower = f"use --speed {fits} or less, " if fits else "use "
         raise SettingsError(
             f"{len(market.contracts)} contracts at speed {speed} need {wanted:.0f} requests for bars in 30 s, and the "
-            f"venue allows {_BARS_PER_30_S}: {slower}fewer TICKWORK_CONTRACTS, or --limits off"
+            f"venue allows {_BARS_PER_30_S}: {slower}fewer roots (`tickwork config set contracts ROOTS`), or "
+            "--limits off"
         )
 
 

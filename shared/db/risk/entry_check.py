@@ -10,6 +10,7 @@ from shared.clock import MarketClock
 from shared.config import Settings
 from shared.db.accounts.accounts import AccountRow
 from shared.db.accounts.installations import describe_read_only
+from shared.db.market_data import untracked
 from shared.db.orders import root_state
 from shared.db.risk import risk_snapshots
 from shared.db.risk.risk_snapshots import ExitPrice, ExitPrices, RiskSnapshot
@@ -232,6 +233,8 @@ def _read_facts(
     price = known[0](contract.id, -side.sign)
     is_simulated = settings.venue.is_simulator
     facts = _gather_facts(account, contract, snapshot, price, is_simulated=is_simulated, market_now=clock.now())
+    if price is None:
+        facts = replace(facts, untracked=untracked.explain(connection, contract.root, settings.contracts))
     return snapshot, facts
 
 

@@ -6,7 +6,9 @@ from datetime import datetime, timedelta
 
 from shared.domain.alerts.alert import Alert
 from shared.domain.alerts.payload import RefusedAlertError
+from shared.domain.market_data.contract import root_of_contract
 from shared.domain.market_data.symbol import Symbol
+from shared.domain.market_data.tracking import suggest_tracking
 
 MAX_AHEAD = timedelta(seconds=60)  # of a sender's clock
 
@@ -28,11 +30,12 @@ def require_receivable(alert: Alert, now: datetime, traded: Sequence[str]) -> No
         )
     symbol = alert.symbol if alert.target_position is None else Symbol(alert.symbol.text, alert.root)
     if traded and not any(map(symbol.names, traded)):
-        shown = ", ".join(traded)
+        roots, wanted = list(dict.fromkeys(root_of_contract(one).name for one in traded)), alert.root.name
+        track = "" if wanted in roots else f"; to track {wanted} too, {suggest_tracking([*roots, wanted])}"
         raise RefusedAlertError(
             f"symbol {alert.symbol.text!r} means no contract that is traded here",
             field="symbol",
-            hint=f"traded are {shown}: send the root or the month of one of them, or add it to TICKWORK_CONTRACTS",
+            hint=f"traded are {', '.join(traded)}: send the root or the month of one of them{track}",
         )
 
 

@@ -120,9 +120,19 @@ def _working_quantity(risk: AccountRisk, side: Side, contract_id: str) -> int:
 
 def _size_findings(entry: SizedEntry, risk: AccountRisk, book: RuleBook, market_now: datetime) -> Iterator[Finding]:
     if entry.quantity < 1:  # of a size by risk
-        yield _forbid("max_quantity", "the risk is too small: one contract loses more at this stop")
+        loss = (entry.stop_loss_ticks or 0) * entry.contract.tick_value + book.costs_of(entry.contract.root, 1)
+        yield _forbid(
+            "risk",
+            f"the risk is too small for one contract, which loses {loss:,.2f} at this stop, costs included: give a "
+            "larger risk, or a nearer stop",
+        )
     elif entry.quantity > book.max_quantity:
-        yield _forbid("max_quantity", f"quantity {entry.quantity} is not between 1 and {book.max_quantity} an order")
+        yield _forbid(
+            "max_quantity",
+            f"quantity {entry.quantity} is not between 1 and {book.max_quantity} an order, the rule max_quantity: "
+            "`tickwork accounts rules ACCOUNT max_quantity=N` changes it for an account, `tickwork config set "
+            "max_quantity N` for all, from the next start on",
+        )
     if only_reduces(entry, risk):
         return
     yield from root_findings(entry.contract.root, entry.side, entry.quantity, risk, book)

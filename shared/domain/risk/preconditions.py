@@ -43,7 +43,8 @@ class EntryFacts:
 
     `price` is the fill price of a market order by the fresh quote, None without one. `is_live` means that entries
     are taken: the venue is the simulator, or live orders of the account are on, or in shadow mode.
-    `read_only_reason` names another installation that trades the account.
+    `read_only_reason` names another installation that trades the account. `untracked` says of a contract without a
+    price that it is not tracked, and how to track it.
     """
 
     account_id: int
@@ -58,6 +59,7 @@ class EntryFacts:
     contract: Contract
     price: Decimal | None
     default_stop_ticks: int | None = None
+    untracked: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,8 +148,9 @@ def _find_stop_ticks(entry: EntryTerms, facts: EntryFacts) -> int | None:
 
 def _require_price(facts: EntryFacts) -> Decimal:
     if facts.price is None:
+        why = " yet" if facts.untracked is None else f": {facts.untracked}"
         raise PostponedError(
-            f"no fresh quote of {facts.contract.id}, so no entry is sent yet", _RETRY_AFTER, code="no_fresh_quote"
+            f"no fresh quote of {facts.contract.id}, so no entry is sent{why}", _RETRY_AFTER, code="no_fresh_quote"
         )
     return facts.price
 

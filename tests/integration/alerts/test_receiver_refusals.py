@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import requests
 
+from shared.domain.market_data.symbol import parse_symbol
 from tests.fixtures.processes import until
 from tests.fixtures.receiver_process import ENTRY, ReceiverProcess, StartReceiver
 from tests.fixtures.wire_tap import WireTap
@@ -229,7 +230,10 @@ def test_an_entry_in_a_contract_that_is_not_traded_is_refused_at_once_with_those
     answer = receiver.post(ENTRY | {"symbol": symbol})
 
     assert (422, "symbol") == (answer.status_code, answer.json()["field"])
-    assert "traded are CON.F.US.MNQ.Z26" in answer.json()["hint"]
+    hint = answer.json()["hint"]
+    assert "traded are CON.F.US.MNQ.Z26" in hint
+    root = parse_symbol(symbol).root.name
+    assert (root != "MNQ") == (f"to track {root} too, run `tickwork config set contracts MNQ,{root}`" in hint)
     assert 0 == receiver.count("job")
     assert 202 == receiver.post({"action": "close", "symbol": symbol}).status_code, "an exit always passes"
     assert 202 == receiver.post(ENTRY | {"symbol": "MNQZ6"}).status_code

@@ -66,7 +66,7 @@ def test_an_account_is_shown_in_full_by_id_and_by_name(operator: RunCommand, wor
     found = show_account(operator, read_name(worker_env).lower())
 
     assert "for a test" == found["account"]["halted"]
-    assert ("5", "TICKWORK_MAX_QUANTITY") in [(row["value"], row["source"]) for row in found["rules"]]
+    assert ("5", "the setting max_quantity") in [(row["value"], row["source"]) for row in found["rules"]]
     assert [("halted", "for a test")] == [(one["kind"], one["message"]) for one in found["events"]]
     text = operator("accounts", "show", "20001").words
     for words in (

@@ -174,7 +174,9 @@ def test_without_a_quote_an_entry_is_refused_at_once_and_a_dry_run_says_so(
     assert f"no fresh quote of {MNQ}" in dry.json["postponed"]
     assert "It would not be sent now: no fresh quote" in operator(*MARKET, "--dry-run").words
     worker_env.execute("UPDATE contract SET is_tracked = root = 'MES'")
-    assert "MNQ is not tracked, only MES: see TICKWORK_CONTRACTS" in operator(*MARKET).error
+    told = "MNQ is not tracked, only MES: run `tickwork config set contracts MES,MNQ`, then `tickwork down`"
+    assert told in operator(*MARKET).error
+    assert f"no fresh quote of {MNQ}, so no entry is sent: {told}" in operator(*MARKET, "--dry-run").words
 
 
 @pytest.mark.usefixtures("worker")

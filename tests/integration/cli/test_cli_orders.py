@@ -70,7 +70,9 @@ def test_a_denied_entry_exits_with_the_reason_and_status_1(operator: RunCommand,
     result = operator("orders", "market", "MNQ", "buy", "9", "--stop", "40")
 
     assert (1, "") == (result.status, result.out)
-    assert result.error.startswith("tickwork: quantity 9 is not between 1 and 5 an order")
+    assert result.error.startswith("tickwork: quantity 9 is not between 1 and 5 an order, the rule max_quantity: ")
+    assert "`tickwork accounts rules ACCOUNT max_quantity=N`" in result.error
+    assert "`tickwork config set max_quantity N`" in result.error
     result = operator("orders", "market", "MNQ", "buy", "1", "--json")
     assert (1, "") == (result.status, result.error)
     assert "the entry has no stop" in result.json["error"]
@@ -98,6 +100,14 @@ def test_a_dry_run_prints_the_order_and_sends_nothing(operator: RunCommand, work
     assert "nothing was sent" in refused.out
     assert "quantity 9 is not between 1 and 5" in refused.words
     assert ([], []) == (worker_env.venue.requests(PLACE), worker_env.rows("SELECT id FROM orders"))
+
+
+@pytest.mark.usefixtures("worker")
+def test_a_risk_too_small_for_one_contract_names_the_risk_and_the_loss(operator: RunCommand) -> None:
+    words = operator("orders", "market", "MNQ", "buy", "--risk", "20", "--stop", "40", "--dry-run").words
+
+    assert "risk: the risk is too small for one contract, which loses 22.72 at this stop, costs included" in words
+    assert "max_quantity" not in words
 
 
 MISTAKES = [

@@ -131,9 +131,9 @@ def test_a_root_that_is_none_is_named_with_the_nearest(operator: RunCommand, wor
     write_running(worker_env, TICKWORK_CONTRACTS="MNQ,MMQ")
 
     assert problems(operator)["contracts"].startswith(
-        "TICKWORK_CONTRACTS names 'MMQ', which is no root: did you mean M"
+        "the setting contracts names 'MMQ', which is no root: did you mean M"
     )
-    assert "TICKWORK_CONTRACTS names 'MMQ'" in check(operator, "contract MMQ")["detail"]
+    assert "the setting contracts names 'MMQ'" in check(operator, "contract MMQ")["detail"]
 
 
 def test_a_root_without_a_contract_is_named_once_the_venue_was_asked(
@@ -145,6 +145,7 @@ def test_a_root_without_a_contract_is_named_once_the_venue_was_asked(
     add_job(worker_env, "market_data.refresh_contracts", "failed", "RefusedError: the venue offers 0 contracts of HO")
 
     assert problems(operator)["contracts"].startswith(
-        "HO: no contract of it is traded: the venue offers 0 contracts of HO. Correct TICKWORK_CONTRACTS and restart"
+        "HO: no contract of it is traded: the venue offers 0 contracts of HO. Correct the setting with "
+        "`tickwork config set contracts ROOTS`"
     )
     assert "wrong" == check(operator, "contract HO")["state"]

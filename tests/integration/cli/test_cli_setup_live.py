@@ -35,11 +35,29 @@ def test_a_practice_order_is_filled_protected_and_closed(operator: RunCommand, w
     names = ["credentials", "account", "session", "position", "live", "entry", "stop", "target", "close"]
     assert names == [words[1] for words in lines]
     assert all("OK" in words for words in lines), lines
+    steps = [f"{number}." for number in range(1, len(names) + 1)]
+    assert steps == [words[0] for words in map(str.split, done.out.splitlines()[2:-1])], "nothing between the steps"
+    assert "" == done.error
     assert "A practice order at the simulator: no order reaches real money." in done.out
     (order,) = worker_env.venue.requests(PLACE)
     assert (MNQ, 1, {"ticks": -40, "type": 4}) == (order["contractId"], order["size"], order["stopLossBracket"])
     assert 0 == worker_env.venue.position(MNQ)
     assert [] == worker_env.venue.post("/api/Order/searchOpen", accountId=20001)["orders"]
+
+
+def test_the_contract_is_by_default_the_first_of_the_setting(
+    operator: RunCommand, worker_env: WorkerEnv, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TICKWORK_CONTRACTS", "NQ,MNQ,MES")
+    with worker_at(worker_env):
+        done = operator("setup", "live", "--yes")
+
+    assert (0, True) == (done.status, "It buys 1 MNQ at the market" in done.words), done
+    assert [MNQ] == [order["contractId"] for order in worker_env.venue.requests(PLACE)]
+    monkeypatch.setenv("TICKWORK_CONTRACTS", "NQ")
+    worker_env.execute("UPDATE contract SET is_tracked = root = 'NQ'")
+    refused = operator("setup", "live", "--yes").error
+    assert "no micro is tracked: run `tickwork config set contracts NQ,MNQ`, then `tickwork down`" in refused
 
 
 def test_an_account_on_position_brackets_learns_which_setting_to_turn_on(

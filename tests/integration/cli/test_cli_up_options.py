@@ -17,7 +17,10 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ("--at 2026-03-08T17:00 --speed 60", "use --speed 45 or less, fewer TICKWORK_CONTRACTS, or --limits off"),
+        (
+            "--at 2026-03-08T17:00 --speed 60",
+            "use --speed 45 or less, fewer roots (`tickwork config set contracts ROOTS`), or --limits off",
+        ),
         ("--speed 61", "invalid --speed '61': expected a whole number from 1 to 60"),
         ("--at 2026-11-21T06:00", "and opens at 2026-11-22T17:00"),
         ("--at yesterday", "invalid --at 'yesterday': expected a time such as 2026-03-08T17:00"),

@@ -274,7 +274,7 @@ def test_a_quantity_from_risk_is_never_rounded_up_to_one(worker_env: WorkerEnv) 
     status, _, error = worker_env.run(make_manual_entry(worker_env, **AT_MARKET, risk="20"))
 
     assert "failed" == status
-    assert "the risk is too small: one contract loses more at this stop" in (error or "")
+    assert "the risk is too small for one contract, which loses 22.72 at this stop" in (error or "")
     assert [] == worker_env.venue.requests(PLACE)
 
 

@@ -119,7 +119,7 @@ def test_the_real_market_accepts_only_speed_1() -> None:
 def test_a_speed_beyond_the_request_limits_is_refused_with_a_speed_that_fits() -> None:
     market = choose_seeded(TICKWORK_CONTRACTS="MNQ,MES")
 
-    with pytest.raises(SettingsError, match="use --speed 45 or less, fewer TICKWORK_CONTRACTS"):
+    with pytest.raises(SettingsError, match="use --speed 45 or less, fewer roots"):
         check_speed(market, 46, limits=True)
     check_speed(market, 45, limits=True)
 

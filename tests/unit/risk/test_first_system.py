@@ -92,7 +92,7 @@ def test_a_budget_too_small_for_one_contract_gives_a_quantity_of_zero() -> None:
     )  # fmt: skip
 
     assert 0 == quantity
-    assert ["max_quantity"] == [finding.rule for finding in findings]
+    assert ["risk"] == [finding.rule for finding in findings]
 
 
 def test_there_is_one_table_of_limits() -> None:
