@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 from cli.client import parquet
 from cli.client.bar_files import ending_of
 from shared.db.market_data import bars
+from shared.domain.counting import count_of
 from shared.domain.market_data.bar import MINUTE
 from shared.domain.market_data.bar_columns import BarColumns, Integers, join, seconds_of
 from shared.domain.market_data.calendar import assumed_calendar_of
@@ -73,7 +74,7 @@ def write_export(file: Path, found: BarColumns, wanted: ExportRequest, progress:
             for number, block in enumerate(_list_lines(found, tick)):
                 target.write(block)
                 if (written := (number + 1) * _ROWS_AT_ONCE) < len(found):
-                    progress(f"wrote {written:,} of {len(found):,} bars")
+                    progress(f"wrote {written:,} of {count_of(len(found), 'bar')}")
     except BaseException:
         file.unlink()
         raise

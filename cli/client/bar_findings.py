@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 
 from cli.client.bar_gaps import MISSING, list_gaps, list_open_spans
 from shared.db.market_data import bar_coverage, bars
+from shared.domain.counting import count_of
 from shared.domain.market_data.bar import MINUTE
 from shared.domain.market_data.bar_checks import MINUTE_S, Flags, is_ordered, is_storable, is_within
 from shared.domain.market_data.bar_columns import BarColumns, seconds_of, time_of
@@ -59,9 +60,7 @@ def check_contract(connection: Connection, contract: Contract, span: Span, marke
         *_check_tick(contract),
     ]
     if missing := [gap for gap in gaps if gap["state"] == MISSING]:
-        text = (
-            f"{len(missing)} gap{'s' if missing[1:] else ''}: `tickwork bars gaps` lists them, `backfill` fetches them"
-        )
+        text = f"{count_of(len(missing), 'gap')}: `tickwork bars gaps` lists them, `backfill` fetches them"
         minutes = sum(gap["minutes"] for gap in missing)
         findings.append(BarFinding(contract.id, "gap", minutes, missing[-1]["start"], text))
     covered = sum(one.duration // MINUTE for one in complete)

@@ -15,7 +15,7 @@ from shared.db.market_data import contracts, market_clock
 from shared.domain.counting import count_of
 from shared.domain.market_data.bar import MINUTE, minute_of
 from shared.domain.market_data.bar_columns import BarColumns
-from shared.domain.market_data.contract import Contract
+from shared.domain.market_data.contract import Contract, typed_symbol
 from shared.domain.market_data.coverage import Span
 from shared.domain.market_data.symbol import Symbol
 from shared.errors import RefusedError
@@ -46,8 +46,18 @@ def resolve_bar_contract(connection: Connection, symbol: Symbol) -> Contract:
     if len(found) > 1:
         raise RefusedError(f"{symbol.text} means several contracts: give {' or '.join(one.id for one in found)}")
     if not found:
-        raise RefusedError(f"no contract of {symbol.text} is known: `tickwork bars` lists those with bars")
+        raise RefusedError(describe_no_contract(connection, symbol))
     return found[0]
+
+
+def describe_no_contract(connection: Connection, symbol: Symbol) -> str:
+    """Return that no contract of a symbol is known, which of its root are, and how an expired one gets its bars."""
+    months = [typed_symbol(one.id) for one in contracts.list_of_root(connection, symbol.root.name)]
+    text = f"no contract of {symbol.text} is known: "
+    if not months:
+        return f"{text}the venue offers none of {symbol.root.name}"
+    expired = f"; `tickwork bars import FILE --contract {symbol.text}` adds the bars of a month that has expired"
+    return f"{text}expected {' or '.join(months)}{expired if symbol.month else ''}"
 
 
 def read_market_now(connection: Connection) -> datetime:
@@ -78,7 +88,7 @@ def describe_gaps(gaps: Sequence[Span], months: Sequence[str], most: int = 3) ->
     """Return a sentence that names the newest gaps, and `months` to fetch them by; None without any."""
     if not gaps:
         return None
-    minutes = sum(gap.duration // MINUTE for gap in gaps)
+    minutes = count_of(sum(gap.duration // MINUTE for gap in gaps), "minute")
     named = ", ".join(
         f"{gap.start:%Y-%m-%d %H:%M} to {gap.end:%H:%M}"
         if gap.start.date() == gap.end.date()
@@ -87,10 +97,7 @@ def describe_gaps(gaps: Sequence[Span], months: Sequence[str], most: int = 3) ->
     )
     more = f" and {len(gaps) - most} more" if len(gaps) > most else ""
     commands = " and ".join(f"`tickwork bars backfill {one}`" for one in months)
-    return (
-        f"Gaps: {minutes:,} minute{'s' if minutes > 1 else ''} ({named}{more}); {commands} "
-        f"fetch{'' if months[1:] else 'es'} them."
-    )
+    return f"Gaps: {minutes} ({named}{more}); {commands} fetch{'' if months[1:] else 'es'} them."
 
 
 def describe_history(first: datetime | None, symbol: Symbol, *, shown: int, asked: int | datetime) -> str | None:

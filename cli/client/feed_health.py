@@ -78,4 +78,5 @@ def _hub_figures(hub: HubHealth) -> dict[str, Any]:
 def _describe_hub(name: str, hub: dict[str, Any]) -> str:
     state = "subscribed" if hub["is_subscribed"] else "connected" if hub["is_connected"] else "LOST"
     gap = f", last gap {hub['gap_s']:.1f} s" if hub["gap_s"] is not None else ""
-    return f"{name} hub {state}, last message {hub['silent_s']:.1f} s ago, {hub['reconnect_count']} reconnects{gap}"
+    reconnects = count_of(hub["reconnect_count"], "reconnect")
+    return f"{name} hub {state}, last message {hub['silent_s']:.1f} s ago, {reconnects}{gap}"

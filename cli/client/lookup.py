@@ -27,17 +27,18 @@ def short_id(order_id: object) -> str:
 
 def match_account(known: Sequence[AccountRow], word: str | None) -> AccountRow:
     """Return the account with this id or name; without one, the only tradable account. Raise ClickException."""
-    shown = ", ".join(f"{one.id} ({one.name})" for one in known if one.can_trade) or "none"
     if not known:
         raise click.ClickException("no account is known yet: `tickwork status` shows whether everything runs")
     if word is not None:
         matches = [one for one in known if is_named(word, one.id, one.name)]
-        hint = f"account {word} is unknown; tradable: {shown}"
+        names = ", ".join(f"{one.id} ({one.name}{'' if one.can_trade else ', may not trade'})" for one in known)
+        hint = f"account {word} is unknown; known: {names}"
         if len(matches) > 1:
             hint = f"more than one account is named {word}: give the id, {' or '.join(str(one.id) for one in matches)}"
     else:
         matches = [one for one in known if one.can_trade]
-        hint = f"choose an account with --account ID; tradable: {shown}"
+        names = ", ".join(f"{one.id} ({one.name})" for one in matches) or "none"
+        hint = f"choose an account with --account ID; tradable: {names}"
     if len(matches) != 1:
         raise click.ClickException(hint)
     return matches[0]

@@ -25,6 +25,7 @@ from shared.db.accounts.installations import describe_read_only
 from shared.db.engine import DATABASE_ERRORS
 from shared.db.market_data import market_clock
 from shared.db.orders import orders, positions
+from shared.domain.counting import count_of
 from shared.domain.market_data.calendar import calendar_of
 from shared.domain.market_data.contract import ROOTS, Contract
 from shared.domain.market_data.price_text import format_price_of
@@ -90,7 +91,7 @@ class PracticeOrder:
             job_id = tx.enqueue(SnapshotAccounts()).job_id
         outcomes = self._client.wait([job_id], self._wait_s, quiet=True)
         outcomes.require_success()
-        return f"the venue lists {outcomes.result(job_id).get('accounts')} accounts"
+        return f"the venue lists {count_of(outcomes.result(job_id).get('accounts', 0), 'account')}"
 
     def _check_account(self) -> str:
         row = self._read_account()

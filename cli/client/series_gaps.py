@@ -12,7 +12,7 @@ from shared.db.market_data import bar_coverage
 from shared.domain.market_data.bar import MINUTE
 from shared.domain.market_data.calendar import Calendar
 from shared.domain.market_data.continuous import ContinuousBars
-from shared.domain.market_data.contract import Contract, root_of_contract
+from shared.domain.market_data.contract import Contract, typed_symbol
 from shared.domain.market_data.coverage import Span, intersect, subtract
 
 _NAMED = 3
@@ -34,7 +34,7 @@ class SeriesCoverage:
 
     def describe(self) -> str | None:
         """Return a sentence that names the newest gaps, and the months to fetch them by; None without any."""
-        named = dict.fromkeys(_to_month(contract_id) for contract_id, _ in self.gaps[: -_NAMED - 1 : -1])
+        named = dict.fromkeys(typed_symbol(contract_id) for contract_id, _ in self.gaps[: -_NAMED - 1 : -1])
         return describe_gaps([gap for _, gap in self.gaps], list(named), _NAMED)
 
 
@@ -58,8 +58,3 @@ def read_series_coverage(
             complete = intersect(complete, [Span(used.start, part.newest_end)])
         gaps += [(part.contract_id, gap) for gap in subtract(calendar.open_spans(used), complete)]
     return SeriesCoverage(tuple(gaps), complete_until([gap for _, gap in gaps], end, calendar))
-
-
-def _to_month(contract_id: str) -> str:
-    """Return a contract as a person types it, such as MNQZ26."""
-    return f"{root_of_contract(contract_id).name}{contract_id.rpartition('.')[2]}"

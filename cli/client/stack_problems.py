@@ -62,7 +62,7 @@ def find_failing_calls(connection: Connection) -> str | None:
     if not rows:
         return None
     shown = "; ".join(
-        f"{row['endpoint']}: {row['error_count']} of {row['count']} calls failed "
+        f"{row['endpoint']}: {row['error_count']} of {count_of(row['count'], 'call')} failed "
         f"({100 * row['error_count'] // row['count']} %), last with: {shorten_error(row['newest_error'])}"
         for row in rows
     )

@@ -22,6 +22,7 @@ from shared.clock import monotonic
 from shared.db.accounts.audit import Actor, record_act
 from shared.db.orders import entry_approvals
 from shared.db.orders.entry_approvals import EntryApproval
+from shared.domain.counting import count_of
 from shared.domain.market_data.price_text import format_price_of
 from shared.domain.orders.approval import ApprovalState
 from shared.errors import RefusedError
@@ -157,5 +158,5 @@ def _to_row(row: dict[str, Any]) -> dict[str, Any]:
 def _to_level(row: dict[str, Any], name: str) -> str | None:
     ticks, price = row[f"{name}_ticks"], row[name]
     if ticks is not None:
-        return f"{ticks} ticks"
+        return count_of(ticks, "tick")
     return None if price is None else format_price_of(row["contract_id"], price)

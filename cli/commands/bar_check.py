@@ -13,6 +13,7 @@ from cli.client.stack import connect
 from cli.console.output import print_json
 from cli.console.params import SymbolType, days_option, json_option
 from cli.console.table import Table
+from shared.domain.counting import count_of
 from shared.domain.market_data.coverage import Span
 from shared.domain.market_data.symbol import Symbol
 from shared.errors import RefusedError
@@ -52,7 +53,9 @@ def check(symbol: Symbol | None, days: int, *, as_json: bool) -> None:
     if as_json:
         print_json({"contracts": checks})
     else:
-        CHECKED.print([asdict(one) for one in checks], empty=f"No contract has bars in the last {days} days.")
+        CHECKED.print(
+            [asdict(one) for one in checks], empty=f"No contract has bars in the last {count_of(days, 'day')}."
+        )
         if checks:
             FINDINGS.print([asdict(one) for one in findings], empty="Nothing is wrong.")
     if findings:

@@ -13,6 +13,7 @@ from cli.client.stack import connect
 from cli.commands.bar_show import timeframe_option
 from cli.console.params import InstantType, SymbolType, require_span
 from shared.db.market_data import bars
+from shared.domain.counting import count_of
 from shared.domain.market_data.bar_columns import no_bars
 from shared.domain.market_data.coverage import Span
 from shared.domain.market_data.symbol import Symbol
@@ -59,7 +60,7 @@ def export(symbol: Symbol, file: Path, timeframe: Timeframe, since: datetime | N
             "nothing was written"
         )
     write_export(file, found, wanted, _echo_progress)
-    click.echo(f"Wrote {len(found):,} bars of {contract.id} to {file}.", err=True)
+    click.echo(f"Wrote {count_of(len(found), 'bar')} of {contract.id} to {file}.", err=True)
 
 
 def _echo_progress(text: str) -> None:

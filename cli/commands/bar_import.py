@@ -15,6 +15,7 @@ from cli.console.cells import shorten_contract
 from cli.console.output import print_json
 from cli.console.params import SymbolType, json_option
 from cli.console.table import Table
+from shared.domain.counting import count_of
 from shared.domain.market_data.bar_layout import parse_columns
 from shared.domain.market_data.foreign_bars import BarTimes
 from shared.domain.market_data.symbol import Symbol
@@ -113,7 +114,7 @@ def _summarize(report: FileReport) -> str:
     if report.error is not None:
         return f"refused: {report.error}"
     replaced = f", {report.replaced:,} replaced" if report.replaced else ""
-    return f"{report.line_count:,} lines, {report.new:,} new{replaced}, {report.refused_count:,} refused"
+    return f"{count_of(report.line_count, 'line')}, {report.new:,} new{replaced}, {report.refused_count:,} refused"
 
 
 def _print_reports(contract_id: str, reports: list[FileReport], *, is_dry_run: bool) -> None:
@@ -128,10 +129,11 @@ def _print_reports(contract_id: str, reports: list[FileReport], *, is_dry_run: b
     if refused:
         REFUSALS.print(refused, empty="")
     new, replaced = (sum(getattr(one, name) for one in reports) for name in ("new", "replaced"))
-    would = "would be " if is_dry_run else ""
-    click.echo(
-        f"{shorten_contract(contract_id)}: {new:,} bars {would or 'are '}new, {replaced:,} {would or 'were '}replaced."
+    are, were = (
+        "would be" if is_dry_run else verbs[0] if count == 1 else verbs[1]
+        for count, verbs in ((new, ("is", "are")), (replaced, ("was", "were")))
     )
+    click.echo(f"{shorten_contract(contract_id)}: {count_of(new, 'bar')} {are} new, {replaced:,} {were} replaced.")
 
 
 def _list_refused(reports: list[FileReport]) -> Iterator[dict[str, Any]]:

@@ -8,7 +8,7 @@ import click
 from sqlalchemy import Connection
 
 from cli.client.bar_gaps import count_minutes, list_gaps, list_spans_with_bars
-from cli.client.bar_reads import read_market_now
+from cli.client.bar_reads import describe_no_contract, read_market_now
 from cli.client.job_client import open_client
 from cli.client.lookup import list_contract_ids
 from cli.client.stack import connect
@@ -22,6 +22,7 @@ from cli.console.table import Table
 from shared.bars.backfill import request_backfill
 from shared.db import views
 from shared.db.market_data import contracts, rejected_bars
+from shared.domain.counting import count_of
 from shared.domain.market_data.coverage import Span
 from shared.domain.market_data.symbol import Symbol, parse_symbol
 from shared.errors import RefusedError
@@ -88,12 +89,14 @@ def show_list(symbol: Symbol | None, limit: int, *, as_json: bool) -> None:
     with connect() as connection:
         contract_ids = None if symbol is None else list_contract_ids(connection, symbol)
         rows = views.list_bars(connection, contract_ids=contract_ids, since=None, limit=limit)
-        coverage = views.list_coverage(connection)
+        coverage = [
+            row for row in views.list_coverage(connection) if contract_ids is None or row["contract"] in contract_ids
+        ]
         rejected = rejected_bars.list_newest(connection, contract_ids, limit=_MOST_REJECTED)
     if as_json:
         print_json({"bars": rows, "coverage": coverage, "rejected": rejected})
         return
-    COVERAGE.print(coverage, empty="No bars yet.")
+    COVERAGE.print(coverage, empty="No bars yet." if symbol is None else f"No bars of {symbol.text} yet.")
     if rejected:
         REJECTED.print(rejected, empty="")
     BARS.print(rows, empty="No bars." if symbol is None else f"No bars of {symbol.text}.")
@@ -168,7 +171,7 @@ def backfill(symbol: Symbol, days: int, *, as_json: bool) -> None:
         return
     for one, (complete, minutes) in after.items():
         left = f"; the venue's answers had no bar of the other {minutes - complete:,}" if complete < minutes else ""
-        click.echo(f"{shorten_contract(one)}: {complete:,} of {minutes:,} minutes are complete{left}.")
+        click.echo(f"{shorten_contract(one)}: {complete:,} of {count_of(minutes, 'minute')} are complete{left}.")
 
 
 def _list_backfilled(connection: Connection, symbol: Symbol) -> list[str]:
@@ -179,7 +182,7 @@ def _list_backfilled(connection: Connection, symbol: Symbol) -> list[str]:
         active = contracts.find_active(connection, symbol.root.name)
         found = [] if active is None else [active.id]
     if not found:
-        raise RefusedError(f"no contract of {symbol.text} is known: `tickwork doctor` says what the venue offers")
+        raise RefusedError(describe_no_contract(connection, symbol))
     return found
 
 
@@ -192,6 +195,6 @@ def _span_of(connection: Connection, days: int) -> Span:
 def _describe_progress(connection: Connection, contract_ids: list[str], span: Span) -> str:
     counts = [(one, *count_minutes(connection, one, span)) for one in contract_ids]
     return ", ".join(
-        f"{shorten_contract(one)} {100 * complete // max(minutes, 1)} % ({complete:,} of {minutes:,} minutes)"
+        f"{shorten_contract(one)} {100 * complete // max(minutes, 1)} % ({complete:,} of {count_of(minutes, 'minute')})"
         for one, complete, minutes in counts
     )

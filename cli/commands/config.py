@@ -1,5 +1,6 @@
 """`tickwork config`: the settings of settings.toml, and where the value of each comes from."""
 
+import re
 import sys
 from typing import Any
 
@@ -18,6 +19,7 @@ from shared.log import mask_secrets
 from shared.setting_keys import BY_KEY, BY_VARIABLE, SETTING_KEYS, SettingKey
 from shared.settings_file import SettingsFile, find_key, holds_secret
 
+_NUMBER = re.compile(r"-[0-9.]+")
 SETTINGS = Table("Settings", ("setting", "value", "source", "meaning"), spare=("meaning",), is_list=True)
 
 
@@ -62,16 +64,20 @@ def show_setting(name: str, *, as_json: bool) -> None:
         click.echo("" if row["value"] is None else row["value"])
 
 
-@command.command("set")
+@command.command("set", context_settings={"ignore_unknown_options": True})
 @click.argument("name", metavar="SETTING")
 @click.argument("value", required=False)
 @click.option("--no-keyring", is_flag=True, help="Keep a secret in the file, which only you can read.")
-def change_setting(name: str, value: str | None, *, no_keyring: bool) -> None:
+@click.pass_context
+def change_setting(ctx: click.Context, /, name: str, value: str | None, *, no_keyring: bool) -> None:
     """Set one setting in the file. Without VALUE it is asked for, or read from standard input.
 
     A secret is never an argument: every user of this computer could read it in the list of processes. It goes into the
     system's keyring, or, where there is none, into the file, which only its owner can read.
     """
+    for typed in filter(None, (name, value)):
+        if typed.startswith("-") and not _NUMBER.fullmatch(typed):  # -1 is a value: the setting says whether it is one
+            raise click.NoSuchOption(typed, ctx=ctx)
     setting, file = find_key(name), find_settings_file()
     if value is not None and holds_secret(setting, value):
         raise SettingsError(

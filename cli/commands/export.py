@@ -11,6 +11,7 @@ from cli.client.stack import connect
 from cli.console.params import InstantType, account_option, require_span
 from shared.db.engine import driver
 from shared.db.exports import EXPORTS, copy_rows
+from shared.domain.counting import count_of
 from shared.errors import RefusedError
 
 
@@ -46,4 +47,4 @@ def command(
             raise RefusedError(f"{file} is there already: choose a new file") from None
         except OSError as error:
             raise RefusedError(f"cannot write {file}: {(error.strerror or str(error)).lower()}") from None
-    click.echo(f"Wrote {written} bytes to {file}.", err=True)
+    click.echo(f"Wrote {count_of(written, 'byte')} to {file}.", err=True)

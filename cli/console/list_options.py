@@ -15,6 +15,7 @@ from typing import NoReturn, TypeVar
 import click
 
 from shared.config import environment
+from shared.domain.counting import count_of
 
 _Value = TypeVar("_Value")
 
@@ -194,4 +195,4 @@ def _fit_height(lines: list[str], width: int, height: int) -> list[str]:
     if sum(rows) <= height:
         return lines
     count = next(count for count in range(len(lines), -1, -1) if sum(rows[:count]) < height)
-    return [*lines[:count], f"{len(lines) - count} lines more: a higher terminal shows them"]
+    return [*lines[:count], f"{count_of(len(lines) - count, 'line')} more: a higher terminal shows all"]

@@ -7,7 +7,9 @@ import click
 
 from shared.domain.market_data.symbol import parse_symbol
 
-_INVALID = re.compile(r"'?(?P<value>.*?)'? is not (?:a valid .*|in the range .*|one of .*)", re.DOTALL)
+_INVALID = re.compile(
+    r"'?(?P<value>.*?)'? (?:is not (?:a valid .*|in the range .*|one of .*)|does not match the formats? .*)", re.DOTALL
+)
 _EXTRA = re.compile(r"Got unexpected extra arguments? \((?P<values>.*)\)", re.DOTALL)
 _NO_FILE = re.compile(
     r"(?:File|Path|Directory) '(?P<file>.*)' (?P<why>does not exist|is a directory|is not readable)\."
@@ -52,6 +54,7 @@ _EXPECTED = {
     "TRADE": "the number of a trade, as `tickwork trades` lists it",
     "VALUE": "the value of the setting",
 }  # of texts, by how the help writes them
+_NEGATIVE = re.compile(r"-[0-9.]")
 _NEAR = 0.7
 _FEWER_DIGITS = 4  # of seconds; a number of more is an account
 
@@ -91,13 +94,13 @@ def _describe_invalid(error: click.UsageError, param: click.Parameter) -> str:
     missing = _NO_FILE.fullmatch(error.message)
     if missing is not None:
         return f"invalid {_name_of(param)} {missing['file']!r}: it {missing['why']}"
-    if error.message.startswith("invalid "):
-        return f"{_name_of(param)}: {error.message}" if _is_option(param) else error.message
-    return error.format_message()
+    return f"{_name_of(param)}: {error.message}" if _is_option(param) else error.message
 
 
 def _describe_unknown_option(name: str, context: click.Context) -> str:
     known = {option for param in context.command.params for option in param.opts if option.startswith("--")}
+    if _NEGATIVE.match(name):
+        return f"{context.command_path} takes no value below zero such as {name}"
     nearest = get_close_matches(name.lstrip("-"), [one.lstrip("-") for one in known], n=1, cutoff=_NEAR)
     if nearest:
         hint = f"did you mean --{nearest[0]}?"

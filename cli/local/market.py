@@ -13,6 +13,7 @@ from shared.clock import MarketClock, live_clock, machine_now
 from shared.config import Settings
 from shared.db.market_data.market_clock import MarketRow
 from shared.db.migrate import START_FRESH
+from shared.domain.counting import count_of
 from shared.domain.market_data.calendar import CHICAGO, calendar_of
 from shared.domain.market_data.holidays import LAST_DAY, is_covered
 from shared.errors import OutsideCalendarError, SettingsError
@@ -109,9 +110,9 @@ def check_speed(market: MarketChoice, speed: int, *, limits: bool) -> None:
         fits = int(_BARS_PER_30_S * 2 / max(len(market.contracts), 1))
         slower = f"use --speed {fits} or less, " if fits else "use "
         raise SettingsError(
-            f"{len(market.contracts)} contracts at speed {speed} need {wanted:.0f} requests for bars in 30 s, and the "
-            f"venue allows {_BARS_PER_30_S}: {slower}fewer roots (`tickwork config set contracts ROOTS`), or "
-            "--limits off"
+            f"{count_of(len(market.contracts), 'contract')} at speed {speed} need {wanted:.0f} requests for bars in "
+            f"30 s, and the venue allows {_BARS_PER_30_S}: {slower}fewer roots (`tickwork config set contracts "
+            "ROOTS`), or --limits off"
         )
 
 

@@ -8,6 +8,7 @@ from shared.db.accounts import account_reports, accounts
 from shared.db.accounts.accounts import AccountRow
 from shared.db.engine import limit_lock_wait, suppress_lock_timeout
 from shared.domain.accounts.stage import Stage, parse_stage
+from shared.domain.counting import count_of
 from shared.domain.market_data.calendar import trading_day_at, trading_day_begins
 from shared.domain.risk.account_risk import opening_balance_from
 from shared.gateway.wire import VenueAccount, VenueFill
@@ -83,8 +84,8 @@ def _record_opening(ctx: Context, row: AccountRow, fills: Sequence[VenueFill]) -
                 tx.connection,
                 row.id,
                 "first_seen",
-                f"in the middle of a trading day with a balance of {row.balance}; by its {len(fills)} fills of the day "
-                f"it opened at {opening}",
+                f"in the middle of a trading day with a balance of {row.balance}; by its "
+                f"{count_of(len(fills), 'fill')} of the day it opened at {opening}",
             )
 
 

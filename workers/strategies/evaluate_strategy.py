@@ -14,6 +14,7 @@ from shared.db.market_data import contracts
 from shared.db.orders import positions
 from shared.db.strategies import strategy_accounts, strategy_runs
 from shared.db.strategies.strategy_runs import BarsUse
+from shared.domain.counting import count_of
 from shared.domain.market_data.bar import MINUTE, Bar
 from shared.domain.market_data.calendar import assumed_calendar_of
 from shared.domain.market_data.contract import ROOTS, Contract
@@ -117,9 +118,10 @@ def _decide(job: EvaluateStrategy, inputs: _Inputs) -> tuple[Decision | None, st
     if not bars or end_of(bars[-1].start, strategy.timeframe, calendar) != job.closed_until:
         return None, "nothing was traded in the bar"
     if inputs.missing:
-        return None, f"{inputs.missing // MINUTE} minutes of its bars are missing"
+        minutes = inputs.missing // MINUTE
+        return None, f"{count_of(minutes, 'minute')} of its bars {'is' if minutes == 1 else 'are'} missing"
     if len(bars) < strategy.bars_needed:
-        return None, f"{len(bars)} bars are stored, of the {strategy.bars_needed} that it needs"
+        return None, f"it has {count_of(len(bars), 'bar')} of the {strategy.bars_needed} that it needs"
     decision = strategy.decide(bars, inputs.direction)
     return decision, decision.reason if decision else f"no entry; position {inputs.direction}"
 

@@ -7,6 +7,8 @@ import time
 from collections import deque
 from typing import Final
 
+from shared.domain.counting import count_of
+
 STDOUT, STDERR = 1, 2
 _MOST_LINES: Final = 1000
 _LAST_LINES_WITHIN_S: Final = 1.0
@@ -53,7 +55,8 @@ class Terminal:
 
     def _note_dropped(self) -> None:
         if self._dropped:
-            shown = f"{self._dropped} lines were not shown, as the terminal took none: read them in {self._logs}"
+            were = f"{count_of(self._dropped, 'line')} {'was' if self._dropped == 1 else 'were'}"
+            shown = f"{were} not shown, as the terminal took none: read them in {self._logs}"
             self._lines.append((STDERR, shown))
             self._dropped = 0
 

@@ -11,6 +11,7 @@ import psycopg
 from psycopg import sql
 
 from shared.db.connect import connect
+from shared.domain.counting import count_of
 from shared.errors import RefusedError
 
 PREFIX = "tickwork_"
@@ -54,7 +55,9 @@ def delete_market(server_url: str, market: MarketDatabase, simulator: Path) -> N
     interrupted deletion can be repeated, and leaves nothing that a new market of this name would go on with.
     """
     if market.session_count:
-        raise RefusedError(f"market {market.name} is in use: {market.session_count} sessions are connected to it")
+        raise RefusedError(
+            f"market {market.name} is in use, as it has connections: {count_of(market.session_count, 'session')}"
+        )
     folder, aside = simulator / market.database, simulator / f"{market.database}.deleted"
     with connect(server_url, program="markets") as connection:
         if folder.exists():

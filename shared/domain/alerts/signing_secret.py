@@ -3,6 +3,7 @@
 import base64
 from enum import StrEnum
 
+from shared.domain.counting import count_of
 from shared.errors import RefusedError
 
 STANDARD_PREFIX = "whsec_"
@@ -23,7 +24,7 @@ def read_signing_secret(scheme: SignatureScheme, written: bytes) -> bytes:
     if scheme is not SignatureScheme.STANDARD_WEBHOOKS:
         if len(written) not in _OTHER_BYTES:
             expected = f"{_OTHER_BYTES[0]} to {_OTHER_BYTES[-1]} bytes"
-            raise RefusedError(f"invalid secret of {len(written)} bytes: expected {expected}")
+            raise RefusedError(f"invalid secret of {count_of(len(written), 'byte')}: expected {expected}")
         return written
     expected = f"{STANDARD_PREFIX} and the base64 of {_STANDARD_BYTES[0]} to {_STANDARD_BYTES[-1]} bytes"
     if not written.startswith(STANDARD_PREFIX.encode()):
@@ -33,7 +34,7 @@ def read_signing_secret(scheme: SignatureScheme, written: bytes) -> bytes:
     except ValueError:
         raise RefusedError(f"invalid secret, which is not base64: expected {expected}") from None
     if len(key) not in _STANDARD_BYTES:
-        raise RefusedError(f"invalid secret of {len(key)} bytes: expected {expected}")
+        raise RefusedError(f"invalid secret of {count_of(len(key), 'byte')}: expected {expected}")
     return key
 
 

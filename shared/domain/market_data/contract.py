@@ -119,6 +119,11 @@ def root_of_contract(contract_id: str) -> Root:
     return root
 
 
+def typed_symbol(contract_id: str) -> str:
+    """Return a contract as a person types it, such as MNQZ26; raise ValueError for an unknown id."""
+    return f"{root_of_contract(contract_id).name}{contract_id.rpartition('.')[2]}"
+
+
 def contract_id(root: Root, month: str, year: int) -> str:
     """Return the venue's id of one contract: `month` is its letter, `year` has four digits."""
     return f"CON.F.US.{root.product}.{month}{year % 100:02d}"

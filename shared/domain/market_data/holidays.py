@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import date, time, timedelta
 
+from shared.domain.counting import count_of
 from shared.domain.market_data.holiday_table import DAYS, RULES
 from shared.errors import OutsideCalendarError
 
@@ -54,9 +55,9 @@ def describe_doubts(today: date) -> str | None:
         if today <= day <= today + _WARNED_BEFORE_DAY
     ]
     if LAST_DAY - today < _WARNED_BEFORE_END:
+        left = count_of((LAST_DAY - today).days, "day")
         doubts.append(
-            f"the holiday table ends on {LAST_DAY}, in {(LAST_DAY - today).days} days, and nothing is entered after "
-            "it: update Tickwork before"
+            f"the holiday table ends on {LAST_DAY}, in {left}, and nothing is entered after it: update Tickwork before"
         )
     return "; ".join(doubts) or None
 

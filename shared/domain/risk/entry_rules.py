@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, time, timedelta
 from decimal import Decimal
 
+from shared.domain.counting import count_of
 from shared.domain.market_data.calendar import CHICAGO, Calendar, Session
 from shared.domain.market_data.contract import Contract
 from shared.domain.market_data.product_family import family_of, is_equity_index, is_micro
@@ -149,7 +150,7 @@ def _size_findings(entry: SizedEntry, risk: AccountRisk, book: RuleBook, market_
         yield _forbid(
             "contracts",
             f"contracts allowed: {held} held, {working} working to {entry.side} and {requested} requested are more "
-            f"than {most} micros ({most // book.micros_per_mini} minis) over the whole account",
+            f"than {count_of(most, 'micro')} ({count_of(most // book.micros_per_mini, 'mini')}) over the whole account",
             next_day_end(market_now) if book.scaling_plan else None,
         )
 
@@ -229,7 +230,10 @@ def _side_findings(entry: SizedEntry, risk: AccountRisk, book: RuleBook) -> Iter
 def _stop_findings(entry: SizedEntry, risk: AccountRisk, book: RuleBook) -> Iterator[Finding]:
     stop_risk = entry.stop_risk
     if stop_risk is None or entry.stop_loss_ticks is None or entry.stop_loss_ticks < MIN_TICKS:
-        yield _forbid("stop_loss", f"invalid stop of {entry.stop_loss_ticks} ticks: expected at least {MIN_TICKS}")
+        yield _forbid(
+            "stop_loss",
+            f"invalid stop of {count_of(entry.stop_loss_ticks or 0, 'tick')}: expected at least {MIN_TICKS}",
+        )
         return
     yield from _trade_risk_findings(entry, book)
     if not only_reduces(entry, risk):

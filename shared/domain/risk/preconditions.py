@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from shared.domain.accounts.stage import EXPECTED_NAMES, Stage, parse_stage
+from shared.domain.counting import count_of
 from shared.domain.market_data.bar import to_ticks
 from shared.domain.market_data.calendar import Calendar
 from shared.domain.market_data.contract import Contract
@@ -213,8 +214,8 @@ def _measure_distance(
             raise RiskLimitError(f"{field} {price} must lie {where} the entry at {at} of {contract.id}")
         if ticks < MIN_TICKS:
             raise RiskLimitError(
-                f"{field} {price} is {ticks} ticks from the entry at {at} of {contract.id}: the venue accepts none "
-                f"nearer than {MIN_TICKS}"
+                f"{field} {price} is {count_of(ticks, 'tick')} from the entry at {at} of {contract.id}: the venue "
+                f"accepts none nearer than {MIN_TICKS}"
             )
     if not MIN_TICKS <= ticks <= MAX_TICKS:
         raise RiskLimitError(f"{field}_ticks {ticks} must lie between {MIN_TICKS}, as the venue asks, and {MAX_TICKS}")

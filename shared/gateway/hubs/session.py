@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Protocol
 
 from shared.clock import monotonic
+from shared.domain.counting import count_of
 from shared.errors import CredentialsRefusedError
 
 log = logging.getLogger(__name__)
@@ -88,7 +89,7 @@ class HubSession:
         log.warning("the venue ended our session, %s time(s) recently: logging in again", len(self._logged_out_at))
         if len(self._logged_out_at) > self._most_logouts:
             raise CredentialsRefusedError(
-                f"the venue ended our session {len(self._logged_out_at)} times within "
+                f"the venue ended our session {count_of(len(self._logged_out_at), 'time')} within "
                 f"{self._logouts_within_s:.0f} s: another program may log in as the same user; stop it, then resume"
             )
         for rebuild in self._rebuild_callbacks:

@@ -77,7 +77,11 @@ def test_an_account_is_shown_in_full_by_id_and_by_name(operator: RunCommand, wor
         "live orders simulator",
     ):
         assert words in text
-    assert "account 7 is unknown; tradable: 20001 (" in operator("accounts", "show", "7").error
+    assert "account 7 is unknown; known: 20001 (" in operator("accounts", "show", "7").error
+    worker_env.execute("INSERT INTO account (id, name, balance, can_trade) VALUES (77, 'OTHER', 1, false)")
+    told = f"account nosuch is unknown; known: 77 (OTHER, may not trade), 20001 ({read_name(worker_env)})"
+    for command in (("risk",), ("trades",), ("orders", "cancel", "--all"), ("halt", "x"), ("export", "fills")):
+        assert told in operator(*command, "--account", "nosuch").error
 
 
 def test_live_orders_need_the_exact_name(operator: RunCommand, worker_env: WorkerEnv) -> None:

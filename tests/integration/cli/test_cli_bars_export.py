@@ -3,6 +3,7 @@
 import csv
 import gzip
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -56,6 +57,16 @@ def test_longer_bars_of_a_span_are_exported(operator: RunCommand, worker_env: Wo
         ]
     assert 0 == done.status
     assert expected
+
+
+def test_one_bar_is_no_bars(operator: RunCommand, worker_env: WorkerEnv, tmp_path: Path) -> None:
+    ((last,),) = worker_env.rows("SELECT max(start) FROM bars WHERE contract = %s", MNQ)
+    file = tmp_path / "one.csv"
+    until = (last + timedelta(minutes=1)).isoformat()
+    done = operator("bars", "export", "MNQ", "--since", last.isoformat(), "--until", until, "--to", str(file))
+
+    assert f"Wrote 1 bar of {MNQ} to {file}." in done.error
+    assert "1 line, 0 new, 0 refused" in operator("bars", "import", str(file), "--contract", MNQ).error
 
 
 def test_a_file_that_is_there_is_left_alone(operator: RunCommand, tmp_path: Path) -> None:

@@ -79,7 +79,9 @@ def test_a_change_keeps_the_comments_and_the_other_lines(config: Config) -> None
 def test_an_invalid_value_is_refused_and_the_file_stays(config: Config) -> None:
     config("set", "max_quantity", "3")
 
-    assert "invalid max_quantity '0': expected a whole number, at least 1" in config.refused("set", "max_quantity", "0")
+    for value in ("0", "-1"):
+        refused = config.refused("set", "max_quantity", value)
+        assert f"invalid max_quantity '{value}': expected a whole number, at least 1" in refused
     assert "unknown fleet 'critcal'" in config.refused("set", "slots", "critcal=2")
     assert "did you mean max_quantity?" in config.refused("set", "max_quantty", "3")
     assert "max_quantity = 3\n" == config.file.read_text()

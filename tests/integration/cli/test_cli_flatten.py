@@ -70,7 +70,7 @@ def test_flatten_asks_for_confirmation_and_needs_yes_in_a_script(operator: RunCo
         assert 1 == result.status
         assert "add --yes" in result.words
     for wrong, words in {
-        ("--account", "7"): "account 7 is unknown; tradable: 20001",
+        ("--account", "7"): "account 7 is unknown; known: 20001",
         ("--contract", "XYZ"): "unknown symbol 'XYZ'",
         ("--contract", "CON.F.US.MNQ.Z30"): "contract CON.F.US.MNQ.Z30 is unknown",
     }.items():

@@ -90,6 +90,7 @@ def test_bars_of_one_product_and_of_all_are_listed_newest_first_with_their_cover
 
     assert (3 * count, count) == (len(of_all["bars"]), len(of_all["coverage"]))
     assert {3} == {row["covered_minutes"] for row in of_all["coverage"]}
+    assert [MNQ] == [row["contract"] for row in of_one["coverage"]]
     for symbol in ("MNQ1!", "CME_MINI:MNQ1!", "mnq", f"MNQ{MNQ[-3:-2]}{MNQ[-1]}", MNQ):
         assert of_one["bars"] == operator("bars", symbol, "--limit", "2", "--json").json["bars"]
     assert "unknown symbol 'FOO'" in operator("bars", "FOO").words

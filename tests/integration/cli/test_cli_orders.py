@@ -123,7 +123,7 @@ MISTAKES = [
     (("limit", "MNQ", "buy", "1", "--price", "100.1"), "invalid --price '100.1': expected a multiple of"),
     (("bracket", "MNQ", "buy", "1", "--stop", "4"), "a bracket needs a target: add --target TICKS"),
     (("bracket", "MNQ", "buy", "1", "--target", "4"), "a bracket needs a stop: add --stop TICKS"),
-    (("market", "MNQ", "buy", "1", "--account", "7"), "account 7 is unknown; tradable: 20001"),
+    (("market", "MNQ", "buy", "1", "--account", "7"), "account 7 is unknown; known: 20001"),
     (("show", "12345678"), "no order id begins or ends with 12345678: `tickwork orders` lists"),
     (("cancel", "1234"), "invalid order id '1234': expected an id, or at least 8"),
     (("cancel",), "choose the orders: `orders cancel ID...`, or `orders cancel --all"),

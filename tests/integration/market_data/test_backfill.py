@@ -12,6 +12,7 @@ import pytest
 from shared.bars.backfill import request_backfill
 from shared.db.engine import make_engine
 from shared.domain.market_data.bar import MINUTE
+from shared.domain.market_data.contract import typed_symbol
 from shared.gateway.rest.transport import BARS
 from shared.ledger.jobs.market_data import BackfillBars, HealBars
 from shared.ledger.ledger import Transaction
@@ -201,6 +202,10 @@ def test_a_person_sees_the_gaps_and_fetches_them(worker_env: WorkerEnv, operator
     assert row["minutes"] == row["complete_before"] == row["complete"] > 4_000
     assert operator("bars", "MNQ", "--limit", "1", "--json").json["bars"]
     assert "did you mean gaps?" in operator("bars", "gap").words
+    assert (
+        f"no contract of MNQZ25 is known: expected {typed_symbol(MNQ)}; `tickwork bars import FILE --contract MNQZ25` "
+        "adds the bars of a month that has expired" in operator("bars", "backfill", "MNQZ25").error
+    )
     worker_env.execute("DELETE FROM bar_minute")
     assert (
         "No bars of MNQ are stored: `tickwork bars backfill MNQ` fetches them." in operator("bars", "gaps", "MNQ").out

@@ -165,7 +165,7 @@ def test_an_account_is_named_as_in_every_other_command(trades: Run, books: Books
         assert 4 == len(json.loads(trades("--account", word, "--json").out)["round_trips"])
 
     refused = trades("stats", "--account", "5")
-    assert (1, f"tickwork: account 5 is unknown; tradable: 20001 ({name})\n") == (refused.status, refused.error)
+    assert (1, f"tickwork: account 5 is unknown; known: 20001 ({name})\n") == (refused.status, refused.error)
 
 
 def test_a_round_trip_is_listed_right_after_its_fill(trades: Run, books: Books) -> None:

@@ -277,7 +277,7 @@ def test_a_watched_screen_says_how_many_lines_it_has_no_room_for(monkeypatch: py
 
     assert "line 3" in screen.getvalue()
     assert "line 4" not in screen.getvalue()
-    assert "4 lines more: a higher terminal shows them" in screen.getvalue()
+    assert "4 lines more: a higher terminal shows all" in screen.getvalue()
 
 
 def test_a_drawn_table_is_the_one_that_a_pipe_gets(capsys: pytest.CaptureFixture[str]) -> None:

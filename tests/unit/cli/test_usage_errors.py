@@ -55,6 +55,13 @@ EXAMPLE = "; example: `tickwork orders market MNQ buy 1 --stop 40`"
           "usage: `tickwork trades note TRADE TEXT`")),
         ("accounts news import /nowhere/bls.ics", "invalid FILE '/nowhere/bls.ics': it does not exist"),
         ("hooks add", "missing NAME: expected a name; usage: `tickwork hooks add NAME`"),
+        ("bars show FOO", "unknown symbol 'FOO': expected a root such as MNQ, or MNQ1!, or CME_MINI:MNQ1!"),
+        ("bars show MNQ --timeframe 30s",
+         "--timeframe: timeframe '30s' is shorter than a minute: bars are kept from 1m on"),
+        ("accounts balance-move 20001 5 --day x", "invalid --day 'x': expected a day such as 2026-03-09"),
+        ("orders market MNQ buy -1", "tickwork orders market takes no value below zero such as -1" + EXAMPLE),
+        ("config set max_quantity --no-keyrin",
+         "tickwork config set has no option --no-keyrin: did you mean --no-keyring?"),
         ("up --seed x", "invalid --seed 'x': expected a whole number"),
         ("orders --lmit 3", "tickwork orders has no option --lmit: did you mean --limit?"),
         ("positions --account",
@@ -87,18 +94,40 @@ def test_an_error_is_json_where_json_is_asked_for(
     assert list(json.loads(capsys.readouterr().out)) == ["error"]
 
 
+BAD = ("", "xx yy", "-1", "99999999999999999999", "FOO", "30s", "NYSE:CL", "/nowhere/x", "2026-13-01", "a,b", "1e5")
+
+
 @pytest.mark.parametrize("name", list_names())
-def test_no_missing_value_is_described_by_its_own_name(name: str) -> None:
+def test_no_invalid_value_is_called_so_twice(name: str) -> None:
+    for context in contexts_of(name):
+        for param in context.command.params:
+            for value in BAD:
+                try:
+                    param.process_value(context, (value,) if param.multiple or param.nargs == -1 else value)
+                except click.ClickException as error:
+                    message = describe_usage_error(error)
+                    assert "Invalid" not in message
+                    assert 1 >= message.count("invalid "), message
+
+
+def contexts_of(name: str) -> list[click.Context]:
+    """Return the contexts of a command and of all its subcommands."""
     root = click.Context(tickwork, info_name="tickwork")
     command = tickwork.get_command(root, name)
     assert command is not None
-    pending = [click.Context(command, parent=root, info_name=name, **command.context_settings)]
-    for context in pending:
+    found = [click.Context(command, parent=root, info_name=name, **command.context_settings)]
+    for context in found:
         if isinstance(context.command, click.Group):
             children = context.command.commands.items()
-            pending += [
+            found += [
                 click.Context(one, parent=context, info_name=child, **one.context_settings) for child, one in children
             ]
+    return found
+
+
+@pytest.mark.parametrize("name", list_names())
+def test_no_missing_value_is_described_by_its_own_name(name: str) -> None:
+    for context in contexts_of(name):
         for param in context.command.params:
             if not getattr(param, "is_flag", False):
                 message = describe_usage_error(click.MissingParameter(param=param, ctx=context))

@@ -11,7 +11,9 @@ from shared.domain.counting import count_of
 from shared.domain.orders.position import show_position
 
 
-@pytest.mark.parametrize(("number", "shown"), [(0, "0 orders"), (1, "1 order"), (2, "2 orders")])
+@pytest.mark.parametrize(
+    ("number", "shown"), [(0, "0 orders"), (1, "1 order"), (2, "2 orders"), (2_000, "2,000 orders")]
+)
 def test_a_noun_follows_its_number(number: int, shown: str) -> None:
     assert shown == count_of(number, "order")
 
