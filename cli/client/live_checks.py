@@ -14,6 +14,7 @@ from shared.db.orders import bracket_evidence
 from shared.domain.accounts.stage import Stage, describe_unknown, parse_stage
 from shared.domain.market_data.calendar import calendar_of
 from shared.domain.market_data.contract import ROOTS
+from shared.domain.market_data.tracking import sort_roots
 from shared.domain.orders.bracket_setting import TO_DO
 from shared.domain.risk.findings import chicago_time
 from shared.domain.risk.preconditions import check_session
@@ -114,5 +115,5 @@ def check_contract(connection: Connection, root: str) -> str:
 
 
 def list_roots(connection: Connection, settings: Settings) -> list[str]:
-    """Return the roots that this stack tracks or should track, in order."""
-    return sorted({*contracts.list_tracked_roots(connection), *settings.contracts})
+    """Return the roots that this stack tracks or should track, in the order of the setting."""
+    return sort_roots({*contracts.list_tracked_roots(connection), *settings.contracts}, settings.contracts)

@@ -24,6 +24,7 @@ from shared.domain.alerts.alert import Alert
 from shared.domain.alerts.hook_settings import HookSettings, encode_settings
 from shared.domain.alerts.payload import RefusedAlertError
 from shared.domain.alerts.receivable import require_receivable
+from shared.domain.market_data.tracking import sort_roots
 
 _EXAMPLE_ROOT = "MNQ"
 
@@ -47,7 +48,8 @@ def mock(message: str | None, hook_name: str | None, *, watch: bool, as_json: bo
     with connect() as connection:
         if hook_name is not None:
             require_active_hook(connection, hook_name)
-        example = min(contracts.list_tracked_roots(connection), default=_EXAMPLE_ROOT)
+        tracked = sort_roots(contracts.list_tracked_roots(connection), settings.contracts)
+        example = next(iter(tracked), _EXAMPLE_ROOT)
         connection.rollback()
         reader = connection.execution_options(isolation_level="AUTOCOMMIT")  # a watch holds no transaction open
         given = message if message is not None else json.dumps({"action": "test", "symbol": example})

@@ -1,7 +1,7 @@
 """`tickwork hooks`: the webhooks that take alerts, each with its own URL, its accounts and its settings."""
 
 import secrets
-from collections.abc import Collection
+from collections.abc import Sequence
 from typing import Unpack
 
 import click
@@ -20,7 +20,7 @@ from cli.client.hook_store import (
     require_visible_senders,
 )
 from cli.client.lookup import match_account
-from cli.client.stack import begin, connect
+from cli.client.stack import begin, connect, load_stack_settings
 from cli.commands import hook_changes, hook_secrets
 from cli.console.groups import CommandGroup
 from cli.console.list_options import list_options
@@ -33,6 +33,7 @@ from shared.db.alerts.probe_hook import PROBE_HOOK_NAME
 from shared.db.market_data import contracts
 from shared.domain.alerts.copy_ratio import SAME
 from shared.domain.alerts.hook_settings import HookSettings, encode_settings
+from shared.domain.market_data.tracking import sort_roots
 from shared.ids import new_id
 
 HOOKS = Table(
@@ -94,7 +95,7 @@ def add(
         hooks.set_followers(connection, hook_id, followers)
         told = {"accounts": [trading.id, *followers], "settings": encode_settings(hook_settings)}
         record_hook_act(connection, "hook_add", name, trading.id, after=told)
-        tracked = contracts.list_tracked_roots(connection)
+        tracked = sort_roots(contracts.list_tracked_roots(connection), load_stack_settings().contracts)
     shown = {"url": url} | report_warning(warning, as_json=as_json)
     if as_json:
         print_json(shown)
@@ -142,13 +143,15 @@ def list_hooks(*, as_json: bool) -> None:
 
 @command.command("template")
 @click.argument("name", required=False)
-@click.option("--root", metavar="ROOT", help="The root to trade; default: the first that is tracked.")
+@click.option(
+    "--root", metavar="ROOT", help="The root to trade; default: the first tracked one of the setting contracts."
+)
 @json_option
 def template(name: str | None, root: str | None, *, as_json: bool) -> None:
     """Print the messages to paste into TradingView's alerts: of strategies and of indicators."""
     with connect() as connection:
         settings = HookSettings() if name is None else require_active_hook(connection, name).settings
-        tracked = contracts.list_tracked_roots(connection)
+        tracked = sort_roots(contracts.list_tracked_roots(connection), load_stack_settings().contracts)
     if root is not None and tracked and settings.traded_root(root.upper()) not in tracked:
         taken = ", ".join(sorted(settings.symbols or tracked)) or "none yet"
         raise click.ClickException(f"invalid --root {root!r}: no alert on it would trade; expected one of {taken}")
@@ -162,9 +165,9 @@ def template(name: str | None, root: str | None, *, as_json: bool) -> None:
         click.echo(describe_dialect(dialect))
 
 
-def _example_root(settings: HookSettings, tracked: Collection[str]) -> str:
+def _example_root(settings: HookSettings, tracked: Sequence[str]) -> str:
     """Return the root of the messages that are shown: one that the hook takes, and can trade if there is one."""
-    taken = sorted(settings.symbols) or sorted(tracked) or [_EXAMPLE_ROOT]
+    taken = sorted(settings.symbols) or tracked or [_EXAMPLE_ROOT]
     return next((root for root in taken if settings.traded_root(root) in tracked), taken[0])
 
 

@@ -54,7 +54,10 @@ def command(ctx: click.Context, /, **choices: Any) -> None:  # noqa: ANN401  # c
 @command.command("live")
 @click.option("--account", "account_word", metavar="ACCOUNT", help="Account, by id or name; default: asks for it.")
 @click.option(
-    "--contract", "symbol", metavar="SYMBOL", help="A micro, such as MNQ; default: the first of the setting contracts."
+    "--contract",
+    "symbol",
+    metavar="SYMBOL",
+    help="A micro, such as MNQ; default: the first tracked one of the setting contracts.",
 )
 @click.option(
     "--wait", "wait_s", type=click.FloatRange(min=0.1), default=30.0, show_default=True, metavar="SECONDS",
@@ -71,7 +74,7 @@ def live(account_word: str | None, symbol: str | None, wait_s: float, *, yes: bo
     with connect() as connection:
         is_simulated = require_market(connection).kind != "live"
         known = accounts.list_all(connection)
-        root = _choose_root(symbol, list(dict.fromkeys([*settings.contracts, *list_roots(connection, settings)])))
+        root = _choose_root(symbol, list_roots(connection, settings))
     _require_terminal(is_simulated=is_simulated, yes=yes)
     venue = "the simulator: no order reaches real money" if is_simulated else "the real venue"
     click.echo(f"A practice order at {venue}.")

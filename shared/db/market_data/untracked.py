@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from sqlalchemy import Connection
 
 from shared.db.market_data import contracts
-from shared.domain.market_data.tracking import describe_untracked
+from shared.domain.market_data.tracking import describe_untracked, sort_roots
 
 
 def explain(connection: Connection, root: str, wanted: Sequence[str]) -> str | None:
@@ -13,8 +13,7 @@ def explain(connection: Connection, root: str, wanted: Sequence[str]) -> str | N
 
     `wanted` are the roots of the setting contracts, whose order is kept.
     """
-    tracked = sorted(contracts.list_tracked_roots(connection))
+    tracked = sort_roots(contracts.list_tracked_roots(connection), wanted)
     if not tracked or root in tracked:
         return None
-    ordered = [one for one in wanted if one in tracked]
-    return describe_untracked(root, [*ordered, *(one for one in tracked if one not in ordered)])
+    return describe_untracked(root, tracked)

@@ -1,6 +1,11 @@
-"""What a person is told of a root that is not tracked."""
+"""The roots that are tracked as a person knows them: in the order of the setting, and what to do for another."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+
+
+def sort_roots(roots: Collection[str], wanted: Sequence[str]) -> list[str]:
+    """Return roots in the order of the setting contracts, `wanted`; those that it lacks follow by the alphabet."""
+    return sorted(roots, key=lambda root: (wanted.index(root) if root in wanted else len(wanted), root))
 
 
 def describe_untracked(root: str, tracked: Sequence[str]) -> str:

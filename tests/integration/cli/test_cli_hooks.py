@@ -104,6 +104,16 @@ def test_hooks_add_prints_the_url_with_working_examples(operator: Operator) -> N
     assert "put a proxy" in operator.run("add", "other", receiver_url="http://127.0.0.1:8080").stdout
 
 
+def test_the_messages_are_of_the_first_root_of_the_setting(operator: Operator, monkeypatch: pytest.MonkeyPatch) -> None:
+    with operator.engine.begin() as connection:
+        for root in ("MES", "MNQ"):
+            facts = {"id": f"CON.F.US.{root}.M22", "name": root, "root": root, "tick_size": 1, "tick_value": 1}
+            connection.execute(insert(contract).values(**facts, is_active=True, is_tracked=True))
+    monkeypatch.setenv("TICKWORK_CONTRACTS", "MNQ,MES")
+
+    assert '"symbol": "MNQ"' in operator.run("template").stdout
+
+
 def test_the_url_of_a_hook_begins_with_the_public_url(operator: Operator) -> None:
     operator.add_account(7)
 
