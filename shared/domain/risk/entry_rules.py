@@ -130,9 +130,8 @@ def _size_findings(entry: SizedEntry, risk: AccountRisk, book: RuleBook, market_
     elif entry.quantity > book.max_quantity:
         yield _forbid(
             "max_quantity",
-            f"quantity {entry.quantity} is not between 1 and {book.max_quantity} an order, the rule max_quantity: "
-            "`tickwork accounts rules ACCOUNT max_quantity=N` changes it for an account, `tickwork config set "
-            "max_quantity N` for all, from the next start on",
+            f"quantity {entry.quantity} is not between 1 and {book.max_quantity} an order: `tickwork accounts rules "
+            "ACCOUNT max_quantity=N` changes that, and the setting max_quantity that of all accounts",
         )
     if only_reduces(entry, risk):
         return

@@ -45,7 +45,7 @@ def test_the_list_shows_what_waits_with_its_terms_and_source(operator: RunComman
         row[name] for name in ("id", "side", "quantity", "limit_price", "stop_loss_ticks", "take_profit_ticks", "state")
     )
     text = operator("approvals").words
-    for shown in (str(approval_id)[-8:], "LIMIT 20000 400 ticks 800 ticks hook hook", "WAITING"):
+    for shown in (str(approval_id)[-8:], "LIMIT 20000.00 400 ticks 800 ticks hook hook", "WAITING"):
         assert shown in text
 
 
