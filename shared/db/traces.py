@@ -72,10 +72,11 @@ _ALERT_OF = text("""
 
 _STEPS = text("""
     WITH caused AS (
-        SELECT orders.*, account.name AS account,
+        SELECT orders.*, account.name AS account, min_scale(tick_size) AS decimals,
                concat_ws(' ', lower(replace(role, '_', ' ')), side, orders.quantity, contract.name, lower(type),
-                         'at ' || trim_scale(coalesce(stop_price, limit_price))) AS what
+                         'at ' || round(own_price, greatest(min_scale(tick_size), min_scale(own_price)))) AS what
         FROM orders JOIN account ON account.id = account_id JOIN contract ON contract.id = contract_id
+        CROSS JOIN LATERAL (SELECT coalesce(stop_price, limit_price)) AS priced (own_price)
         WHERE orders.correlation_id = :cause
     )
     SELECT sent_at AS at, 'alert_sent' AS kind, NULL AS account, id::text AS id, 'by its sender''s clock' AS text,
@@ -128,7 +129,8 @@ _STEPS = text("""
     FROM caused WHERE state IN ('CANCELLED', 'EXPIRED', 'REJECTED', 'DENIED')
     UNION ALL
     SELECT recorded_at, 'fill', caused.account, venue_fill_id::text,
-           concat_ws(' ', fill.side, fill.quantity, 'at', trim_scale(price), '(' || lower(replace(role, '_', ' ')),
+           concat_ws(' ', fill.side, fill.quantity, 'at', round(price, greatest(decimals, min_scale(price))),
+                     '(' || lower(replace(role, '_', ' ')),
                      'at the venue ' || to_char(filled_market_at AT TIME ZONE 'UTC', 'HH24:MI:SS.MS') || ')'), NULL
     FROM fill JOIN caused ON caused.id = order_id WHERE NOT is_voided
     UNION ALL

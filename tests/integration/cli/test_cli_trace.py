@@ -1,5 +1,6 @@
 """`tickwork trace`: the way of an alert, an order or a job, found by any of its ids, with the verdict's figures."""
 
+import re
 from itertools import pairwise
 from typing import Any
 
@@ -41,7 +42,9 @@ def test_a_trace_shows_each_step_with_its_time_and_the_gap_before(operator: RunC
     assert (0, "400.00") == (entry["figures"]["held"], entry["figures"]["stop_risk"])  # 2 x 400 ticks of 0.50
     assert {"max loss limit"} <= set(entry["figures"]["headroom"])
     (fill,) = [one for one in steps if one["kind"] == "fill"]
-    assert fill["text"].startswith("BUY 2 at ")
+    assert re.match(r"BUY 2 at \d+\.\d\d \(entry", fill["text"])
+    (stop,) = [one for one in steps if one["kind"] == "order_created" and one["text"].startswith("stop loss")]
+    assert re.search(r" stop at \d+\.\d\d$", stop["text"])
 
 
 def test_any_id_of_a_cause_finds_the_same_trace(operator: RunCommand, filled: WorkerEnv) -> None:
