@@ -29,7 +29,7 @@ from shared.domain.market_data.foreign_bars import (
     read_block,
     read_contract_names,
 )
-from shared.domain.market_data.symbol import Symbol
+from shared.domain.market_data.symbol import Symbol, parse_symbol
 from shared.errors import RefusedError
 from shared.hot.recent_bars import RecentBars
 
@@ -131,9 +131,21 @@ def _read_checked(file: Path, options: ImportOptions, market_now: datetime) -> t
         if len(names) > 1:
             raise RefusedError(f"it has bars of several contracts, such as {' and '.join(sorted(names)[:2])}: give one "
                                "contract a file")  # fmt: skip
+    _require_contract(names, options.contract)
     read = join_reads(blocks)
     calendar = assumed_calendar_of(ROOTS[options.contract.root].group)
     return check_bars(read, calendar, market_now), len(read.lines)
+
+
+def _require_contract(names: set[str], contract: Contract) -> None:
+    """Raise RefusedError if the file names another contract; a name that is no symbol of ours may mean any."""
+    for name in names:
+        try:
+            is_other = not parse_symbol(name).names(contract.id)
+        except ValueError:
+            continue
+        if is_other:
+            raise RefusedError(f"it has bars of {name}: expected those of {contract.id}, as --contract says")
 
 
 def _store(

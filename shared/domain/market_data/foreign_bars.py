@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from shared.domain.market_data.bar_checks import MINUTE_S, Flags, is_ordered, is_storable, is_within, span_of
-from shared.domain.market_data.bar_columns import BarColumns, Integers, columns_of, seconds_of
+from shared.domain.market_data.bar_columns import BarColumns, Integers, columns_of, seconds_of, time_of
 from shared.domain.market_data.bar_layout import BarLayout
 from shared.domain.market_data.calendar import Calendar, trading_day_begins
 from shared.domain.market_data.csv_columns import CsvBlock, join_columns
@@ -18,7 +18,8 @@ from shared.domain.market_data.csv_values import BILLIONTHS, EXPECTED_TIMES, rea
 from shared.domain.market_data.holidays import FIRST_DAY, LAST_DAY
 from shared.errors import RefusedError
 
-_LEAST_FOR_STEP = 30  # so many bars are hardly all at a multiple of two minutes by chance
+_LEAST_FOR_STEP = 5  # so many bars are hardly all at a multiple of two minutes by chance
+_STEP_OF_FEW = 5  # minutes, of which all usual lengths of bars are a multiple
 
 
 class BarFault(IntEnum):
@@ -159,7 +160,7 @@ def check_bars(read: ReadBars, calendar: Calendar, closed_until: datetime) -> Ch
     """Return which of a file's bars may be stored: true ones, of open sessions, that have closed by `closed_until`.
 
     Of lines that say the same one is taken; all lines of a minute that contradict each other are refused. Raise
-    RefusedError if the bars are longer than a minute.
+    RefusedError if the bars are longer or shorter than a minute.
     """
     first, end = (seconds_of(trading_day_begins(day)) for day in (FIRST_DAY, LAST_DAY))
     seconds = read.bars.seconds
@@ -170,7 +171,8 @@ def check_bars(read: ReadBars, calendar: Calendar, closed_until: datetime) -> Ch
         (BarFault.NOT_CLOSED, seconds + MINUTE_S <= seconds_of(closed_until)),
     ):
         read = read.add_fault(fault, ~is_right)
-    _require_minutes(np.unique(seconds[read.faults == 0]))
+    _require_none_shorter(read)
+    _require_none_longer(np.unique(seconds[read.faults == 0]))
     if (read.faults == 0).any():
         opened = calendar.open_spans(span_of(seconds[read.faults == 0]))
         read = read.add_fault(BarFault.OUTSIDE_SESSION, ~is_within(seconds, opened))
@@ -192,10 +194,23 @@ def _compare_neighbours(bars: BarColumns) -> tuple[Flags, Flags]:
     return is_same_minute, np.isin(bars.seconds, contradictory)
 
 
-def _require_minutes(seconds: Integers) -> None:
-    """Raise RefusedError if the starts, sorted, are all apart by a multiple of more than a minute."""
-    if len(seconds) < _LEAST_FOR_STEP:
-        return
+def _require_none_shorter(read: ReadBars) -> None:
+    """Raise RefusedError if another line starts within an accepted minute: the accepted one is a part of it."""
+    others = read.bars.seconds[read.faults == BarFault.NOT_A_MINUTE]
+    shared = np.intersect1d(read.bars.seconds[read.faults == 0], others - others % MINUTE_S)
+    if len(shared):
+        raise RefusedError(
+            f"its bars are shorter than a minute, as several start in that of {time_of(int(shared[0])):%Y-%m-%d %H:%M} "
+            "UTC: expected bars of one minute"
+        )
+
+
+def _require_none_longer(seconds: Integers) -> None:
+    """Raise RefusedError if the starts, sorted, are all apart by a multiple of more than a minute.
+
+    Of a few bars it must be one of five minutes, as those of a quiet contract may lie anyhow.
+    """
     step = int(np.gcd.reduce(np.diff(seconds))) // MINUTE_S
-    if step > 1:
+    is_longer = step > 1 if len(seconds) >= _LEAST_FOR_STEP else step >= 1 and step % _STEP_OF_FEW == 0
+    if is_longer:
         raise RefusedError(f"its bars start every {step} minutes or a multiple of it: expected bars of one minute")

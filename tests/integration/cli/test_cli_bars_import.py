@@ -169,6 +169,21 @@ def test_a_file_with_the_bars_of_several_contracts_is_refused(
     assert 2 == len(worker_env.rows(STORED, OLD))
 
 
+@pytest.mark.parametrize(
+    ("name", "is_other"),
+    [("ESU5", True), ("MNQZ5", True), ("ES", True), ("MNQU2025", False), ("MNQ", False), ("MNQ 09-25", False)],
+)
+def test_a_file_that_names_another_contract_is_refused(
+    operator: RunCommand, worker_env: WorkerEnv, tmp_path: Path, name: str, is_other: bool
+) -> None:
+    rows = [f"{line(number)},{name}" for number in range(2)]
+    report = report_of(operator, write(tmp_path / "named.csv", rows, "t,o,h,l,c,v,symbol"))
+
+    expected = f"it has bars of {name}: expected those of {OLD}, as --contract says"
+    assert expected == report["error"] if is_other else (None, 2) == (report["error"], report["new"])
+    assert 2 * (not is_other) == len(worker_env.rows(STORED, OLD))
+
+
 def test_a_file_without_a_heading_is_read_by_numbers(
     operator: RunCommand, worker_env: WorkerEnv, tmp_path: Path
 ) -> None:

@@ -66,10 +66,10 @@ def faults_of(found: CheckedBars) -> list[tuple[int, BarFault]]:
     ],
 )
 def test_a_line_is_refused_with_its_fault(line: str, fault: BarFault | None) -> None:
-    found = check(f"2026-03-09 14:00,1,2,1,2,5\n{line}\n")
+    found = check(f"2026-03-09 14:00,1,2,1,2,5\n{line}\n2026-03-09 14:01,1,2,1,2,5\n")
 
     assert ([] if fault is None else [(3, fault)]) == faults_of(found)
-    assert 2 - (fault is not None) == len(found.accepted.lines)
+    assert 3 - (fault is not None) == len(found.accepted.lines)
 
 
 PRICES = st.one_of(
@@ -100,8 +100,9 @@ def is_bar(at: datetime, prices: list[str], volume: str) -> bool:
 
 @given(st.lists(st.tuples(st.integers(0, 5), st.tuples(PRICES, PRICES, PRICES, PRICES), VOLUMES), max_size=12))
 def test_exactly_the_lines_that_are_bars_are_accepted(drawn: list[tuple[int, tuple[str, ...], str]]) -> None:
-    lines, expected, at = [], [], FIRST
-    for number, (hours, prices, volume) in enumerate(drawn, 2):
+    lines = [f"{FIRST - ago * timedelta(minutes=1):%Y-%m-%dT%H:%M:%SZ},1,2,1,2,5" for ago in (2, 1)]
+    expected, at = [2, 3], FIRST
+    for number, (hours, prices, volume) in enumerate(drawn, 4):
         at += hours * timedelta(hours=10) + timedelta(minutes=1)
         lines.append(f"{at:%Y-%m-%dT%H:%M:%SZ},{','.join(prices)},{volume}")
         if is_bar(at, list(prices), volume) and at < NOW:
@@ -109,7 +110,7 @@ def test_exactly_the_lines_that_are_bars_are_accepted(drawn: list[tuple[int, tup
     found = check("\n".join(lines))
 
     assert expected == found.accepted.lines.tolist()
-    assert len(drawn) == len(found.accepted.lines) + len(found.refused.lines)
+    assert len(lines) == len(found.accepted.lines) + len(found.refused.lines)
 
 
 def test_accepted_bars_are_sorted_and_in_ticks() -> None:
@@ -141,19 +142,41 @@ def test_a_time_without_an_offset_needs_a_zone_which_is_named() -> None:
 
 
 def test_a_bar_named_by_its_end_starts_a_minute_earlier() -> None:
-    found = check("2026-03-09 21:00,1,2,1,2,5\n2026-03-09 22:00,1,2,1,2,5", BarTimes(UTC_ZONE, are_ends=True))
+    times = ("20:58", "21:00", "22:00")
+    found = check("\n".join(f"2026-03-09 {at},1,2,1,2,5" for at in times), BarTimes(UTC_ZONE, are_ends=True))
 
-    assert [datetime(2026, 3, 9, 20, 59, tzinfo=UTC)] == [bar.start for bar in found.accepted.bars.to_bars()]
-    assert [(3, BarFault.OUTSIDE_SESSION)] == faults_of(found)
+    minutes = [datetime(2026, 3, 9, 20, minute, tzinfo=UTC) for minute in (57, 59)]
+    assert minutes == [bar.start for bar in found.accepted.bars.to_bars()]
+    assert [(4, BarFault.OUTSIDE_SESSION)] == faults_of(found)
 
 
-def test_longer_bars_are_refused_as_a_whole() -> None:
+def lines_of(step: timedelta, count: int) -> list[str]:
     first = datetime(2026, 3, 9, 0, 0, tzinfo=UTC)
-    lines = [f"{first + 5 * number * timedelta(minutes=1):%Y-%m-%d %H:%M},1,2,1,2,5" for number in range(30)]
+    return [f"{first + number * step:%Y-%m-%d %H:%M:%S},1,2,1,2,5" for number in range(count)]
 
-    with pytest.raises(RefusedError, match="its bars start every 5 minutes"):
-        check("\n".join(lines))
-    assert 31 == len(check("\n".join([*lines, f"{first:%Y-%m-%d} 00:01,1,2,1,2,5"])).accepted.lines)
+
+@pytest.mark.parametrize(("minutes", "count"), [(2, 5), (3, 5), (5, 2), (5, 30), (15, 3), (60, 4), (60, 20)])
+def test_longer_bars_are_refused_as_a_whole(minutes: int, count: int) -> None:
+    with pytest.raises(RefusedError, match=f"its bars start every {minutes} minutes"):
+        check("\n".join(lines_of(timedelta(minutes=minutes), count)))
+
+
+@pytest.mark.parametrize(("minutes", "count"), [(1, 2), (2, 4), (3, 3), (7, 2), (5, 1)])
+def test_a_few_minutes_of_a_quiet_contract_are_accepted(minutes: int, count: int) -> None:
+    assert count == len(check("\n".join(lines_of(timedelta(minutes=minutes), count))).accepted.lines)
+
+
+def test_one_minute_between_longer_steps_shows_bars_of_a_minute() -> None:
+    lines = [*lines_of(timedelta(minutes=5), 30), "2026-03-09 00:01,1,2,1,2,5"]
+
+    assert 31 == len(check("\n".join(lines)).accepted.lines)
+
+
+@pytest.mark.parametrize("are_ends", [False, True])
+@pytest.mark.parametrize("seconds", [1, 15, 30])
+def test_shorter_bars_are_refused_as_a_whole(seconds: int, *, are_ends: bool) -> None:
+    with pytest.raises(RefusedError, match="its bars are shorter than a minute, as several start in that of 2026-03-0"):
+        check("\n".join(lines_of(timedelta(seconds=seconds), 300 // seconds)), BarTimes(UTC_ZONE, are_ends=are_ends))
 
 
 def test_a_date_and_a_time_of_day_may_be_columns_of_their_own() -> None:
