@@ -8,6 +8,7 @@ from cli.client.bar_reads import describe_history, list_bar_rows, read_market_no
 from cli.client.lookup import list_contract_ids
 from cli.client.series_gaps import read_series_coverage
 from cli.client.stack import connect
+from cli.console.cells import shorten_contract
 from cli.console.list_options import echo_note, list_options
 from cli.console.output import print_json
 from cli.console.params import SymbolType, TimeframeType, json_option
@@ -40,8 +41,9 @@ STITCHES = Table("Stitched", ("at", "before", "after", "close_before", "close_af
 def continuous(symbol: Symbol, timeframe: Timeframe, adjust: Adjustment, limit: int, *, as_json: bool) -> None:
     """Show one series from the contracts of ROOT, each followed by the next once that is traded more, and its gaps.
 
-    The next one follows on the trading day after its volume was the larger. `difference` adds to older prices what the
-    next contract was dearer at the stitch, `ratio` multiplies them; the newest contract keeps its prices.
+    The next one follows on the trading day after its volume was the larger, or where the bars before it end; the newest
+    one, not yet traded more, is left out. `difference` adds to older prices what the next contract was dearer at the
+    stitch, `ratio` multiplies them; the newest contract keeps its prices.
     """
     with connect() as connection:
         until = read_market_now(connection)
@@ -52,8 +54,8 @@ def continuous(symbol: Symbol, timeframe: Timeframe, adjust: Adjustment, limit: 
                 series.append((contract_id, bars.read(connection, contract_id, Span(first, until))))
         if not series:
             raise RefusedError(f"no bars of {symbol.text} are stored: `tickwork bars backfill` fetches them")
-        contract = contracts.require(connection, series[-1][0])
         made = stitch(series, adjust)
+        contract = contracts.require(connection, made.parts[-1].contract_id)
         calendar = assumed_calendar_of(symbol.root.group)
         rolled = roll_up(made.bars, timeframe, until, calendar)
         stored_from = time_of(int(made.bars.seconds[0]))
@@ -79,7 +81,7 @@ def continuous(symbol: Symbol, timeframe: Timeframe, adjust: Adjustment, limit: 
         return
     STITCHES.print(
         [row | {"contract": row["after"]} for row in stitches],
-        empty=f"One contract of {symbol.text} has bars: nothing is stitched.",
+        empty=f"Nothing is stitched: all bars are those of {shorten_contract(contract.id)}.",
     )
     SERIES.print([row | {"contract": contract.id} for row in rows], empty=f"No bar of {timeframe} has closed.")
     if rows:

@@ -10,8 +10,9 @@ import numpy as np
 
 from shared.domain.market_data.bar import MINUTE
 from shared.domain.market_data.bar_columns import BarColumns, join, seconds_of, split_by_trading_day, time_of
-from shared.domain.market_data.calendar import trading_day_begins
+from shared.domain.market_data.calendar import trading_day_at, trading_day_begins
 from shared.domain.market_data.coverage import Span
+from shared.errors import RefusedError
 
 Adjustment = Literal["none", "difference", "ratio"]
 
@@ -60,23 +61,22 @@ def stitch(
     """Return one series from the one-minute bars of contracts in the order of their expiry.
 
     A contract is followed by the next from the trading day on after the first on which the next had the larger volume,
-    or that `roll_days` gives by the id of the next one. Each contract is used: after the last bar of one without such a
-    day the next goes on. `difference` adds to all older prices what the next contract was dearer, and `ratio`
-    multiplies them, rounded to ticks; the newest contract keeps its prices.
+    or that `roll_days` gives by the id of the next one; if its own bars end before, from the first later bar of the
+    next on. Without such a day too the next goes on after the last bar, but one without bars of a later trading day is
+    left out: it was not rolled to yet. `difference` adds to all older prices what the next contract was dearer, and
+    `ratio` multiplies them, rounded to ticks; the newest contract keeps its prices. Raise RefusedError for a ratio of
+    closes of which one is not above 0.
     """
-    used = [(contract_id, bars) for contract_id, bars in contracts if len(bars)]
+    used = _list_used(contracts, roll_days or {})
     taken: list[BarColumns] = []
     parts: list[SeriesPart] = []
     stitches: list[Stitch] = []
-    for number, (contract_id, bars) in enumerate(used):
+    for number, (contract_id, bars, _) in enumerate(used):
         start = stitches[-1].at if stitches else time_of(int(bars.seconds[0]))
         end = None
         if number + 1 < len(used):
-            after_id, after = used[number + 1]
-            day = (roll_days or {}).get(after_id) or _find_roll_day(bars, after)
-            end = max(start, time_of(int(bars.seconds[-1])) if day is None else trading_day_begins(day))
-            if day is None:
-                end = _next_start(after, end)
+            after_id, after, day = used[number + 1]
+            end = max(start, _find_end(bars, after, day))
             stitches.append(_make_stitch((contract_id, bars), (after_id, after), end))
         is_used = bars.seconds >= seconds_of(start)
         if end is not None:
@@ -97,9 +97,30 @@ def _find_roll_day(before: BarColumns, after: BarColumns) -> date | None:
     return None
 
 
-def _next_start(bars: BarColumns, at: datetime) -> datetime:
-    later = bars.seconds[bars.seconds > seconds_of(at)]
-    return time_of(int(later[0])) if len(later) else at
+def _list_used(
+    contracts: Sequence[tuple[str, BarColumns]], roll_days: Mapping[str, date]
+) -> list[tuple[str, BarColumns, date | None]]:
+    """Return the contracts that a series has, each with the trading day from which on it is used; None without one."""
+    used: list[tuple[str, BarColumns, date | None]] = []
+    for contract_id, bars in contracts:
+        if not len(bars):
+            continue
+        day = (roll_days.get(contract_id) or _find_roll_day(used[-1][1], bars)) if used else None
+        if used and day is None and _last_day_of(bars) <= _last_day_of(used[-1][1]):
+            continue
+        used.append((contract_id, bars, day))
+    return used
+
+
+def _last_day_of(bars: BarColumns) -> date:
+    return trading_day_at(time_of(int(bars.seconds[-1])))
+
+
+def _find_end(bars: BarColumns, after: BarColumns, day: date | None) -> datetime:
+    """Return the instant from which on `after` follows: the beginning of `day`, or its first bar after `bars` end."""
+    later = after.seconds[after.seconds > bars.seconds[-1]]
+    ends = [] if day is None else [trading_day_begins(day)]
+    return min([*ends, *(time_of(int(at)) for at in later[:1])])
 
 
 def _make_stitch(one: tuple[str, BarColumns], other: tuple[str, BarColumns], at: datetime) -> Stitch:
@@ -120,12 +141,21 @@ def _adjust(parts: Sequence[BarColumns], stitches: Sequence[Stitch], adjustment:
     for number in range(len(parts) - 2, -1, -1):
         one = stitches[number]
         added += one.close_after - one.close_before
-        factor *= one.close_after / one.close_before if one.close_before else 1.0
         bars = parts[number]
         prices = np.vstack(bars.arrays[1:5])
         if adjustment == "difference":
             prices = prices + added
         elif adjustment == "ratio":
+            _require_ratio(one)
+            factor *= one.close_after / one.close_before
             prices = np.rint(prices * factor).astype(np.int64)
         adjusted[number] = BarColumns(bars.seconds, prices[0], prices[1], prices[2], prices[3], bars.volume)
     return adjusted
+
+
+def _require_ratio(one: Stitch) -> None:
+    if min(one.close_before, one.close_after) <= 0:
+        raise RefusedError(
+            f"cannot adjust by ratio where {one.after} follows {one.before} at {one.at:%Y-%m-%d %H:%M} UTC: a close is "
+            "not above 0; adjust by difference"
+        )

@@ -69,7 +69,8 @@ def test_a_hole_between_two_expiries_and_one_within_a_month_are_shown(
     add_june(worker_env)
     begins, hour = trading_day_begins(DAYS[1]), timedelta(hours=1)
     held = [(begins, begins + hour), (begins + hour + 10 * MINUTE, begins + 2 * hour)]
-    followed = begins + 3 * hour, begins + 4 * hour
+    closes = begins + 23 * hour
+    followed = trading_day_begins(DAYS[2]), trading_day_begins(DAYS[2]) + hour
     with worker_env.ledger.engine.begin() as connection:
         cover(connection, MNQ, *held)
         # Answers without a bar after its last one, such as of a month that has expired, show no minute to be complete.
@@ -77,7 +78,7 @@ def test_a_hole_between_two_expiries_and_one_within_a_month_are_shown(
         cover(connection, JUNE, followed)
 
     found = operator("bars", "continuous", "MNQ", "--timeframe", "1m", "--limit", "1000", "--json").json
-    expected = [(held[1][1], followed[0], 60), (held[0][1], held[1][0], 10)]
+    expected = [(held[1][1], closes, 21 * 60), (held[0][1], held[1][0], 10)]
     assert [(MNQ, start.isoformat(), end.isoformat(), minutes) for start, end, minutes in expected] == [
         tuple(gap[name] for name in ("contract", "start", "end", "minutes")) for gap in found["gaps"]
     ]
@@ -86,10 +87,23 @@ def test_a_hole_between_two_expiries_and_one_within_a_month_are_shown(
     words = operator("bars", "continuous", "MNQ", "--timeframe", "1m", "--limit", "130").words
     assert f"Complete up to {followed[1]:%Y-%m-%d %H:%M} UTC." in words
     assert (
-        f"Gaps: 70 minutes ({held[1][1]:%Y-%m-%d %H:%M} to {followed[0]:%H:%M}, {held[0][1]:%Y-%m-%d %H:%M} to "
+        f"Gaps: 1,270 minutes ({held[1][1]:%Y-%m-%d %H:%M} to {closes:%H:%M}, {held[0][1]:%Y-%m-%d %H:%M} to "
         f"{held[1][0]:%H:%M}); `tickwork bars backfill MNQH26` fetches them." in words
     )
     assert "Gaps" not in operator("bars", "continuous", "MNQ", "--timeframe", "1m", "--limit", "60").words
+
+
+def test_a_month_that_was_not_rolled_to_raises_no_price(worker_env: WorkerEnv, operator: RunCommand) -> None:
+    add_june(worker_env)
+    with worker_env.ledger.engine.begin() as connection:
+        store(connection, MNQ, 80_000, [9, 9, 9, 9])
+        store(connection, JUNE, 80_400, [1, 1, 1, 1])
+    found = operator("bars", "continuous", "MNQ", "--adjust", "difference", "--json").json
+
+    assert (4, []) == (len(found["bars"]), found["stitches"])
+    assert {20_000} == {float(bar["close"]) for bar in found["bars"]}
+    shown = operator("bars", "continuous", "MNQ")
+    assert "Nothing is stitched: all bars are those of MNQ H26." in shown.out
 
 
 def test_what_cannot_be_shown_is_said(worker_env: WorkerEnv, operator: RunCommand) -> None:

@@ -2,12 +2,15 @@
 
 from datetime import date, timedelta
 
+import pytest
+
 from shared.domain.market_data.bar import MINUTE, Bar
 from shared.domain.market_data.bar_columns import BarColumns, from_bars, time_of
 from shared.domain.market_data.calendar import trading_day_begins
 from shared.domain.market_data.continuous import Adjustment, stitch
+from shared.errors import RefusedError
 
-MARCH, JUNE = "CON.F.US.MNQ.H26", "CON.F.US.MNQ.M26"
+MARCH, JUNE, SEPTEMBER = "CON.F.US.MNQ.H26", "CON.F.US.MNQ.M26", "CON.F.US.MNQ.U26"
 FIRST = date(2026, 3, 9)
 DAYS = [FIRST + timedelta(days=number) for number in range(4)]  # Monday to Thursday
 
@@ -62,6 +65,34 @@ def test_a_contract_that_is_never_traded_less_is_used_to_its_end() -> None:
 
     assert OLD.seconds.tolist() == made.bars.seconds.tolist()
     assert [time_of(int(OLD.seconds[15]))] == [one.at for one in made.stitches]
+
+
+def test_a_contract_that_was_not_rolled_to_is_left_out() -> None:
+    thin = bars_of(dict.fromkeys(DAYS[1:], 1), 1_300)[::4]
+    made = stitch([(MARCH, OLD), (JUNE, NEW), (SEPTEMBER, thin)], "difference")
+
+    assert stitch([(MARCH, OLD), (JUNE, NEW)], "difference").bars.close.tolist() == made.bars.close.tolist()
+    assert [MARCH, JUNE] == [part.contract_id for part in made.parts]
+    assert [JUNE, SEPTEMBER] == [
+        part.contract_id for part in stitch([(MARCH, OLD[:0]), (JUNE, NEW[:30]), (SEPTEMBER, thin)]).parts
+    ]
+
+
+def test_the_next_contract_follows_where_the_bars_of_the_one_before_end_on_the_day_it_was_traded_more() -> None:
+    made = stitch([(MARCH, OLD[:15]), (JUNE, NEW)])
+
+    assert OLD.seconds.tolist() == made.bars.seconds.tolist()
+    assert [time_of(int(NEW.seconds[15]))] == [one.at for one in made.stitches]
+    assert [(1_014, 1_114)] == [(one.close_before, one.close_after) for one in made.stitches]
+
+
+@pytest.mark.parametrize("below", [0, -1])
+def test_a_ratio_across_a_close_that_is_not_above_0_is_refused(below: int) -> None:
+    before = bars_of({DAYS[0]: 90, DAYS[1]: 50}, below - 19)
+    with pytest.raises(RefusedError, match=f"cannot adjust by ratio where {JUNE} follows {MARCH} at 2026-03-10 22:00"):
+        stitch([(MARCH, before), (JUNE, NEW)], "ratio")
+
+    assert 1_119 - below == stitch([(MARCH, before), (JUNE, NEW)], "difference").bars.close[0] - before.close[0]
 
 
 def test_contracts_that_were_never_traded_at_once_are_joined_by_last_close_and_first_open() -> None:
