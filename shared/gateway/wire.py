@@ -170,7 +170,8 @@ def parse_bar_or_reject(found: Json, contract: Contract, *, is_minute: bool) -> 
         reason, bar = str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}", None
     if bar is not None and reason is None:
         return bar
-    return RejectedBar(_find_start(found), reason or "", msgspec.json.encode(found, enc_hook=str).decode()[:_MOST_TEXT])
+    record = msgspec.json.encode(found, enc_hook=str).decode()
+    return RejectedBar(_find_start(found), (reason or "")[:_MOST_TEXT], record[:_MOST_TEXT])
 
 
 def _find_impossible(bar: Bar, contract: Contract, *, is_minute: bool) -> str | None:

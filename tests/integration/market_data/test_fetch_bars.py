@@ -126,6 +126,8 @@ def test_two_answers_of_one_moment_confirm_nothing(
         ({"t": AT_HALF_PAST}, "is no whole minute"),
         ({"t": None}, "TypeError"),
         ({"c": "high"}, "InvalidOperation"),
+        ({"v": "a\0b"}, "volume a\ufffdb is no whole number"),
+        ({"t": "\0"}, "Invalid isoformat string"),
     ],
     ids=str,
 )
