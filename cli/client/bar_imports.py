@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 
 from cli.client.bar_files import list_records, open_bar_file
 from cli.client.bar_reads import read_market_now
-from shared.bars.bar_import import ImportedBars, compare_import, store_import
+from shared.bars.bar_import import ImportedBars, compare_import, find_replaced_until, store_import
 from shared.db.market_data import contracts
 from shared.domain.market_data.bar_columns import time_of
 from shared.domain.market_data.bar_layout import find_layout, has_heading
@@ -34,6 +34,10 @@ from shared.errors import RefusedError
 from shared.hot.recent_bars import RecentBars
 
 _MOST_EXAMPLES = 3
+_TOO_EARLY = (
+    "the stored bar of that minute has other values, and would have them again: the venue is asked for the newest two "
+    "sessions of a tracked contract every hour"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +117,7 @@ def import_file(connection: Connection, recent: RecentBars, file: Path, options:
         repeated=checked.repeated_count,
         first=time_of(int(taken[0])) if len(taken) else None,
         newest=time_of(int(taken[-1])) if len(taken) else None,
-        refused=_describe_refused(file, refused),
+        refused=_describe_refused(file, refused, replaces=options.replaces),
     )
 
 
@@ -152,16 +156,17 @@ def _store(
     connection: Connection, recent: RecentBars, checked: CheckedBars, options: ImportOptions, market_now: datetime
 ) -> ImportedBars:
     contract, given = options.contract, checked.accepted
-    if options.is_dry_run:
-        with connection.begin():
-            return compare_import(connection, contract.id, given, replaces=options.replaces)
     with recent.change(contract.id) as change, connection.begin():
+        calendar = assumed_calendar_of(ROOTS[contract.root].group)
+        until = find_replaced_until(connection, contract, calendar, market_now) if options.replaces else None
+        if options.is_dry_run:
+            return compare_import(connection, contract.id, given, replaced_until=until)
         contracts.add(connection, contract)
-        return store_import(connection, contract, given, market_now, change=change, replaces=options.replaces)
+        return store_import(connection, contract, given, market_now, change=change, replaced_until=until)
 
 
-def _describe_refused(file: Path, refused: ReadBars) -> list[dict[str, Any]]:
-    """Return each fault with its count and the first lines that have it."""
+def _describe_refused(file: Path, refused: ReadBars, *, replaces: bool) -> list[dict[str, Any]]:
+    """Return each fault with its count and the first lines that have it; that `replaces` a bar may be too early."""
     chosen = {
         fault: (int((refused.faults == fault).sum()), sorted(refused.lines[refused.faults == fault].tolist()))
         for fault in BarFault
@@ -172,7 +177,7 @@ def _describe_refused(file: Path, refused: ReadBars) -> list[dict[str, Any]]:
     return [
         {
             "reason": fault.name.lower(),
-            "message": FAULTS[fault],
+            "message": _TOO_EARLY if replaces and fault is BarFault.DIFFERS else FAULTS[fault],
             "count": count,
             "examples": [{"line_number": line, "record": records.get(line)} for line in lines[:_MOST_EXAMPLES]],
         }

@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 
 from shared.bars.bar_revision import HISTORY
+from shared.bars.recheck import find_rechecked
 from shared.db.market_data import bar_coverage, contracts
 from shared.domain.market_data.bar import MINUTE, Bar
 from shared.domain.market_data.bar_coverage import LATE_BY, BarCoverage
@@ -63,7 +64,7 @@ def _find_start(known: BarCoverage, calendar: Calendar, closed_until: datetime) 
     starts = [gap.start for session in wanted for gap in find_gaps(session, known.complete)]
     session = calendar.session_at(closed_until - MINUTE)
     if session is not None and closed_until.minute == 0:
-        starts.append(calendar.last_session(session.opens).opens)
+        starts.append(find_rechecked(calendar, session.opens))
     elif session is not None and closed_until.minute % _RECHECK_EVERY_MINUTES == 0:
         starts.append(max(session.opens, closed_until - _YOUNG))
     return min(starts, default=None)

@@ -174,7 +174,7 @@ def test_a_file_with_the_bars_of_several_contracts_is_refused(
     [("ESU5", True), ("MNQZ5", True), ("ES", True), ("MNQU2025", False), ("MNQ", False), ("MNQ 09-25", False)],
 )
 def test_a_file_that_names_another_contract_is_refused(
-    operator: RunCommand, worker_env: WorkerEnv, tmp_path: Path, name: str, is_other: bool
+    operator: RunCommand, worker_env: WorkerEnv, tmp_path: Path, name: str, *, is_other: bool
 ) -> None:
     rows = [f"{line(number)},{name}" for number in range(2)]
     report = report_of(operator, write(tmp_path / "named.csv", rows, "t,o,h,l,c,v,symbol"))
@@ -232,11 +232,35 @@ def list_stamps(worker_env: WorkerEnv) -> list[bytes]:
     return list(worker_env.redis.scan_iter(f"tickwork:bars_stamp:*:{MNQ}"))
 
 
+def test_a_bar_that_the_venue_is_asked_for_again_is_not_replaced(
+    operator: RunCommand, worker_env: WorkerEnv, tmp_path: Path
+) -> None:
+    begins = worker_env.venue.clock.now().replace(hour=22, minute=0, second=0, microsecond=0) - timedelta(days=2)
+    newest = "SELECT start, close, volume FROM bars WHERE contract = %s AND start {} %s ORDER BY start {} LIMIT 1"
+    stored = [
+        *worker_env.rows(newest.format("<", "DESC"), MNQ, begins),
+        *worker_env.rows(newest.format(">=", "ASC"), MNQ, begins),
+    ]
+    rows = [f"{at:%Y-%m-%dT%H:%M:%SZ},{close},{close},{close},{close},{volume + 1}" for at, close, volume in stored]
+    file = write(tmp_path / "two.csv", rows)
+    arguments = ("bars", "import", str(file), "--contract", MNQ, "--replace")
+    dry = operator(*arguments, "--dry-run", "--json").json["files"]
+    ((report,), words) = operator(*arguments, "--json").json["files"], operator(*arguments).words
+
+    assert (0, 1, 0, 1) == counts(report) == counts(dry[0])
+    ((refused,),) = (report["refused"],)
+    assert ("differs", [3]) == (refused["reason"], [one["line_number"] for one in refused["examples"]])
+    assert "the venue is asked for the newest two sessions of a tracked contract every hour" in words
+    worker_env.execute("UPDATE contract SET is_tracked = false")
+    ((report,),) = (operator(*arguments, "--json").json["files"],)
+    assert (0, 1, 1, 0) == counts(report)
+
+
 def test_what_was_computed_from_replaced_bars_is_marked_and_the_cache_forgets_them(
     operator: RunCommand, worker_env: WorkerEnv, tmp_path: Path
 ) -> None:
     ((at, close),) = worker_env.rows(
-        "SELECT start, close FROM bars WHERE contract = %s ORDER BY start DESC OFFSET 9 LIMIT 1", MNQ
+        "SELECT start, close FROM bars WHERE contract = %s AND start < '2026-03-08' ORDER BY start DESC LIMIT 1", MNQ
     )
     worker_env.execute(
         "INSERT INTO strategy_run (strategy, contract_id, closed_until_market_at, decision, reason, duration_ms)"
@@ -253,7 +277,7 @@ def test_what_was_computed_from_replaced_bars_is_marked_and_the_cache_forgets_th
         "SELECT bars_corrected_at IS NOT NULL FROM strategy_run WHERE strategy = 'one' ORDER BY closed_until_market_at"
     )
     assert 1 == len(list_stamps(worker_env))
-    shown = operator("bars", "show", "MNQ", "--json").json["bars"]
+    shown = operator("bars", "show", "MNQ", "--since", at.isoformat(), "--json").json["bars"]
     assert [7] == [row["volume"] for row in shown if row["start"] == at.isoformat()]
 
 
