@@ -19,6 +19,7 @@ pytest_plugins = (
     "tests.fixtures.hubs",
     "tests.fixtures.recorded",
     "tests.fixtures.worker_env",
+    "tests.fixtures.bar_tiers",
     "tests.fixtures.operator",
     "tests.fixtures.stack",
     "tests.fixtures.ledger_env",

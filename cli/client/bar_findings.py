@@ -7,14 +7,15 @@ from datetime import datetime, timedelta
 import numpy as np
 from sqlalchemy import Connection
 
-from cli.client.bar_gaps import MISSING, list_gaps, list_open_spans
+from cli.client.bar_gaps import MISSING, SET_ASIDE, list_gaps, list_open_spans
+from shared.bars.set_aside import list_set_aside
 from shared.db.market_data import bar_coverage, bars
 from shared.domain.counting import count_of
 from shared.domain.market_data.bar import MINUTE
 from shared.domain.market_data.bar_checks import MINUTE_S, Flags, is_ordered, is_storable, is_within
 from shared.domain.market_data.bar_columns import BarColumns, seconds_of, time_of
 from shared.domain.market_data.contract import ROOTS, Contract
-from shared.domain.market_data.coverage import Span, intersect
+from shared.domain.market_data.coverage import Span, intersect, subtract
 
 # Younger minutes may lack a bar for a moment: the venue is asked twice for it.
 _SETTLED_AFTER = timedelta(minutes=10)
@@ -52,6 +53,7 @@ def check_contract(connection: Connection, contract: Contract, span: Span, marke
     found = bars.read(connection, contract.id, span)
     opened = list_open_spans(contract.id, span)
     complete = intersect(opened, bar_coverage.read(connection, contract.id).complete)
+    complete = subtract(complete, list_set_aside(connection, contract.id, span, found))
     is_complete = is_within(found.seconds, complete)
     settled = Span(span.start, min(span.end, market_now - _SETTLED_AFTER))
     gaps = list_gaps(connection, contract.id, settled) if settled.start < settled.end else []
@@ -59,10 +61,14 @@ def check_contract(connection: Connection, contract: Contract, span: Span, marke
         *_list_wrong(contract, found, is_within(found.seconds, opened), is_complete, market_now),
         *_check_tick(contract),
     ]
-    if missing := [gap for gap in gaps if gap["state"] == MISSING]:
-        text = f"{count_of(len(missing), 'gap')}: `tickwork bars gaps` lists them, `backfill` fetches them"
-        minutes = sum(gap["minutes"] for gap in missing)
-        findings.append(BarFinding(contract.id, "gap", minutes, missing[-1]["start"], text))
+    for state, fault, advice in (
+        (MISSING, "gap", "`tickwork bars gaps` lists them, `backfill` fetches them"),
+        (SET_ASIDE, "set_aside", "the venue sent what cannot be a bar, and `tickwork bars list` shows that"),
+    ):
+        if wrong := [gap for gap in gaps if gap["state"] == state]:
+            minutes = sum(gap["minutes"] for gap in wrong)
+            text = f"{count_of(len(wrong), 'gap')}: {advice}"
+            findings.append(BarFinding(contract.id, fault, minutes, wrong[-1]["start"], text))
     covered = sum(one.duration // MINUTE for one in complete)
     return BarCheck(
         contract.id,

@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from shared.bars.set_aside import list_set_aside
 from shared.db import views
 from shared.db.market_data import bar_coverage, contracts
 from shared.domain.market_data.bar import MINUTE
@@ -13,17 +14,22 @@ from shared.domain.market_data.contract import Contract, root_of_contract
 from shared.domain.market_data.coverage import Span, intersect, subtract, unite
 
 MISSING = "missing"
+SET_ASIDE = "set aside"
 
 
 def list_gaps(connection: Connection, contract_id: str, span: Span) -> list[dict[str, Any]]:
     """Return the gaps of a contract in a span of market time, newest first, each with its minutes.
 
-    A gap of which one answer of the venue had no bar is "asked once", any other is "missing".
+    A gap of which the venue has sent what cannot be a bar is "set aside", of the others one of which an answer had no
+    bar is "asked once", and any other is "missing".
     """
     known = bar_coverage.read(connection, contract_id)
-    missing = subtract(list_open_spans(contract_id, span), known.complete)
+    opened = list_open_spans(contract_id, span)
+    set_aside = intersect(opened, list_set_aside(connection, contract_id, span))
+    missing = subtract(subtract(opened, known.complete), set_aside)
     asked = intersect(missing, known.unconfirmed)
     states = [(gap, "asked once") for gap in asked] + [(gap, MISSING) for gap in subtract(missing, asked)]
+    states += [(gap, SET_ASIDE) for gap in set_aside]
     return [
         {"contract": contract_id, "start": gap.start, "end": gap.end, "minutes": gap.duration // MINUTE, "state": state}
         for gap, state in sorted(states, reverse=True)

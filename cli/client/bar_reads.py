@@ -84,8 +84,13 @@ def list_bar_rows(bars: BarColumns, tick_size: Decimal) -> list[dict[str, Any]]:
     ]
 
 
-def describe_gaps(gaps: Sequence[Span], months: Sequence[str], most: int = 3) -> str | None:
-    """Return a sentence that names the newest gaps, and `months` to fetch them by; None without any."""
+def describe_gaps(
+    gaps: Sequence[Span], months: Sequence[str], most: int = 3, *, set_aside: Sequence[Span] = ()
+) -> str | None:
+    """Return a sentence that names the newest gaps, and `months` to fetch them by; None without any.
+
+    Those that are also `set_aside` are not to be fetched.
+    """
     if not gaps:
         return None
     minutes = count_of(sum(gap.duration // MINUTE for gap in gaps), "minute")
@@ -97,7 +102,9 @@ def describe_gaps(gaps: Sequence[Span], months: Sequence[str], most: int = 3) ->
     )
     more = f" and {len(gaps) - most} more" if len(gaps) > most else ""
     commands = " and ".join(f"`tickwork bars backfill {one}`" for one in months)
-    return f"Gaps: {minutes} ({named}{more}); {commands} fetch{'' if months[1:] else 'es'} them."
+    lost = sum(gap.duration // MINUTE for gap in set_aside)
+    but = f", but for {lost:,} of which the venue sent what cannot be a bar: `tickwork bars list`" if lost else ""
+    return f"Gaps: {minutes} ({named}{more}); {commands} fetch{'' if months[1:] else 'es'} them{but}."
 
 
 def describe_history(first: datetime | None, symbol: Symbol, *, shown: int, asked: int | datetime) -> str | None:

@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 
 from cli.client.bar_reads import describe_gaps
 from shared.bars.bar_reader import complete_until
+from shared.bars.set_aside import list_set_aside
 from shared.db.market_data import bar_coverage
 from shared.domain.market_data.bar import MINUTE
 from shared.domain.market_data.calendar import Calendar
@@ -20,10 +21,11 @@ _NAMED = 3
 
 @dataclass(frozen=True, slots=True)
 class SeriesCoverage:
-    """The gaps of a series, oldest first, each with the contract that it has there; `as_of` as of `BarsRead`."""
+    """The gaps of a series, oldest first, each with the contract that it has there; the rest as of `BarsRead`."""
 
     gaps: tuple[tuple[str, Span], ...]
     as_of: datetime
+    set_aside: tuple[Span, ...]
 
     def list_rows(self) -> list[dict[str, Any]]:
         """Return the gaps for JSON, newest first."""
@@ -35,7 +37,7 @@ class SeriesCoverage:
     def describe(self) -> str | None:
         """Return a sentence that names the newest gaps, and the months to fetch them by; None without any."""
         named = dict.fromkeys(typed_symbol(contract_id) for contract_id, _ in self.gaps[: -_NAMED - 1 : -1])
-        return describe_gaps([gap for _, gap in self.gaps], list(named), _NAMED)
+        return describe_gaps([gap for _, gap in self.gaps], list(named), _NAMED, set_aside=self.set_aside)
 
 
 def read_series_coverage(
@@ -47,6 +49,7 @@ def read_series_coverage(
     a bar of it shows no minute to be without a trade.
     """
     gaps: list[tuple[str, Span]] = []
+    set_aside: list[Span] = []
     end = asked.end if newest.is_active else min(asked.end, made.parts[-1].newest_end)
     for number, part in enumerate(made.parts):
         is_newest = number == len(made.parts) - 1
@@ -56,5 +59,8 @@ def read_series_coverage(
         complete = bar_coverage.read(connection, part.contract_id).complete
         if not is_newest:
             complete = intersect(complete, [Span(used.start, part.newest_end)])
-        gaps += [(part.contract_id, gap) for gap in subtract(calendar.open_spans(used), complete)]
-    return SeriesCoverage(tuple(gaps), complete_until([gap for _, gap in gaps], end, calendar))
+        rejected = list_set_aside(connection, part.contract_id, used)
+        missing = subtract(calendar.open_spans(used), subtract(complete, rejected))
+        gaps += [(part.contract_id, gap) for gap in missing]
+        set_aside += intersect(missing, rejected)
+    return SeriesCoverage(tuple(gaps), complete_until([gap for _, gap in gaps], end, calendar), tuple(set_aside))

@@ -38,9 +38,10 @@ def _parse_symbol(ctx: click.Context, param: click.Parameter, word: str) -> Symb
 def check(symbol: Symbol | None, days: int, *, as_json: bool) -> None:
     """Check the stored bars of SYMBOL, or of all contracts; exit with status 1 if something is wrong.
 
-    Wrong are gaps (but for the newest ten minutes, and those that wait for the venue's second answer), bars outside the
-    sessions or in the future, prices in the wrong order or of another tick, and bars that the coverage does not know. A
-    complete minute without a bar is one without a trade: those are counted.
+    Wrong are gaps (but for the newest ten minutes, and those that wait for the venue's second answer), minutes of which
+    the venue has sent what cannot be a bar, bars outside the sessions or in the future, prices in the wrong order or of
+    another tick, and bars that the coverage does not know. Any other complete minute without a bar is one without a
+    trade: those are counted.
     """
     with connect() as connection:
         now = read_market_now(connection)

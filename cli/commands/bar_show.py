@@ -121,7 +121,8 @@ def _read(symbol: Symbol, timeframe: Timeframe, count: int | None, since: dateti
         if found.gaps and not contract.is_active:  # it may have expired: no bar is to come
             asked = Span(found.gaps[0].start, now)
             lived = [span for _, span in list_spans_with_bars(connection, [contract.id], asked)]
-            found = replace(found, gaps=intersect(found.gaps, lived))
+            gaps = intersect(found.gaps, lived)
+            found = replace(found, gaps=gaps, set_aside=intersect(gaps, found.set_aside))
         return _Read(contract, found, count or since or now, bars.find_first(connection, contract.id))
 
 
@@ -130,7 +131,8 @@ def _echo_notes(read: _Read, symbol: Symbol) -> None:
     history = describe_history(read.stored_from, symbol, shown=shown, asked=read.asked)
     if shown or history is None:
         echo_note(f"Complete up to {found.as_of:%Y-%m-%d %H:%M} UTC; read from {found.source.capitalize()}.")
-    for note in filter(None, (history, describe_gaps(found.gaps, [symbol.text]))):
+    gaps = describe_gaps(found.gaps, [symbol.text], set_aside=found.set_aside)
+    for note in filter(None, (history, gaps)):
         echo_note(note)
 
 

@@ -111,7 +111,8 @@ def show_gaps(symbol: Symbol | None, days: int, *, as_json: bool) -> None:
     """Show the minutes of open sessions that are not complete, newest first.
 
     Without SYMBOL those of every contract with bars, from its first bar on; of one that is not active to its newest
-    bar. `tickwork bars backfill` fetches them.
+    bar. `tickwork bars backfill` fetches them, but for those that are set aside: of them the venue has sent what cannot
+    be a bar.
     """
     rows: list[dict[str, Any]] = []
     with connect() as connection:

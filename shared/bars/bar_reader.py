@@ -7,12 +7,13 @@ from typing import Literal
 
 from sqlalchemy import Connection
 
+from shared.bars.set_aside import list_set_aside
 from shared.db.market_data import bar_coverage, bars
 from shared.domain.market_data.bar import MINUTE
-from shared.domain.market_data.bar_columns import BarColumns, join, seconds_of
+from shared.domain.market_data.bar_columns import BarColumns, join, seconds_of, time_of
 from shared.domain.market_data.calendar import Calendar, assumed_calendar_of
 from shared.domain.market_data.contract import ROOTS, Contract
-from shared.domain.market_data.coverage import Span, subtract
+from shared.domain.market_data.coverage import Span, intersect, subtract
 from shared.domain.market_data.rollup import list_periods, newest_close, roll_up
 from shared.domain.market_data.timeframe import COMMON, Timeframe
 from shared.hot.recent_bars import BarBlock, Found, RecentBars
@@ -25,14 +26,16 @@ _LOOK_BACK = {"minute": timedelta(days=1), "week": timedelta(days=7), "month": t
 class BarsRead:
     """Closed bars, oldest first, and how far they may be believed.
 
-    `gaps` are the minutes of open sessions, from the first bar asked for on, of which it is not known whether they have
-    a bar. `as_of` is the instant up to which the newest bars are complete.
+    `gaps` are the minutes of open sessions of which it is not known whether they have a bar: from the first bar on, or
+    the first asked for if there are fewer. Of those that are also `set_aside` the venue has sent what cannot be a bar.
+    `as_of` is the instant up to which the newest bars are complete.
     """
 
     bars: BarColumns
     as_of: datetime
     source: Source
     gaps: tuple[Span, ...] = ()
+    set_aside: tuple[Span, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +53,9 @@ class _Known:
     complete: tuple[Span, ...]
     revision: int
 
-    def list_gaps(self, wanted: _Wanted, span: Span) -> tuple[Span, ...]:
-        return subtract(wanted.calendar.open_spans(span), self.complete)
+    def list_gaps(self, wanted: _Wanted, span: Span, set_aside: Sequence[Span] = ()) -> tuple[Span, ...]:
+        complete = subtract(self.complete, set_aside) if set_aside else self.complete
+        return subtract(wanted.calendar.open_spans(span), complete)
 
 
 class BarReader:
@@ -112,6 +116,9 @@ class BarReader:
         if known.list_gaps(wanted, added):
             return None
         minutes = bars.read(connection, wanted.contract.id, added)
+        set_aside = list_set_aside(connection, wanted.contract.id, added, minutes)
+        if set_aside and known.list_gaps(wanted, added, set_aside):
+            return None
         after = join([block.bars, roll_up(minutes, wanted.timeframe, wanted.until, wanted.calendar)])
         extended = BarBlock(after, Span(block.span.start, wanted.until), known.revision)
         self._recent.write(wanted.contract.id, wanted.timeframe, extended, found.stamp)
@@ -121,18 +128,24 @@ class BarReader:
     def _read_stored(self, connection: Connection, wanted: _Wanted, found: Found, known: _Known) -> BarsRead:
         for start, is_last in self._list_starts(connection, wanted, known):
             span = Span(start, wanted.until)
-            gaps = known.list_gaps(wanted, span)
             minutes = bars.read(connection, wanted.contract.id, span)
             rolled = roll_up(minutes, wanted.timeframe, wanted.until, wanted.calendar)
             rolled = rolled[rolled.seconds >= seconds_of(start)]
             if is_last or wanted.count is None or len(rolled) >= wanted.count:
                 break
+        set_aside = list_set_aside(connection, wanted.contract.id, span, minutes)
+        gaps = known.list_gaps(wanted, span, set_aside)
+        if gaps and wanted.count is not None and len(rolled) >= wanted.count:
+            rolled = rolled[-wanted.count :]
+            span = Span(time_of(int(rolled.seconds[0])), wanted.until)
+            gaps = intersect(gaps, [span])
         is_newest = found.block is None or found.block.span.end <= wanted.until
         if found.stamp is not None and is_newest and not gaps:
             block = BarBlock(rolled, span, known.revision)
             self._recent.write(wanted.contract.id, wanted.timeframe, block, found.stamp)
         chosen = rolled if wanted.count is None else rolled[-wanted.count :]
-        return BarsRead(chosen, complete_until(gaps, wanted.until, wanted.calendar), "postgres", gaps)
+        as_of = complete_until(gaps, wanted.until, wanted.calendar)
+        return BarsRead(chosen, as_of, "postgres", gaps, intersect(gaps, set_aside))
 
     def _list_starts(self, connection: Connection, wanted: _Wanted, known: _Known) -> Iterator[tuple[datetime, bool]]:
         """Yield ever earlier instants from which enough bars may be stored, and whether none before it helps."""
@@ -143,7 +156,7 @@ class BarReader:
         starts += [first for first in [bars.find_first(connection, wanted.contract.id)] if first is not None]
         first, count = min([*starts, wanted.until]), wanted.count or 1
         while True:
-            start = max(_go_back(wanted, count), first)
+            start = max(_go_back(wanted, count, first), first)
             yield start, start == first
             count *= 2
 
@@ -171,12 +184,15 @@ def _choose(block: BarBlock, wanted: _Wanted) -> BarColumns | None:
     return closed[closed.seconds >= seconds_of(wanted.since)]
 
 
-def _go_back(wanted: _Wanted, count: int) -> datetime:
-    """Return the start of the bar of which the newest one is the `count`-th after it, were each traded."""
+def _go_back(wanted: _Wanted, count: int, first: datetime) -> datetime:
+    """Return the start of the bar of which the newest one is the `count`-th after it, were each traded.
+
+    It looks no further back than `first`: from there on any instant before it will do.
+    """
     start, timeframe = wanted.until, wanted.timeframe
     step = _LOOK_BACK[timeframe.unit]
     left = count
-    while left > 0:
+    while left > 0 and start > first:
         before = Span(start - step, start)
         periods = [one for one in list_periods(before, timeframe, wanted.calendar) if one.start < start]
         for period in reversed(periods):

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
+from shared.bars.bar_reader import BarsRead
 from shared.clock import machine_now, monotonic
 from shared.db.accounts import accounts
 from shared.db.accounts.accounts import AccountRow
@@ -18,7 +19,7 @@ from shared.domain.counting import count_of
 from shared.domain.market_data.bar import MINUTE, Bar
 from shared.domain.market_data.calendar import assumed_calendar_of
 from shared.domain.market_data.contract import ROOTS, Contract
-from shared.domain.market_data.coverage import Span
+from shared.domain.market_data.coverage import Span, intersect, unite
 from shared.domain.market_data.product_family import family_of
 from shared.domain.market_data.rollup import end_of, newest_close
 from shared.domain.orders.order import Direction, Origin
@@ -98,17 +99,21 @@ def _read_inputs(connection: Connection, ctx: Context, job: EvaluateStrategy) ->
         contract,
         held,
         bars_use,
-        _sum_missing(held, read.gaps, job.closed_until),
+        _sum_missing(held, read, job.closed_until),
         account,
         positions.direction_of(connection, account.id, contract.id) if account else Direction.FLAT,
     )
 
 
-def _sum_missing(bars: list[Bar], gaps: tuple[Span, ...], closed_until: datetime) -> timedelta:
-    """Return how much of the time since the first bar is missing, but for minutes that may just have had no trade."""
+def _sum_missing(bars: list[Bar], read: BarsRead, closed_until: datetime) -> timedelta:
+    """Return how much of the time since the first bar is missing, but for minutes that may just have had no trade.
+
+    One of which the venue has sent what cannot be a bar had a trade.
+    """
     first = bars[0].start if bars else closed_until
-    known = (gap.overlap(Span(first, closed_until - _JUST_CLOSED)) for gap in gaps)
-    return sum((gap.duration for gap in known if gap is not None), timedelta(0))
+    unanswered = intersect(read.gaps, [Span(first, closed_until - _JUST_CLOSED)])
+    spoilt = intersect(read.set_aside, [Span(first, closed_until)])
+    return sum((gap.duration for gap in unite(unanswered, spoilt)), timedelta(0))
 
 
 def _decide(job: EvaluateStrategy, inputs: _Inputs) -> tuple[Decision | None, str]:

@@ -8,7 +8,8 @@ from sqlalchemy import Connection, func, select
 from sqlalchemy.dialects.postgresql import insert
 
 from shared.db.tables.market_data import rejected_bar
-from shared.domain.market_data.bar import RejectedBar
+from shared.domain.market_data.bar import RejectedBar, minute_of
+from shared.domain.market_data.coverage import Span
 
 
 def record(connection: Connection, contract_id: str, rejected: Sequence[RejectedBar]) -> None:
@@ -25,6 +26,13 @@ def record(connection: Connection, contract_id: str, rejected: Sequence[Rejected
         set_={"last_seen_at": func.now(), "reason": statement.excluded.reason},
     )
     connection.execute(statement, list(rows.values()))
+
+
+def list_minutes(connection: Connection, contract_id: str, span: Span) -> list[datetime]:
+    """Return the minutes in a span of which a record was rejected, oldest first; some may have a bar all the same."""
+    is_wanted = rejected_bar.c.contract_id == contract_id, rejected_bar.c.start >= span.start
+    statement = select(rejected_bar.c.start).where(*is_wanted, rejected_bar.c.start < span.end)
+    return sorted({minute_of(start) for (start,) in connection.execute(statement)})
 
 
 def list_newest(

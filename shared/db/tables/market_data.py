@@ -113,3 +113,4 @@ rejected_bar = Table(
 )
 
 Index("ix_rejected_bar_last_seen_at", rejected_bar.c.last_seen_at)
+Index("ix_rejected_bar_start", rejected_bar.c.contract_id, rejected_bar.c.start)

@@ -1,84 +1,20 @@
 """Bars are read from memory, Redis or Postgres: each answers what the stored minutes say, and only what is complete."""
 
-from collections.abc import Iterator
 from contextlib import suppress
-from datetime import date, datetime, timedelta
+from datetime import timedelta
 from random import Random
 
 import pytest
-from sqlalchemy import Connection
 
 from shared.bars.bar_reader import BarReader
-from shared.db.market_data import bar_coverage, bars, contracts
+from shared.db.market_data import bar_coverage, bars
 from shared.domain.market_data.bar import MINUTE, Bar
 from shared.domain.market_data.bar_columns import from_bars
-from shared.domain.market_data.bar_coverage import BarCoverage
-from shared.domain.market_data.calendar import calendar_of, trading_day_begins
-from shared.domain.market_data.contract import Contract
-from shared.domain.market_data.coverage import Span, subtract
-from shared.domain.market_data.rollup import roll_up
 from shared.domain.market_data.timeframe import COMMON, ONE_MINUTE, Timeframe
 from shared.hot.connection import CircuitBreaker, connect
 from shared.hot.recent_bars import EXPIRES_AFTER, MOST_BARS, RecentBars
-from tests.fixtures.redis_client import connect_patiently
+from tests.fixtures.bar_tiers import BEGINS, FIVE, Tiers, make_bars
 from tests.fixtures.venue import MNQ
-from tests.fixtures.worker_env import WorkerEnv
-
-BEGINS = trading_day_begins(date(2026, 3, 5))
-FIVE = Timeframe.parse("5m")
-EQUITY = calendar_of("equity")
-
-
-def make_bars(minutes: int, seed: int = 1) -> list[Bar]:
-    """Return the bars of the open minutes among the first ones from BEGINS on, but a tenth of them, without a trade."""
-    random, made = Random(seed), []
-    for span in EQUITY.open_spans(Span(BEGINS, BEGINS + minutes * MINUTE)):
-        for number in range(span.duration // MINUTE):
-            low = random.randint(80_000, 80_100)
-            if random.random() < 0.9:
-                made.append(Bar(span.start + number * MINUTE, low, low + 9, low, low + 3, random.randint(1, 99)))
-    return made
-
-
-class Tiers:
-    """A reader, what is stored, and what Redis has."""
-
-    def __init__(self, worker_env: WorkerEnv, redis_url: str, connection: Connection) -> None:
-        self.worker_env = worker_env
-        self.connection = connection
-        self.redis = connect_patiently(redis_url, decode=False)
-        self.recent = RecentBars(self.redis, CircuitBreaker(), "test")
-        self.reader = BarReader(self.recent)
-        self.bars: list[Bar] = []
-        found = contracts.get(connection, MNQ)
-        assert found is not None
-        self.contract: Contract = found
-
-    def store(self, made: list[Bar], until: datetime, *, holes: tuple[Span, ...] = ()) -> None:
-        """Store bars as a job does, which is complete until an instant but for the holes."""
-        with self.recent.change(MNQ) as change:
-            stored = bars.store(self.connection, MNQ, from_bars(made), until)
-            if len(stored.corrected):
-                change.begin()
-                bar_coverage.count_revision(self.connection, MNQ)
-        bar_coverage.write(self.connection, MNQ, BarCoverage(subtract([Span(BEGINS, until)], holes)))
-        self.bars = sorted({bar.start: bar for bar in [*self.bars, *made]}.values(), key=lambda bar: bar.start)
-
-    def expected(self, timeframe: Timeframe, until: datetime) -> list[Bar]:
-        return roll_up(from_bars(self.bars), timeframe, until, EQUITY).to_bars()
-
-    def read(self, timeframe: Timeframe, until: datetime, count: int = 10) -> tuple[str, list[Bar]]:
-        found = self.reader.read(self.connection, self.contract, timeframe, until, count=count)
-        return found.source, found.bars.to_bars()
-
-
-@pytest.fixture
-def tiers(worker_env: WorkerEnv, redis_url: str) -> Iterator[Tiers]:
-    """A database without bars."""
-    worker_env.execute("DELETE FROM bar_minute; UPDATE contract SET coverage = '{}'")
-    worker_env.forget_recent_bars()
-    with worker_env.ledger.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        yield Tiers(worker_env, redis_url, connection)
 
 
 def test_the_second_read_is_answered_by_redis_and_the_third_by_memory(tiers: Tiers) -> None:
@@ -155,25 +91,13 @@ def test_two_markets_share_no_bars(tiers: Tiers) -> None:
     assert "postgres" == other.read(tiers.connection, tiers.contract, FIVE, until, count=10).source
 
 
-def test_a_gap_is_named_and_what_lies_around_it_is_kept_nowhere(tiers: Tiers) -> None:
-    until = BEGINS + 600 * MINUTE
-    hole = Span(BEGINS + 580 * MINUTE, BEGINS + 583 * MINUTE)
-    tiers.store([bar for bar in make_bars(600) if not hole.start <= bar.start < hole.end], until, holes=(hole,))
-    for _ in range(2):
-        found = tiers.reader.read(tiers.connection, tiers.contract, FIVE, until, count=10)
-        assert ("postgres", (hole,), until) == (found.source, found.gaps, found.as_of)
-    newest = Span(until - MINUTE, until)
-    tiers.store([], until, holes=(newest,))
-    found = tiers.reader.read(tiers.connection, tiers.contract, ONE_MINUTE, until, count=10)
-    assert ((newest,), newest.start) == (found.gaps, found.as_of)
+def test_a_read_looks_no_further_back_than_the_first_bar(tiers: Tiers) -> None:
+    until = BEGINS + timedelta(days=9, hours=3)
+    tiers.store([bar for bar in make_bars(10 * 1440) if bar.start < until], until)
+    week = Timeframe.parse("1w")
 
-
-def test_bars_are_complete_up_to_the_first_of_the_sessions_that_are_missing(tiers: Tiers) -> None:
-    whole, until = BEGINS + 600 * MINUTE, BEGINS + timedelta(days=2, minutes=30)
-    tiers.store(make_bars(600), whole)
-    found = tiers.reader.read(tiers.connection, tiers.contract, FIVE, until, since=BEGINS)
-
-    assert (2, whole) == (len(found.gaps), found.as_of)
+    whole = [bar for bar in tiers.expected(week, until) if bar.start >= BEGINS]
+    assert whole == tiers.read(week, until, 200_000)[1], "they would begin before the year 1"
 
 
 def test_redis_that_is_wiped_or_away_costs_time_only(tiers: Tiers) -> None:

@@ -11,6 +11,7 @@ from shared.domain.market_data.bar import MINUTE
 from shared.domain.market_data.calendar import calendar_of
 from shared.gateway.rest.transport import BARS
 from shared.ledger.jobs.market_data import FetchContractBars
+from tests.fixtures.operator import RunCommand
 from tests.fixtures.order_sessions import other_gateway
 from tests.fixtures.other_gateway import OtherGateway
 from tests.fixtures.venue import MNQ
@@ -146,6 +147,53 @@ def test_a_record_that_is_no_bar_is_set_aside_and_the_others_are_stored(
     gateway.changes.clear()
     fetch(worker_env, gateway, closed_until)
     assert minutes_until(closed_until) == worker_env.rows(STARTS)
+
+
+def test_a_minute_whose_records_cannot_be_bars_never_passes_for_one_without_a_trade(
+    worker_env: WorkerEnv, gateway: OtherGateway, closed_until: datetime, operator: RunCommand
+) -> None:
+    minute = closed_until - 6 * MINUTE
+    change(gateway, lambda rows: [row | {"v": None} if row["t"] == minute.isoformat() else row for row in rows])
+    for _ in range(2):
+        fetch(worker_env, gateway, closed_until)
+    assert [(True,)] == [row[:1] for row in worker_env.rows(IS_COMPLETE, closed_until - SPAN, closed_until)]
+
+    gaps = operator("bars", "gaps", "MNQ", "--json").json["gaps"]
+    assert [(minute.isoformat(), 1, "set aside")] == [
+        (gap["start"], gap["minutes"], gap["state"])
+        for gap in gaps
+        if minute.isoformat() <= gap["start"] < closed_until.isoformat()
+    ]
+    (checked,) = operator("bars", "check", "MNQ", "--days", "1", "--json").json["contracts"]
+    assert [("set_aside", 1, minute.isoformat())] == [
+        (one["fault"], one["count"], one["start"]) for one in checked["findings"] if one["fault"] == "set_aside"
+    ]
+    assert 1 == len(worker_env.rows("SELECT 1 FROM rejected_bar"))
+    words = operator("bars", "show", "MNQ", "--count", "60").words
+    assert "but for 1 of which the venue sent what cannot be a bar: `tickwork bars list`" in words
+
+
+def test_a_minute_that_passed_for_one_without_a_trade_marks_what_used_it_once_a_record_is_set_aside(
+    worker_env: WorkerEnv, gateway: OtherGateway, closed_until: datetime
+) -> None:
+    minute = closed_until - 6 * MINUTE
+    change(gateway, lambda rows: [row for row in rows if row["t"] != minute.isoformat()])
+    for _ in range(2):
+        fetch(worker_env, gateway, closed_until)
+    worker_env.execute(
+        "INSERT INTO strategy_run (strategy, contract_id, closed_until_market_at, decision, reason, duration_ms)"
+        f" VALUES ('one', '{MNQ}', '{closed_until}', 'none', '', 1)"
+    )
+    marked = "SELECT bars_corrected_at FROM strategy_run WHERE strategy = 'one'"
+    change(gateway, lambda rows: [row | {"v": None} if row["t"] == minute.isoformat() else row for row in rows])
+    later = closed_until + MINUTE * (5 - closed_until.minute % 5)
+    assert [(None,)] == worker_env.rows(marked)
+    fetch(worker_env, gateway, later)
+    ((first,),) = worker_env.rows(marked)
+    fetch(worker_env, gateway, later + 5 * MINUTE)
+
+    assert first is not None
+    assert [(first,)] == worker_env.rows(marked), "the same record changes nothing"
 
 
 def test_a_correction_is_taken_within_half_an_hour_and_marks_what_used_the_first(

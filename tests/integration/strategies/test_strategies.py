@@ -122,6 +122,22 @@ def test_complaint_7_a_strategy_sees_closed_bars_only(worker_env: WorkerEnv, ope
     assert "RSI 0.0" in on_time["reason"]
 
 
+def test_no_strategy_decides_on_a_bar_of_which_the_venue_has_sent_what_cannot_be_a_minute(
+    worker_env: WorkerEnv, operator: RunCommand
+) -> None:
+    first, _ = accounts_of(worker_env)
+    operator("strategies", "on", "mean_reversion", str(first))
+    closed_until = insert_falling_bars(worker_env)
+    worker_env.execute(
+        "INSERT INTO rejected_bar (contract_id, record, start, reason)"
+        f" VALUES ('{MNQ}', '', '{(closed_until - timedelta(minutes=2)).isoformat()}', '')"
+    )
+
+    assert "1 minute of its bars is missing" in evaluate(worker_env, first, closed_until)["reason"]
+    assert [(1,)] == worker_env.rows("SELECT bars_gap_minutes FROM strategy_run")
+    assert [] == list_entries(worker_env)
+
+
 def test_a_halted_account_stops_a_strategy_on_no_other(worker_env: WorkerEnv, operator: RunCommand) -> None:
     first, second = accounts_of(worker_env)
     for account_id in (first, second):

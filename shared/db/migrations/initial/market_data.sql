@@ -91,6 +91,7 @@ CREATE TABLE rejected_bar (
 );
 
 CREATE INDEX ix_rejected_bar_last_seen_at ON rejected_bar (last_seen_at);
+CREATE INDEX ix_rejected_bar_start ON rejected_bar (contract_id, start);
 
 -- The current market time, empty while the database has no market. In seconds: an interval of days would be as long as
 -- the days of the session's time zone.
