@@ -13,14 +13,17 @@ from sqlalchemy import Connection
 
 from cli.client import parquet
 from cli.client.bar_files import ending_of
+from cli.client.bar_gaps import SET_ASIDE, list_gaps, list_spans_with_bars
+from cli.client.bar_reads import describe_gaps
 from shared.db.market_data import bars
 from shared.domain.counting import count_of
 from shared.domain.market_data.bar import MINUTE
 from shared.domain.market_data.bar_columns import BarColumns, Integers, join, seconds_of
 from shared.domain.market_data.calendar import assumed_calendar_of
 from shared.domain.market_data.contract import ROOTS, Contract
-from shared.domain.market_data.coverage import Span
-from shared.domain.market_data.rollup import list_periods, roll_up
+from shared.domain.market_data.coverage import Span, unite
+from shared.domain.market_data.rollup import list_periods, list_spans, newest_close, roll_up
+from shared.domain.market_data.symbol import Symbol
 from shared.domain.market_data.timeframe import Timeframe
 from shared.errors import RefusedError
 
@@ -54,6 +57,21 @@ def read_export(connection: Connection, wanted: ExportRequest, progress: Progres
         start = until
     rolled = roll_up(join(minutes), wanted.timeframe, wanted.closed_until, calendar)
     return rolled[(rolled.seconds >= seconds_of(first)) & (rolled.seconds < seconds_of(last))]
+
+
+def describe_export_gaps(connection: Connection, wanted: ExportRequest, symbol: Symbol) -> str | None:
+    """Return a sentence that names the minutes without which the bars were made, None without any."""
+    calendar = assumed_calendar_of(ROOTS[wanted.contract.root].group)
+    last = wanted.span.end
+    ends = [one.end for one in list_spans(Span(last - MINUTE, last), wanted.timeframe, calendar)]
+    end = min(newest_close(wanted.closed_until, wanted.timeframe, calendar), max([last, *ends]))
+    lived = list_spans_with_bars(connection, [wanted.contract.id], Span(wanted.span.start, end))
+    rows = [
+        row for contract, span in lived if span.start < span.end for row in list_gaps(connection, contract.id, span)
+    ]
+    gaps = [(Span(row["start"], row["end"]), row["state"]) for row in rows]
+    set_aside = [gap for gap, state in gaps if state == SET_ASIDE]
+    return describe_gaps(unite(gap for gap, _ in gaps), [symbol.text], set_aside=set_aside)
 
 
 def write_export(file: Path, found: BarColumns, wanted: ExportRequest, progress: Progress) -> None:

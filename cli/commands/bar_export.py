@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from cli.client import parquet
-from cli.client.bar_exports import ExportRequest, read_export, write_export
+from cli.client.bar_exports import ExportRequest, describe_export_gaps, read_export, write_export
 from cli.client.bar_files import ending_of
 from cli.client.bar_reads import read_market_now, require_past, resolve_bar_contract
 from cli.client.stack import connect
@@ -53,6 +53,7 @@ def export(symbol: Symbol, file: Path, timeframe: Timeframe, since: datetime | N
         span = Span(max(since, first) if since else first, min(until, now) if until else now)
         wanted = ExportRequest(contract, timeframe, span, now)
         found = read_export(connection, wanted, _echo_progress) if span.start < span.end else no_bars()
+        gaps = describe_export_gaps(connection, wanted, symbol) if len(found) else None
     if not len(found):
         raise RefusedError(
             f"no closed bars of {symbol.text} with timeframe {timeframe} start from {since or first:%Y-%m-%d %H:%M} on "
@@ -61,6 +62,8 @@ def export(symbol: Symbol, file: Path, timeframe: Timeframe, since: datetime | N
         )
     write_export(file, found, wanted, _echo_progress)
     click.echo(f"Wrote {count_of(len(found), 'bar')} of {contract.id} to {file}.", err=True)
+    if gaps:
+        click.echo(gaps, err=True)
 
 
 def _echo_progress(text: str) -> None:

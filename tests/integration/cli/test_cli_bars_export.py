@@ -43,6 +43,28 @@ def test_csv_has_exact_prices_and_instants(operator: RunCommand, worker_env: Wor
     ] == found[1:]
 
 
+def test_the_minutes_without_which_longer_bars_were_made_are_named(
+    operator: RunCommand, worker_env: WorkerEnv, tmp_path: Path
+) -> None:
+    ((last,),) = worker_env.rows("SELECT max(start) FROM bars WHERE contract = %s", MNQ)
+    hour = last.replace(minute=0) - timedelta(hours=3)
+    hole = hour + timedelta(minutes=20), hour + timedelta(minutes=25)
+    worker_env.execute(f"""
+        DELETE FROM bar_minute WHERE start >= '{hole[0]}' AND start < '{hole[1]}';
+        UPDATE contract SET coverage = coverage - tstzmultirange(tstzrange('{hole[0]}', '{hole[1]}'))
+    """)
+
+    def export(name: str, *span: str) -> str:
+        return operator("bars", "export", "MNQ", "--timeframe", "1h", *span, "--to", str(tmp_path / name)).error
+
+    named = f"Gaps: 5 minutes ({hole[0]:%Y-%m-%d %H:%M} to {hole[1]:%H:%M}); `tickwork bars backfill MNQ` fetches them."
+    assert named in export(
+        "of_it.csv", "--since", hour.isoformat(), "--until", (hour + timedelta(minutes=1)).isoformat()
+    )
+    assert "Gaps" not in export("after.csv", "--since", (hour + timedelta(hours=1)).isoformat())
+    assert "Gaps" not in export("before.csv", "--until", hour.isoformat())
+
+
 def test_longer_bars_of_a_span_are_exported(operator: RunCommand, worker_env: WorkerEnv, tmp_path: Path) -> None:
     ((first, last),) = worker_env.rows("SELECT min(start), max(start) FROM bars WHERE contract = %s", MNQ)
     since, until = first + (last - first) / 3, first + 2 * (last - first) / 3
