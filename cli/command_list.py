@@ -22,7 +22,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "jobs": "List jobs, newest first.",
         "trace": "Show the way of an alert, an order or a job, step by step.",
         "export": "Write rows as CSV, oldest first, without a limit.",
-        "metrics": "Show figures of the last minutes.",
+        "metrics": "Show figures of the last hour.",
         "logs": "Show the last lines of a program's log.",
     },
     "Run": {
