@@ -3,14 +3,14 @@
 import sys
 
 from shared.config import load_settings
-from shared.log import set_up_logging
+from shared.log_setup import set_up_logging
 
 
 def main() -> None:
     """Run the program named on the command line until SIGTERM."""
     program = sys.argv[1] if len(sys.argv) > 1 else ""
     settings = load_settings()
-    set_up_logging(settings.log_level)
+    set_up_logging(settings.log_level, settings.log_format)
     if program == "relay":
         from scheduler import relay  # noqa: PLC0415  # each program loads only what it needs
 

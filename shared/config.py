@@ -88,6 +88,7 @@ class Settings:
     slots: Mapping[str, int]  # of worker fleets, by their names; the others have their defaults
     inhibit_sleep: bool  # `up` keeps the computer from sleeping
     log_level: str
+    log_format: str  # console, for a person, or json
 
     @property
     def sender_url(self) -> str:
@@ -164,6 +165,7 @@ def _parse_settings(values: Mapping[str, str]) -> Settings:
         flower_hosts=tuple(part.lower() for part in parse_list(values, "TICKWORK_FLOWER_HOSTS")),
         slots=parse_slots("TICKWORK_SLOTS", values.get("TICKWORK_SLOTS", "")),
         inhibit_sleep=parse_switch(values, "TICKWORK_INHIBIT_SLEEP", default=True),
+        log_format=parse_choice(values, "TICKWORK_LOG_FORMAT", ("CONSOLE", "JSON"), default="CONSOLE").lower(),
         log_level=parse_choice(values, "TICKWORK_LOG_LEVEL", ("DEBUG", "INFO", "WARNING", "ERROR"), default="INFO"),
     )
 

@@ -1,8 +1,6 @@
-"""Logging to stderr, one line per record, with secrets masked."""
+"""The masking of secrets in what is logged, stored or shown."""
 
-import logging
 import re
-import sys
 
 # A password in a URL, up to the last @ before a slash; a bearer or API token, any JWT, a webhook token in a path, a
 # secret that signs webhooks, the venue's key: none may be logged.
@@ -25,17 +23,3 @@ def _mask(match: re.Match[str]) -> str:
     if found.lower().startswith("bearer "):
         return "Bearer ***"
     return f"{match.group(2) or match.group(3) or ''}***"
-
-
-class _MaskedFormatter(logging.Formatter):
-    def format(self, record: logging.LogRecord) -> str:
-        return mask_secrets(super().format(record))
-
-
-def set_up_logging(level: str = "INFO") -> None:
-    """Send every logger to stderr, one masked line per record; call once per program."""
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_MaskedFormatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s", "%H:%M:%S"))
-    root = logging.getLogger()
-    root.handlers[:] = [handler]
-    root.setLevel(level)

@@ -32,6 +32,7 @@ SETTING_KEYS = (
     SettingKey("inhibit_sleep", "TICKWORK_INHIBIT_SLEEP", "on", "keep the computer awake while the stack runs"),
     SettingKey("slots", "TICKWORK_SLOTS", "critical=4,high=4,normal=4,bulk=8", "jobs of each fleet at once"),
     SettingKey("log_level", "TICKWORK_LOG_LEVEL", "INFO", "DEBUG, INFO, WARNING or ERROR"),
+    SettingKey("log_format", "TICKWORK_LOG_FORMAT", "console", "console, for a person, or json, with whole ids"),
     SettingKey("bars_limit", "TICKWORK_BARS_LIMIT", "50", "requests for bars in 30 s: 50 or 30"),
     SettingKey("limits", "TICKWORK_LIMITS", "on", "off lifts the venue's request limits, for benchmarks"),
     SettingKey("database_url", "DATABASE_URL", "", "your own PostgreSQL; default: the embedded one"),

@@ -14,7 +14,7 @@ from starlette.routing import Route
 from shared.clock import MarketClock
 from shared.config import load_settings
 from shared.errors import SettingsError
-from shared.log import set_up_logging
+from shared.log_setup import set_up_logging
 from simulator import openapi
 from simulator.app import make_app
 from simulator.endpoints.control import make_control
@@ -41,7 +41,7 @@ def main() -> int:
     options = _parse_options()
     try:
         settings = load_settings()
-        set_up_logging(settings.log_level)
+        set_up_logging(settings.log_level, settings.log_format)
         market = _make_market(options)
         venue = Venue(market, _make_clock(options), Journal(options.state / "journal.jsonl", market.name))
         logins = Logins(settings.venue.user, settings.venue.key, options.state / "token.key")

@@ -16,7 +16,7 @@ from shared.db.engine import DATABASE_ERRORS, make_engine
 from shared.fleets import fleet_named
 from shared.ledger.publisher import open_publisher
 from shared.ledger.worker import Worker
-from shared.log import set_up_logging
+from shared.log_setup import set_up_logging
 from workers.app import make_app, prepare_child
 from workers.celery_activity import CeleryActivity
 from workers.deadline import delete_old_tracebacks
@@ -44,7 +44,7 @@ def main() -> None:
     """Serve the fleet named on the command line until SIGTERM."""
     settings = load_settings()
     fleet = fleet_named(sys.argv[1] if len(sys.argv) > 1 else "", settings.slots)
-    set_up_logging(settings.log_level)
+    set_up_logging(settings.log_level, settings.log_format)
     # Celery warns of pickle when run as root; we accept JSON only.
     warnings.filterwarnings("ignore", category=SecurityWarning)
     os.nice(fleet.niceness)

@@ -28,7 +28,7 @@ from shared.ledger.jobs import job_names_with
 from shared.ledger.publisher import is_amqp
 from shared.ledger.publisher_amqp import quorum_queue
 from shared.ledger.worker import Worker
-from shared.log import set_up_logging
+from shared.log_setup import set_up_logging
 from workers import cancellation
 from workers.run_events import RunEvents
 from workers.runner import Runner
@@ -214,6 +214,6 @@ def __getattr__(name: str) -> Celery:
     """Build `app` on first access, as by `celery --app workers.app inspect ping`."""
     if name == "app":
         settings = load_settings()
-        set_up_logging(settings.log_level)
+        set_up_logging(settings.log_level, settings.log_format)
         return make_app(settings)
     raise AttributeError(name)

@@ -19,7 +19,7 @@ from shared.ledger import queues
 from shared.ledger.jobs import job_names_with
 from shared.ledger.jobs.upkeep import Canary
 from shared.ledger.worker import Worker
-from shared.log import set_up_logging
+from shared.log_setup import set_up_logging
 from workers.app import import_tasks
 from workers.lease_renewer import STATEMENT_TIMEOUT_S, LeaseRenewer
 from workers.runner import Runner
@@ -79,7 +79,7 @@ def _list_unclaimed(engine: Engine) -> list[tuple[str, UUID]]:
 def main() -> None:
     """Run until SIGTERM or SIGINT; the job that runs then is finished first."""
     settings = load_settings()
-    set_up_logging(settings.log_level)
+    set_up_logging(settings.log_level, settings.log_format)
     stopping = threading.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: stopping.set())

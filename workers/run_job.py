@@ -5,7 +5,7 @@ from uuid import UUID
 
 from shared.config import Settings, load_settings
 from shared.ledger.worker import Worker
-from shared.log import set_up_logging
+from shared.log_setup import set_up_logging
 from workers.app import import_tasks
 from workers.lease_renewer import LeaseRenewer
 from workers.recording import Outcome
@@ -41,7 +41,7 @@ def run_to_end(settings: Settings, job_id: UUID) -> Outcome:
 def main() -> int:
     """Run the job named on the command line to its end and return the exit status."""
     settings = load_settings()
-    set_up_logging(settings.log_level)
+    set_up_logging(settings.log_level, settings.log_format)
     try:
         job_id = UUID(sys.argv[1] if len(sys.argv) == 2 else "")  # noqa: PLR2004  # the program and one argument
     except ValueError:

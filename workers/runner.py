@@ -21,6 +21,7 @@ from shared.ledger.connection import LedgerUnavailableError
 from shared.ledger.job import job_from_row
 from shared.ledger.ledger import Ledger
 from shared.ledger.worker import WorkerProcess
+from shared.log_setup import name_job
 from workers.context import Context
 from workers.deadline import Deadline
 from workers.recording import Outcome, describe, record_failure, record_success, reschedule
@@ -125,7 +126,7 @@ class Runner:
             context.handoff = handoff
             began_at, began = machine_now(), monotonic()
             with _require_record(claimed):  # also of the job that was claimed with its end
-                with self._deadline.watch(claimed.deadline):
+                with self._deadline.watch(claimed.deadline), name_job(claimed.id, claimed.correlation_id):
                     outcome, following = self._run(claimed, context, backlog)
                 outcomes.append(outcome)
                 context.calls.flush(claimed.id)

@@ -19,7 +19,7 @@ from shared.config import Settings, load_settings
 from shared.db.engine import make_async_engine
 from shared.ledger.async_ledger import AsyncLedger
 from shared.ledger.publisher import open_async_publisher
-from shared.log import set_up_logging
+from shared.log_setup import set_up_logging
 from shared.spool_folder import spool_folder
 from web.receiver import spool_record
 from web.receiver.alert_store import AlertStore
@@ -112,7 +112,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--host", default="127.0.0.1")
     options = parser.parse_args(arguments)
     settings = load_settings()
-    set_up_logging(settings.log_level)
+    set_up_logging(settings.log_level, settings.log_format)
     config = uvicorn.Config(
         make_app(settings),
         host=options.host,

@@ -9,7 +9,7 @@ from shared.config import load_settings
 from shared.db.engine import make_engine
 from shared.db.market_data import market_clock
 from shared.errors import CredentialsRefusedError, SettingsError
-from shared.log import set_up_logging
+from shared.log_setup import set_up_logging
 from workers.feed.feed import Feed
 from workers.feed.token_source import LoggedCalls
 from workers.venue_wiring import open_gateway
@@ -20,7 +20,7 @@ log = logging.getLogger("workers.feed")
 def main() -> int:
     """Run the feed until SIGTERM or SIGINT; return the exit code."""
     settings = load_settings()
-    set_up_logging(settings.log_level)
+    set_up_logging(settings.log_level, settings.log_format)
     if not settings.venue.hubs_url:
         raise SettingsError("TICKWORK_VENUE_HUBS_URL is not set: set it to a URL such as https://rtc.topstepx.com")
     engine = make_engine(settings.require_database(), program="feed", pool_size=1)

@@ -15,7 +15,7 @@ from flower.urls import settings as web_settings
 from flower.views import BaseHandler
 
 from shared.config import environment, load_settings, replace_environment
-from shared.log import set_up_logging
+from shared.log_setup import set_up_logging
 from workers.app import make_app
 from workers.flower.job_state import JobsState
 

@@ -6,14 +6,14 @@ import threading
 from shared.config import load_settings
 from shared.hot.positions import open_positions
 from shared.hot.quotes import open_quotes
-from shared.log import set_up_logging
+from shared.log_setup import set_up_logging
 from workers.risk.monitor import RiskMonitor
 
 
 def main() -> None:
     """Run until SIGTERM or SIGINT; the run of the watch that is under way then is finished first."""
     settings = load_settings()
-    set_up_logging(settings.log_level)
+    set_up_logging(settings.log_level, settings.log_format)
     stopping = threading.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: stopping.set())

@@ -87,6 +87,7 @@ class StackConfig:
             "TICKWORK_FLOWER_HOSTS": ",".join(self.settings.flower_hosts),
             "TICKWORK_INHIBIT_SLEEP": "on" if self.settings.inhibit_sleep else "off",
             "TICKWORK_LOG_LEVEL": self.settings.log_level,
+            "TICKWORK_LOG_FORMAT": self.settings.log_format,
             FILE_VARIABLE: "",
         }
 

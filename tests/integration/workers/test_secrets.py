@@ -11,7 +11,8 @@ from shared.hot.connection import connect
 from shared.hot.logins import RedisTokenStore
 from shared.ledger.jobs.accounts import SnapshotAccounts
 from shared.ledger.jobs.orders import ReconcileAccounts
-from shared.log import mask_secrets, set_up_logging
+from shared.log import mask_secrets
+from shared.log_setup import set_up_logging
 from tests.fixtures.venue import KEY, MNQ, FaultDetails
 from tests.fixtures.worker_env import WorkerEnv
 
