@@ -15,6 +15,7 @@ from cli.console.table import Table
 from shared.db.accounts import accounts
 from shared.db.accounts.accounts import AccountRow
 from shared.db.risk.account_books import book_of, usable_book_of, usable_changes_of
+from shared.domain.accounts.stage import Stage, parse_size, parse_stage
 from shared.domain.risk.loosened_rules import list_loosened
 from shared.domain.risk.rule_book import PRESETS
 from shared.domain.risk.rule_changes import describe_rules
@@ -53,9 +54,7 @@ def change_rules(
         row = resolve_account(connection, account)
         if requested or preset or reset:
             changed = _apply_changes(row, dict(requested), preset, is_reset=reset)
-            # The firm's own rules are those of the size that the account was first seen with, whatever is chosen now.
-            firm = replace(changed, rule_changes={}, preset=None if row.first_preset in PRESETS else changed.preset)
-            loosened = list_loosened(*(usable_book_of(one) for one in (row, changed, firm)))
+            loosened = _list_loosened(row, changed)
             if loosened and not yes:
                 confirm(f"{'; '.join(loosened)}. Change it?", "change it", as_json=as_json)
             confirm_effects(connection, load_stack_settings(), row, changed, yes=yes, as_json=as_json)
@@ -83,6 +82,18 @@ def _parse_change(text: str) -> tuple[str, str]:
     if not mark or not name.strip() or not value.strip():
         raise RefusedError(f"invalid rule change {text!r}: expected NAME=VALUE, such as daily_loss_limit=800")
     return name.strip(), value.strip()
+
+
+def _list_loosened(row: AccountRow, changed: AccountRow) -> list[str]:
+    """Return what a change allows beyond the firm's own rules: those of the size in the name, else of the preset.
+
+    The size of an Express account is in no name: a person chooses it. An account of an unknown stage had no rules.
+    """
+    if row.preset not in PRESETS and parse_stage(row.name) is Stage.UNKNOWN:
+        return []
+    chosen = None if parse_size(row.name) is not None else row.preset or changed.preset
+    firm = replace(changed, rule_changes={}, preset=chosen)
+    return list_loosened(*(usable_book_of(one) for one in (row, changed, firm)))
 
 
 def _apply_changes(row: AccountRow, requested: Mapping[str, str], preset: str | None, *, is_reset: bool) -> AccountRow:

@@ -1,15 +1,24 @@
 """The cancel that an alert requests: of the entries that rest, and of those on their way once they rest."""
 
+from uuid import UUID
+
 from shared.db.alerts import precedence
-from shared.db.orders import changes
+from shared.db.orders import changes, orders
 from shared.db.orders.root_state import is_resting
 from shared.domain.counting import count_of
 from shared.domain.orders.order import ChangeKind, OrderState, OrderType, Role
 from shared.errors import PostponedError, RiskLimitError
+from shared.ledger.ledger import Transaction
 from workers.alerts.outcome import AccountAlert, record_outcome, request_cancels
 from workers.context import Context
 from workers.orders.current_state import RETRY_AFTER, read_root_state
 from workers.orders.exit_permission import lock_and_find_denial
+
+
+def _has_filled(tx: Transaction, order_id: UUID) -> bool:
+    order = orders.get(tx.connection, order_id)
+    return order is not None and order.state is OrderState.FILLED
+
 
 _MAY_BE_UNSENT = frozenset({OrderState.CREATED, OrderState.IN_DOUBT})
 
@@ -23,8 +32,8 @@ def cancel_entries(ctx: Context, account_alert: AccountAlert) -> dict[str, str]:
     symbol = account_alert.alert.symbol
     with ctx.autocommit() as connection:  # before the orders are read: an entry is in one of the two
         is_awaited = precedence.awaits_entry(connection, account_alert.stored, account_alert.account_id)
-    orders = read_root_state(ctx, account_alert.account_id, symbol.root).orders
-    found = [row for row in orders if row.role is Role.ENTRY and symbol.names(row.contract_id)]
+    rows = read_root_state(ctx, account_alert.account_id, symbol.root).orders
+    found = [row for row in rows if row.role is Role.ENTRY and symbol.names(row.contract_id)]
     with ctx.autocommit() as connection:
         stored = account_alert.stored
         later = precedence.list_later_orders(connection, stored.id, stored.received_at, [row.id for row in found])
@@ -41,9 +50,8 @@ def cancel_entries(ctx: Context, account_alert: AccountAlert) -> dict[str, str]:
             caused = changes.list_caused_by(
                 tx.connection, account_alert.account_id, ctx.job.correlation_id, ctx.job.enqueued_at
             )
-            cancelled = {row.id for row in resting} | {
-                change.order_id for change in caused if change.kind is ChangeKind.CANCEL
-            }
+            asked = {change.order_id for change in caused if change.kind is ChangeKind.CANCEL}
+            cancelled = {row.id for row in resting} | {one for one in asked if not _has_filled(tx, one)}
             idle = None if cancelled else f"no entry rests in {symbol.text}"
             counted = count_of(len(cancelled), "resting entry", "resting entries")
             reason = f"nothing to do: {idle}" if idle else f"cancels {counted}"

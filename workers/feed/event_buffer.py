@@ -14,7 +14,7 @@ from shared.fleets import Queue
 from shared.ledger.async_ledger import AsyncLedger
 from shared.ledger.job import Job
 from shared.ledger.jobs.accounts import SnapshotAccounts
-from shared.ledger.jobs.orders import ReconcileAccounts
+from shared.ledger.jobs.orders import ReconcileAccount, ReconcileAccounts, reconcile_key
 
 log = logging.getLogger(__name__)
 
@@ -70,6 +70,12 @@ class EventBuffer:
         number = f"{machine_now():%Y%m%dT%H%M%S.%f}"
         self.put(f"feed:snapshot:{number}", SnapshotAccounts(), Queue.HIGH)
         self.put(f"feed:reconcile:{number}", ReconcileAccounts(only_exposed=True), Queue.HIGH)
+
+    def request_read(self, account_id: int) -> None:
+        """Request a reconcile of one account, on no exit's requests."""
+        number = f"{machine_now():%Y%m%dT%H%M%S.%f}"
+        job = ReconcileAccount(account_id=account_id)
+        self.put(f"feed:reconcile:{account_id}:{number}", job, Queue.HIGH, reconcile_key(account_id))
 
     async def run(self) -> None:
         """Enqueue the jobs until cancelled; may be run again."""

@@ -62,6 +62,7 @@ class UserSide:
         self._read_positions = read_positions
         self._subscribed: set[int] = set()
         self._refusals: dict[int, Refusals] = {}
+        self._silent: set[int] = set()  # accounts whose last subscription had no answer in time
         self._new_positions: dict[int, dict[str, HotPosition]] = {}
         self._known_positions: dict[int, dict[str, HotPosition]] = {}
         self._position_events: dict[int, int] = {}
@@ -87,26 +88,34 @@ class UserSide:
         self._refusals.clear()
         await hub.invoke("SubscribeAccounts")
         account_ids = await self._accounts()
-        await self._subscribe_accounts(account_ids)
+        await self._subscribe_accounts(account_ids, is_connecting=True)
         self._event_buffer.request_reconcile()
         for account_id in account_ids:
             await self._refresh_positions(account_id)
 
-    async def _subscribe_accounts(self, account_ids: Sequence[int]) -> list[int]:
-        """Subscribe to the accounts and return those that the hub did not refuse; what they missed is to be read."""
+    async def _subscribe_accounts(self, account_ids: Sequence[int], *, is_connecting: bool = False) -> list[int]:
+        """Subscribe to the accounts and return those that the hub did not refuse; what they missed is to be read.
+
+        On a new connection raise TimeoutError for an account without an answer: the connection may be dead. If the one
+        before had none of it either, it is that account's own.
+        """
         subscribed = []
         for account_id in account_ids:
             try:
                 for topic in _TOPICS:
                     await self.hub.invoke(f"Subscribe{topic}", account_id)
-            except HubError as error:  # a refused account must not stop the others
+            except (HubError, TimeoutError) as error:  # a refused or silent account must not stop the others
+                if is_connecting and isinstance(error, TimeoutError) and account_id not in self._silent:
+                    self._silent.add(account_id)
+                    raise
                 refusals = self._refusals[account_id] = self._refusals.get(account_id, Refusals()).add(monotonic())
                 log.error(  # noqa: TRY400  # expected
                     "cannot subscribe to account %s, which is read every 10 s instead; asking again in %.0f s: %s",
-                    account_id, refusals.pause_s, error
+                    account_id, refusals.pause_s, error or "no answer"
                 )  # fmt: skip
             else:
                 self._refusals.pop(account_id, None)
+                self._silent.discard(account_id)
                 subscribed.append(account_id)
         self._subscribed.update(subscribed)
         return subscribed
@@ -115,7 +124,10 @@ class UserSide:
         while True:
             await asyncio.sleep(CHECK_ACCOUNTS_EVERY_S)
             try:
-                missing = set(await self._accounts()) - self._subscribed
+                known = set(await self._accounts())
+                for gone in self._refusals.keys() - known:
+                    del self._refusals[gone]
+                missing = known - self._subscribed
                 due = sorted(one for one in missing if self._refusals.get(one, Refusals()).is_due(monotonic()))
                 if self.hub.is_ready and (subscribed := await self._subscribe_accounts(due)):
                     self._event_buffer.request_reconcile()
@@ -125,11 +137,14 @@ class UserSide:
                 log.warning("cannot subscribe to new accounts, trying again: %s", error)
 
     async def _read_while_down(self) -> None:
-        """Request reads now and then while no event can come, of any or of a refused account."""
+        """Request reads now and then while no event can come, of all accounts or of a refused one."""
         while True:
             await asyncio.sleep(READ_WHILE_DOWN_EVERY_S)
-            if not self.hub.is_ready or self._refusals:
+            if not self.hub.is_ready:
                 self._event_buffer.request_reads_of_exposed()
+                continue
+            for account_id in self._refusals:
+                self._event_buffer.request_read(account_id)
 
     async def _refresh_positions(self, account_id: int) -> None:
         """Replace the positions in Redis by those of REST; read again if an event came meanwhile: it may be newer."""

@@ -27,6 +27,8 @@ from shared.db.tables.alerts import alert, hook, hook_follower, signal
 from shared.db.tables.ledger import HAS_TIME, IS_UNFINISHED, job
 from shared.db.tables.orders import orders
 from shared.domain.alerts.alert import AlertAction
+from shared.domain.alerts.hook_rules import apply_settings
+from shared.domain.alerts.hook_settings import decode_settings
 from shared.domain.alerts.parse import parse_alert
 from shared.domain.market_data.contract import Contract
 from shared.domain.orders.order import NEVER_SENT, Origin, Role, Side
@@ -155,8 +157,11 @@ def has_later_alert(
 def has_later_cancel(connection: Connection, account_id: int, contract: Contract, stored: StoredAlert) -> bool:
     """Whether an alert that cancels the resting entries of the contract was received after `stored`, as above."""
     later = _select_later(account_id, contract.root, ("CANCEL",), since=stored.received_at, stored=stored)
-    rows = connection.execute(later.with_only_columns(alert.c.body, alert.c.dialect))
-    return any(parse_alert(row.body, row.dialect).symbol.names(contract.id) for row in rows)
+    rows = connection.execute(later.with_only_columns(alert.c.body, alert.c.dialect, hook.c.settings))
+    return any(
+        apply_settings(parse_alert(row.body, row.dialect), decode_settings(row.settings)).symbol.names(contract.id)
+        for row in rows
+    )
 
 
 def _select_later(

@@ -2,6 +2,7 @@
 
 import pytest
 
+from shared.domain.alerts.hook_settings import HookSettings
 from tests.fixtures.alert_steps import ENTRIES, hold, last_signal, result_of, run_change, run_next, run_until
 from tests.fixtures.worker_env import WorkerEnv
 
@@ -75,6 +76,28 @@ def test_an_entry_that_waits_is_not_made_after_its_cancel(worker_env: WorkerEnv,
 
     assert [("DENIED", 0)] == [(row[3], worker_env.venue.position()) for row in worker_env.rows(ENTRIES)]
     assert "an alert that cancels the entries in" in (worker_env.job(entry)[2] or "")
+
+
+def test_an_entry_of_a_hook_that_maps_its_symbol_is_not_made_after_its_cancel(worker_env: WorkerEnv) -> None:
+    hook_id = worker_env.add_hook(HookSettings(symbols={"NQ": "MNQ"}))
+    fields = {"symbol": "NQ1!", "action": "buy", "quantity": 1, "stop_loss_ticks": 400, "limit_price": 30000}
+    worker_env.store_alert(hook_id, fields)
+    run_next(worker_env, worker_env.store_alert(hook_id, {"symbol": "NQ1!", "action": "cancel"}))
+    run_until(worker_env, 0)
+
+    assert ["DENIED"] == [row[3] for row in worker_env.rows(ENTRIES)]
+
+
+def test_a_cancel_of_an_entry_that_had_filled_does_not_say_that_it_rested(worker_env: WorkerEnv) -> None:
+    entry = worker_env.entry_alert(action="buy", limit_price=30000)  # it fills at once
+    worker_env.venue.faults(path="/api/Order/place", kind="lose_answer_after")
+    run_next(worker_env, entry)
+    assert ("IN_DOUBT",) == tuple(worker_env.rows(ENTRIES)[0][3:])
+    run_next(worker_env, worker_env.critical_alert(action="cancel"))
+    run_until(worker_env, 1)
+    worker_env.run_due_jobs()
+
+    assert ("CANCEL", "accepted", "nothing to do: no entry rests in MNQ") == last_signal(worker_env)
 
 
 def test_a_market_entry_and_one_of_another_month_that_wait_are_made_after_a_cancel(worker_env: WorkerEnv) -> None:

@@ -47,3 +47,24 @@ def test_a_preset_that_another_version_had_blocks_entries_until_a_person_chooses
     assert "--preset NAME" in operator("accounts", "rules", "20001", "max_trades_per_day=4").error
     assert 0 == operator("accounts", "rules", "20001", "--preset", "practice-50k", "--yes").status
     assert "NO ENTRY" not in operator("risk").words
+
+
+def test_the_size_of_an_express_account_is_chosen_without_a_question_and_a_looser_rule_asks(
+    operator: RunCommand, worker_env: WorkerEnv
+) -> None:
+    """Its name has no size: 50K is only assumed, and the firm's rules are those of the size that a person chose."""
+    worker_env.execute("UPDATE account SET name = 'EXPRESS-V2-20001-123', first_preset = 'express-50k', preset = NULL")
+    chosen = operator("accounts", "rules", "20001", "--preset", "express-150k")
+    assert 0 == chosen.status, chosen
+    assert 0 == operator("accounts", "rules", "20001", "max_minis=8").status
+    looser = operator("accounts", "rules", "20001", "max_minis=16")
+
+    assert (1, True) == (looser.status, "max_minis 16 is looser than the firm's 15" in looser.error)
+
+
+def test_an_account_of_an_unknown_stage_is_given_a_preset(operator: RunCommand, worker_env: WorkerEnv) -> None:
+    worker_env.execute("UPDATE account SET name = 'WEIRD-123', first_preset = NULL, preset = NULL")
+    given = operator("accounts", "rules", "20001", "--preset", "combine-50k", "--yes")
+
+    assert 0 == given.status, given
+    assert [("combine-50k",)] == worker_env.rows("SELECT preset FROM account")
