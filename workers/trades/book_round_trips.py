@@ -2,6 +2,7 @@
 
 from sqlalchemy import Connection
 
+from shared.bars.set_aside import list_set_aside
 from shared.db.market_data import bar_coverage, bars, contracts
 from shared.db.trades import round_trips
 from shared.db.trades.booking import book_due
@@ -39,8 +40,10 @@ def book_round_trips(_: BookRoundTrips, ctx: Context) -> dict[str, int]:
 def _measure(connection: Connection, trip: UnmeasuredTrip) -> bool:
     contract = contracts.require(connection, trip.key.contract_id)
     span = Span(minute_of(trip.opened_market_at), trip.key.closed_market_at + MINUTE)
-    held = bars.read(connection, contract.id, span).to_bars()
-    found = measure_excursions(trip.direction, trip.lots, held, contract)
+    held = bars.read(connection, contract.id, span)
+    if list_set_aside(connection, contract.id, span, held):
+        return False  # the minute that is missing may be the one with the worst price
+    found = measure_excursions(trip.direction, trip.lots, held.to_bars(), contract)
     if found is not None:
         round_trips.record_excursions(connection, trip, found)
     return found is not None

@@ -143,6 +143,23 @@ def test_excursions_are_measured_once_the_bars_are_stored(books: Books) -> None:
     assert {"booked": 0, "measured": 0} == books.book()
 
 
+def test_no_excursion_is_measured_without_a_minute_whose_record_was_set_aside(books: Books) -> None:
+    """The minute that is missing may be the one with the worst price."""
+    books.fill(1, "BUY", 1, 100, minute=0.5)
+    books.fill(2, "SELL", 1, 110, 20, minute=2.5)
+    books.minutes((99, 101), (95, 104), (103, 112))
+    worst = "start = (SELECT start FROM bar_minute ORDER BY low_ticks LIMIT 1)"
+    books.worker_env.execute(
+        "INSERT INTO rejected_bar (contract_id, record, start, reason)"
+        f" SELECT contract_id, 'spoilt', start, 'a test' FROM bar_minute WHERE {worst}"
+    )
+    books.worker_env.execute(f"DELETE FROM bar_minute WHERE {worst}")
+
+    assert {"booked": 1, "measured": 0} == books.book()
+    books.minutes((99, 101), (95, 104), (103, 112))
+    assert {"booked": 0, "measured": 1} == books.book()
+
+
 def test_a_second_booking_at_the_same_time_books_nothing(books: Books) -> None:
     books.fill(1, "BUY", 1, 100)
     books.fill(2, "SELL", 1, 110, 20)
