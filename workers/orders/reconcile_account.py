@@ -13,7 +13,7 @@ from shared.db.market_data import contracts
 from shared.db.orders import changes, fills, orders, positions
 from shared.domain.accounts.installation import ACTIVE_FOR
 from shared.domain.market_data.calendar import trading_day_at, trading_day_begins
-from shared.domain.orders.order import OrderState, Role
+from shared.domain.orders.order import ChangeKind, OrderState, Origin, Role
 from shared.errors import PositionMismatchError, PostponedError, RefusedError
 from shared.fleets import Queue
 from shared.ids import CLOCK_SKEW
@@ -189,6 +189,12 @@ def _resolve_pending(tx: Transaction, account_id: int) -> None:
         ):
             request = PlaceOrder(order_id=order.id)  # lets the position be read again
             tx.enqueue(request, key=f"place:{order.id}:{minute}", queue=Queue.CRITICAL)
+    for order_id, cause in changes.list_outlived_cancels(tx.connection, account_id):
+        reason = "it was cancelled, and the venue listed it later"
+        cancel = changes.create(
+            tx.connection, order_id, ChangeKind.CANCEL, origin=Origin.PROTECTOR, reason=reason, correlation_id=cause
+        )
+        tx.enqueue(ChangeOrder(change_id=cancel.id), correlation_id=cause)
     for change in changes.list_open(tx.connection, account_id):
         if now - change.created_at > SUBMITTING_AT_MOST:
             tx.enqueue(ChangeOrder(change_id=change.id), key=f"change:{change.id}:{minute}")

@@ -8,11 +8,26 @@ from itertools import takewhile
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, Row, Update, and_, any_, bindparam, case, func, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    Text,
+    Update,
+    and_,
+    any_,
+    bindparam,
+    case,
+    cast,
+    func,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert
 
 from shared.db.tables.orders import IDS, order_change, orders
-from shared.domain.orders.order import ChangeKind, ChangeState, OrderState, Origin
+from shared.domain.orders.order import ChangeKind, ChangeState, OrderState, Origin, Role
 from shared.domain.orders.stop_pace import StopMoves
 from shared.ids import CLOCK_SKEW, lowest_id_at, new_id
 
@@ -122,6 +137,31 @@ def has_open(connection: Connection, order_id: UUID, kind: ChangeKind | None = N
     if kind is not None:
         statement = statement.where(order_change.c.kind == kind.value)
     return connection.execute(statement.limit(1)).one_or_none() is not None
+
+
+def list_outlived_cancels(connection: Connection, account_id: int) -> list[tuple[UUID, UUID]]:
+    """Return the entries that work although their cancel has ended, with the correlation id of that cancel.
+
+    The venue has listed them after they were given up as never received.
+    """
+    later = order_change.alias("later")
+    is_open = select(later.c.id).where(
+        later.c.order_id == orders.c.id, later.c.kind == ChangeKind.CANCEL.value, later.c.state.in_(_OPEN)
+    )
+    statement = (
+        select(orders.c.id, func.max(cast(order_change.c.correlation_id, Text)))
+        .join(order_change, order_change.c.order_id == orders.c.id)
+        .where(
+            orders.c.account_id == account_id,
+            orders.c.state == OrderState.WORKING.value,
+            orders.c.role == Role.ENTRY.value,
+            order_change.c.kind == ChangeKind.CANCEL.value,
+            order_change.c.state.in_([ChangeState.DONE.value, ChangeState.TOO_LATE.value]),
+            ~is_open.exists(),
+        )
+        .group_by(orders.c.id)
+    )
+    return [(order_id, UUID(cause)) for order_id, cause in connection.execute(statement)]
 
 
 def find_stop_moves(connection: Connection, order_id: UUID) -> StopMoves:

@@ -3,6 +3,7 @@
 import pytest
 
 from shared.domain.alerts.hook_settings import HookSettings
+from shared.ledger.jobs.orders import ReconcileAccounts
 from tests.fixtures.alert_steps import ENTRIES, hold, last_signal, result_of, run_change, run_next, run_until
 from tests.fixtures.worker_env import WorkerEnv
 
@@ -62,6 +63,22 @@ def test_an_entry_that_the_venue_never_received_is_not_sent_after_its_cancel(wor
     ((*_, state),) = worker_env.rows(ENTRIES)
     assert state in {"EXPIRED", "CANCELLED"}
     assert 0 == worker_env.venue.position()
+
+
+def test_an_entry_that_the_venue_lists_after_it_was_given_up_is_cancelled_as_was_asked(worker_env: WorkerEnv) -> None:
+    entry = worker_env.entry_alert(action="buy", limit_price=20000)
+    worker_env.venue.faults(path="/api/Order/place", kind="lose_answer_after")
+    run_next(worker_env, entry)
+    run_next(worker_env, worker_env.critical_alert(action="cancel"))
+    reason = "never seen at the venue, and not sent again: its cancel was requested"
+    worker_env.execute(f"UPDATE orders SET state = 'EXPIRED', reason = '{reason}' WHERE role = 'ENTRY'")
+    worker_env.run_due_jobs()
+    assert [("TOO_LATE",)] == worker_env.rows("SELECT state FROM order_change")
+    worker_env.run(ReconcileAccounts())
+    worker_env.run_due_jobs()
+
+    assert [("BUY", "LIMIT", 1, "CANCELLED")] == worker_env.rows(ENTRIES)
+    assert ["DONE", "TOO_LATE"] == sorted(row[0] for row in worker_env.rows("SELECT state FROM order_change"))
 
 
 @pytest.mark.parametrize(("name", "price"), [("limit_price", 30000), ("stop_price", 20000)])
