@@ -53,7 +53,8 @@ class AlertOutcome:
         result = record.job_result if isinstance(record.job_result, dict) else {}
         candidates = [
             *denied,
-            record.job_error and shorten_error(record.job_error),
+            # Of one that has done its work the error is that of an earlier attempt.
+            record.job_error and record.job_state != "succeeded" and shorten_error(record.job_error),
             result.get("nothing_to_do"),
             result.get("test"),
             *(row["reason"] for row in self.signals),

@@ -18,7 +18,6 @@ from shared.domain.market_data.calendar import CHICAGO
 from shared.domain.market_data.contract import ROOTS
 from shared.domain.market_data.holidays import describe_doubts
 from shared.ledger.jobs.market_data import RefreshContracts
-from shared.ledger.jobs.upkeep import SendHeartbeat
 
 _REJECTED_OF, _MOST_REJECTED = timedelta(hours=1), 20
 _UNCLOSED_OF = timedelta(days=2)
@@ -49,11 +48,6 @@ def find_dead_jobs(connection: Connection) -> str | None:
         f"{count_of(total, 'job')} {'is' if total == 1 else 'are'} dead ({names}): `tickwork jobs dead` shows why; "
         "then `tickwork jobs requeue ID` or `tickwork jobs discard ID`"
     )
-
-
-def find_withheld_heartbeat(connection: Connection) -> str | None:
-    """Return why the newest heartbeat was not sent; None if it was, or none is wanted."""
-    return metrics.find_newest_failure(connection, SendHeartbeat.job_name())
 
 
 def find_failing_calls(connection: Connection) -> str | None:

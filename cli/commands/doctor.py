@@ -13,6 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from cli.client import stack_problems as problems
 from cli.client.clock_skew import check_database_clock, check_schedule
 from cli.client.connection_check import check_connections
+from cli.client.heartbeat_check import check_heartbeat
 from cli.client.hook_store import describe_blind_hooks, load_sender_settings
 from cli.client.live_checks import (
     CheckWarningError,
@@ -121,12 +122,7 @@ def _list_stack_checks() -> dict[str, Callable[[], str]]:
         "late fills": partial(
             _ask, problems.require_none(problems.find_unclosed_fills, "none is left open", CheckWarningError)
         ),
-        "heartbeat": partial(
-            _ask,
-            problems.require_none(
-                problems.find_withheld_heartbeat, "sent each minute if heartbeat_url is set", CheckWarningError
-            ),
-        ),
+        "heartbeat": partial(_ask, partial(check_heartbeat, settings=settings)),
         "venue calls": partial(
             _ask, problems.require_none(problems.find_failing_calls, "few or none fail", SettingsError)
         ),

@@ -102,6 +102,8 @@ def command(
         print_json({"jobs": rows})
         return
     empty = describe_none("jobs", state=state, queue=queue, name=name)
+    if name in probes:
+        empty = f"{name} is a probe, which is not listed: `tickwork schedule` shows how its last run ended."
     JOBS.print([_with_headline(row) for row in rows], empty=empty)
     if not is_chosen:
         echo_note("Routine is not shown: `tickwork jobs --all` lists it too.")

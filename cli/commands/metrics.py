@@ -22,7 +22,6 @@ from shared.ledger.jobs import job_names_with
 
 _STATES = ("queued", "running", "succeeded", "failed", "dead", "expired", "cancelled")
 _DURATIONS = ("count", "error_count", "p50_ms", "p95_ms", "p99_ms", "max_ms")
-_MOST_JOBS = 12  # names of jobs in the table
 CALLS = Table("Venue calls", ("endpoint", "error_rate", *_DURATIONS), spare=("p50_ms", "max_ms"))
 JOBS = Table("Jobs", ("queue", *_STATES))
 JOB_RUNS = Table("Runs of jobs", ("name", *_DURATIONS))
@@ -40,7 +39,11 @@ STRATEGY_RUNS = Table(
     spare=("newest_market_at",),
 )
 BARS_READ = Table("Bars that strategies read", ("source", "count", "gap_count", "p50_ms", "p95_ms"))
-SECTIONS = ("calls", "jobs", "orders", "queues", "feed", "system", "strategies", "bars")
+# By section, its keys in the JSON document.
+SECTIONS = {
+    "calls": ("api",), "jobs": ("queues", "jobs", "waits"), "orders": ("order_steps", "slippage"),
+    "queues": ("canaries",), "feed": ("feed",), "system": ("system",), "strategies": ("strategies",), "bars": ("bars",),
+}  # fmt: skip
 
 
 @click.command(name="metrics")
@@ -53,7 +56,9 @@ SECTIONS = ("calls", "jobs", "orders", "queues", "feed", "system", "strategies",
     metavar="DURATION",
     help="The time to sum up, such as 5m, 1h or 7d; more than a day from the sums of hours, within 1 %.",
 )
-@click.option("--section", "sections", type=click.Choice(SECTIONS), multiple=True, help="Only this; may be repeated.")
+@click.option(
+    "--section", "sections", type=click.Choice(list(SECTIONS)), multiple=True, help="Only this; may be repeated."
+)
 @click.option(
     "--watch",
     "watch_s",
@@ -66,10 +71,15 @@ SECTIONS = ("calls", "jobs", "orders", "queues", "feed", "system", "strategies",
 @json_option
 def command(window: timedelta, sections: Sequence[str], watch_s: float | None, *, as_json: bool) -> None:
     """Show figures of the last hour. They cover venue calls, jobs, orders, the feed, programs and strategies."""
+    chosen = set(sections) or set(SECTIONS)
     if as_json:
-        print_json({"minutes": window / timedelta(minutes=1)} | _read(window))
+        if watch_s is not None:
+            raise click.UsageError("--json prints one document: leave --watch out")
+        keys = [key for section in SECTIONS if section in chosen for key in SECTIONS[section]]
+        found = _read(window)
+        print_json({"minutes": window / timedelta(minutes=1)} | {key: found[key] for key in keys})
         return
-    show = partial(_show, window, set(sections) or set(SECTIONS))
+    show = partial(_show, window, chosen)
     if watch_s is None:
         show()
     else:
@@ -123,9 +133,7 @@ def _show(window: timedelta, sections: set[str]) -> None:
         )
     if "jobs" in sections:
         JOBS.print(found["queues"], empty="", title=f"Jobs: queued, running and dead now, others of the {last}")
-        JOB_RUNS.print(
-            found["jobs"][:_MOST_JOBS], empty="No job has ended.\n", title=f"Runs of jobs, {last}, slowest first"
-        )
+        JOB_RUNS.print(found["jobs"], empty="No job has ended.\n", title=f"Runs of jobs, {last}, slowest first")
         waits = [row | {"expired": row["error_count"]} for row in found["waits"]]
         WAITS.print(waits, empty="", title=f"Waits of due jobs, {last}")
     if "orders" in sections:

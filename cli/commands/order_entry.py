@@ -1,6 +1,6 @@
 """`tickwork orders market`, `limit`, `stop`, `trail` and `bracket`: manual entries, checked like any other."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from decimal import Decimal
@@ -140,8 +140,8 @@ def _submit_entry(type_: OrderType, price: Decimal | None, **given: Unpack[_Entr
             require_tick_multiple("--price", price, contract)
             entry = _build_terms(type_, price, given)
             trial = EntryTrial(connection, client.settings, account, contract, entry, given["risk"])
-            doubts = [] if dry_run else list_doubts(trial)
-        if doubts and not given["yes"]:
+            doubts = list_doubts(trial)
+        if doubts and not dry_run and not given["yes"]:
             confirm(f"{'; '.join(doubts)}. Enter it?", "enter it", as_json=as_json)
         request = _build_request(account.id, contract.id, entry, given)
         began = monotonic()
@@ -154,7 +154,7 @@ def _submit_entry(type_: OrderType, price: Decimal | None, **given: Unpack[_Entr
         if dry_run or outcomes.get(job_id).state != "succeeded":
             outcomes.require_success()
         if dry_run:
-            _print_preview(outcomes.result(job_id), as_json=as_json)
+            _print_preview(outcomes.result(job_id), doubts, as_json=as_json)
             return
         with suppress(KeyboardInterrupt):  # the order is sent
             wait_for_fills(client, [UUID(outcomes.result(job_id)["order_id"])], wait_s - (monotonic() - began))
@@ -269,7 +269,7 @@ def _print_order(order: dict[str, Any], legs: list[dict[str, Any]]) -> None:
         click.echo(f"  {leg['role'].lower().replace('_', ' ')}: {describe_order(leg)}, id …{short_id(leg['id'])}")
 
 
-def _print_preview(result: dict[str, Any], *, as_json: bool) -> None:
+def _print_preview(result: dict[str, Any], doubts: Sequence[str], *, as_json: bool) -> None:
     denied, postponed = result.get("denied"), result.get("postponed")
     if as_json:
         print_json(result)
@@ -283,6 +283,8 @@ def _print_preview(result: dict[str, Any], *, as_json: bool) -> None:
             click.echo(f"It would not be sent now: {postponed}")
         elif rows or not denied:
             click.echo(result.get("note") or "Every pre-trade check passes.")
+            if doubts:
+                click.echo(f"Without --yes it would ask first: {'; '.join(doubts)}.")
         else:
             first = f"It closes {result['closes_first']} first. " if result.get("closes_first") else ""
             click.echo(f"{first}The pre-trade checks would deny {'the rest' if first else 'it'}:")

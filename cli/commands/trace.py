@@ -40,16 +40,16 @@ def command(traced_id: str, *, has_jobs: bool, as_json: bool) -> None:
             "steps": rows,
         })  # fmt: skip
         return
-    day = f"{steps[0].at:%Y-%m-%d %Z}" if steps else ""
+    days = sorted({f"{one.at:%Y-%m-%d %Z}" for one in steps})
+    form = "%H:%M:%S.%f" if len(days) < 2 else "%m-%d %H:%M:%S.%f"  # noqa: PLR2004  # two days
     STEPS.print(
         [
-            row
-            | {"time": f"{row['at']:%H:%M:%S.%f}"[:-3], "step": row["kind"].replace("_", " "), "what": _describe(one)}
+            row | {"time": f"{row['at']:{form}}"[:-3], "step": row["kind"].replace("_", " "), "what": _describe(one)}
             for row, one in zip(rows, steps, strict=True)
         ],
         empty=f"Nothing is recorded of the {found.kind} {found.id} but itself; `--jobs` shows its jobs of the last "
         f"{_JOB_DAYS} days.",
-        title=f"Trace of {found.kind} {found.id}, {day}",
+        title=f"Trace of {found.kind} {found.id}, {' to '.join(days[:1] + days[1:][-1:])}",
     )
     for line in _list_durations(steps):
         click.echo(line)
@@ -97,7 +97,7 @@ def _describe(step: TraceStep) -> str:
 
 def _list_durations(steps: list[TraceStep]) -> list[str]:
     """Return how long it took from the first step to the first order, fill and proven stop."""
-    named = {"order_submitted": "sent", "fill": "filled", "stop_proven": "with a proven stop"}
+    named = {"order_submitted": "sent", "fill": "filled", "stop_proven": "with a proven stop", "flat": "flat"}
     first = {kind: next((one.at for one in steps if one.kind == kind), None) for kind in named}
     took = [
         f"{name} after {(at - steps[0].at).total_seconds() * 1000:,.0f} ms"

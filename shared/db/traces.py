@@ -73,11 +73,23 @@ _ALERT_OF = text("""
 _STEPS = text("""
     WITH caused AS (
         SELECT orders.*, account.name AS account, min_scale(tick_size) AS decimals,
-               concat_ws(' ', lower(replace(role, '_', ' ')), side, orders.quantity, contract.name, lower(type),
-                         'at ' || round(own_price, greatest(min_scale(tick_size), min_scale(own_price)))) AS what
+               concat_ws(' ', lower(replace(role, '_', ' ')), side, orders.quantity, contract.name, lower(type))
+                   AS what,
+               -- Only its newest price is stored: of one that was changed the first is not known.
+               CASE WHEN type <> 'TRAILING_STOP' AND NOT EXISTS (
+                   SELECT FROM order_change WHERE order_id = orders.id AND state NOT IN ('CREATED', 'REJECTED')
+                   AND coalesce(order_change.stop_price, order_change.limit_price) IS NOT NULL)
+               THEN ' at ' || round(own_price, greatest(min_scale(tick_size), min_scale(own_price))) END AS at_price
         FROM orders JOIN account ON account.id = account_id JOIN contract ON contract.id = contract_id
         CROSS JOIN LATERAL (SELECT coalesce(stop_price, limit_price)) AS priced (own_price)
         WHERE orders.correlation_id = :cause
+    ), change AS (
+        SELECT order_change.*, caused.account,
+               concat_ws(' ', lower(kind), caused.what,
+                         'to ' || round(new_price, greatest(decimals, min_scale(new_price))),
+                         'to ' || order_change.quantity || ' contracts') AS what
+        FROM order_change JOIN caused ON caused.id = order_id
+        CROSS JOIN LATERAL (SELECT coalesce(order_change.stop_price, order_change.limit_price)) AS priced (new_price)
     )
     SELECT sent_at AS at, 'alert_sent' AS kind, NULL AS account, id::text AS id, 'by its sender''s clock' AS text,
            NULL::jsonb AS figures
@@ -98,7 +110,7 @@ _STEPS = text("""
            concat_ws(': ', name, CASE WHEN state <> 'succeeded' THEN substring(error FROM '([^\\n]+)\\n*$') END), NULL
     FROM job WHERE correlation_id = :cause AND finished_at IS NOT NULL
     UNION ALL
-    SELECT decided_at, 'entry_' || verdict, account.name, signal.id::text,
+    SELECT decided_at, 'verdict_' || verdict, account.name, signal.id::text,
            concat_ws(' ', action, quantity, contract_id, '(' || reason || ')'), figures
     FROM signal JOIN account ON account.id = account_id
     WHERE alert_id = :alert OR signal.id IN (SELECT signal_id FROM caused)
@@ -115,13 +127,16 @@ _STEPS = text("""
     WHERE decided_at IS NOT NULL AND (alert_id = :alert OR entry_approval.id IN (
         SELECT (arguments ->> 'approval_id')::uuid FROM job WHERE correlation_id = :cause))
     UNION ALL
-    SELECT created_at, 'order_created', account, id::text, what, NULL FROM caused
+    SELECT created_at, 'order_created', account, id::text, what || coalesce(at_price, ''), NULL FROM caused
     UNION ALL
-    SELECT submitted_at, 'order_submitted', account, id::text, what, NULL FROM caused WHERE submitted_at IS NOT NULL
+    SELECT submitted_at, 'order_submitted', account, id::text, what || coalesce(at_price, ''), NULL
+    FROM caused WHERE submitted_at IS NOT NULL
     UNION ALL
-    SELECT in_doubt_at, 'order_in_doubt', account, id::text, what, NULL FROM caused WHERE in_doubt_at IS NOT NULL
+    SELECT in_doubt_at, 'order_in_doubt', account, id::text, what || coalesce(at_price, ''), NULL
+    FROM caused WHERE in_doubt_at IS NOT NULL
     UNION ALL
-    SELECT accepted_at, 'order_acknowledged', account, id::text, what || ', venue order ' || venue_order_id, NULL
+    SELECT accepted_at, 'order_acknowledged', account, id::text,
+           concat(what, at_price, ', venue order ', venue_order_id), NULL
     FROM caused WHERE accepted_at IS NOT NULL
     UNION ALL
     SELECT updated_at, 'order_' || lower(state), account, id::text,
@@ -134,18 +149,18 @@ _STEPS = text("""
                      'at the venue ' || to_char(filled_market_at AT TIME ZONE 'UTC', 'HH24:MI:SS.MS') || ')'), NULL
     FROM fill JOIN caused ON caused.id = order_id WHERE NOT is_voided
     UNION ALL
-    SELECT guarded_at, 'stop_proven', caused.account, string_agg(venue_fill_id::text, ' ' ORDER BY venue_fill_id),
-           format('%s of the position after the %s', guarded_by, lower(replace(role, '_', ' '))), NULL
+    SELECT guarded_at, CASE WHEN guarded_by = 'flat' THEN 'flat' ELSE 'stop_proven' END, caused.account,
+           string_agg(venue_fill_id::text, ' ' ORDER BY venue_fill_id),
+           CASE WHEN guarded_by = 'flat' THEN 'no position' ELSE guarded_by END
+               || ' after the ' || lower(replace(role, '_', ' ')), NULL
     FROM fill JOIN caused ON caused.id = order_id WHERE guarded_at IS NOT NULL AND NOT is_voided
     GROUP BY guarded_at, guarded_by, caused.account, role
     UNION ALL
-    SELECT change.created_at, 'change_requested', caused.account, change.id::text,
-           concat_ws(' ', lower(kind), caused.what, '(' || change.reason || ')'), NULL
-    FROM order_change AS change JOIN caused ON caused.id = order_id
+    SELECT created_at, 'change_requested', account, id::text, concat_ws(' ', what, '(' || reason || ')'), NULL
+    FROM change
     UNION ALL
-    SELECT settled_at, 'change_' || lower(change.state), caused.account, change.id::text,
-           concat_ws(' ', lower(kind), caused.what, '(' || outcome || ')'), NULL
-    FROM order_change AS change JOIN caused ON caused.id = order_id WHERE settled_at IS NOT NULL
+    SELECT settled_at, 'change_' || lower(state), account, id::text, concat_ws(' ', what, '(' || outcome || ')'), NULL
+    FROM change WHERE settled_at IS NOT NULL
     UNION ALL
     SELECT requested_at, 'flatten_requested', account.name, flatten_request.id::text,
            concat_ws(' ', coalesce(contract_id, 'all'), '(' || reason || ')'), NULL

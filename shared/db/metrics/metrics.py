@@ -118,8 +118,16 @@ def count_dead_by_name(connection: Connection) -> dict[str, int]:
     return {row["name"]: row["count"] for row in _fetch_rows(connection, statement)}
 
 
+def find_newest_end(connection: Connection, name: str) -> dict[str, Any] | None:
+    """Return state, result, error and finished_at of the newest job of this name that has ended; None if none has."""
+    statement = """
+        SELECT state, result, error, finished_at FROM job
+        WHERE name = :name AND finished_at IS NOT NULL ORDER BY id DESC LIMIT 1
+    """
+    return next(iter(_fetch_rows(connection, statement, name=name)), None)
+
+
 def find_newest_failure(connection: Connection, name: str) -> str | None:
     """Return the error of the newest job of this name that has ended; None if that succeeded, or none has ended."""
-    statement = "SELECT state, error FROM job WHERE name = :name AND finished_at IS NOT NULL ORDER BY id DESC LIMIT 1"
-    newest = next(iter(_fetch_rows(connection, statement, name=name)), None)
+    newest = find_newest_end(connection, name)
     return None if newest is None or newest["state"] == "succeeded" else newest["error"] or newest["state"]

@@ -120,6 +120,18 @@ def test_a_job_that_never_started_has_no_duration(operator: RunCommand, worker_e
     assert "alerts.handle_alert" in operator("metrics").out
 
 
+def test_json_has_the_sections_that_are_asked_for(operator: RunCommand, traded: WorkerEnv) -> None:  # noqa: ARG001  # as below
+    assert {"minutes", "feed"} == set(read(operator, "--section", "feed"))
+    assert {"minutes", "queues", "jobs", "waits"} == set(read(operator, "--section", "jobs"))
+
+
+def test_the_table_of_jobs_names_each_of_them(operator: RunCommand, traded: WorkerEnv) -> None:
+    text = operator("metrics", "--section", "jobs").out
+    ended = traded.rows("SELECT DISTINCT name FROM job WHERE finished_at IS NOT NULL")
+
+    assert [] == [name for (name,) in ended if name not in text]
+
+
 def test_a_section_is_shown_alone(operator: RunCommand, traded: WorkerEnv) -> None:  # noqa: ARG001  # its rows
     text = operator("metrics", "--section", "orders").out
 

@@ -11,7 +11,7 @@ from tests.fixtures.alert_steps import run_until
 from tests.fixtures.operator import RunCommand
 from tests.fixtures.worker_env import WorkerEnv
 
-WAY = ["alert_received", "entry_accepted", "order_submitted", "order_acknowledged", "fill", "stop_proven"]
+WAY = ["alert_received", "verdict_accepted", "order_submitted", "order_acknowledged", "fill", "stop_proven"]
 
 
 def trace(operator: RunCommand, traced_id: object, *options: str) -> dict[str, Any]:
@@ -37,7 +37,7 @@ def test_a_trace_shows_each_step_with_its_time_and_the_gap_before(operator: RunC
     assert [one["at"] for one in steps] == sorted(one["at"] for one in steps)
     assert steps[0]["gap_ms"] is None
     assert all(one["gap_ms"] >= 0 for one in steps[1:])
-    (entry,) = [one for one in steps if one["kind"] == "entry_accepted"]
+    (entry,) = [one for one in steps if one["kind"] == "verdict_accepted"]
     assert entry["account"] == filled.rows("SELECT name FROM account")[0][0]
     assert (0, "400.00") == (entry["figures"]["held"], entry["figures"]["stop_risk"])  # 2 x 400 ticks of 0.50
     assert {"max loss limit"} <= set(entry["figures"]["headroom"])
@@ -85,7 +85,7 @@ def test_a_denied_alert_shows_the_reason_and_the_figures(operator: RunCommand, w
     worker_env.entry_alert(quantity=2)
     worker_env.run_due_jobs()
     alert_id = worker_env.rows("SELECT id FROM alert")[0][0]
-    (denied,) = [one for one in trace(operator, alert_id)["steps"] if one["kind"] == "entry_denied"]
+    (denied,) = [one for one in trace(operator, alert_id)["steps"] if one["kind"] == "verdict_denied"]
     text = operator("trace", str(alert_id)).words
 
     assert "400.00" == denied["figures"]["stop_risk"]
@@ -108,6 +108,49 @@ def test_a_trace_of_a_close_shows_its_flatten(operator: RunCommand, filled: Work
     newest = filled.rows("SELECT id FROM alert ORDER BY id DESC LIMIT 1")[0][0]
 
     assert {"flatten_requested", "flat"} <= {one["kind"] for one in trace(operator, newest)["steps"]}
+
+
+def test_a_changed_price_is_shown_with_the_change_and_not_as_that_of_the_start(
+    operator: RunCommand, worker_env: WorkerEnv
+) -> None:
+    worker_env.entry_alert(limit_price=20000)
+    worker_env.run_due_jobs()
+    order_id = worker_env.rows("SELECT id FROM orders WHERE role = 'ENTRY'")[0][0]
+    assert "entry BUY 1 MNQH6 limit at 20000.00" in [one["text"] for one in trace(operator, order_id)["steps"]]
+    worker_env.execute(
+        "INSERT INTO order_change (id, order_id, kind, limit_price, state, origin, correlation_id, settled_at)"
+        " SELECT gen_random_uuid(), id, 'MODIFY', 20050, 'DONE', 'manual', gen_random_uuid(), now()"
+        " FROM orders WHERE role = 'ENTRY'"
+    )
+    worker_env.execute("UPDATE orders SET limit_price = 20050 WHERE role = 'ENTRY'")
+    texts = [(one["kind"], one["text"]) for one in trace(operator, order_id)["steps"]]
+
+    assert ("order_created", "entry BUY 1 MNQH6 limit") in texts
+    assert ("change_requested", "modify entry BUY 1 MNQH6 limit to 20050.00") in texts
+    assert "change_done" in dict(texts)
+
+
+def test_steps_of_several_days_have_their_day(operator: RunCommand, filled: WorkerEnv) -> None:
+    filled.execute("UPDATE alert SET received_at = received_at - interval '1 day'")
+    text = operator("trace", str(filled.rows("SELECT id FROM alert")[0][0])).out
+
+    days = filled.rows(
+        "SELECT to_char(received_at, 'MM-DD '), to_char(received_at + interval '1 day', 'MM-DD ') FROM alert"
+    )[0]
+    assert all(day in text for day in days)
+
+
+def test_a_close_is_no_accepted_entry_and_a_flat_position_no_proven_stop(
+    operator: RunCommand, filled: WorkerEnv
+) -> None:
+    filled.critical_alert()
+    run_until(filled, 0)
+    filled.run_due_jobs()
+    newest = filled.rows("SELECT id FROM alert ORDER BY id DESC LIMIT 1")[0][0]
+    kinds = [one["kind"] for one in trace(operator, newest)["steps"]]
+
+    assert "verdict_accepted" in kinds
+    assert "stop_proven" not in kinds
 
 
 def test_a_refused_alert_has_a_trace_of_its_receipt(operator: RunCommand, filled: WorkerEnv) -> None:

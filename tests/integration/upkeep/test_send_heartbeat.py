@@ -87,8 +87,22 @@ def test_a_heartbeat_is_sent_while_everything_is_watched(
     assert "secret" not in caplog.text
 
 
-def test_without_a_url_nothing_is_sent(watched: WorkerEnv) -> None:
+def test_without_a_url_nothing_is_sent_and_doctor_says_so(operator: RunCommand, watched: WorkerEnv) -> None:
     assert ("succeeded", None, None) == send(watched, "")
+    found = check_with_doctor(operator, watched, "heartbeat")
+    assert ("fine", "off, as no heartbeat_url is set") == (found["state"], found["detail"])
+
+
+def test_doctor_says_when_the_last_one_was_sent_and_that_a_running_stack_does_not_know_of_the_url(
+    operator: RunCommand, watched: WorkerEnv, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send(watched, service.url)
+    assert "sent to 127.0.0.1 at " in check_with_doctor(operator, watched, "heartbeat")["detail"]
+    send(watched, "")
+    monkeypatch.setenv("TICKWORK_HEARTBEAT_URL", service.url)
+    found = check_with_doctor(operator, watched, "heartbeat")
+
+    assert ("warning", True) == (found["state"], "the running stack was started without it" in found["detail"])
 
 
 @pytest.mark.parametrize(
@@ -145,4 +159,5 @@ def test_a_service_that_takes_none_is_named_by_doctor_without_the_secret(
     assert ("failed", True) == (state, f"127.0.0.1 took no heartbeat: {told}" in (error or "")), error
     assert "secret" not in (error or "")
     found = check_with_doctor(operator, watched, "heartbeat")
-    assert ("warning", True) == (found["state"], "took no heartbeat" in found["detail"])
+    assert "warning" == found["state"]
+    assert found["detail"].startswith("127.0.0.1 took no heartbeat: ")

@@ -26,9 +26,11 @@ COMMENT ON COLUMN round_trip.has_unknown_entry IS
     'result.';
 COMMENT ON COLUMN round_trip.lots IS 'Its matched parts: which fill opened and which closed how many contracts.';
 COMMENT ON COLUMN round_trip.mae IS
-    'The worst open result in dollars, at most 0 (maximum adverse excursion); empty: bars are missing.';
+    'The worst open result in dollars, at most 0 (maximum adverse excursion), by whole minutes, so prices '
+    'from just before the entry or after the exit may count; empty: bars are missing.';
 COMMENT ON COLUMN round_trip.mfe IS
-    'The best open result in dollars, at least 0 (maximum favourable excursion); empty: bars are missing.';
+    'The best open result in dollars, at least 0 (maximum favourable excursion), by whole minutes as mae; '
+    'empty: bars are missing.';
 COMMENT ON COLUMN round_trip.booked_at IS 'When it was booked.';
 
 COMMENT ON TABLE booking_due IS 'A fill that is not booked into round trips yet; a trigger on fill adds it.';

@@ -65,8 +65,10 @@ COMMENT ON COLUMN trade.exit_price IS 'Average price of the exits.';
 COMMENT ON COLUMN trade.gross IS 'P&L in dollars before fees and commissions.';
 COMMENT ON COLUMN trade.costs IS 'Fees and commissions in dollars.';
 COMMENT ON COLUMN trade.net IS 'P&L in dollars after fees and commissions.';
-COMMENT ON COLUMN trade.mae IS 'The worst open result in dollars, at most 0; empty: bars are missing.';
-COMMENT ON COLUMN trade.mfe IS 'The best open result in dollars, at least 0; empty: bars are missing.';
+COMMENT ON COLUMN trade.mae IS
+    'The worst open result in dollars, at most 0, by whole minutes, so prices from just before the entry or after the '
+    'exit may count; empty: bars are missing.';
+COMMENT ON COLUMN trade.mfe IS 'The best open result in dollars, at least 0, by whole minutes; empty: bars are missing.';
 COMMENT ON COLUMN trade.opened_market_at IS 'When it was opened.';
 COMMENT ON COLUMN trade.closed_market_at IS 'When it was flat again.';
 COMMENT ON COLUMN trade.held_for IS
