@@ -60,12 +60,17 @@ def read_export(connection: Connection, wanted: ExportRequest, progress: Progres
 
 
 def describe_export_gaps(connection: Connection, wanted: ExportRequest, symbol: Symbol) -> str | None:
-    """Return a sentence that names the minutes without which the bars were made, None without any."""
+    """Return a sentence that names the minutes without which the bars were made, None without any.
+
+    Those of a bar that began before the span are not named: it is not exported.
+    """
     calendar = assumed_calendar_of(ROOTS[wanted.contract.root].group)
-    last = wanted.span.end
+    first, last = wanted.span.start, wanted.span.end
+    begun = list_spans(Span(first, first + MINUTE), wanted.timeframe, calendar)
+    start = max([first, *(one.end for one in begun if one.start < first)])
     ends = [one.end for one in list_spans(Span(last - MINUTE, last), wanted.timeframe, calendar)]
     end = min(newest_close(wanted.closed_until, wanted.timeframe, calendar), max([last, *ends]))
-    lived = list_spans_with_bars(connection, [wanted.contract.id], Span(wanted.span.start, end))
+    lived = list_spans_with_bars(connection, [wanted.contract.id], Span(start, end))
     rows = [
         row for contract, span in lived if span.start < span.end for row in list_gaps(connection, contract.id, span)
     ]

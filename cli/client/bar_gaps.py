@@ -1,6 +1,7 @@
 """The gaps in the stored bars: the minutes of open sessions that are not complete."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection
@@ -15,6 +16,15 @@ from shared.domain.market_data.coverage import Span, intersect, subtract, unite
 
 MISSING = "missing"
 SET_ASIDE = "set aside"
+
+
+@dataclass(frozen=True, slots=True)
+class MinuteCounts:
+    """How many minutes of open sessions are complete, how many of the others were set aside, and how many there are."""
+
+    complete: int
+    set_aside: int
+    total: int
 
 
 def list_gaps(connection: Connection, contract_id: str, span: Span) -> list[dict[str, Any]]:
@@ -36,12 +46,12 @@ def list_gaps(connection: Connection, contract_id: str, span: Span) -> list[dict
     ]
 
 
-def count_minutes(connection: Connection, contract_id: str, span: Span) -> tuple[int, int]:
-    """Return how many minutes of open sessions are complete in a span of market time, and how many there are."""
+def count_minutes(connection: Connection, contract_id: str, span: Span) -> MinuteCounts:
+    """Return the counts of a contract in a span of market time."""
     opened = list_open_spans(contract_id, span)
-    complete = intersect(opened, bar_coverage.read(connection, contract_id).complete)
-    of_complete, of_all = (sum(one.duration // MINUTE for one in spans) for spans in (complete, opened))
-    return of_complete, of_all
+    set_aside = intersect(opened, list_set_aside(connection, contract_id, span))
+    complete = subtract(intersect(opened, bar_coverage.read(connection, contract_id).complete), set_aside)
+    return MinuteCounts(*(sum(one.duration // MINUTE for one in spans) for spans in (complete, set_aside, opened)))
 
 
 def list_open_spans(contract_id: str, span: Span) -> tuple[Span, ...]:

@@ -41,9 +41,9 @@ STITCHES = Table("Stitched", ("at", "before", "after", "close_before", "close_af
 def continuous(symbol: Symbol, timeframe: Timeframe, adjust: Adjustment, limit: int, *, as_json: bool) -> None:
     """Show one series from the contracts of ROOT, each followed by the next once that is traded more, and its gaps.
 
-    The next one follows on the trading day after its volume was the larger, or where the bars before it end; the newest
-    one, not yet traded more, is left out. `difference` adds to older prices what the next contract was dearer at the
-    stitch, `ratio` multiplies them; the newest contract keeps its prices.
+    The next one follows on the trading day after its volume was the larger, or where the bars before it end. One that
+    was never traded more is left out, but not the active one. `difference` adds to older prices what the next contract
+    was dearer at the stitch, `ratio` multiplies them; the newest contract keeps its prices.
     """
     with connect() as connection:
         until = read_market_now(connection)
@@ -54,7 +54,8 @@ def continuous(symbol: Symbol, timeframe: Timeframe, adjust: Adjustment, limit: 
                 series.append((contract_id, bars.read(connection, contract_id, Span(first, until))))
         if not series:
             raise RefusedError(f"no bars of {symbol.text} are stored: `tickwork bars backfill` fetches them")
-        made = stitch(series, adjust)
+        active = contracts.find_active(connection, symbol.root.name)
+        made = stitch(series, adjust, active_id=None if active is None else active.id)
         contract = contracts.require(connection, made.parts[-1].contract_id)
         calendar = assumed_calendar_of(symbol.root.group)
         rolled = roll_up(made.bars, timeframe, until, calendar)

@@ -7,7 +7,7 @@ from typing import Any
 import click
 from sqlalchemy import Connection
 
-from cli.client.bar_gaps import count_minutes, list_gaps, list_spans_with_bars
+from cli.client.bar_gaps import MinuteCounts, count_minutes, list_gaps, list_spans_with_bars
 from cli.client.bar_reads import describe_no_contract, read_market_now
 from cli.client.job_client import open_client
 from cli.client.lookup import list_contract_ids
@@ -161,18 +161,25 @@ def backfill(symbol: Symbol, days: int, *, as_json: bool) -> None:
             "contract": one,
             "since": span.start,
             "until": span.end,
-            "minutes": after[one][1],
-            "complete_before": before[one][0],
-            "complete": after[one][0],
+            "minutes": after[one].total,
+            "complete_before": before[one].complete,
+            "complete": after[one].complete,
         }
         for one in contract_ids
     ]
     if as_json:
         print_json({"contracts": rows})
         return
-    for one, (complete, minutes) in after.items():
-        left = f"; the venue's answers had no bar of the other {minutes - complete:,}" if complete < minutes else ""
-        click.echo(f"{shorten_contract(one)}: {complete:,} of {count_of(minutes, 'minute')} are complete{left}.")
+    for one, counts in after.items():
+        complete, of_total = f"{counts.complete:,}", count_of(counts.total, "minute")
+        click.echo(f"{shorten_contract(one)}: {complete} of {of_total} are complete{_describe_left(counts)}.")
+
+
+def _describe_left(counts: MinuteCounts) -> str:
+    other = counts.total - counts.complete - counts.set_aside
+    left = f"; of {counts.set_aside:,} the venue sent what cannot be a bar: `tickwork bars list`"
+    missing = f"; the venue's answers had no bar of the other {other:,}"
+    return (left if counts.set_aside else "") + (missing if other else "")
 
 
 def _list_backfilled(connection: Connection, symbol: Symbol) -> list[str]:
@@ -194,8 +201,8 @@ def _span_of(connection: Connection, days: int) -> Span:
 
 
 def _describe_progress(connection: Connection, contract_ids: list[str], span: Span) -> str:
-    counts = [(one, *count_minutes(connection, one, span)) for one in contract_ids]
+    counts = [(shorten_contract(one), count_minutes(connection, one, span)) for one in contract_ids]
     return ", ".join(
-        f"{shorten_contract(one)} {100 * complete // max(minutes, 1)} % ({complete:,} of {count_of(minutes, 'minute')})"
-        for one, complete, minutes in counts
+        f"{name} {100 * one.complete // max(one.total, 1)} % ({one.complete:,} of {count_of(one.total, 'minute')})"
+        for name, one in counts
     )

@@ -148,9 +148,9 @@ def _show(window: timedelta, sections: set[str]) -> None:
         _show_system(found["system"])
     if "strategies" in sections:
         STRATEGY_RUNS.print(found["strategies"], empty="No strategy was evaluated.", title=f"Strategies, {last}")
-    if "bars" in sections and found["bars"]:
+    if "bars" in sections:
         title = f"Bars that strategies read, {last}; each would else be a call to the venue"
-        BARS_READ.print(found["bars"], empty="", title=title)
+        BARS_READ.print(found["bars"], empty="No strategy has read bars.", title=title)
 
 
 def _show_system(system: dict[str, Any]) -> None:

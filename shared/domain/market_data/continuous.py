@@ -53,37 +53,44 @@ class ContinuousBars:
     parts: tuple[SeriesPart, ...]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Used:
+    """A contract that the series has from `start` on, with all its bars."""
+
+    contract_id: str
+    bars: BarColumns
+    start: datetime
+
+    @property
+    def newest_end(self) -> datetime:
+        return time_of(int(self.bars.seconds[-1])) + MINUTE
+
+
 def stitch(
     contracts: Sequence[tuple[str, BarColumns]],
     adjustment: Adjustment = "none",
+    *,
     roll_days: Mapping[str, date] | None = None,
+    active_id: str | None = None,
 ) -> ContinuousBars:
     """Return one series from the one-minute bars of contracts in the order of their expiry.
 
     A contract is followed by the next from the trading day on after the first on which the next had the larger volume,
     or that `roll_days` gives by the id of the next one; if its own bars end before, from the first later bar of the
     next on. Without such a day too the next goes on after the last bar, but one without bars of a later trading day is
-    left out: it was not rolled to yet. `difference` adds to all older prices what the next contract was dearer, and
-    `ratio` multiplies them, rounded to ticks; the newest contract keeps its prices. Raise RefusedError for a ratio of
-    closes of which one is not above 0.
+    left out: it was not rolled to yet. That of `active_id`, the contract that the venue calls active, goes on from the
+    newest trading day on if it has bars of that. One that would begin no earlier than its successor is left out.
+    `difference` adds to all older prices what the next contract was dearer, and `ratio` multiplies them, rounded to
+    ticks; the newest contract keeps its prices. Raise RefusedError for a ratio of closes of which one is not above 0.
     """
-    used = _list_used(contracts, roll_days or {})
+    used = _list_used(contracts, roll_days or {}, active_id)
     taken: list[BarColumns] = []
     parts: list[SeriesPart] = []
-    stitches: list[Stitch] = []
-    for number, (contract_id, bars, _) in enumerate(used):
-        start = stitches[-1].at if stitches else time_of(int(bars.seconds[0]))
-        end = None
-        if number + 1 < len(used):
-            after_id, after, day = used[number + 1]
-            end = max(start, _find_end(bars, after, day))
-            stitches.append(_make_stitch((contract_id, bars), (after_id, after), end))
-        is_used = bars.seconds >= seconds_of(start)
-        if end is not None:
-            is_used &= bars.seconds < seconds_of(end)
-        taken.append(bars[is_used])
-        newest_end = time_of(int(bars.seconds[-1])) + MINUTE
-        parts.append(SeriesPart(contract_id, Span(start, newest_end if end is None else end), newest_end))
+    for number, one in enumerate(used):
+        end = used[number + 1].start if number + 1 < len(used) else one.newest_end
+        taken.append(one.bars[(one.bars.seconds >= seconds_of(one.start)) & (one.bars.seconds < seconds_of(end))])
+        parts.append(SeriesPart(one.contract_id, Span(one.start, end), one.newest_end))
+    stitches = [_make_stitch(before, after) for before, after in pairwise(used)]
     return ContinuousBars(join(_adjust(taken, stitches, adjustment)), tuple(stitches), tuple(parts))
 
 
@@ -98,33 +105,44 @@ def _find_roll_day(before: BarColumns, after: BarColumns) -> date | None:
 
 
 def _list_used(
-    contracts: Sequence[tuple[str, BarColumns]], roll_days: Mapping[str, date]
-) -> list[tuple[str, BarColumns, date | None]]:
-    """Return the contracts that a series has, each with the trading day from which on it is used; None without one."""
-    used: list[tuple[str, BarColumns, date | None]] = []
+    contracts: Sequence[tuple[str, BarColumns]], roll_days: Mapping[str, date], active_id: str | None
+) -> list[_Used]:
+    """Return the contracts that a series has; each has a minute at least between its start and that of the next."""
+    used: list[_Used] = []
     for contract_id, bars in contracts:
         if not len(bars):
             continue
-        day = (roll_days.get(contract_id) or _find_roll_day(used[-1][1], bars)) if used else None
-        if used and day is None and _last_day_of(bars) <= _last_day_of(used[-1][1]):
-            continue
-        used.append((contract_id, bars, day))
+        kept, start = len(used), None
+        while kept:
+            start = _find_start(
+                used[kept - 1].bars, bars, roll_days.get(contract_id), is_active=contract_id == active_id
+            )
+            if start is None or start > used[kept - 1].start:
+                break
+            kept -= 1  # such as a thin month between two that are traded: it was never traded more
+        one = _Used(contract_id, bars, start if kept and start else time_of(int(bars.seconds[0])))
+        if not kept or (start is not None and start < one.newest_end):
+            used[kept:] = [one]
     return used
 
 
-def _last_day_of(bars: BarColumns) -> date:
-    return trading_day_at(time_of(int(bars.seconds[-1])))
+def _find_start(before: BarColumns, after: BarColumns, day: date | None, *, is_active: bool) -> datetime | None:
+    """Return the instant from which on `after` follows, at the beginning of `day` if it is given; None if never."""
+    later = after.seconds[after.seconds > before.seconds[-1]]
+    starts = [time_of(int(at)) for at in later[:1]]
+    day = day or _find_roll_day(before, after)
+    if day is None:
+        newest_before, newest_after = (trading_day_at(time_of(int(bars.seconds[-1]))) for bars in (before, after))
+        if newest_after > newest_before:
+            return starts[0]
+        if newest_after < newest_before or not is_active:
+            return None
+        day = newest_after
+    return min([*starts, trading_day_begins(day)])
 
 
-def _find_end(bars: BarColumns, after: BarColumns, day: date | None) -> datetime:
-    """Return the instant from which on `after` follows: the beginning of `day`, or its first bar after `bars` end."""
-    later = after.seconds[after.seconds > bars.seconds[-1]]
-    ends = [] if day is None else [trading_day_begins(day)]
-    return min([*ends, *(time_of(int(at)) for at in later[:1])])
-
-
-def _make_stitch(one: tuple[str, BarColumns], other: tuple[str, BarColumns], at: datetime) -> Stitch:
-    (before_id, before), (after_id, after) = one, other
+def _make_stitch(one: _Used, other: _Used) -> Stitch:
+    before, after, at = one.bars, other.bars, other.start
     common = np.intersect1d(before.seconds, after.seconds)
     common = common[common < seconds_of(at)]
     if len(common):
@@ -133,7 +151,7 @@ def _make_stitch(one: tuple[str, BarColumns], other: tuple[str, BarColumns], at:
         earlier = before.close[before.seconds < seconds_of(at)]
         first = after.open[after.seconds >= seconds_of(at)]
         closes = [int((earlier if len(earlier) else before.close)[-1]), int((first if len(first) else after.open)[0])]
-    return Stitch(at, before_id, after_id, *closes)
+    return Stitch(at, one.contract_id, other.contract_id, *closes)
 
 
 def _adjust(parts: Sequence[BarColumns], stitches: Sequence[Stitch], adjustment: Adjustment) -> list[BarColumns]:

@@ -18,8 +18,10 @@ from shared.domain.market_data.csv_values import BILLIONTHS, EXPECTED_TIMES, rea
 from shared.domain.market_data.holidays import FIRST_DAY, LAST_DAY
 from shared.errors import RefusedError
 
-_LEAST_FOR_STEP = 5  # so many bars are hardly all at a multiple of two minutes by chance
+_LEAST_FOR_ANY_STEP = 12  # so many minutes with a trade are all even or all odd once in 2,048 files
+_LEAST_FOR_STEP_OF_FEW = 4  # so many are all apart by a multiple of five minutes once in 125
 _STEP_OF_FEW = 5  # minutes, of which all usual lengths of bars are a multiple
+_USUAL_STEPS = (5, 10, 15, 30, 60, 240, 1440)  # minutes; two bars say nothing else of their length
 
 
 class BarFault(IntEnum):
@@ -208,9 +210,15 @@ def _require_none_shorter(read: ReadBars) -> None:
 def _require_none_longer(seconds: Integers) -> None:
     """Raise RefusedError if the starts, sorted, are all apart by a multiple of more than a minute.
 
-    Of a few bars it must be one of five minutes, as those of a quiet contract may lie anyhow.
+    Below 12 bars it must be a multiple of five minutes, and of two or three bars a usual length, as those of a quiet
+    contract may lie anyhow.
     """
     step = int(np.gcd.reduce(np.diff(seconds))) // MINUTE_S
-    is_longer = step > 1 if len(seconds) >= _LEAST_FOR_STEP else step >= 1 and step % _STEP_OF_FEW == 0
+    if len(seconds) >= _LEAST_FOR_ANY_STEP:
+        is_longer = step > 1
+    elif len(seconds) >= _LEAST_FOR_STEP_OF_FEW:
+        is_longer = step % _STEP_OF_FEW == 0
+    else:
+        is_longer = step in _USUAL_STEPS
     if is_longer:
         raise RefusedError(f"its bars start every {step} minutes or a multiple of it: expected bars of one minute")

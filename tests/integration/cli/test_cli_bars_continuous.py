@@ -106,6 +106,20 @@ def test_a_month_that_was_not_rolled_to_raises_no_price(worker_env: WorkerEnv, o
     assert "Nothing is stitched: all bars are those of MNQ H26." in shown.out
 
 
+def test_the_active_month_is_shown_on_the_first_day_that_it_is_traded_more(
+    worker_env: WorkerEnv, operator: RunCommand
+) -> None:
+    add_june(worker_env)
+    worker_env.execute(f"UPDATE contract SET is_active = (id = '{JUNE}') WHERE id IN ('{JUNE}', '{MNQ}')")
+    with worker_env.ledger.engine.begin() as connection:
+        store(connection, MNQ, 80_000, [9, 9, 9, 1])
+        store(connection, JUNE, 80_400, [1, 1, 1, 9])
+    found = operator("bars", "continuous", "MNQ", "--json").json
+
+    assert [(trading_day_begins(DAYS[3]).isoformat(), JUNE)] == [(one["at"], one["after"]) for one in found["stitches"]]
+    assert [20_100, 20_000] == [float(bar["close"]) for bar in found["bars"][:2]]
+
+
 def test_what_cannot_be_shown_is_said(worker_env: WorkerEnv, operator: RunCommand) -> None:
     assert "is shorter than a minute" in operator("bars", "continuous", "MNQ", "--timeframe", "30s").error
     worker_env.execute("DELETE FROM bar_minute")

@@ -63,6 +63,8 @@ def test_the_minutes_without_which_longer_bars_were_made_are_named(
     )
     assert "Gaps" not in export("after.csv", "--since", (hour + timedelta(hours=1)).isoformat())
     assert "Gaps" not in export("before.csv", "--until", hour.isoformat())
+    assert named in export("from_it.csv", "--since", hour.isoformat())
+    assert "Gaps" not in export("within.csv", "--since", (hour + timedelta(minutes=1)).isoformat())
 
 
 def test_longer_bars_of_a_span_are_exported(operator: RunCommand, worker_env: WorkerEnv, tmp_path: Path) -> None:

@@ -140,3 +140,9 @@ def test_a_section_is_shown_alone(operator: RunCommand, traded: WorkerEnv) -> No
     assert "Venue calls" not in text
     assert "Computer" not in text
     assert 2 == operator("metrics", "--section", "nothing").status
+
+
+def test_the_section_of_bars_says_that_no_strategy_has_read_any(operator: RunCommand, worker_env: WorkerEnv) -> None:
+    worker_env.execute("DELETE FROM strategy_run")
+
+    assert "No strategy has read bars.\n" == operator("metrics", "--section", "bars").out

@@ -206,6 +206,14 @@ def test_a_person_sees_the_gaps_and_fetches_them(worker_env: WorkerEnv, operator
         f"no contract of MNQZ25 is known: expected {typed_symbol(MNQ)}; `tickwork bars import FILE --contract MNQZ25` "
         "adds the bars of a month that has expired" in operator("bars", "backfill", "MNQZ25").error
     )
+    worker_env.execute(
+        f"DELETE FROM bar_minute WHERE start = '{hole}'; INSERT INTO rejected_bar (contract_id, record, start, reason)"
+        f" VALUES ('{MNQ}', '{{}}', '{hole}', 'no bar')"
+    )
+    shown = operator("bars", "backfill", "MNQ", "--days", "5")
+    assert "minutes are complete; of 1 the venue sent what cannot be a bar: `tickwork bars list`." in shown.out
+    (lacking,) = operator("bars", "backfill", "MNQ", "--days", "5", "--json").json["contracts"]
+    assert lacking["minutes"] - 1 == lacking["complete_before"] == lacking["complete"]
     worker_env.execute("DELETE FROM bar_minute")
     assert (
         "No bars of MNQ are stored: `tickwork bars backfill MNQ` fetches them." in operator("bars", "gaps", "MNQ").out

@@ -1,8 +1,11 @@
 """A continuous series: each minute once, stitched where the next contract takes over, and adjusted as asked."""
 
 from datetime import date, timedelta
+from itertools import pairwise
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from shared.domain.market_data.bar import MINUTE, Bar
 from shared.domain.market_data.bar_columns import BarColumns, from_bars, time_of
@@ -10,7 +13,7 @@ from shared.domain.market_data.calendar import trading_day_begins
 from shared.domain.market_data.continuous import Adjustment, stitch
 from shared.errors import RefusedError
 
-MARCH, JUNE, SEPTEMBER = "CON.F.US.MNQ.H26", "CON.F.US.MNQ.M26", "CON.F.US.MNQ.U26"
+MARCH, MAY, JUNE, SEPTEMBER = (f"CON.F.US.MNQ.{letter}26" for letter in "HKMU")
 FIRST = date(2026, 3, 9)
 DAYS = [FIRST + timedelta(days=number) for number in range(4)]  # Monday to Thursday
 
@@ -76,6 +79,57 @@ def test_a_contract_that_was_not_rolled_to_is_left_out() -> None:
     assert [JUNE, SEPTEMBER] == [
         part.contract_id for part in stitch([(MARCH, OLD[:0]), (JUNE, NEW[:30]), (SEPTEMBER, thin)]).parts
     ]
+
+
+def test_the_active_contract_is_used_while_the_one_before_is_still_traded() -> None:
+    before, quiet = OLD[:31], bars_of(dict.fromkeys(DAYS, 1), 1_100)
+    made = stitch([(MARCH, before), (JUNE, quiet)], active_id=JUNE)
+
+    assert [trading_day_begins(DAYS[3])] == [one.at for one in made.stitches]
+    assert [*OLD.close[:30].tolist(), *quiet.close[30:].tolist()] == made.bars.close.tolist()
+    for active_id, newest in ((None, quiet), (MARCH, quiet), (JUNE, quiet[:30])):
+        parts = stitch([(MARCH, before), (JUNE, newest)], active_id=active_id).parts
+        assert [MARCH] == [part.contract_id for part in parts]
+
+
+@pytest.mark.parametrize("newest", [NEW, NEW[:25]])
+def test_a_thin_month_between_two_that_are_traded_moves_no_roll(newest: BarColumns) -> None:
+    thin = bars_of(dict.fromkeys(DAYS, 1), 1_050)
+    made = stitch([(MARCH, OLD[:30]), (MAY, thin), (JUNE, newest)])
+
+    assert [(ROLLED_AT, MARCH, JUNE)] == [(one.at, one.before, one.after) for one in made.stitches]
+    assert [*OLD.close[:20].tolist(), *newest.close[20:].tolist()] == made.bars.close.tolist()
+
+
+def test_a_thin_month_is_used_if_none_is_traded_after_the_one_before() -> None:
+    thin, few = bars_of(dict.fromkeys(DAYS, 1), 1_050), bars_of(dict.fromkeys(DAYS[:2], 5), 1_100)
+    made = stitch([(MARCH, OLD[:20]), (MAY, thin), (JUNE, few)])
+
+    assert [MARCH, MAY] == [part.contract_id for part in made.parts]
+    assert [*OLD.close[:20].tolist(), *thin.close[20:].tolist()] == made.bars.close.tolist()
+
+
+VOLUMES = st.dictionaries(st.sampled_from(DAYS), st.integers(0, 3)).map(lambda drawn: dict(sorted(drawn.items())))
+SERIES = st.tuples(VOLUMES, st.integers(0, 20), st.integers(1, 40))
+
+
+@given(
+    st.lists(SERIES, min_size=1, max_size=4),
+    st.none() | st.sampled_from("0123"),
+    st.dictionaries(st.sampled_from("0123"), st.sampled_from([*DAYS, DAYS[-1] + timedelta(days=1)])),
+)
+def test_each_part_of_a_series_ends_after_its_start_and_where_the_next_begins(
+    drawn: list[tuple[dict[date, int], int, int]], active_id: str | None, roll_days: dict[str, date]
+) -> None:
+    contracts = [
+        (str(number), bars_of(volumes, 1_000)[first:end]) for number, (volumes, first, end) in enumerate(drawn)
+    ]
+    made = stitch(contracts, roll_days=roll_days, active_id=active_id)
+
+    assert all(part.span.start < part.span.end for part in made.parts)
+    assert all(before.span.end == after.span.start for before, after in pairwise(made.parts))
+    assert sorted(set(made.bars.seconds.tolist())) == made.bars.seconds.tolist()
+    assert any(len(bars) for _, bars in contracts) == bool(made.parts)
 
 
 def test_the_next_contract_follows_where_the_bars_of_the_one_before_end_on_the_day_it_was_traded_more() -> None:

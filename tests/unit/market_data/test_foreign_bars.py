@@ -155,13 +155,17 @@ def lines_of(step: timedelta, count: int) -> list[str]:
     return [f"{first + number * step:%Y-%m-%d %H:%M:%S},1,2,1,2,5" for number in range(count)]
 
 
-@pytest.mark.parametrize(("minutes", "count"), [(2, 5), (3, 5), (5, 2), (5, 30), (15, 3), (60, 4), (60, 20)])
+@pytest.mark.parametrize(
+    ("minutes", "count"), [(2, 12), (3, 12), (7, 12), (5, 2), (5, 4), (20, 4), (5, 30), (15, 3), (60, 4), (60, 20)]
+)
 def test_longer_bars_are_refused_as_a_whole(minutes: int, count: int) -> None:
     with pytest.raises(RefusedError, match=f"its bars start every {minutes} minutes"):
         check("\n".join(lines_of(timedelta(minutes=minutes), count)))
 
 
-@pytest.mark.parametrize(("minutes", "count"), [(1, 2), (2, 4), (3, 3), (7, 2), (5, 1)])
+@pytest.mark.parametrize(
+    ("minutes", "count"), [(1, 2), (2, 4), (3, 3), (7, 2), (5, 1), (2, 5), (2, 11), (7, 11), (20, 3), (35, 2)]
+)
 def test_a_few_minutes_of_a_quiet_contract_are_accepted(minutes: int, count: int) -> None:
     assert count == len(check("\n".join(lines_of(timedelta(minutes=minutes), count))).accepted.lines)
 
