@@ -27,7 +27,8 @@ PAGES = [
     ),
 ]  # fmt: skip
 WITHOUT_COMMANDS = {
-    "add-a-job", "add-a-route", "check-a-gateway", "heartbeat", "notebook", "own-servers", "real-venue", "replay", "windows",
+    "add-a-job", "add-a-route", "check-a-gateway", "heartbeat", "notebook", "own-servers", "real-venue", "replay",
+    "windows",
 }  # fmt: skip
 BLOCK = re.compile(r"(?:<!-- not run: (?P<reason>[^>]+) -->\n)?```sh\n(?P<commands>.*?)```", re.DOTALL)
 
