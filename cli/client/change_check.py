@@ -4,6 +4,7 @@ import os
 import platform
 import pwd
 import sys
+from collections.abc import Sequence
 
 import click
 from sqlalchemy import Connection
@@ -45,19 +46,33 @@ def foresee(connection: Connection, settings: Settings, *rows: AccountRow) -> li
 
 
 def confirm_effects(
-    connection: Connection, settings: Settings, row: AccountRow, changed: AccountRow, *, yes: bool, as_json: bool
+    connection: Connection,
+    settings: Settings,
+    row: AccountRow,
+    changed: AccountRow,
+    *,
+    yes: bool,
+    as_json: bool,
+    loosened: Sequence[str] = (),
 ) -> None:
-    """Ask for confirmation if a change would do harm at once; raise SettingsError on a no, or without a terminal."""
-    before, after = foresee(connection, settings, row, changed)
-    if yes or after is None:
+    """Ask once if a change would do harm at once, or is looser than the firm's rules, as `loosened` says.
+
+    Raise SettingsError on a no, or without a terminal.
+    """
+    if yes:
         return
-    effects = immediate_effects(
-        None if before is None else (before.risk, before.book),
-        (after.risk, after.book),
-        require_market(connection).clock.now(),
-    )
-    if effects:
-        confirm(f"Within a second of this change: {'; '.join(effects)}. Change it?", "change it", as_json=as_json)
+    before, after = foresee(connection, settings, row, changed)
+    parts = [f"{'; '.join(loosened)}."] if loosened else []
+    if after is not None:
+        effects = immediate_effects(
+            None if before is None else (before.risk, before.book),
+            (after.risk, after.book),
+            require_market(connection).clock.now(),
+        )
+        if effects:
+            parts.insert(0, f"Within a second of this change: {'; '.join(effects)}.")
+    if parts:
+        confirm(f"{' '.join(parts)} Change it?", "change it", as_json=as_json)
 
 
 def describe_lowered_mark(

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from cli.client.change_check import confirm, confirm_effects, current_actor
+from cli.client.change_check import confirm_effects, current_actor
 from cli.client.lookup import resolve_account
 from cli.client.stack import begin, connect, load_stack_settings
 from cli.console.output import print_json
@@ -54,10 +54,8 @@ def change_rules(
         row = resolve_account(connection, account)
         if requested or preset or reset:
             changed = _apply_changes(row, dict(requested), preset, is_reset=reset)
-            loosened = _list_loosened(row, changed)
-            if loosened and not yes:
-                confirm(f"{'; '.join(loosened)}. Change it?", "change it", as_json=as_json)
-            confirm_effects(connection, load_stack_settings(), row, changed, yes=yes, as_json=as_json)
+            settings, loosened = load_stack_settings(), _list_loosened(row, changed)
+            confirm_effects(connection, settings, row, changed, yes=yes, as_json=as_json, loosened=loosened)
     if requested or preset or reset:
         with begin() as connection:
             row = accounts.lock(connection, row.id) or row
