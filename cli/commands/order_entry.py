@@ -1,7 +1,7 @@
 """`tickwork orders market`, `limit`, `stop`, `trail` and `bracket`: manual entries, checked like any other."""
 
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any, TypedDict, Unpack
@@ -23,6 +23,7 @@ from shared.clock import monotonic
 from shared.db import views
 from shared.domain.orders.order import MAX_TICKS, NOT_CONFIRMED, PRICE_FIELDS, OrderState, OrderType, Side
 from shared.domain.risk.preconditions import EntryTerms
+from shared.errors import RefusedError
 from shared.ledger.jobs.orders import EnterManually
 
 
@@ -134,13 +135,15 @@ def _submit_entry(type_: OrderType, price: Decimal | None, **given: Unpack[_Entr
     dry_run, wait_s, as_json = given["dry_run"], given["wait_s"], given["as_json"]
     _refuse_contradictions(given)
     with open_client() as client:
+        doubts: list[str] = []
         with client.connect() as connection:
             account = resolve_account(connection, given["account_word"])
             contract = resolve_active_contract(connection, given["symbol"])
             require_tick_multiple("--price", price, contract)
             entry = _build_terms(type_, price, given)
             trial = EntryTrial(connection, client.settings, account, contract, entry, given["risk"])
-            doubts = list_doubts(trial)
+            with suppress(RefusedError) if dry_run else nullcontext():  # a dry run says by itself that it would wait
+                doubts = list_doubts(trial)
         if doubts and not dry_run and not given["yes"]:
             confirm(f"{'; '.join(doubts)}. Enter it?", "enter it", as_json=as_json)
         request = _build_request(account.id, contract.id, entry, given)
