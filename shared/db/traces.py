@@ -215,4 +215,6 @@ def list_steps(connection: Connection, found: TracedCause) -> list[TraceStep]:
     if alert_id is None and found.correlation_id is not None:
         alert_id = connection.execute(_ALERT_OF, {"cause": found.correlation_id}).scalar()
     rows = connection.execute(_STEPS, {"cause": found.correlation_id, "alert": alert_id})
-    return [TraceStep(**row) for row in map(dict, rows.mappings())]
+    steps = [TraceStep(**row) for row in map(dict, rows.mappings())]
+    # A verdict and its order have one instant, that of their commit.
+    return sorted(steps, key=lambda one: (one.at, not one.kind.startswith(("alert", "verdict"))))
