@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, TextClause, text
 
 from shared.db.alerts.probe_hook import PROBE_HOOK_ID
 from shared.db.metrics.happened import ENDED, HAPPENED
@@ -72,5 +72,5 @@ def measure_slippage(connection: Connection, start: datetime, end: datetime) -> 
     return _fetch(connection, _SLIPPAGE, {"start": start, "end": end})
 
 
-def _fetch(connection: Connection, statement: Any, values: dict[str, Any]) -> list[dict[str, Any]]:  # noqa: ANN401
+def _fetch(connection: Connection, statement: TextClause, values: dict[str, Any]) -> list[dict[str, Any]]:
     return [dict(row) for row in connection.execute(statement, values).mappings()]

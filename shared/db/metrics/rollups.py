@@ -10,6 +10,9 @@ from shared.db.metrics.happened import ENDED, HAPPENED
 
 LATE_FOR = timedelta(minutes=30)  # rows may come so late: the calls of a job are recorded once it has ended
 _CATCH_UP = timedelta(hours=6)  # at most in one run
+_ROWS_KEPT = timedelta(
+    days=6
+)  # a day less than calls and sums of minutes are kept: what is older was summed up, or is gone
 
 _LOCK = text("SELECT pg_advisory_xact_lock(hashtext('metric_rollup'))")
 _PROGRESS = text("SELECT rolled_up_until_at FROM metric_progress")
@@ -70,8 +73,9 @@ def roll_up(connection: Connection, slot: datetime, probes: Sequence[str]) -> in
     """
     connection.execute(_LOCK)
     done = connection.execute(_PROGRESS).scalar()
-    end = slot if done is None else min(slot, done + _CATCH_UP)
-    start = min(slot if done is None else done, slot) - LATE_FOR
+    since = slot if done is None else max(done, slot - _ROWS_KEPT)
+    end = min(slot, since + _CATCH_UP)
+    start = max(min(since, slot) - LATE_FOR, slot - _ROWS_KEPT)
     values = {"start": start, "end": end}
     connection.execute(_DELETE, values | {"span": "minute"})
     left_out = {"probes": list(probes), "probe_hook": PROBE_HOOK_ID}

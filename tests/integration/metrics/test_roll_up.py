@@ -181,6 +181,25 @@ def run_together(run: Callable[[], None], count: int) -> None:
         thread.join(60)
 
 
+def test_after_a_pause_of_weeks_no_sum_is_made_again_from_rows_that_are_deleted(worker_env: WorkerEnv) -> None:
+    slot = this_minute()
+    stopped = slot - timedelta(days=9)
+    insert_calls(worker_env, (stopped - timedelta(minutes=5), 5, None))
+    with worker_env.ledger.engine.begin() as connection:
+        rollups.roll_up(connection, stopped, [])
+    before = worker_env.rows(SUMS, ENDPOINT, "day")
+    worker_env.execute("DELETE FROM api_call")
+    worker_env.execute("DELETE FROM metric_rollup WHERE span = 'minute'")
+    insert_calls(worker_env, (slot - timedelta(minutes=2), 7, None))
+    for _ in range(30):
+        with worker_env.ledger.engine.begin() as connection:
+            rollups.roll_up(connection, slot, [])
+
+    assert 1 == len(before)
+    assert before == worker_env.rows(SUMS, ENDPOINT, "day")[:1]
+    assert [(slot - timedelta(minutes=2), 1)] == [row[:2] for row in worker_env.rows(SUMS, ENDPOINT, "minute")]
+
+
 def test_after_a_pause_of_days_the_sums_catch_up_some_hours_a_run(worker_env: WorkerEnv) -> None:
     slot = this_minute()
     insert_calls(worker_env, (slot - timedelta(hours=20), 5, None), (slot - timedelta(minutes=2), 7, None))
