@@ -83,6 +83,13 @@ _STEPS = text("""
         FROM orders JOIN account ON account.id = account_id JOIN contract ON contract.id = contract_id
         CROSS JOIN LATERAL (SELECT coalesce(stop_price, limit_price)) AS priced (own_price)
         WHERE orders.correlation_id = :cause
+    ), decided AS (
+        SELECT id FROM signal WHERE alert_id = :alert UNION SELECT signal_id FROM caused
+    ), asked AS (
+        SELECT id FROM entry_approval WHERE alert_id = :alert
+        UNION SELECT (arguments ->> 'approval_id')::uuid FROM job WHERE correlation_id = :cause
+    ), flattened AS (
+        SELECT DISTINCT (arguments ->> 'flatten_request_id')::uuid AS id FROM job WHERE correlation_id = :cause
     ), change AS (
         SELECT order_change.*, caused.account,
                concat_ws(' ', lower(kind), caused.what,
@@ -112,20 +119,15 @@ _STEPS = text("""
     UNION ALL
     SELECT decided_at, 'verdict_' || verdict, account.name, signal.id::text,
            concat_ws(' ', action, quantity, contract_id, '(' || reason || ')'), figures
-    FROM signal JOIN account ON account.id = account_id
-    WHERE alert_id = :alert OR signal.id IN (SELECT signal_id FROM caused)
+    FROM decided JOIN signal USING (id) JOIN account ON account.id = account_id
     UNION ALL
     SELECT asked_at, 'approval_asked', account.name, entry_approval.id::text,
            concat_ws(' ', side, quantity, contract_id), NULL
-    FROM entry_approval JOIN account ON account.id = account_id
-    WHERE alert_id = :alert OR entry_approval.id IN (
-        SELECT (arguments ->> 'approval_id')::uuid FROM job WHERE correlation_id = :cause)
+    FROM asked JOIN entry_approval USING (id) JOIN account ON account.id = account_id
     UNION ALL
     SELECT decided_at, 'approval_' || lower(state), account.name, entry_approval.id::text,
            concat_ws(' ', 'by', decided_by, '(' || decision_reason || ')'), NULL
-    FROM entry_approval JOIN account ON account.id = account_id
-    WHERE decided_at IS NOT NULL AND (alert_id = :alert OR entry_approval.id IN (
-        SELECT (arguments ->> 'approval_id')::uuid FROM job WHERE correlation_id = :cause))
+    FROM asked JOIN entry_approval USING (id) JOIN account ON account.id = account_id WHERE decided_at IS NOT NULL
     UNION ALL
     SELECT created_at, 'order_created', account, id::text, what || coalesce(at_price, ''), NULL FROM caused
     UNION ALL
@@ -164,14 +166,12 @@ _STEPS = text("""
     UNION ALL
     SELECT requested_at, 'flatten_requested', account.name, flatten_request.id::text,
            concat_ws(' ', coalesce(contract_id, 'all'), '(' || reason || ')'), NULL
-    FROM flatten_request JOIN account ON account.id = account_id WHERE flatten_request.id IN (
-        SELECT (arguments ->> 'flatten_request_id')::uuid FROM job WHERE correlation_id = :cause)
+    FROM flattened JOIN flatten_request USING (id) JOIN account ON account.id = account_id
     UNION ALL
     SELECT coalesce(flat_at, dropped_at), CASE WHEN flat_at IS NULL THEN 'flatten_dropped' ELSE 'flat' END,
            account.name, flatten_request.id::text, coalesce(contract_id, 'all'), NULL
-    FROM flatten_request JOIN account ON account.id = account_id
-    WHERE coalesce(flat_at, dropped_at) IS NOT NULL AND flatten_request.id IN (
-        SELECT (arguments ->> 'flatten_request_id')::uuid FROM job WHERE correlation_id = :cause)
+    FROM flattened JOIN flatten_request USING (id) JOIN account ON account.id = account_id
+    WHERE coalesce(flat_at, dropped_at) IS NOT NULL
     ORDER BY at, kind, id
 """)
 

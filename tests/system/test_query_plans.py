@@ -27,6 +27,7 @@ COMMANDS = (
     "jobs --state queued", "jobs --queue critical", "jobs --name orders.place_order", "jobs --name orders.flatten",
     "jobs requeue --all-dead --name no.such_job", "schedule list", "accounts audit", "accounts show {account}",
     "accounts audit {account}", "orders show {order}", "orders show {entry}", "alerts show {alert}", "jobs show {job}",
+    "trace {alert}", "trace {entry}", "trace {job}",
     "flatten --yes",
 )  # fmt: skip
 MAY_FAIL = ("doctor", "jobs requeue --all-dead --name no.such_job")  # by this computer, or as there is none
