@@ -8,7 +8,7 @@ import msgspec
 
 from shared.domain.market_data.bar import Bar
 from shared.domain.market_data.contract import Contract, root_of_contract
-from shared.domain.orders.order import OrderState, OrderType, Role, Side
+from shared.domain.orders.order import STOP_TYPES, OrderState, OrderType, Role, Side
 from simulator.venue.records import AccountRecord, FillRecord, HoldingRecord, OrderRecord
 
 SIDES = {0: Side.BUY, 1: Side.SELL}
@@ -26,7 +26,6 @@ STATUSES = {
 _SIDE_NUMBERS = {side: number for number, side in SIDES.items()}
 _TYPE_NUMBERS = {type_: number for number, type_ in TYPES.items()}
 _JOIN_NUMBERS = {side: number for number, side in JOINS.items()}
-_STOPS = {OrderType.STOP, OrderType.TRAILING_STOP}
 _ENCODER = msgspec.json.Encoder(decimal_format="number")  # prices are exact to the tick, never floats
 
 
@@ -119,7 +118,7 @@ def order_model(order: OrderRecord) -> dict[str, object]:
         "side": _SIDE_NUMBERS[order.side],
         "size": order.quantity,
         "limitPrice": price if order.type is OrderType.LIMIT else None,
-        "stopPrice": price if order.type in _STOPS else None,
+        "stopPrice": price if order.type in STOP_TYPES else None,
         "fillVolume": order.filled_quantity,
         "filledPrice": None if order.fill_price is None else _average_price(order.fill_price, tick_size),
         "customTag": order.tag,

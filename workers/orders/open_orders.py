@@ -6,9 +6,18 @@ from datetime import timedelta
 from uuid import UUID
 
 from shared.clock import machine_now
-from shared.db.orders.external_orders import STOPS, list_resting
+from shared.db.orders.external_orders import list_resting
 from shared.db.orders.orders import OrderRow
-from shared.domain.orders.order import OPEN_AT_VENUE, OrderState, OrderType, Role, Side, closing_side_of, direction_of
+from shared.domain.orders.order import (
+    OPEN_AT_VENUE,
+    STOP_TYPES,
+    OrderState,
+    OrderType,
+    Role,
+    Side,
+    closing_side_of,
+    direction_of,
+)
 from shared.domain.orders.protection import ExternalOrder, K, find_protecting
 from shared.gateway.rest.requester import TIMEOUT
 from shared.gateway.wire import VenueOrder
@@ -81,7 +90,7 @@ def _list_elsewhere(
     """Return the working orders of a contract that are in none of our rows, or known as placed elsewhere."""
     return {
         one.id: ExternalOrder(
-            one.type in STOPS, one.side, one.quantity - one.filled_quantity, one.stop_price or one.limit_price
+            one.type in STOP_TYPES, one.side, one.quantity - one.filled_quantity, one.stop_price or one.limit_price
         )
         for one in working
         if one.contract_id == contract_id

@@ -14,7 +14,7 @@ from shared.db.orders.positions import PositionRow
 from shared.db.tables.orders import fill
 from shared.db.tables.orders import orders as order_table
 from shared.domain.counting import count_of
-from shared.domain.orders.order import MIN_TICKS, OrderState, OrderType, Role, Side
+from shared.domain.orders.order import MIN_TICKS, STOP_TYPES, OrderState, OrderType, Role, Side
 from shared.domain.orders.stop_moves import StopLevel, StoppedPosition
 from shared.errors import RefusedError
 
@@ -26,7 +26,7 @@ def list_working(connection: Connection, position: PositionRow) -> list[OrderRow
 
 def list_external(connection: Connection, position: PositionRow) -> list[OrderRow]:
     """Return the working stops that close the position and were placed elsewhere: they count, and are never changed."""
-    return _list_closing(connection, position, Role.OTHER, {OrderType.STOP, OrderType.TRAILING_STOP})
+    return _list_closing(connection, position, Role.OTHER, STOP_TYPES)
 
 
 def _list_closing(

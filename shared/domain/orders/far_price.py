@@ -3,11 +3,10 @@
 from decimal import Decimal
 
 from shared.domain.market_data.price_text import format_price_of
-from shared.domain.orders.order import OrderType, Side
+from shared.domain.orders.order import STOP_TYPES, OrderType, Side
 
 _FAR = Decimal("0.02")
 _ACROSS = Decimal("0.002")  # on the side of the market where the order fills or triggers at once
-_STOPS = {OrderType.STOP, OrderType.TRAILING_STOP}
 
 
 def describe_far_price(
@@ -19,7 +18,7 @@ def describe_far_price(
     order fills or triggers at once.
     """
     away = (price - market) * side.sign
-    is_across = away < 0 if type_ in _STOPS else away > 0
+    is_across = away < 0 if type_ in STOP_TYPES else away > 0
     if abs(away) <= (_ACROSS if is_across else _FAR) * market:
         return None
     where = "above" if price > market else "below"
@@ -27,7 +26,7 @@ def describe_far_price(
     told = f"{side} {type_} at {shown} is {points} points ({abs(away) / market:.1%}) {where} the market at {now}"
     if not is_across:
         return f"{told}: it fills only once the market has moved that far"
-    if type_ in _STOPS:
+    if type_ in STOP_TYPES:
         return f"{told}: it triggers at once, or the venue rejects it"
     return f"{told}: it fills at once, as a market order does"
 

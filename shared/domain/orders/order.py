@@ -58,6 +58,7 @@ class OrderType(StrEnum):
     UNKNOWN = "UNKNOWN"
 
 
+STOP_TYPES = frozenset({OrderType.STOP, OrderType.TRAILING_STOP})
 # The field with the price of an order; an order of another type has none of these.
 PRICE_FIELDS = {OrderType.LIMIT: "limit_price", OrderType.STOP: "stop_price", OrderType.TRAILING_STOP: "trail_price"}
 

@@ -6,12 +6,11 @@ from decimal import Decimal
 from typing import TypeVar
 from uuid import UUID
 
-from shared.domain.orders.order import MIN_TICKS, OrderType, Role, Side
+from shared.domain.orders.order import MIN_TICKS, STOP_TYPES, OrderType, Role, Side
 from shared.domain.orders.stop_pace import step_of
 
 K = TypeVar("K", int, UUID)
 
-_STOPS = frozenset({OrderType.STOP, OrderType.TRAILING_STOP})
 _CLOSERS = frozenset({Role.STOP_LOSS, Role.TAKE_PROFIT, Role.EXIT})
 
 
@@ -63,7 +62,9 @@ def plan_protection(position: int, working: Sequence[ClosingOrder]) -> Protectio
     closing = Side.SELL if position > 0 else Side.BUY
     held = abs(position)
     wrong_side = [one.id for one in ours if one.side is not closing]
-    external = sum(one.quantity for one in working if not one.is_ours and one.type in _STOPS and one.side is closing)
+    external = sum(
+        one.quantity for one in working if not one.is_ours and one.type in STOP_TYPES and one.side is closing
+    )
     stops = [one for one in ours if one.side is closing and one.role is Role.STOP_LOSS]
     targets = [one for one in ours if one.side is closing and one.role is Role.TAKE_PROFIT]
     # Nearest to the market first: for a long, the highest sell stop and the lowest sell limit.

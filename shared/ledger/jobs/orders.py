@@ -124,7 +124,8 @@ class LapseApproval(Job):
 class ReducePosition(Job):
     """Close a part of a position with a market order: `quantity` contracts, at most as many as are held.
 
-    With a `target_position`, negative for short, instead: close what is held beyond it; 0 closes all. A position in
+    With a `target_position`, negative for short, instead: close what is held beyond it; 0 closes all. One of the
+    protector, by the rule reduce_at, closes at most half, rounded up. A position in
     another `direction`, or one that was opened after `requested_at` (by default when the job was enqueued), is left.
     Raise ValueError without either.
     """
