@@ -27,6 +27,7 @@ pytest_plugins = (
     "tests.fixtures.feeds",
     "tests.fixtures.monitors",
     "tests.fixtures.books",
+    "tests.fixtures.hand_orders",
     "tests.fixtures.order_sessions",
     "tests.fixtures.silent_server",
 )

@@ -1,40 +1,16 @@
 """Stops and targets that a person places in the firm's own screen protect a position; they are no entries."""
 
-from decimal import Decimal
-from typing import Any
 
-import pytest
 
 from shared.db.accounts import accounts
 from shared.db.risk import risk_snapshots
 from shared.db.risk.risk_snapshots import RiskSnapshot
 from shared.ledger.jobs.accounts import SnapshotAccounts
 from shared.ledger.jobs.orders import ReconcileAccounts
+from tests.fixtures.hand_orders import place_stop
 from tests.fixtures.resting_orders import list_working_orders
 from tests.fixtures.venue import MNQ
 from tests.fixtures.worker_env import WorkerEnv
-
-STOP, LIMIT, SELL = {"type": 4}, {"type": 1}, {"side": 1}
-
-
-def market_price(worker_env: WorkerEnv) -> Decimal:
-    """Return the newest close, a little away from which everything rests."""
-    price: Decimal = worker_env.rows("SELECT close_ticks * 0.25 FROM bar_minute ORDER BY start DESC LIMIT 1")[0][0]
-    return price
-
-
-def place_stop(worker_env: WorkerEnv, **order: Any) -> int:
-    """Place a sell stop far below the market, as a person would elsewhere; return its id."""
-    answer = worker_env.venue.place(**STOP, **SELL, stopPrice=float(market_price(worker_env) - 100), **order)
-    assert answer["success"], answer
-    return int(answer["orderId"])
-
-
-def place_target(worker_env: WorkerEnv, **order: Any) -> int:
-    """Place a sell limit far above the market."""
-    answer = worker_env.venue.place(**LIMIT, **SELL, limitPrice=float(market_price(worker_env) + 500), **order)
-    assert answer["success"], answer
-    return int(answer["orderId"])
 
 
 def read_snapshot(worker_env: WorkerEnv) -> RiskSnapshot:
@@ -43,16 +19,6 @@ def read_snapshot(worker_env: WorkerEnv) -> RiskSnapshot:
             connection, accounts.list_all(connection), worker_env.venue.clock, lambda _: lambda *_: None
         )
     return found[worker_env.venue.account_id]
-
-
-@pytest.fixture
-def bought_by_hand(worker_env: WorkerEnv) -> WorkerEnv:
-    """Long one, with a stop and a target, all by hand."""
-    worker_env.venue.trade()
-    place_stop(worker_env)
-    place_target(worker_env)
-    worker_env.run(ReconcileAccounts())
-    return worker_env
 
 
 def test_a_stop_by_hand_that_covers_the_position_is_its_stop_and_the_guard_adds_none(

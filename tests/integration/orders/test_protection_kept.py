@@ -4,24 +4,14 @@ import pytest
 
 from shared.gateway import wire
 from shared.ledger.jobs.orders import GuardPosition, ReconcileAccounts, ReducePosition
+from tests.fixtures.hand_orders import place_target
 from tests.fixtures.operator import RunCommand
 from tests.fixtures.resting_orders import list_working_orders
 from tests.fixtures.venue import MNQ
 from tests.fixtures.worker_env import WorkerEnv
-from tests.integration.orders.test_external_protection import place_stop, place_target
 
 CLOSE = "/api/Position/closeContract"
 QUERY = "/api/Order/v2/query"
-
-
-@pytest.fixture
-def bought_by_hand(worker_env: WorkerEnv) -> WorkerEnv:
-    """Long one, with a stop and a target, all by hand."""
-    worker_env.venue.trade()
-    place_stop(worker_env)
-    place_target(worker_env)
-    worker_env.run(ReconcileAccounts())
-    return worker_env
 
 
 @pytest.fixture
