@@ -1,7 +1,5 @@
 """Stops and targets that a person places in the firm's own screen protect a position; they are no entries."""
 
-
-
 from shared.db.accounts import accounts
 from shared.db.risk import risk_snapshots
 from shared.db.risk.risk_snapshots import RiskSnapshot

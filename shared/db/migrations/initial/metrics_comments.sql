@@ -35,4 +35,4 @@ COMMENT ON COLUMN metric_rollup.counts IS
 COMMENT ON TABLE metric_progress IS 'Up to when everything was summed up; one row.';
 COMMENT ON COLUMN metric_progress.is_only IS 'Always true: there is one row.';
 COMMENT ON COLUMN metric_progress.rolled_up_until_at IS
-    'The end of the newest minute that was summed up. The minutes of the last half hour are summed up again each time.';
+    'The end of the newest minute that was summed up. The minutes of the last half hour are summed up again every ten minutes.';
