@@ -12,7 +12,7 @@ from shared.domain.market_data.coverage import Span, unite
 def list_set_aside(
     connection: Connection, contract_id: str, span: Span, stored: BarColumns | None = None
 ) -> tuple[Span, ...]:
-    """Return the minutes in a span without a bar of which a record was set aside: they had a trade.
+    """Return the minutes in a span without a bar of which a record was set aside and stands: they had a trade.
 
     `stored` are the one-minute bars of the span; without it those that are needed are read.
     """

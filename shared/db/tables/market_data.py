@@ -110,6 +110,8 @@ rejected_bar = Table(
     Column("reason", Text, nullable=False),
     at_column("first_seen_at", nullable=False, now=True),
     at_column("last_seen_at", nullable=False, now=True),
+    at_column("lacked_at"),
+    at_column("withdrawn_at"),
 )
 
 Index("ix_rejected_bar_last_seen_at", rejected_bar.c.last_seen_at)

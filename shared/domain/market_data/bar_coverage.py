@@ -9,7 +9,7 @@ from shared.domain.market_data.coverage import Span, intersect, subtract, unite
 
 # The venue may publish a bar a moment late: only after this does a minute without a bar count.
 LATE_BY = timedelta(minutes=2)
-_CONFIRMED_AFTER = timedelta(seconds=30)  # two answers of one moment may lack the same bars
+CONFIRMED_AFTER = timedelta(seconds=30)  # two answers of one moment may lack the same bars
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class BarCoverage:
         settled = (Span(asked.start, min(asked.end, (market_now - LATE_BY).replace(second=0, microsecond=0))),)
         opened = unite(open_spans)
         lacking = subtract(intersect(settled, opened), complete)
-        is_later = self.answered_market_at is None or market_now - self.answered_market_at >= _CONFIRMED_AFTER
+        is_later = self.answered_market_at is None or market_now - self.answered_market_at >= CONFIRMED_AFTER
         may_confirm = is_later if is_second is None else is_second
         confirmed = intersect(lacking, self.unconfirmed) if may_confirm else ()
         added = subtract(lacking, confirmed) if is_later or is_second is not None else ()

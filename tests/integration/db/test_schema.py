@@ -32,9 +32,9 @@ PARTS = (
         (
             "0024",
             Path("/home/me/tickwork"),
-            r"in /home/me/tickwork: expected 0025; .*`make up UP_ARGS=--fresh`.*is kept",
+            r"in /home/me/tickwork: expected 0026; .*`make up UP_ARGS=--fresh`.*is kept",
         ),
-        ("0024", None, r"at 127\.0\.0\.1: expected 0025; .*name an empty database in DATABASE_URL.*is kept"),
+        ("0025", None, r"at 127\.0\.0\.1: expected 0026; .*name an empty database in DATABASE_URL.*is kept"),
         ("0099", None, "a newer version .* run that version"),
     ],
 )

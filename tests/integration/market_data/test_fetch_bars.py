@@ -196,6 +196,33 @@ def test_a_minute_that_passed_for_one_without_a_trade_marks_what_used_it_once_a_
     assert [(first,)] == worker_env.rows(marked), "the same record changes nothing"
 
 
+def test_a_record_that_two_answers_have_no_more_is_withdrawn_until_it_comes_again(
+    worker_env: WorkerEnv, gateway: OtherGateway, closed_until: datetime, operator: RunCommand
+) -> None:
+    minute = closed_until - 6 * MINUTE
+    state = "SELECT lacked_at IS NOT NULL, withdrawn_at IS NOT NULL FROM rejected_bar"
+    later = closed_until + MINUTE * (5 - closed_until.minute % 5)
+
+    def answer(rows_of: Callable[[list[dict[str, Any]]], list[dict[str, Any]]]) -> tuple[bool, bool]:
+        gateway.changes.clear()
+        change(gateway, rows_of)
+        fetch(worker_env, gateway, later)
+        ((is_lacked, is_withdrawn),) = worker_env.rows(state)
+        worker_env.execute("UPDATE rejected_bar SET lacked_at = lacked_at - interval '30 seconds'")
+        return is_lacked, is_withdrawn
+
+    spoilt = answer(lambda rows: [row | {"v": None} if row["t"] == minute.isoformat() else row for row in rows])
+    assert (False, False) == spoilt
+    cut = answer(lambda rows: [row for row in rows if row["t"] < minute.isoformat()])
+    assert (False, False) == cut, "an answer that ends before it shows nothing"
+    assert (True, False) == answer(lambda rows: [row for row in rows if row["t"] != minute.isoformat()])
+    assert (True, True) == answer(lambda rows: [row for row in rows if row["t"] != minute.isoformat()])
+    gaps = operator("bars", "gaps", "MNQ", "--json").json["gaps"]
+    assert [] == [gap for gap in gaps if gap["state"] == "set aside"]
+    again = answer(lambda rows: [row | {"v": None} if row["t"] == minute.isoformat() else row for row in rows])
+    assert (False, False) == again
+
+
 def test_a_correction_is_taken_within_half_an_hour_and_marks_what_used_the_first(
     worker_env: WorkerEnv, gateway: OtherGateway, closed_until: datetime
 ) -> None:

@@ -86,6 +86,8 @@ CREATE TABLE rejected_bar (
     reason text NOT NULL,
     first_seen_at timestamptz DEFAULT now() NOT NULL,
     last_seen_at timestamptz DEFAULT now() NOT NULL,
+    lacked_at timestamptz,
+    withdrawn_at timestamptz,
     CONSTRAINT pk_rejected_bar PRIMARY KEY (contract_id, record),
     CONSTRAINT fk_rejected_bar_contract_id FOREIGN KEY (contract_id) REFERENCES contract (id)
 );

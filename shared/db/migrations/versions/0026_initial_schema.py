@@ -6,8 +6,8 @@ from alembic import op
 
 from shared.db.engine import driver
 
-revision = "0025"  # 0.1.0 and unreleased versions had 0001 to 0024: their databases are not brought to this schema
-SQL_DIGEST = "73570e0d4f1a64f6"  # of migrations/initial/; a test asks for another revision when they change
+revision = "0026"  # 0.1.0 and unreleased versions had 0001 to 0025: their databases are not brought to this schema
+SQL_DIGEST = "e6d269e8b78920d6"  # of migrations/initial/; a test asks for another revision when they change
 down_revision = None
 
 # Each file may refer to the tables of the files before it.
