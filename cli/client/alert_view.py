@@ -143,10 +143,9 @@ def read_accounts(connection: Connection, outcome: AlertOutcome) -> list[dict[st
             "copy_ratio_now": ratios.get(account_id, SAME if account_id == record.account_id else None),
             "job": jobs.get(account_id),
             "signal": signals.get(account_id),
-            "orders": (own := _of_account(orders, account_id)),
-            "fills": (filled := _of_account(fills, account_id)),
-            "flatten_requests": (flattens := _of_account(outcome.flatten_requests, account_id)),
-            "timeline": _build_timeline(record, jobs.get(account_id), own, filled, flattens),
+            "orders": _of_account(orders, account_id),
+            "fills": _of_account(fills, account_id),
+            "flatten_requests": _of_account(outcome.flatten_requests, account_id),
         }
         for account_id in ids
     ]
@@ -165,40 +164,6 @@ def _account_of(job: dict[str, Any], record: AlertRecord) -> int:
     return int(job["arguments"].get("account_id", record.account_id))
 
 
-def _build_timeline(
-    record: AlertRecord,
-    job: dict[str, Any] | None,
-    orders: Sequence[dict[str, Any]],
-    fills: Sequence[dict[str, Any]],
-    flatten_requests: Sequence[dict[str, Any]],
-) -> list[dict[str, Any]]:
-    """Return the steps of an alert that have happened, in machine time, with the milliseconds between them."""
-    trades = {row["id"] for row in orders if _is_trade(row)}
-    filled = [row for row in fills if row["order_id"] in trades]
-    closed = [row for row in fills if row["order_id"] not in trades] if flatten_requests else []
-    steps: list[tuple[str, datetime | None]] = [
-        ("sent", record.sent_at),
-        ("received", record.received_at),
-        ("job_started", None if job is None else job["started_at"]),
-        ("order_submitted", _first(row["submitted_at"] for row in orders if row["id"] in trades)),
-        ("flatten_requested", _first(row["requested_at"] for row in flatten_requests)),
-        ("fill_recorded", _first(row["recorded_at"] for row in filled or closed)),
-        ("stop_working", _first(row["guarded_at"] for row in filled if "stop" in (row["guarded_by"] or ""))),
-        ("flat", _first(row["flat_at"] for row in flatten_requests)),
-    ]
-    happened = [(step, at) for step, at in steps if at is not None]
-    previous = [None, *(at for _, at in happened)]
-    return [
-        {
-            "step": step,
-            "at": at,
-            "since_previous_ms": before and _milliseconds(before, at),
-            "since_received_ms": _milliseconds(record.received_at, at),
-        }
-        for (step, at), before in zip(happened, previous, strict=False)
-    ]
-
-
 def _group(rows: Iterable[dict[str, Any]], key: str) -> dict[UUID | None, list[dict[str, Any]]]:
     groups: dict[UUID | None, list[dict[str, Any]]] = defaultdict(list)
     for row in rows:
@@ -212,10 +177,6 @@ def _of_account(rows: Sequence[dict[str, Any]], account_id: int) -> list[dict[st
 
 def _join(words: Iterable[str], separator: str = ", ") -> str | None:
     return separator.join(words) or None
-
-
-def _first(instants: Iterable[datetime | None]) -> datetime | None:
-    return min((at for at in instants if at is not None), default=None)
 
 
 def _milliseconds(start: datetime, end: datetime) -> int:

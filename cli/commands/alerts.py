@@ -45,7 +45,6 @@ FILLS = Table(
     spare=("commissions", "fees"),
 )
 FLATTENS = Table("Flatten requests", ("requested_at", "contract", "sweep_count", "progress", "flat_at"))
-TIMELINE = Table("Timeline", ("step", "time", "since_previous_ms", "since_received_ms"))
 _POLL_EVERY_S = 0.5
 
 
@@ -126,7 +125,7 @@ def _print_lines(rows: Sequence[dict[str, Any]], *, as_json: bool) -> None:
 @click.argument("digits", metavar="ID", type=AlertIdType())
 @json_option
 def show(digits: str, *, as_json: bool) -> None:
-    """Show an alert in full. Print its body, its reading, and on each account its signal, orders, fills and times."""
+    """Show an alert in full. Print its body, its reading, and on each account its signal, orders and fills."""
     with connect() as connection:
         (outcome,) = read_outcomes(connection, [find_alert(connection, digits)])
         accounts = read_accounts(connection, outcome)
@@ -148,6 +147,8 @@ def show(digits: str, *, as_json: bool) -> None:
     _print_alert(outcome, reading)
     for account in accounts:
         _print_account(account)
+    if accounts:
+        click.echo(f"\nStep by step, from the receipt to the proven stop: tickwork trace {record.id}")
 
 
 def _print_alert(outcome: AlertOutcome, reading: AlertReading) -> None:
@@ -185,11 +186,6 @@ def _print_account(account: dict[str, Any]) -> None:
         requests = [row | {"contract": row["contract_id"] or "everything"} for row in account["flatten_requests"]]
         FLATTENS.print(requests, empty="")
     FILLS.print(account["fills"], empty="No fills.")
-    timeline = [
-        row | {"step": row["step"].replace("_", " "), "time": f"{row['at']:%H:%M:%S.%f}"[:-3]}
-        for row in account["timeline"]
-    ]
-    TIMELINE.print(timeline, empty="")
 
 
 def _print_facts(facts: dict[str, Any]) -> None:

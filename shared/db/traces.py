@@ -71,7 +71,19 @@ _ALERT_OF = text("""
 """)
 
 _STEPS = text("""
-    WITH caused AS (
+    WITH flattened AS (
+        SELECT id FROM flatten_request WHERE correlation_id = :cause
+        -- A request that joined an open one has only a job of its own.
+        UNION SELECT (arguments ->> 'flatten_request_id')::uuid FROM job WHERE correlation_id = :cause
+    ), belongs AS (
+        SELECT id FROM orders WHERE correlation_id = :cause
+        UNION
+        SELECT orders.id FROM flattened JOIN flatten_request AS request USING (id)
+        JOIN orders ON orders.account_id = request.account_id
+            AND created_at BETWEEN requested_at AND coalesce(flat_at, dropped_at, now())
+            AND (request.contract_id IS NULL OR request.contract_id = orders.contract_id)
+        WHERE role = 'EXIT' AND client_order_id IS NULL  -- the venue's closing orders, as IS_CLOSE says
+    ), caused AS (
         SELECT orders.*, account.name AS account, min_scale(tick_size) AS decimals,
                concat_ws(' ', lower(replace(role, '_', ' ')), side, orders.quantity, contract.name, lower(type))
                    AS what,
@@ -80,16 +92,14 @@ _STEPS = text("""
                    SELECT FROM order_change WHERE order_id = orders.id AND state NOT IN ('CREATED', 'REJECTED')
                    AND coalesce(order_change.stop_price, order_change.limit_price) IS NOT NULL)
                THEN ' at ' || round(own_price, greatest(min_scale(tick_size), min_scale(own_price))) END AS at_price
-        FROM orders JOIN account ON account.id = account_id JOIN contract ON contract.id = contract_id
+        FROM belongs JOIN orders USING (id)
+        JOIN account ON account.id = account_id JOIN contract ON contract.id = contract_id
         CROSS JOIN LATERAL (SELECT coalesce(stop_price, limit_price)) AS priced (own_price)
-        WHERE orders.correlation_id = :cause
     ), decided AS (
         SELECT id FROM signal WHERE alert_id = :alert UNION SELECT signal_id FROM caused
     ), asked AS (
         SELECT id FROM entry_approval WHERE alert_id = :alert
         UNION SELECT (arguments ->> 'approval_id')::uuid FROM job WHERE correlation_id = :cause
-    ), flattened AS (
-        SELECT DISTINCT (arguments ->> 'flatten_request_id')::uuid AS id FROM job WHERE correlation_id = :cause
     ), change AS (
         SELECT order_change.*, caused.account,
                concat_ws(' ', lower(kind), caused.what,

@@ -201,6 +201,7 @@ flatten_request = Table(
     at_column("flat_at"),
     at_column("dropped_at"),  # by the protector, because another installation trades the account by now
 )
+Index("ix_flatten_request_correlation_id", flatten_request.c.correlation_id)
 Index(
     "ix_flatten_request_open",
     flatten_request.c.account_id,

@@ -107,7 +107,11 @@ def test_a_trace_of_a_close_shows_its_flatten(operator: RunCommand, filled: Work
     run_until(filled, 0)
     newest = filled.rows("SELECT id FROM alert ORDER BY id DESC LIMIT 1")[0][0]
 
-    assert {"flatten_requested", "flat"} <= {one["kind"] for one in trace(operator, newest)["steps"]}
+    steps = trace(operator, newest)["steps"]
+    assert {"flatten_requested", "flat"} <= {one["kind"] for one in steps}
+    assert any(one["text"].startswith("SELL 2 at") for one in steps if one["kind"] == "fill")
+    filled.execute("DELETE FROM job")
+    assert steps == trace(operator, newest)["steps"]
 
 
 def test_a_changed_price_is_shown_with_the_change_and_not_as_that_of_the_start(

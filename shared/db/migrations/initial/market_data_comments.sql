@@ -71,7 +71,7 @@ COMMENT ON COLUMN rejected_bar.reason IS 'Why it is no bar.';
 COMMENT ON COLUMN rejected_bar.first_seen_at IS 'When it came first.';
 COMMENT ON COLUMN rejected_bar.last_seen_at IS 'When it came last.';
 COMMENT ON COLUMN rejected_bar.lacked_at IS 'When an answer first had bars before and after its minute, and none of it; empty: none yet.';
-COMMENT ON COLUMN rejected_bar.withdrawn_at IS 'When a second answer lacked it, half a minute later or more: its minute had no trade. Empty: it stands.';
+COMMENT ON COLUMN rejected_bar.withdrawn_at IS 'When a second answer lacked it, half a minute later or more, so that its minute had no trade; empty: it stands.';
 
 COMMENT ON VIEW bars IS 'Closed one-minute bars in prices.';
 COMMENT ON COLUMN bars.contract IS 'The venue''s id of the contract.';

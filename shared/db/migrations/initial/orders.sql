@@ -169,6 +169,8 @@ CREATE TABLE flatten_request (
     CONSTRAINT fk_flatten_request_contract_id FOREIGN KEY (contract_id) REFERENCES contract (id)
 );
 
+CREATE INDEX ix_flatten_request_correlation_id ON flatten_request (correlation_id);
+
 CREATE INDEX ix_flatten_request_open ON flatten_request (account_id) WHERE flat_at IS NULL AND dropped_at IS NULL;
 
 CREATE TABLE contract_close (
