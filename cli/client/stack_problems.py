@@ -6,6 +6,7 @@ from difflib import get_close_matches
 
 from sqlalchemy import Connection
 
+from cli.client.oversized_stops import find_oversized_stops
 from cli.console.cells import shorten_contract
 from cli.console.errors import shorten_error
 from shared.clock import machine_now
@@ -33,6 +34,7 @@ def list_problems(connection: Connection, settings: Settings) -> list[dict[str, 
         "bars": find_rejected_bars(connection),
         "market hours": find_unknown_hours(connection),
         "late fills": find_unclosed_fills(connection),
+        "stops of others": find_oversized_stops(connection),
     }
     return [{"name": name, "detail": detail} for name, detail in found.items() if detail is not None]
 

@@ -26,6 +26,7 @@ from cli.client.live_checks import (
 )
 from cli.client.locks import IDLE_FOR
 from cli.client.monitor_view import check_monitor
+from cli.client.oversized_stops import find_oversized_stops
 from cli.client.receiver_check import send_test_alert
 from cli.client.redis_checks import list_redis_checks
 from cli.client.spool_view import describe_spool, read_spool_figures
@@ -121,6 +122,9 @@ def _list_stack_checks() -> dict[str, Callable[[], str]]:
         "market hours": partial(_ask, problems.require_none(problems.find_unknown_hours, "known", CheckWarningError)),
         "late fills": partial(
             _ask, problems.require_none(problems.find_unclosed_fills, "none is left open", CheckWarningError)
+        ),
+        "stops of others": partial(
+            _ask, problems.require_none(find_oversized_stops, "none is larger than its position", CheckWarningError)
         ),
         "heartbeat": partial(_ask, partial(check_heartbeat, settings=settings)),
         "venue calls": partial(

@@ -9,6 +9,7 @@ from cli.local.home.folder import Home
 from cli.local.home.lock import Lock
 from cli.local.home.state import write_state
 from shared.ids import new_id
+from tests.fixtures.alert_steps import run_until
 from tests.fixtures.operator import RunCommand
 from tests.fixtures.venue import MNQ
 from tests.fixtures.worker_env import WorkerEnv
@@ -125,6 +126,23 @@ def test_what_came_late_and_was_not_closed_is_named(operator: RunCommand, worker
     assert ("warning", True) == (found["state"], expected in found["detail"])
     worker_env.execute("UPDATE position SET opened_market_at = now() + interval '1 minute'")
     assert "late fills" not in problems(operator)
+
+
+def test_a_stop_placed_elsewhere_that_is_larger_than_its_position_is_named(
+    operator: RunCommand, worker_env: WorkerEnv
+) -> None:
+    worker_env.entry_alert(quantity=2)
+    run_until(worker_env, 2)
+    worker_env.execute("UPDATE orders SET role = 'OTHER', origin = 'external' WHERE role = 'STOP_LOSS'")
+    assert "stops of others" not in problems(operator)
+    worker_env.execute("UPDATE position SET quantity = 1")
+
+    expected = "holds 1 contract of MNQ H26, and stops that were placed elsewhere close 2"
+    assert expected in problems(operator)["stops of others"]
+    found = check(operator, "stops of others")
+    assert ("warning", True) == (found["state"], expected in found["detail"])
+    worker_env.execute("UPDATE orders SET side = 'BUY' WHERE role = 'OTHER'")
+    assert "stops of others" not in problems(operator)
 
 
 def test_a_root_that_is_none_is_named_with_the_nearest(operator: RunCommand, worker_env: WorkerEnv) -> None:
