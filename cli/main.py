@@ -56,7 +56,7 @@ def main() -> None:
     logging.basicConfig(handlers=[logging.NullHandler()])
     try:
         arguments = [one for one in sys.argv[1:] if one != TRACEBACK_OPTION]
-        sys.exit(tickwork(arguments, standalone_mode=False))
+        sys.exit(tickwork(arguments, prog_name="tickwork", standalone_mode=False))
     except click.exceptions.Abort:
         sys.exit(_INTERRUPTED)
     except click.ClickException as error:
