@@ -9,6 +9,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from shared.domain.notifications.channel import Channel, parse_channels
 from shared.errors import SettingsError
 from shared.server_urls import (
     mask_password,
@@ -83,6 +84,7 @@ class Settings:
     receiver_url: str  # the receiver's own address, which this computer reaches
     public_url: str  # the address under which the internet reaches the receiver; empty: it does not
     heartbeat_url: str = field(repr=False)  # requested while everything is watched: a dead-man switch; empty: none
+    notify_channels: tuple[Channel, ...] = field(repr=False)  # where notifications are sent
     proxy_count: int  # proxies of ours in front of the receiver, whose X-Forwarded-For names the sender
     flower_hosts: tuple[str, ...]  # names under which a browser may ask Flower, besides those of this computer
     slots: Mapping[str, int]  # of worker fleets, by their names; the others have their defaults
@@ -161,6 +163,7 @@ def _parse_settings(values: Mapping[str, str]) -> Settings:
         receiver_url=_parse_receiver_url(values),
         public_url=_parse_public_url(values),
         heartbeat_url=_parse_heartbeat_url(values),
+        notify_channels=parse_channels(values.get("TICKWORK_NOTIFY_CHANNELS", "")),
         proxy_count=parse_count(values, "TICKWORK_PROXIES", default=0, least=0),
         flower_hosts=tuple(part.lower() for part in parse_list(values, "TICKWORK_FLOWER_HOSTS")),
         slots=parse_slots("TICKWORK_SLOTS", values.get("TICKWORK_SLOTS", "")),

@@ -21,6 +21,7 @@ TickworkError
 |   |-- OutsideCalendarError       the holiday table does not reach the date
 |   |-- _AccountsLockedError       cli.client.locks: done, but for accounts that another session locks
 |   |-- ProbeFailedError           a test alert was not accepted: the message says where it was lost
+|   |-- NotificationError          a service did not take a message
 |   |-- HeartbeatWithheldError     something that watches has stopped, or the service did not take it
 |   `-- InvalidAlertError
 |       `-- RefusedAlertError      shared.domain.alerts.payload
@@ -117,6 +118,10 @@ class ProbeFailedError(RefusedError):
 
 class HeartbeatWithheldError(RefusedError):
     """No heartbeat was sent, as something that watches has stopped, or the service did not take it."""
+
+
+class NotificationError(RefusedError):
+    """A service did not take a message to the trader."""
 
 
 class InvalidAlertError(RefusedError):

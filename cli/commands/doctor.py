@@ -26,6 +26,7 @@ from cli.client.live_checks import (
 )
 from cli.client.locks import IDLE_FOR
 from cli.client.monitor_view import check_monitor
+from cli.client.notification_check import check_notifications
 from cli.client.oversized_stops import find_oversized_stops
 from cli.client.receiver_check import send_test_alert
 from cli.client.redis_checks import list_redis_checks
@@ -55,6 +56,7 @@ from shared.domain.risk.disk_space import DiskSpace, find_fullest
 from shared.errors import ProbeFailedError, SettingsError
 from shared.log import mask_secrets
 
+_Find = Callable[[Connection], str | None]
 CHECKS = Table("Checks", ("name", "state", "detail"))
 _AWAKE = (
     "turn automatic suspend off in the settings of the system, on a server with `sudo systemctl mask sleep.target "
@@ -118,21 +120,20 @@ def _list_stack_checks() -> dict[str, Callable[[], str]]:
         "disks of the stack": _check_disks,
         "installations": _check_installations,
         "risk monitor": partial(_ask, check_monitor),
-        "jobs": partial(_ask, problems.require_none(problems.find_dead_jobs, "none is dead", CheckWarningError)),
-        "market hours": partial(_ask, problems.require_none(problems.find_unknown_hours, "known", CheckWarningError)),
-        "late fills": partial(
-            _ask, problems.require_none(problems.find_unclosed_fills, "none is left open", CheckWarningError)
-        ),
-        "stops of others": partial(
-            _ask, problems.require_none(find_oversized_stops, "none is larger than its position", CheckWarningError)
-        ),
+        "jobs": _expect_none(problems.find_dead_jobs, "none is dead"),
+        "market hours": _expect_none(problems.find_unknown_hours, "known"),
+        "late fills": _expect_none(problems.find_unclosed_fills, "none is left open"),
+        "stops of others": _expect_none(find_oversized_stops, "none is larger than its position"),
         "heartbeat": partial(_ask, partial(check_heartbeat, settings=settings)),
-        "venue calls": partial(
-            _ask, problems.require_none(problems.find_failing_calls, "few or none fail", SettingsError)
-        ),
+        "notifications": partial(_ask, partial(check_notifications, settings=settings)),
+        "venue calls": _expect_none(problems.find_failing_calls, "few or none fail", SettingsError),
         **_list_trading_checks(settings),
     }
     return {"senders": _check_senders, **checks, **({"settings": partial(_fail, warning)} if warning else {})}
+
+
+def _expect_none(find: _Find, fine: str, error: type[Exception] = CheckWarningError) -> Callable[[], str]:
+    return partial(_ask, problems.require_none(find, fine, error))
 
 
 def _list_trading_checks(settings: Settings) -> dict[str, Callable[[], str]]:

@@ -11,6 +11,7 @@ from cli.local.processes.program import Program
 from cli.local.processes.readiness import answers_http
 from shared.clock import MarketClock
 from shared.config import Settings, environment
+from shared.domain.notifications.channel import format_channels
 from shared.fleets import FLEETS
 from shared.heartbeat import is_fresh
 from shared.settings_file import FILE_VARIABLE
@@ -21,6 +22,7 @@ WORKER_STOP_TIMEOUT_S = 10.0
 _SILENT_HEART_S, _SILENT_HTTP_S = 30.0, 60.0
 DIRECT_WORKER = "worker-direct"
 RISK_MONITOR = "risk-monitor"
+_SECRETS = ("TICKWORK_VENUE_KEY", "TICKWORK_HEARTBEAT_URL", "TICKWORK_NOTIFY_CHANNELS")
 _WITHOUT_SECRETS = {"receiver", "flower", "beat", "relay", RISK_MONITOR}  # they reach no server outside
 
 
@@ -77,6 +79,7 @@ class StackConfig:
             "TICKWORK_RECEIVER_URL": self.urls["receiver"],
             "TICKWORK_PUBLIC_URL": self.settings.public_url,
             "TICKWORK_HEARTBEAT_URL": self.settings.heartbeat_url,
+            "TICKWORK_NOTIFY_CHANNELS": format_channels(self.settings.notify_channels),
             "TICKWORK_PROXIES": str(self.settings.proxy_count),
             # Every shell checks orders with these limits, whatever its own environment holds.
             "TICKWORK_BARS_LIMIT": str(self.settings.bars_limit),
@@ -161,5 +164,5 @@ def _python_command(module: list[str]) -> list[str | Path]:
 
 
 def _program_environment(stack: StackConfig, name: str) -> dict[str, str]:
-    without = {"TICKWORK_VENUE_KEY": "", "TICKWORK_HEARTBEAT_URL": ""} if name in _WITHOUT_SECRETS else {}
+    without = dict.fromkeys(_SECRETS, "") if name in _WITHOUT_SECRETS else {}
     return environment() | stack.environment() | without | {"PYTHONUNBUFFERED": "1"}

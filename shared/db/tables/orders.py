@@ -246,6 +246,7 @@ fill = Table(
 Index("ix_fill_order_id", fill.c.order_id)
 Index("ix_fill_account_id_venue_order_id", fill.c.account_id, fill.c.venue_order_id)
 Index("ix_fill_account_id_filled_market_at", fill.c.account_id, fill.c.filled_market_at)
+Index("ix_fill_recorded_at", fill.c.recorded_at)
 Index("ix_fill_unguarded", fill.c.account_id, fill.c.contract_id, postgresql_where=text("guarded_at IS NULL"))
 Index("ix_fill_account_id_contract_id", fill.c.account_id, fill.c.contract_id, fill.c.venue_fill_id)
 

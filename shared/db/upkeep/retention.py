@@ -29,6 +29,7 @@ _RETENTION: tuple[tuple[str, str, str, str, timedelta], ...] = (
     ("hours of metrics", "metric_rollup", "period_start_at", "AND span = 'hour'", timedelta(days=400)),
     ("job_key", "job_key", "kept_until", "", timedelta(0)),
     ("strategy_run", "strategy_run", "evaluated_at", "", timedelta(days=90)),
+    ("notification", "notification", "collected_at", "", timedelta(days=30)),
     ("account_event", "account_event", "happened_at", f"AND {_IS_TEMPORARY}", timedelta(days=90)),
 )
 

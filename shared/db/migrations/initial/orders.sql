@@ -219,6 +219,8 @@ CREATE INDEX ix_fill_in_order ON fill (account_id, contract_id, filled_market_at
 
 CREATE INDEX ix_fill_order_id ON fill (order_id);
 
+CREATE INDEX ix_fill_recorded_at ON fill (recorded_at);
+
 CREATE INDEX ix_fill_unguarded ON fill (account_id, contract_id) WHERE guarded_at IS NULL;
 
 CREATE TABLE position (
