@@ -30,7 +30,8 @@ _COLLECT = text("""
     WHERE alert.id > :lowest_id AND received_at > :since AND verdict = 'refused' AND hook_id <> :probe_hook
     UNION ALL
     SELECT 'signal ' || signal.id, 'denied', 'warning',
-           concat_ws(' ', signal.action, signal.quantity, contract.name, 'on', account.name, 'denied:', signal.reason),
+           concat_ws(' ', signal.action, signal.quantity, contract.name, 'on', short_account(account.name), 'denied:',
+                     signal.reason),
            decided_at
     FROM signal JOIN account ON account.id = signal.account_id
     LEFT JOIN contract ON contract.id = signal.contract_id
@@ -38,7 +39,7 @@ _COLLECT = text("""
     UNION ALL
     SELECT format('fill %s %s', fill.account_id, venue_fill_id), 'fill', 'info',
            concat_ws(' ', fill.side, fill.quantity, contract.name, 'at',
-                     round(price, greatest(min_scale(tick_size), min_scale(price))), 'on', account.name,
+                     round(price, greatest(min_scale(tick_size), min_scale(price))), 'on', short_account(account.name),
                      '(' || lower(replace(role, '_', ' ')) || ')',
                      CASE WHEN gross_pnl <> 0 THEN 'result ' || round(gross_pnl, 2) || ' before costs' END),
            recorded_at
@@ -47,14 +48,14 @@ _COLLECT = text("""
     WHERE recorded_at > :since AND NOT is_voided
     UNION ALL
     SELECT 'order ' || orders.id, 'rejected', 'critical',
-           concat_ws(' ', lower(replace(role, '_', ' ')), side, orders.quantity, contract.name, 'on', account.name,
-                     'rejected:', orders.reason), orders.updated_at
+           concat_ws(' ', lower(replace(role, '_', ' ')), side, orders.quantity, contract.name, 'on',
+                     short_account(account.name), 'rejected:', orders.reason), orders.updated_at
     FROM orders JOIN account ON account.id = account_id JOIN contract ON contract.id = contract_id
     WHERE created_at > :since - interval '1 hour' AND state = 'REJECTED' AND orders.updated_at > :since
     UNION ALL
     SELECT 'event ' || account_event.id, CASE WHEN kind = ANY(:watches) THEN 'watch' ELSE 'account' END,
            CASE WHEN kind = ANY(:critical) THEN 'critical' WHEN kind = ANY(:warning) THEN 'warning' ELSE 'info' END,
-           concat_ws(': ', account.name, replace(kind, '_', ' '), nullif(message, '')), happened_at
+           concat_ws(': ', short_account(account.name), replace(kind, '_', ' '), nullif(message, '')), happened_at
     FROM account_event JOIN account ON account.id = account_id
     WHERE account_event.id > :lowest_id AND happened_at > :since AND kind <> ALL(:moves)
     UNION ALL
