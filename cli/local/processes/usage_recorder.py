@@ -1,4 +1,4 @@
-"""Records what the programs of `up` and this computer use, every ten seconds, in a thread of its own."""
+"""Records what the programs of `up` and this computer use, every fifteen seconds, in a thread of its own."""
 
 import socket
 import threading
@@ -15,7 +15,7 @@ from shared.clock import machine_now
 from shared.db.metrics import gauges
 from shared.domain.metrics.gauge_sums import Gauge, GaugeSums
 
-RECORD_EVERY_S: Final = 10.0
+RECORD_EVERY_S: Final = 15.0
 _ENDS_WITHIN_S = 2.0
 
 
@@ -37,7 +37,7 @@ class UsageRecorder:
         self._thread = threading.Thread(target=self._run, name="usage", daemon=True)
 
     def start(self) -> None:
-        """Begin; the first sample is stored ten seconds later."""
+        """Begin; the first sample is stored fifteen seconds later."""
         self._thread.start()
 
     def close(self) -> None:
