@@ -14,6 +14,8 @@ from workers.context import Context
 from workers.notifications.watched import list_changes
 from workers.task import task
 
+_FAILS_AFTER = 2  # messages in a row
+
 log = logging.getLogger(__name__)
 
 
@@ -37,21 +39,30 @@ def send_notifications(_: SendNotifications, ctx: Context) -> dict[str, int]:
 
 
 def _send_waiting(ctx: Context, channel: Channel) -> str | None:
-    """Send what waits for a channel, until it takes one no more; return why it took none, None if it took all."""
+    """Send what waits for a channel; return why it did not take all, None if it did.
+
+    A message that is refused may be at fault itself, so the next one is tried; after two in a row the channel is.
+    """
     with ctx.transaction() as tx:
         is_quiet = channel.is_quiet_at(machine_now())
         pending = outbox.take(tx.connection, channel.name, only_critical=is_quiet)
     venue = "simulator" if ctx.settings.venue.is_simulator else ""
+    failure, failed_in_row = None, 0
     unsent = {one.id for one in pending}
     for message in plan_messages(pending, zone=channel.zone, venue=venue):
         try:
             send(channel.url, message.title, message.body)
         except NotificationError as error:
-            log.warning("channel %s: %s", channel.name, error)
+            failure, failed_in_row = str(error), failed_in_row + 1
+            log.warning("channel %s: %s", channel.name, failure)
+            ids = message.ids if failed_in_row < _FAILS_AFTER else sorted(unsent)
             with ctx.transaction() as tx:
-                outbox.record_failed(tx.connection, channel.name, sorted(unsent), str(error))
-            return f"channel {channel.name}: {error}"
-        with ctx.transaction() as tx:
-            outbox.record_sent(tx.connection, channel.name, message.ids)
+                outbox.record_failed(tx.connection, channel.name, ids, failure)
+            if failed_in_row == _FAILS_AFTER:
+                break
+        else:
+            failed_in_row = 0
+            with ctx.transaction() as tx:
+                outbox.record_sent(tx.connection, channel.name, message.ids)
         unsent.difference_update(message.ids)
-    return None
+    return failure and f"channel {channel.name}: {failure}"

@@ -23,7 +23,8 @@ log = logging.getLogger(__name__)
 _MONITOR_LATE_AFTER = timedelta(seconds=10)  # it runs each second
 _FEED, _MONITOR = "feed", "risk monitor"
 _WRONG = {
-    _FEED: "the feed is not subscribed to the venue's user hub: fills are seen late, by the reconcile",
+    _FEED: "the feed is not subscribed to the venue's user hub, or Redis does not answer: fills are seen late, by the "
+    "reconcile",
     _MONITOR: "the risk monitor does not run: no loss limit and no trailing stop is watched by Tickwork",
 }
 _RIGHT = {_FEED: "the feed is subscribed again", _MONITOR: "the risk monitor runs again"}

@@ -14,6 +14,7 @@ from shared.config import Settings, environment
 from shared.domain.notifications.channel import format_channels
 from shared.fleets import FLEETS
 from shared.heartbeat import is_fresh
+from shared.ledger.jobs.notifications import SendNotifications
 from shared.settings_file import FILE_VARIABLE
 
 # `up` releases the jobs that still run this long after a worker's stop signal.
@@ -22,6 +23,7 @@ WORKER_STOP_TIMEOUT_S = 10.0
 _SILENT_HEART_S, _SILENT_HTTP_S = 30.0, 60.0
 DIRECT_WORKER = "worker-direct"
 RISK_MONITOR = "risk-monitor"
+_SENDER = next(one for one in FLEETS if SendNotifications.queue in one.queues).program  # it alone needs the channels
 _SECRETS = ("TICKWORK_VENUE_KEY", "TICKWORK_HEARTBEAT_URL", "TICKWORK_NOTIFY_CHANNELS")
 _WITHOUT_SECRETS = {"receiver", "flower", "beat", "relay", RISK_MONITOR}  # they reach no server outside
 
@@ -165,4 +167,6 @@ def _python_command(module: list[str]) -> list[str | Path]:
 
 def _program_environment(stack: StackConfig, name: str) -> dict[str, str]:
     without = dict.fromkeys(_SECRETS, "") if name in _WITHOUT_SECRETS else {}
+    if name != _SENDER:
+        without["TICKWORK_NOTIFY_CHANNELS"] = ""
     return environment() | stack.environment() | without | {"PYTHONUNBUFFERED": "1"}

@@ -14,11 +14,13 @@ from shared.ids import CLOCK_SKEW, lowest_id_at
 
 # Longest time from the instant of a row to its commit. An event that is found again has its key, and is told once.
 _COMMITTED_WITHIN = timedelta(minutes=2)
-_MOVES = ("trail", "first_seen", "position_baseline")  # no news
-_CRITICAL_EVENTS = (
-    "halted", "reducing", "blocked", "unprotected", "position_mismatch", "flatten_requested", "reduced", "unwatched",
-    "receiver_unreachable", "read_only", "taken_over", "locked_out",
-)  # fmt: skip
+# Events of accounts: what is no news, what people did or is good news, and what may wait; all else is critical, so that
+# a new kind is rather told too loud.
+_SILENT_EVENTS = ("trail", "first_seen", "position_baseline")
+_INFO_EVENTS = (
+    "^((strategy|live|approval)_.*|resumed|unblocked|receiver_reachable|lock_lifted|balance_moved|breach_cleared|rules"
+    "|default_stop|high_water_mark|taken_over)$"
+)
 _WARNING_EVENTS = ("balance_unexplained", "disk_low")
 _WATCHES = ("unwatched", "receiver_unreachable", "receiver_reachable")
 # Each part reads by an index: of ids, which begin with the time of their creation, or of a time.
@@ -51,22 +53,30 @@ _COLLECT = text("""
            concat_ws(' ', lower(replace(role, '_', ' ')), side, orders.quantity, contract.name, 'on',
                      short_account(account.name), 'rejected:', orders.reason), orders.updated_at
     FROM orders JOIN account ON account.id = account_id JOIN contract ON contract.id = contract_id
-    WHERE created_at > :since - interval '1 hour' AND state = 'REJECTED' AND orders.updated_at > :since
+    WHERE state = 'REJECTED' AND orders.updated_at > :since
     UNION ALL
     SELECT 'event ' || account_event.id, CASE WHEN kind = ANY(:watches) THEN 'watch' ELSE 'account' END,
-           CASE WHEN kind = ANY(:critical) THEN 'critical' WHEN kind = ANY(:warning) THEN 'warning' ELSE 'info' END,
+           CASE WHEN kind ~ :info THEN 'info' WHEN kind = ANY(:warning) THEN 'warning' ELSE 'critical' END,
            concat_ws(': ', short_account(account.name), replace(kind, '_', ' '), nullif(message, '')), happened_at
     FROM account_event JOIN account ON account.id = account_id
-    WHERE account_event.id > :lowest_id AND happened_at > :since AND kind <> ALL(:moves)
+    WHERE account_event.id > :lowest_id AND happened_at > :since AND kind <> ALL(:silent)
     UNION ALL
-    SELECT 'job ' || id, 'job', CASE WHEN queue = 'critical' THEN 'critical' ELSE 'warning' END,
+    SELECT format('job %s %s', id, finished_at), 'job', CASE WHEN queue = 'critical' THEN 'critical' ELSE 'warning' END,
            format('%s is dead, and waits for a person: %s', name, substring(error FROM '([^\\n]+)\\n*$')), finished_at
     FROM job WHERE state = 'dead' AND finished_at > :since
     UNION ALL
-    SELECT format('day %s %s', account_day.account_id, trading_day), 'summary', 'info',
-           format('%s on %s: net %s (%s trades, %s won, %s lost), balance %s', account, trading_day, round(net, 2),
-                  trade_count, win_count, loss_count, round(daily_pnl.closing_balance, 2)), closed_at
-    FROM account_day JOIN daily_pnl USING (account_id, trading_day) WHERE closed_at > :since
+    SELECT format('day %s %s', ended.account_id, ended.trading_day), 'summary', 'info',
+           format('%s on %s: net %s (%s trades, %s won, %s lost), balance %s', short_account(account.name),
+                  ended.trading_day, round(coalesce(net, 0), 2), traded, won, lost, round(closing_balance, 2)),
+           closed_at
+    FROM account_day AS ended JOIN account ON account.id = account_id CROSS JOIN LATERAL (
+        SELECT count(*) AS traded, count(*) FILTER (WHERE round_trip.net > 0) AS won,
+               count(*) FILTER (WHERE round_trip.net < 0) AS lost, sum(round_trip.net) AS net
+        FROM round_trip
+        WHERE round_trip.account_id = ended.account_id AND trading_day_at(closed_market_at) = ended.trading_day
+          AND closed_market_at >= trading_day_begins(ended.trading_day) - interval '3 days'
+          AND closed_market_at < trading_day_begins(ended.trading_day) + interval '2 days'
+    ) AS day WHERE closed_at > :since
     ON CONFLICT (key) DO NOTHING
     RETURNING id, kind, level
 """)
@@ -99,9 +109,9 @@ def collect(connection: Connection, channels: Collection[Channel], until: dateti
         "lowest_id": lowest_id_at(since - _COMMITTED_WITHIN - CLOCK_SKEW),
         "probe_hook": probe_hook,
         "watches": list(_WATCHES),
-        "critical": list(_CRITICAL_EVENTS),
+        "info": _INFO_EVENTS,
         "warning": list(_WARNING_EVENTS),
-        "moves": list(_MOVES),
+        "silent": list(_SILENT_EVENTS),
     }
     found = [(row.id, Kind(row.kind), Level(row.level)) for row in connection.execute(_COLLECT, values)]
     _deliver(connection, channels, found)

@@ -13,6 +13,7 @@ from shared.domain.notifications.messages import Pending
 _TAKEN_FOR = timedelta(minutes=5)
 _TRIED_FOR = timedelta(days=1)
 _MOST_AT_ONCE = 20_000
+_LEAST_ATTEMPTS = 10  # a computer that wakes has no network for a moment, however long it slept
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 15, 600
 _WAITS = "sent_at IS NULL AND given_up_at IS NULL"
 
@@ -37,7 +38,8 @@ _RECORD_FAILED = text(f"""
     UPDATE notification_delivery
     SET attempt_count = attempt_count + 1, error = :error,
         next_attempt_at = now() + interval '1 second' * least(:longest, :first * 2 ^ least(attempt_count, 10)),
-        given_up_at = CASE WHEN (SELECT collected_at FROM notification WHERE id = notification_id) < now() - :tried_for
+        first_attempt_at = coalesce(first_attempt_at, now()),
+        given_up_at = CASE WHEN first_attempt_at < now() - :tried_for AND attempt_count >= {_LEAST_ATTEMPTS}
                            THEN now() END
     WHERE {_OF_IDS}
 """)  # noqa: S608  # as above
@@ -66,7 +68,7 @@ def record_sent(connection: Connection, channel: str, ids: Sequence[int]) -> Non
 
 
 def record_failed(connection: Connection, channel: str, ids: Sequence[int], error: str) -> None:
-    """Record why these were not sent; they are tried again after a pause that doubles to ten minutes, for a day."""
+    """Record why these were not sent: they are tried again, for a day, after pauses that double to ten minutes."""
     values = {"first": _FIRST_PAUSE_S, "longest": _LONGEST_PAUSE_S, "tried_for": _TRIED_FOR, "error": error}
     connection.execute(_RECORD_FAILED, values | {"channel": channel, "ids": list(ids)})
 

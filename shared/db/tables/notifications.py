@@ -37,6 +37,7 @@ notification_delivery = Table(
     Column("channel", Text, primary_key=True),
     Column("notification_id", BigInteger, ForeignKey("notification.id", ondelete="CASCADE"), primary_key=True),
     Column("attempt_count", Integer, nullable=False, server_default=text("0")),
+    at_column("first_attempt_at"),
     at_column("next_attempt_at", nullable=False, now=True),
     at_column("sent_at"),
     at_column("given_up_at"),

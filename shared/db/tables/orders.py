@@ -82,6 +82,7 @@ Index("ix_orders_filled", orders.c.account_id, orders.c.updated_at, postgresql_w
 Index("ix_orders_correlation", orders.c.correlation_id)
 Index("ix_orders_created_at", orders.c.created_at)
 Index("ix_orders_account_id_created_at", orders.c.account_id, orders.c.created_at)
+Index("ix_orders_rejected", orders.c.updated_at, postgresql_where=text("state = 'REJECTED'"))
 Index("ix_orders_parent_id", orders.c.parent_id, postgresql_where=text("parent_id IS NOT NULL"))
 
 # A request to cancel or modify an order; None leaves a part as it is.

@@ -12,6 +12,7 @@ from shared.errors import SettingsError
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
 _SPAN = re.compile(r"([0-2][0-9]:[0-5][0-9])-([0-2][0-9]:[0-5][0-9])")
+_WAY_OUT = "`tickwork config unset notify_channels` forgets all channels, and `tickwork notify add` adds them anew"
 DEFAULT_ZONE = "America/Chicago"
 
 
@@ -76,10 +77,11 @@ def parse_channels(text: str) -> tuple[Channel, ...]:
         found = msgspec.json.decode(text, type=tuple[Channel, ...])
     except (msgspec.MsgspecError, UnicodeError) as error:
         # msgspec names the place and the type, never the value.
-        raise SettingsError(
-            f"invalid TICKWORK_NOTIFY_CHANNELS: {error}: set it with `tickwork notify add`, not by hand"
-        ) from None
-    names = [check_channel(one).name for one in found]
+        raise SettingsError(f"invalid TICKWORK_NOTIFY_CHANNELS: {error}; {_WAY_OUT}") from None
+    try:
+        names = [check_channel(one).name for one in found]
+    except SettingsError as error:
+        raise SettingsError(f"invalid TICKWORK_NOTIFY_CHANNELS: {error}; {_WAY_OUT}") from None
     if len(set(names)) < len(names):
         raise SettingsError("invalid TICKWORK_NOTIFY_CHANNELS: two channels have the same name")
     return found
@@ -93,7 +95,7 @@ def format_channels(channels: tuple[Channel, ...]) -> str:
 def _parse_span(text: str) -> tuple[time, time]:
     found = _SPAN.fullmatch(text)
     try:
-        if found is not None:
+        if found is not None and found[1] != found[2]:
             return time.fromisoformat(found[1]), time.fromisoformat(found[2])
     except ValueError:
         pass

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from shared import notifier
 from shared.db.notifications import outbox
 from shared.domain.notifications.channel import Channel
 from shared.domain.notifications.kinds import Kind, Level
@@ -16,6 +17,7 @@ from tests.fixtures.alert_steps import run_until
 from tests.fixtures.feed_reports import report_feed
 from tests.fixtures.message_service import TOKEN, MessageService
 from tests.fixtures.operator import RunCommand
+from tests.fixtures.venue import MNQ
 from tests.fixtures.worker_env import WorkerEnv
 from tests.fixtures.worker_processes import process
 from tests.integration.cli.doctor_checks import check_with_doctor
@@ -139,13 +141,115 @@ def test_what_no_service_takes_for_a_day_is_given_up(watched: WorkerEnv, service
     service.status = 503
     watched.execute(MANY % ("halted", "one", 1))
     send(watched, channel(service))
+    given_up = "SELECT given_up_at IS NOT NULL FROM notification_delivery"
+    for first_attempt, attempts, expected in (("-1 hour", 99, False), ("-25 hours", 3, False), ("-25 hours", 10, True)):
+        watched.execute(
+            f"UPDATE notification_delivery SET next_attempt_at = now(), attempt_count = {attempts},"
+            f" first_attempt_at = now() + interval '{first_attempt}'"
+        )
+        send(watched, channel(service))
+        assert [(expected,)] == watched.rows(given_up)
+
+
+def test_what_waited_through_a_long_sleep_is_not_given_up_at_the_first_try(
+    watched: WorkerEnv, service: MessageService
+) -> None:
+    service.status = 503
+    watched.execute(MANY % ("halted", "one", 1))
+    send(watched, channel(service))
     watched.execute(
-        "UPDATE notification SET collected_at = now() - interval '25 hours';"
-        " UPDATE notification_delivery SET next_attempt_at = now()"
+        "UPDATE notification SET collected_at = now() - interval '3 days';"
+        " UPDATE notification_delivery SET next_attempt_at = now(), first_attempt_at = NULL, attempt_count = 0"
+    )
+    send(watched, channel(service))
+    service.status = 200
+    watched.execute("UPDATE notification_delivery SET next_attempt_at = now()")
+    send(watched, channel(service))
+
+    assert 1 == len(service.take())
+
+
+def test_doctor_names_a_dead_channel_also_while_it_is_not_tried(
+    watched: WorkerEnv, service: MessageService, operator: RunCommand
+) -> None:
+    service.status = 401
+    watched.execute(MANY % ("halted", "one", 1))
+    send(watched, channel(service))
+    assert "succeeded" == send(watched, channel(service))[0], "nothing is due"
+
+    found = check_with_doctor(operator, watched, "notifications")
+    assert ("warning", True) == (found["state"], "channel phone: JSON did not take it" in found["detail"])
+
+
+def test_a_message_that_is_refused_holds_up_no_other(watched: WorkerEnv, service: MessageService) -> None:
+    service.refuses = "halted: bad 1"
+    watched.execute(MANY % ("halted", "bad", 1) + ";" + MANY % ("halted", "good", 2))
+    assert "failed" == send(watched, channel(service))[0]
+
+    assert 2 == len(service.take())
+    assert [(1, 2)] == watched.rows("SELECT count(error), count(sent_at) FROM notification_delivery")
+
+
+def test_an_order_that_is_rejected_hours_after_it_was_made_is_told(watched: WorkerEnv, service: MessageService) -> None:
+    watched.execute(
+        "INSERT INTO orders (id, account_id, contract_id, role, side, type, quantity, stop_price, state, origin,"
+        " correlation_id, reason, created_at, updated_at)"
+        " SELECT gen_random_uuid(), account.id, contract.id, 'STOP_LOSS', 'SELL', 'STOP', 1, 20000, 'REJECTED',"
+        " 'protector', gen_random_uuid(), 'no', now() - interval '3 hours', now()"
+        f" FROM account, contract WHERE contract.id = '{MNQ}'"
     )
     send(watched, channel(service))
 
-    assert [(True,)] == watched.rows("SELECT given_up_at IS NOT NULL FROM notification_delivery")
+    ((title, text),) = service.take()
+    assert "Tickwork (simulator): CRITICAL: rejected order" == title
+    assert "stop loss SELL 1 MNQH6 on PRAC-1848 rejected: no" in text
+
+
+def test_a_job_that_dies_again_is_told_again(watched: WorkerEnv, service: MessageService) -> None:
+    watched.execute(
+        "UPDATE job SET state = 'dead', error = 'why', finished_at = now() WHERE id = (SELECT id FROM job LIMIT 1)"
+    )
+    send(watched, channel(service))
+    send(watched, channel(service))
+    assert 1 == len(service.take())
+    watched.execute("UPDATE job SET finished_at = now() WHERE state = 'dead'")
+    send(watched, channel(service))
+
+    assert 1 == len(service.take())
+
+
+def test_a_text_of_others_mentions_no_one(watched: WorkerEnv, service: MessageService) -> None:
+    watched.execute(MANY % ("halted", "@everyone", 1))
+    send(watched, channel(service))
+
+    ((_, text),) = service.take()
+    assert "@everyone" not in text
+    assert "everyone 1" in text
+
+
+def test_a_service_that_never_ends_its_answer_counts_as_one_that_refuses(
+    watched: WorkerEnv, service: MessageService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(notifier, "_ANSWERS_WITHIN_S", 0.5)
+    service.holds = True
+    watched.execute(MANY % ("halted", "one", 1))
+    state, _, error = send(watched, channel(service))
+    service.holds = False
+
+    assert ("failed", True) == (state, "no answer within" in str(error))
+
+
+@pytest.mark.parametrize(
+    ("kind", "level"),
+    [("alerts_not_stored", "CRITICAL: "), ("never_heard_of", "CRITICAL: "), ("disk_low", "WARNING: "), ("live_on", "")],
+)
+def test_a_kind_of_event_that_is_not_known_to_be_harmless_is_critical(
+    watched: WorkerEnv, service: MessageService, kind: str, level: str
+) -> None:
+    watched.execute(MANY % (kind, "one", 1))
+    send(watched, channel(service))
+
+    assert [f"Tickwork (simulator): {level}account event"] == [title for title, _ in service.take()]
 
 
 def test_of_ten_thousand_the_important_ones_come_first_and_none_is_lost(

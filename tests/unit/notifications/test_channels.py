@@ -58,6 +58,7 @@ def test_channels_survive_the_setting() -> None:
         ({"zone": "../etc/passwd"}, "unknown zone"),
         ({"quiet": "22-7"}, "invalid quiet hours '22-7': expected such as 22:00-07:00"),
         ({"quiet": "25:00-07:00"}, "invalid quiet hours"),
+        ({"quiet": "22:00-22:00"}, "invalid quiet hours"),
     ],
 )
 def test_what_is_wrong_with_a_channel_is_named_without_its_url(changes: dict[str, str], expected: str) -> None:

@@ -19,6 +19,7 @@ CREATE TABLE notification_delivery (
     channel text NOT NULL,
     notification_id bigint NOT NULL,
     attempt_count integer DEFAULT 0 NOT NULL,
+    first_attempt_at timestamptz,
     next_attempt_at timestamptz DEFAULT now() NOT NULL,
     sent_at timestamptz,
     given_up_at timestamptz,

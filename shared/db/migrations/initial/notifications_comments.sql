@@ -10,9 +10,10 @@ COMMENT ON TABLE notification_delivery IS 'A notification on its way to a channe
 COMMENT ON COLUMN notification_delivery.channel IS 'The name of the channel.';
 COMMENT ON COLUMN notification_delivery.notification_id IS 'The notification.';
 COMMENT ON COLUMN notification_delivery.attempt_count IS 'How often it was tried to send it.';
+COMMENT ON COLUMN notification_delivery.first_attempt_at IS 'When it was first tried in vain; empty: it was not.';
 COMMENT ON COLUMN notification_delivery.next_attempt_at IS 'Before that it is not tried; a run that sends moves it ahead, so that no other one sends it too.';
 COMMENT ON COLUMN notification_delivery.sent_at IS 'When the service took it; empty: it has not.';
-COMMENT ON COLUMN notification_delivery.given_up_at IS 'When it was given up, a day after it was found, or as its channel is gone; empty: it was not.';
+COMMENT ON COLUMN notification_delivery.given_up_at IS 'When it was given up, after a day of tries, or as its channel is gone; empty: it was not.';
 COMMENT ON COLUMN notification_delivery.error IS 'Why the last attempt failed; empty: none has.';
 COMMENT ON TABLE watched_fault IS 'What is wrong now of all that is watched for a trader, such as the feed: a row each, gone once it is right again.';
 COMMENT ON COLUMN watched_fault.name IS 'What is wrong.';

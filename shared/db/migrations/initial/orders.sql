@@ -57,6 +57,8 @@ CREATE INDEX ix_orders_filled ON orders (account_id, updated_at) WHERE filled_qu
 
 CREATE INDEX ix_orders_open ON orders (account_id, state) WHERE state IN ('CREATED','SUBMITTING','IN_DOUBT','SUSPENDED','WORKING');
 
+CREATE INDEX ix_orders_rejected ON orders (updated_at) WHERE state = 'REJECTED';
+
 CREATE INDEX ix_orders_parent_id ON orders (parent_id) WHERE parent_id IS NOT NULL;
 
 CREATE TABLE order_change (
