@@ -48,6 +48,7 @@ contract = Table(
     Column("tick_value", Numeric, nullable=False),
     Column("is_active", Boolean, nullable=False),
     Column("active_day", Date),  # the trading day on which it was seen active last: it stays so for that day
+    at_column("absent_at"),
     Column("is_tracked", Boolean, nullable=False, server_default=text("false")),
     Column("coverage", TSTZMULTIRANGE, nullable=False, server_default=text("'{}'")),
     Column("unconfirmed", TSTZMULTIRANGE, nullable=False, server_default=text("'{}'")),

@@ -22,6 +22,7 @@ CREATE TABLE contract (
     tick_value numeric NOT NULL,
     is_active boolean NOT NULL,
     active_day date,
+    absent_at timestamptz,
     is_tracked boolean DEFAULT false NOT NULL,
     coverage tstzmultirange DEFAULT '{}' NOT NULL,
     unconfirmed tstzmultirange DEFAULT '{}' NOT NULL,

@@ -19,6 +19,8 @@ COMMENT ON COLUMN contract.tick_size IS 'The smallest step of the price, in poin
 COMMENT ON COLUMN contract.tick_value IS 'What one tick of one contract is worth, in dollars.';
 COMMENT ON COLUMN contract.is_active IS 'Whether it is the month that the venue trades now.';
 COMMENT ON COLUMN contract.active_day IS 'The trading day on which it was last seen active; empty: never.';
+COMMENT ON COLUMN contract.absent_at IS
+    'When an answer of the venue first lacked it while it was active; empty: the venue offers it, or it never was.';
 COMMENT ON COLUMN contract.is_tracked IS 'Whether its bars and quotes are kept.';
 COMMENT ON COLUMN contract.coverage IS
     'Market time that is complete: each bar is stored, or there is none for certain; what lies between is missing.';
