@@ -30,7 +30,7 @@ def refresh_contracts(_: RefreshContracts, ctx: Context) -> dict[str, list[str]]
     with ctx.transaction() as tx:
         active_today, active_before = (contracts.list_last_active(tx.connection, day) for day in (today, None))
         offered = [contract.id for contract in found]
-        absent = contracts.note_absent(tx.connection, offered)
+        absent = contracts.note_absent(tx.connection, offered, today)
         available = keep_active([*found, *absent], active_today, active_before)
         per_root = Counter(contract.root for contract in available if contract.is_active)
         roots = ctx.settings.contracts or tuple(per_root)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import date, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, bindparam, func, select, true, update
+from sqlalchemy import ColumnElement, Connection, Row, bindparam, false, func, select, true, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.sql.selectable import LateralFromClause
 
@@ -18,6 +18,7 @@ _COLUMNS = [contract.c[name] for name in Contract.__dataclass_fields__]
 _GET = select(*_COLUMNS).where(contract.c.id == bindparam("contract"))
 _ACTIVE = select(*_COLUMNS).where(contract.c.root == bindparam("root"), contract.c.is_active)
 _BELIEVED_AFTER = timedelta(seconds=30)  # two answers of one moment may lack the same contracts
+_REMEMBERED = timedelta(days=4)  # a weekend with a holiday; a contract may have expired since
 
 
 # The active contract of each row's root, which the caller joins; `active_count` is 1 if there is no other.
@@ -73,16 +74,17 @@ def track_only(connection: Connection, contract_ids: Sequence[str]) -> None:
     connection.execute(update(contract).values(is_tracked=contract.c.id.in_(contract_ids)))
 
 
-def note_absent(connection: Connection, offered_ids: Sequence[str]) -> list[Contract]:
+def note_absent(connection: Connection, offered_ids: Sequence[str], today: date) -> list[Contract]:
     """Note that the venue's list lacks the other active contracts; return those that stay active for now.
 
-    A list may be cut short: the others are not active any more once a list that comes half a minute later, or more,
-    lacks them too.
+    A list may be cut short: they are not active any more once a list that comes half a minute later, or more, lacks
+    them too, or at once if the venue has not been asked for days before the trading day `today`.
     """
     statement = update(contract).where(contract.c.is_active, contract.c.id.not_in(offered_ids))
     lacking = statement.values(
         absent_at=func.coalesce(contract.c.absent_at, func.now()),
-        is_active=func.coalesce(contract.c.absent_at > func.now() - _BELIEVED_AFTER, true()),
+        is_active=func.coalesce(contract.c.absent_at > func.now() - _BELIEVED_AFTER, true())
+        & func.coalesce(contract.c.active_day >= today - _REMEMBERED, false()),
     )
     return [one for one in map(_contract, connection.execute(lacking.returning(*_COLUMNS))) if one.is_active]
 

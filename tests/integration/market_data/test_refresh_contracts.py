@@ -77,6 +77,13 @@ def test_a_month_that_one_answer_lacked_stays_the_active_one_of_two(worker_env: 
     assert [(MNQ,)] == list_active()
 
 
+def test_after_days_without_an_answer_a_month_that_is_not_offered_is_not_kept(worker_env: WorkerEnv) -> None:
+    worker_env.execute("UPDATE contract SET active_day = active_day - 5")
+    refresh(worker_env, lambda rows: lack_mnq(offer_next_month(rows)))
+
+    assert [(NEXT_MONTH,)] == worker_env.rows("SELECT id FROM contract WHERE is_active AND root = 'MNQ'")
+
+
 def test_a_month_that_was_not_offered_for_long_is_remembered_as_the_active_one(worker_env: WorkerEnv) -> None:
     for _ in range(2):
         refresh(worker_env, lack_mnq)
