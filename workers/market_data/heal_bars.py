@@ -2,7 +2,7 @@
 
 from shared.bars.backfill import request_backfill
 from shared.bars.bar_revision import HISTORY
-from shared.db.market_data import bar_coverage, contracts
+from shared.db.market_data import bar_coverage, bars, contracts
 from shared.domain.market_data.calendar import assumed_calendar_of
 from shared.domain.market_data.contract import ROOTS
 from shared.domain.market_data.coverage import Span, find_gaps
@@ -17,9 +17,12 @@ def heal_bars(_: HealBars, ctx: Context) -> dict[str, int]:
     count, until = 0, ctx.market_now - HISTORY
     with ctx.transaction() as tx:
         for contract in contracts.list_tracked(tx.connection):
-            complete = bar_coverage.read(tx.connection, contract.id).complete
+            complete, first = (
+                bar_coverage.read(tx.connection, contract.id).complete,
+                bars.find_first(tx.connection, contract.id),
+            )
             calendar = assumed_calendar_of(ROOTS[contract.root].group)
-            opened = calendar.open_spans(Span(complete[0].start, until)) if complete else []
+            opened = [] if first is None else calendar.open_spans(Span(first, until))
             gap = next((gap for span in opened for gap in find_gaps(span, complete)), None)
             if gap is not None:
                 request = BackfillBars(contract_id=contract.id, since=gap.start, until=until)

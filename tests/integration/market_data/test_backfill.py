@@ -173,6 +173,21 @@ def test_one_minute_without_a_trade_is_complete_after_the_second_pass(worker_env
     assert [(True,)] == worker_env.rows(COMPLETE, since, newest)
 
 
+def test_hours_without_a_trade_where_two_pages_meet_are_complete(worker_env: WorkerEnv, newest: datetime) -> None:
+    since, meets = newest - timedelta(days=12), newest - timedelta(days=10)
+    quiet = [(meets + timedelta(hours=hours)).isoformat() for hours in (-2, 2)]
+    with other_gateway(worker_env.venue) as gateway:
+
+        def remove(document: dict[str, Any]) -> None:
+            document["bars"] = [bar for bar in document["bars"] if not quiet[0] <= bar["t"] < quiet[1]]
+
+        gateway.changes[BARS] = remove
+        backfill_through(worker_env, gateway, since, newest)
+
+    assert [] == worker_env.rows("SELECT 1 FROM bars WHERE start = %s AND contract = %s", meets, MNQ)
+    assert [(True,)] == worker_env.rows(COMPLETE, since, newest)
+
+
 def test_gaps_between_the_first_bar_and_the_days_of_each_fetch_are_healed(
     worker_env: WorkerEnv, newest: datetime
 ) -> None:
