@@ -65,7 +65,7 @@ def _facts_of(one: Contract) -> dict[str, Any]:
 
 
 def add(connection: Connection, one: Contract) -> None:
-    """Store the facts of a contract that the venue does not offer; nothing of one that is known."""
+    """Store the facts of a contract that the venue has not offered; nothing of one that is known, or at once is."""
     connection.execute(insert(contract).values(id=one.id, **_facts_of(one)).on_conflict_do_nothing())
 
 
