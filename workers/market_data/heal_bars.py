@@ -1,4 +1,4 @@
-"""Enqueues the backfill of what is missing between a contract's first bar and the days that every fetch looks at."""
+"""Enqueues the backfill of what is missing between a contract's first bar and what every fetch looks at."""
 
 from shared.bars.backfill import request_backfill
 from shared.bars.bar_revision import HISTORY
@@ -13,10 +13,15 @@ from workers.task import task
 
 @task(HealBars)
 def heal_bars(_: HealBars, ctx: Context) -> dict[str, int]:
-    """Enqueue one backfill per tracked contract that has a gap; its key makes a second run at once do nothing."""
-    count, until = 0, ctx.market_now - HISTORY
+    """Enqueue one backfill per contract that has a gap; its key makes a second run at once do nothing.
+
+    Looked at are the tracked contracts, and the bars until then of those that were tracked within the last HISTORY.
+    """
+    count, now = 0, ctx.market_now
     with ctx.transaction() as tx:
-        for contract in contracts.list_tracked(tx.connection):
+        tracked = [(contract, now - HISTORY) for contract in contracts.list_tracked(tx.connection)]
+        ended = contracts.list_untracked_since(tx.connection, now - HISTORY)
+        for contract, until in tracked + ended:
             complete, first = (
                 bar_coverage.read(tx.connection, contract.id).complete,
                 bars.find_first(tx.connection, contract.id),
@@ -26,7 +31,7 @@ def heal_bars(_: HealBars, ctx: Context) -> dict[str, int]:
             gap = next((gap for span in opened for gap in find_gaps(span, complete)), None)
             if gap is not None:
                 request = BackfillBars(contract_id=contract.id, since=gap.start, until=until)
-                key = f"heal:{contract.id}:{until:%Y-%m-%d}:{until.hour // 6}"
+                key = f"heal:{contract.id}:{now:%Y-%m-%d}:{now.hour // 6}"
                 count += not request_backfill(tx, request, key=key).is_duplicate
         result = {"contracts": count}
         tx.finish(result)

@@ -3,12 +3,14 @@
 from collections import Counter
 from datetime import timedelta
 
+from shared.bars.backfill import request_backfill
+from shared.bars.bar_revision import HISTORY
 from shared.db.market_data import contracts
 from shared.domain.market_data.active_month import keep_active
 from shared.domain.market_data.bar import minute_of
 from shared.domain.market_data.calendar import trading_day_at
 from shared.errors import RefusedError
-from shared.ledger.jobs.market_data import FetchContractBars, RefreshContracts
+from shared.ledger.jobs.market_data import BackfillBars, FetchContractBars, RefreshContracts
 from workers.context import Context
 from workers.task import task
 
@@ -22,8 +24,8 @@ def refresh_contracts(_: RefreshContracts, ctx: Context) -> dict[str, list[str]]
 
     The active month of a root is that of the first run of a trading day, until the day ends. One that was active stays
     so until two answers in a row lack it; while one has been absent for less than an hour, the venue is asked again
-    each minute. A root of TICKWORK_CONTRACTS of which the venue has not exactly one active contract is not tracked, and
-    the others are: RefusedError names it in the end.
+    each minute. Of one that is tracked no more the last bars are fetched. A root of TICKWORK_CONTRACTS of which the
+    venue has not exactly one active contract is not tracked, and the others are: RefusedError names it in the end.
     """
     found, today = ctx.gateway.contracts_available(), trading_day_at(ctx.market_now)
     closed_until = minute_of(ctx.market_now)
@@ -40,12 +42,16 @@ def refresh_contracts(_: RefreshContracts, ctx: Context) -> dict[str, list[str]]
             if contract.is_active and contract.root in roots and per_root[contract.root] == 1
         ]
         contracts.store(tx.connection, [contract for contract in available if contract.id in offered])
-        contracts.track_only(tx.connection, [contract.id for contract in tracked])
+        ended = contracts.track_only(tx.connection, [contract.id for contract in tracked], ctx.market_now)
         contracts.record_active_day(tx.connection, today)
         if contracts.has_absent(tx.connection, _ASK_AGAIN_FOR):
             tx.enqueue_unless_queued(RefreshContracts(), _AGAIN, run_after=_ASK_AGAIN_AFTER)
         for contract in tracked:
             tx.enqueue(FetchContractBars(contract_id=contract.id, closed_until=closed_until))
+        for contract_id in ended:  # the last minutes of its last session are asked for in the next one only
+            request_backfill(
+                tx, BackfillBars(contract_id=contract_id, since=closed_until - HISTORY, until=closed_until)
+            )
     if missing := [f"{per_root[root]} active contracts of {root}" for root in roots if per_root[root] != 1]:
         raise RefusedError(
             f"the venue offers {', '.join(missing)}; one is expected of each root, such as {_offered(per_root)}"

@@ -1,10 +1,10 @@
 """Contracts: their facts, and which of them we track."""
 
 from collections.abc import Sequence
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, bindparam, false, func, select, true, update
+from sqlalchemy import ColumnElement, Connection, Row, bindparam, case, false, func, select, true, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.sql.selectable import LateralFromClause
 
@@ -69,9 +69,14 @@ def add(connection: Connection, one: Contract) -> None:
     connection.execute(insert(contract).values(id=one.id, **_facts_of(one)).on_conflict_do_nothing())
 
 
-def track_only(connection: Connection, contract_ids: Sequence[str]) -> None:
-    """Track exactly these contracts."""
-    connection.execute(update(contract).values(is_tracked=contract.c.id.in_(contract_ids)))
+def track_only(connection: Connection, contract_ids: Sequence[str], market_now: datetime) -> list[str]:
+    """Track exactly these contracts; return the ids of those that were tracked until now and are no more."""
+    changed = update(contract).where(contract.c.is_tracked != contract.c.id.in_(contract_ids))
+    statement = changed.values(
+        is_tracked=~contract.c.is_tracked, untracked_market_at=case((contract.c.is_tracked, market_now))
+    )
+    found = connection.execute(statement.returning(contract.c.id, contract.c.is_tracked))
+    return sorted(row.id for row in found if not row.is_tracked)
 
 
 def note_absent(connection: Connection, offered_ids: Sequence[str], today: date) -> list[Contract]:
@@ -165,6 +170,13 @@ def list_tracked(connection: Connection) -> list[Contract]:
         _contract(row)
         for row in connection.execute(select(*_COLUMNS).where(contract.c.is_tracked).order_by(contract.c.id))
     ]
+
+
+def list_untracked_since(connection: Connection, market_at: datetime) -> list[tuple[Contract, datetime]]:
+    """Return the contracts that have been tracked until after an instant of market time, each with when that ended."""
+    at = contract.c.untracked_market_at
+    rows = connection.execute(select(at, *_COLUMNS).where(at > market_at).order_by(contract.c.id))
+    return [(Contract(*row[1:]), row[0]) for row in rows]
 
 
 def list_watched(connection: Connection) -> list[Contract]:

@@ -50,6 +50,7 @@ contract = Table(
     Column("active_day", Date),  # the trading day on which it was seen active last: it stays so for that day
     at_column("absent_at"),
     Column("is_tracked", Boolean, nullable=False, server_default=text("false")),
+    at_column("untracked_market_at"),
     Column("coverage", TSTZMULTIRANGE, nullable=False, server_default=text("'{}'")),
     Column("unconfirmed", TSTZMULTIRANGE, nullable=False, server_default=text("'{}'")),
     at_column("answered_market_at"),

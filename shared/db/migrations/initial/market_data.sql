@@ -24,6 +24,7 @@ CREATE TABLE contract (
     active_day date,
     absent_at timestamptz,
     is_tracked boolean DEFAULT false NOT NULL,
+    untracked_market_at timestamptz,
     coverage tstzmultirange DEFAULT '{}' NOT NULL,
     unconfirmed tstzmultirange DEFAULT '{}' NOT NULL,
     answered_market_at timestamptz,

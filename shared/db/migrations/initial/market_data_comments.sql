@@ -22,6 +22,8 @@ COMMENT ON COLUMN contract.active_day IS 'The trading day on which it was last s
 COMMENT ON COLUMN contract.absent_at IS
     'When an answer of the venue first lacked it while it was active; empty: the venue offers it, or it never was.';
 COMMENT ON COLUMN contract.is_tracked IS 'Whether its bars and quotes are kept.';
+COMMENT ON COLUMN contract.untracked_market_at IS
+    'Market time from which on its bars are kept no more; empty: they are, or never were.';
 COMMENT ON COLUMN contract.coverage IS
     'Market time that is complete: each bar is stored, or there is none for certain; what lies between is missing.';
 COMMENT ON COLUMN contract.unconfirmed IS 'The minutes that one answer had no bar of; they are asked again.';
