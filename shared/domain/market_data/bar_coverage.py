@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from shared.domain.market_data.bar import MINUTE
+from shared.domain.market_data.bar import MINUTE, minute_of
 from shared.domain.market_data.coverage import Span, intersect, subtract, unite
 
 # The venue may publish a bar a moment late: only after this does a minute without a bar count.
@@ -43,29 +43,40 @@ class BarCoverage:
         a trade; who asks begins with a bar that is stored. `open_spans` is when the market was open in `asked`.
         `is_second` says whether an answer long before had no bar of the same minutes; None lets the time since the last
         answer decide, as for answers to the same question again and again.
+
+        `market_now` comes from the computer's clock, which may be wrong. What answers showed by one that was ahead is
+        forgotten: minutes after `market_now`, and those of an answer that came after it.
         """
+        before = self._without_future(market_now)
         received = unite(Span(start, start + MINUTE) for start in starts)
-        complete = unite(self.complete, received)
+        complete = unite(before.complete, received)
         settled = (Span(asked.start, min(asked.end, (market_now - LATE_BY).replace(second=0, microsecond=0))),)
         opened = unite(open_spans)
         lacking = subtract(intersect(settled, _find_shown(received, opened)), complete)
-        is_later = self.answered_market_at is None or market_now - self.answered_market_at >= CONFIRMED_AFTER
+        is_later = before.answered_market_at is None or market_now - before.answered_market_at >= CONFIRMED_AFTER
         may_confirm = is_later if is_second is None else is_second
-        confirmed = intersect(lacking, self.unconfirmed) if may_confirm else ()
+        confirmed = intersect(lacking, before.unconfirmed) if may_confirm else ()
         added = subtract(lacking, confirmed) if is_later or is_second is not None else ()
         complete = unite(complete, confirmed, subtract(settled, opened))
         return BarCoverage(
             complete=complete,
-            unconfirmed=subtract(unite(self.unconfirmed, added), complete),
+            unconfirmed=subtract(unite(before.unconfirmed, added), complete),
             answered_market_at=market_now
             if is_second is False or (is_later and is_second is None)
-            else self.answered_market_at,
+            else before.answered_market_at,
         )
 
     def add_bars(self, minutes: Iterable[Span]) -> "BarCoverage":
         """Return the coverage after the bars of these minutes were stored, which no answer of the venue brought."""
         complete = unite(self.complete, minutes)
         return BarCoverage(complete, subtract(self.unconfirmed, complete), self.answered_market_at)
+
+    def _without_future(self, market_now: datetime) -> "BarCoverage":
+        future = Span(minute_of(market_now), datetime.max.replace(tzinfo=market_now.tzinfo))
+        complete = subtract(self.complete, [future])
+        if self.answered_market_at is not None and self.answered_market_at > market_now:
+            return BarCoverage(complete)
+        return BarCoverage(complete, self.unconfirmed, self.answered_market_at)
 
 
 def _find_shown(received: Sequence[Span], opened: Sequence[Span]) -> tuple[Span, ...]:

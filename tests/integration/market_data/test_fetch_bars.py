@@ -283,6 +283,19 @@ def test_a_record_that_two_answers_have_no_more_is_withdrawn_until_it_comes_agai
     assert (False, False) == again
 
 
+def test_bars_of_minutes_that_a_clock_ahead_took_for_quiet_are_fetched_once_they_come(
+    worker_env: WorkerEnv, gateway: OtherGateway, closed_until: datetime
+) -> None:
+    fetch(worker_env, gateway, closed_until)
+    worker_env.execute(
+        "UPDATE contract SET answered_market_at = answered_market_at + interval '1 hour',"
+        f" coverage = coverage + tstzmultirange(tstzrange('{closed_until}', '{closed_until + timedelta(hours=1)}'))"
+    )
+
+    for number in (1, 2, 3):
+        assert 1 == fetch(worker_env, gateway, closed_until + number * MINUTE)["stored"]
+
+
 def test_a_correction_is_taken_within_half_an_hour_and_marks_what_used_the_first(
     worker_env: WorkerEnv, gateway: OtherGateway, closed_until: datetime
 ) -> None:

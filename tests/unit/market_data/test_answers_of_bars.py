@@ -68,6 +68,29 @@ def test_an_hour_of_open_market_after_the_newest_bar_counts_and_a_pause_is_not_p
     assert (Span(at(0), at(100 + AN_HOUR - 30)),) == found.complete
 
 
+def test_what_a_clock_that_was_ahead_has_shown_of_the_future_is_forgotten() -> None:
+    ahead, until = timedelta(hours=3), NOW - 2 * MINUTE
+    asked = Span(LONG.start, LONG.end + ahead)
+    bars = [at(number) for number in range(MINUTES)]
+    coverage = BarCoverage()
+    for number in range(2):
+        coverage = coverage.add_answer(asked, bars, [asked], NOW + ahead + number * MINUTE)
+    assert (Span(LONG.start, LONG.end + QUIET_FOR),) == coverage.complete
+
+    right = coverage.add_answer(LONG, bars, [LONG], NOW)
+    assert ((Span(LONG.start, NOW),), (), NOW) == (right.complete, right.unconfirmed, right.answered_market_at)
+    first = coverage.add_answer(LONG, bars[:-4] + bars[-1:], [LONG], NOW + MINUTE)
+    assert until <= first.complete[-1].end <= NOW + MINUTE
+
+
+def test_an_answer_that_came_by_a_clock_that_was_ahead_confirms_nothing() -> None:
+    ahead = answer(BarCoverage(), [0, 5], later=60)
+    right = answer(ahead, [0, 5])
+
+    assert (Span(at(0), at(1)), Span(at(5), at(6))) == right.complete
+    assert (Span(at(1), at(5)), Span(at(6), at(6 + AN_HOUR))) == right.unconfirmed
+
+
 @given(st.sets(st.integers(1, MINUTES - 1)), st.lists(st.tuples(st.integers(0, MINUTES), st.integers(0, MINUTES))))
 def test_whatever_was_cut_before_two_whole_answers_with_the_bar_before_complete_all_that_is_known(
     traded: set[int], cuts: list[tuple[int, int]]
