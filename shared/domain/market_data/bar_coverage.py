@@ -66,11 +66,6 @@ class BarCoverage:
             else before.answered_market_at,
         )
 
-    def add_bars(self, minutes: Iterable[Span]) -> "BarCoverage":
-        """Return the coverage after the bars of these minutes were stored, which no answer of the venue brought."""
-        complete = unite(self.complete, minutes)
-        return BarCoverage(complete, subtract(self.unconfirmed, complete), self.answered_market_at)
-
     def _without_future(self, market_now: datetime) -> "BarCoverage":
         future = Span(minute_of(market_now), datetime.max.replace(tzinfo=market_now.tzinfo))
         complete = subtract(self.complete, [future])

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from shared.db.market_data import contracts
+from shared.db.market_data import bar_coverage, contracts
 from shared.domain.market_data.calendar import trading_day_at
 from shared.ledger.jobs.market_data import RefreshContracts
 from tests.fixtures.order_sessions import other_gateway
@@ -116,6 +116,17 @@ def test_a_root_with_two_active_months_has_none_of_the_day(worker_env: WorkerEnv
     ((day,),) = worker_env.rows("SELECT active_day FROM contract WHERE id = %s", MNQ)
     with worker_env.ledger.engine.connect() as connection:
         assert "MNQ" not in contracts.list_last_active(connection, day)
+
+
+def test_a_refresh_does_not_wait_for_a_contract_that_it_leaves_as_it_is(worker_env: WorkerEnv) -> None:
+    expired = "CON.F.US.MNQ.U25"
+    with worker_env.ledger.engine.begin() as connection:
+        contracts.add(connection, replace(contracts.require(connection, MNQ), id=expired, is_active=False))
+    with worker_env.ledger.engine.begin() as importing:
+        bar_coverage.lock(importing, expired)
+        state, _, error = worker_env.run(RefreshContracts())
+
+    assert ("succeeded", None) == (state, error)
 
 
 def test_a_root_without_an_active_contract_is_named_and_stops_no_other(worker_env: WorkerEnv) -> None:
