@@ -12,6 +12,7 @@ from shared.db.tables.market_data import bar_minute, contract
 from shared.db.tables.orders import orders, position
 from shared.domain.market_data.calendar import assumed_calendar_of
 from shared.domain.market_data.contract import ROOTS, Contract
+from shared.domain.market_data.holidays import SpecialHours, list_special_days
 from shared.domain.orders.order import Direction, OrderState
 
 _COLUMNS = [contract.c[name] for name in Contract.__dataclass_fields__]
@@ -60,8 +61,17 @@ def store(connection: Connection, found: Sequence[Contract]) -> None:
 
 def _facts_of(one: Contract) -> dict[str, Any]:
     values = {name: getattr(one, name) for name in Contract.__dataclass_fields__ if name != "id"}
-    opens, closes = assumed_calendar_of(ROOTS[one.root].group).regular_hours
-    return {**values, "session_opens": opens, "session_closes": closes}
+    group = ROOTS[one.root].group
+    opens, closes = assumed_calendar_of(group).regular_hours
+    special = {f"{day}": _to_json(hours) for day, hours in list_special_days(group).items()}
+    return {**values, "session_opens": opens, "session_closes": closes, "special_hours": special}
+
+
+def _to_json(hours: SpecialHours) -> dict[str, str] | None:
+    if hours.is_closed:
+        return None
+    given = {"opens": hours.opens, "closes": hours.closes}
+    return {name: f"{at:%H:%M}" for name, at in given.items() if at is not None}
 
 
 def add(connection: Connection, one: Contract) -> None:

@@ -19,7 +19,7 @@ from sqlalchemy import (
     func,
     text,
 )
-from sqlalchemy.dialects.postgresql import TSTZMULTIRANGE
+from sqlalchemy.dialects.postgresql import JSONB, TSTZMULTIRANGE
 
 from shared.db.tables.metadata import at_column, metadata
 
@@ -57,6 +57,7 @@ contract = Table(
     Column("bars_revision", BigInteger, nullable=False, server_default=text("0")),
     Column("session_opens", Time, nullable=False, server_default=text("'17:00'")),
     Column("session_closes", Time, nullable=False, server_default=text("'16:00'")),
+    Column("special_hours", JSONB, nullable=False, server_default=text("'{}'")),
     at_column("updated_at", nullable=False, now=True),
 )
 

@@ -33,6 +33,8 @@ COMMENT ON COLUMN contract.bars_revision IS 'How often older bars were added or 
 COMMENT ON COLUMN contract.session_opens IS
     'When its session opens on a regular day, in Chicago; from 17:00 on that is the evening before.';
 COMMENT ON COLUMN contract.session_closes IS 'When its session closes on a regular day, in Chicago.';
+COMMENT ON COLUMN contract.special_hours IS
+    'By trading day that is not regular: when its session opens, on the day itself, and closes, in Chicago; null: none.';
 COMMENT ON COLUMN contract.updated_at IS 'When the row was last changed.';
 
 COMMENT ON TABLE bar_minute IS 'A closed one-minute bar of the newest days, in ticks; the view bars shows all, in prices.';
