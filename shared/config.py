@@ -20,7 +20,7 @@ from shared.server_urls import (
     require_port,
     split_url,
 )
-from shared.setting_values import parse_choice, parse_count, parse_list, parse_slots, parse_switch
+from shared.setting_values import parse_choice, parse_count, parse_list, parse_port, parse_slots, parse_switch
 from shared.settings_file import SettingsFile, read_settings_file, settings_file
 
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
@@ -87,6 +87,7 @@ class Settings:
     notify_channels: tuple[Channel, ...] = field(repr=False)  # where notifications are sent
     proxy_count: int  # proxies of ours in front of the receiver, whose X-Forwarded-For names the sender
     flower_hosts: tuple[str, ...]  # names under which a browser may ask Flower, besides those of this computer
+    prometheus_port: int  # the exporter's on this computer; 0: `up` starts none
     slots: Mapping[str, int]  # of worker fleets, by their names; the others have their defaults
     inhibit_sleep: bool  # `up` keeps the computer from sleeping
     log_level: str
@@ -166,6 +167,7 @@ def _parse_settings(values: Mapping[str, str]) -> Settings:
         notify_channels=parse_channels(values.get("TICKWORK_NOTIFY_CHANNELS", "")),
         proxy_count=parse_count(values, "TICKWORK_PROXIES", default=0, least=0),
         flower_hosts=tuple(part.lower() for part in parse_list(values, "TICKWORK_FLOWER_HOSTS")),
+        prometheus_port=parse_port(values, "TICKWORK_PROMETHEUS_PORT"),
         slots=parse_slots("TICKWORK_SLOTS", values.get("TICKWORK_SLOTS", "")),
         inhibit_sleep=parse_switch(values, "TICKWORK_INHIBIT_SLEEP", default=True),
         log_format=parse_choice(values, "TICKWORK_LOG_FORMAT", ("CONSOLE", "JSON"), default="CONSOLE").lower(),

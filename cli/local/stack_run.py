@@ -10,7 +10,7 @@ from cli.console.addresses import ADDRESSES, list_addresses
 from cli.local.home.credentials import Credentials, load_credentials
 from cli.local.home.folder import Home
 from cli.local.home.installation import load_installation
-from cli.local.home.ports import choose_ports
+from cli.local.home.ports import choose_ports, require_port
 from cli.local.home.state import Json, StateWriter
 from cli.local.market import MarketChoice, check_speed, resolve_market_row
 from cli.local.processes.bootstrap import bootstrap, read_market
@@ -18,7 +18,7 @@ from cli.local.processes.console import EventWatch, ProgramWatch
 from cli.local.processes.forked import begin_to_load
 from cli.local.processes.left_open import describe_left_open, start_reading
 from cli.local.processes.program_lines import is_error
-from cli.local.processes.programs import StackConfig, other_programs, receiver_program
+from cli.local.processes.programs import EXPORTER, StackConfig, other_programs, receiver_program
 from cli.local.processes.restart_requests import take_restart_requests
 from cli.local.processes.shutdown import shut_down
 from cli.local.processes.sleep_inhibitor import SleepInhibitor, SleepState, SleepStatus, describe_failure
@@ -135,6 +135,8 @@ class StackRun:
         wanted += [] if self._settings.database_url else ["postgres"]
         wanted += [] if self._settings.redis_url else ["valkey"]
         ports, notes = choose_ports(self._home, wanted)
+        if self._settings.prometheus_port:
+            ports[EXPORTER] = require_port(self._settings.prometheus_port, ports)
         for note in notes:
             self._terminal.say(f"Note: {note}")
         self._start_servers(ports, credentials.postgres, credentials.valkey)

@@ -24,8 +24,9 @@ _SILENT_HEART_S, _SILENT_HTTP_S = 30.0, 60.0
 DIRECT_WORKER = "worker-direct"
 RISK_MONITOR = "risk-monitor"
 _SENDER = next(one for one in FLEETS if SendNotifications.queue in one.queues).program  # it alone needs the channels
+EXPORTER = "exporter"
 _SECRETS = ("TICKWORK_VENUE_KEY", "TICKWORK_HEARTBEAT_URL", "TICKWORK_NOTIFY_CHANNELS")
-_WITHOUT_SECRETS = {"receiver", "flower", "beat", "relay", RISK_MONITOR}  # they reach no server outside
+_WITHOUT_SECRETS = {"receiver", "flower", EXPORTER, "beat", "relay", RISK_MONITOR}  # they reach no server outside
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,8 @@ class StackConfig:
         if self.market.simulator:
             urls["simulator"] = f"http://127.0.0.1:{self.ports['simulator']}"
             urls["simulator-control"] = f"http://127.0.0.1:{self.ports['simulator-control']}/sim"
+        if EXPORTER in self.ports:
+            urls["prometheus"] = f"http://127.0.0.1:{self.ports[EXPORTER]}/metrics"
         return urls | {"database": self.database_url, "redis": self.redis_url, "cache": self.cache_url}
 
     def environment(self) -> dict[str, str]:
@@ -90,6 +93,7 @@ class StackConfig:
             "TICKWORK_SLOTS": ",".join(f"{fleet}={count}" for fleet, count in self.settings.slots.items()),
             "TICKWORK_APPROVAL_TTL": str(int(self.settings.approval_ttl.total_seconds())),
             "TICKWORK_FLOWER_HOSTS": ",".join(self.settings.flower_hosts),
+            "TICKWORK_PROMETHEUS_PORT": str(self.settings.prometheus_port),
             "TICKWORK_INHIBIT_SLEEP": "on" if self.settings.inhibit_sleep else "off",
             "TICKWORK_LOG_LEVEL": self.settings.log_level,
             "TICKWORK_LOG_FORMAT": self.settings.log_format,
@@ -132,6 +136,9 @@ def other_programs(stack: StackConfig) -> Iterator[Program]:
     port = stack.ports["flower"]
     flower = ["workers.flower", "--port", str(port)]
     yield _http_program(stack, "flower", flower, "/healthcheck", niceness=10)  # monitoring must not slow down trading
+    if EXPORTER in stack.ports:
+        exporter = ["web.exporter", "--port", str(stack.ports[EXPORTER])]
+        yield _http_program(stack, EXPORTER, exporter, "/live", niceness=10)
 
 
 def _http_program(stack: StackConfig, name: str, module: list[str], path: str, *, niceness: int = 0) -> Program:
