@@ -59,9 +59,12 @@ class FeedHealthReader:
         self._breaker = breaker
 
     def read(self) -> FeedHealth | None:
-        """Return the last health report, None if there was none for minutes; raise RedisUnavailableError."""
-        with self._breaker.guard():
-            return read_feed_health(self._client)
+        """Return the last health report, None without a readable one for minutes; raise RedisUnavailableError."""
+        try:
+            with self._breaker.guard():
+                return read_feed_health(self._client)
+        except msgspec.DecodeError:  # a feed of another version wrote it
+            return None
 
 
 @contextmanager

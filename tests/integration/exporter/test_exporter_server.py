@@ -1,6 +1,7 @@
 """The exporter as Prometheus meets it: a real program on a socket, whose database and cache come and go."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from math import inf
 from pathlib import Path
 
@@ -8,6 +9,10 @@ import psutil
 import psycopg
 import pytest
 
+from shared.clock import machine_now
+from shared.db.metrics import rollups
+from shared.hot.feed_health import HEALTH_KEY
+from tests.fixtures.alert_steps import hold
 from tests.fixtures.exporter import ExporterProcess, running_exporter
 from tests.fixtures.ledger_env import without_database
 from tests.fixtures.processes import until
@@ -71,6 +76,26 @@ def test_without_redis_the_rest_is_told_and_prices_are_infinitely_old(worker_env
 
     assert inf == shown.value("tickwork_feed_report_age_seconds")
     assert 1 == len(shown.values("tickwork_account_balance_dollars", "account"))
+
+
+def test_a_feed_report_of_another_version_is_none(worker_env: WorkerEnv, exporter: ExporterProcess) -> None:
+    worker_env.redis.set(HEALTH_KEY, '{"reported_at": 7}')
+
+    assert inf == exporter.scrape().value("tickwork_feed_report_age_seconds")
+
+
+def test_every_exporter_says_the_same_also_one_that_was_restarted(
+    worker_env: WorkerEnv, exporter: ExporterProcess, tmp_path: Path
+) -> None:
+    hold(worker_env, 1)
+    with worker_env.ledger.engine.begin() as connection:
+        rollups.roll_up(connection, machine_now().replace(second=0, microsecond=0) + timedelta(minutes=1), [])
+    first = exporter.scrape().list_counters()
+    with running_exporter(make_program_env(worker_env), tmp_path) as other:
+        second = other.scrape().list_counters()
+
+    assert len(first) > 100
+    assert first == second
 
 
 def test_a_scrape_leaves_no_transaction_open_and_uses_one_connection(
