@@ -1,0 +1,141 @@
+"""Channels that take nothing, or late: what waits is sent later, once, and shows no secret."""
+
+import logging
+
+import pytest
+
+from shared import notifier
+from shared.db.notifications import outbox
+from tests.fixtures.message_service import TOKEN, MessageService
+from tests.fixtures.notifying import MANY, channel, send
+from tests.fixtures.operator import RunCommand
+from tests.fixtures.worker_env import WorkerEnv
+from tests.integration.cli.doctor_checks import check_with_doctor
+
+
+def test_what_a_service_does_not_take_is_sent_later_and_doctor_says_why_without_the_url(
+    watched: WorkerEnv, service: MessageService, operator: RunCommand, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    service.status = 503
+    watched.execute(MANY % ("halted", "one", 1))
+    state, _, error = send(watched, channel(service))
+
+    assert ("failed", True) == (state, "channel phone: JSON did not take it" in str(error))
+    found = check_with_doctor(operator, watched, "notifications")
+    assert ("warning", True) == (found["state"], "channel phone" in found["detail"])
+    ((waits, told),) = watched.rows("SELECT next_attempt_at > now(), error FROM notification_delivery")
+    assert waits
+    assert TOKEN not in "".join([caplog.text, str(error), told, found["detail"]])
+    send(watched, channel(service))
+    assert [] == service.take(), "it is not tried again at once"
+
+    service.status = 200
+    watched.execute("UPDATE notification_delivery SET next_attempt_at = now()")
+    assert "succeeded" == send(watched, channel(service))[0]
+    assert 1 == len(service.take())
+    assert [(True, None)] == watched.rows("SELECT sent_at IS NOT NULL, error FROM notification_delivery")
+
+
+def test_what_no_service_takes_for_a_day_is_given_up(watched: WorkerEnv, service: MessageService) -> None:
+    service.status = 503
+    watched.execute(MANY % ("halted", "one", 1))
+    send(watched, channel(service))
+    given_up = "SELECT given_up_at IS NOT NULL FROM notification_delivery"
+    for first_attempt, attempts, expected in (("-1 hour", 99, False), ("-25 hours", 3, False), ("-25 hours", 10, True)):
+        watched.execute(
+            f"UPDATE notification_delivery SET next_attempt_at = now(), attempt_count = {attempts},"
+            f" first_attempt_at = now() + interval '{first_attempt}'"
+        )
+        send(watched, channel(service))
+        assert [(expected,)] == watched.rows(given_up)
+
+
+def test_what_waited_through_a_long_sleep_is_not_given_up_at_the_first_try(
+    watched: WorkerEnv, service: MessageService
+) -> None:
+    service.status = 503
+    watched.execute(MANY % ("halted", "one", 1))
+    send(watched, channel(service))
+    watched.execute(
+        "UPDATE notification SET collected_at = now() - interval '3 days';"
+        " UPDATE notification_delivery SET next_attempt_at = now(), first_attempt_at = NULL, attempt_count = 0"
+    )
+    send(watched, channel(service))
+    service.status = 200
+    watched.execute("UPDATE notification_delivery SET next_attempt_at = now()")
+    send(watched, channel(service))
+
+    assert 1 == len(service.take())
+
+
+def test_doctor_names_a_dead_channel_also_while_it_is_not_tried(
+    watched: WorkerEnv, service: MessageService, operator: RunCommand
+) -> None:
+    service.status = 401
+    watched.execute(MANY % ("halted", "one", 1))
+    send(watched, channel(service))
+    assert "succeeded" == send(watched, channel(service))[0], "nothing is due"
+
+    found = check_with_doctor(operator, watched, "notifications")
+    assert ("warning", True) == (found["state"], "channel phone: JSON did not take it" in found["detail"])
+
+
+def test_a_message_that_is_refused_holds_up_no_other(watched: WorkerEnv, service: MessageService) -> None:
+    service.refuses = "halted: bad 1"
+    watched.execute(MANY % ("halted", "bad", 1) + ";" + MANY % ("halted", "good", 2))
+    assert "failed" == send(watched, channel(service))[0]
+
+    assert 2 == len(service.take())
+    assert [(1, 2)] == watched.rows("SELECT count(error), count(sent_at) FROM notification_delivery")
+
+
+def test_a_service_that_never_ends_its_answer_counts_as_one_that_refuses(
+    watched: WorkerEnv, service: MessageService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(notifier, "_ANSWERS_WITHIN_S", 0.5)
+    service.holds = True
+    watched.execute(MANY % ("halted", "one", 1))
+    state, _, error = send(watched, channel(service))
+    service.holds = False
+
+    assert ("failed", True) == (state, "no answer within" in str(error))
+
+
+def test_what_a_killed_run_had_taken_is_sent_by_a_later_one(watched: WorkerEnv, service: MessageService) -> None:
+    watched.execute(MANY % ("halted", "one", 1))
+    service.status = 503
+    send(watched, channel(service))
+    service.status = 200
+    watched.execute(
+        "UPDATE notification_delivery SET attempt_count = 0, next_attempt_at = now() + interval '5 minutes'"
+    )
+    send(watched, channel(service))
+    assert [] == service.take()
+    watched.execute("UPDATE notification_delivery SET next_attempt_at = now()")
+    send(watched, channel(service))
+
+    assert 1 == len(service.take())
+
+
+def test_what_one_run_has_taken_no_other_takes(watched: WorkerEnv, service: MessageService) -> None:
+    watched.execute(MANY % ("halted", "one", 4))
+    service.status = 503
+    send(watched, channel(service))
+    watched.execute("UPDATE notification_delivery SET next_attempt_at = now()")
+    with watched.ledger.engine.begin() as one, watched.ledger.engine.begin() as other:
+        assert 4 == len(outbox.take(one, "phone", only_critical=False))
+        assert [] == outbox.take(other, "phone", only_critical=False)
+    with watched.ledger.engine.begin() as later:
+        assert [] == outbox.take(later, "phone", only_critical=False)
+
+
+def test_what_waits_for_a_channel_that_was_removed_is_given_up(watched: WorkerEnv, service: MessageService) -> None:
+    service.status = 503
+    watched.execute(MANY % ("halted", "one", 1))
+    send(watched, channel(service))
+    send(watched, channel(service, name="other"))
+
+    assert [("its channel was removed",)] == watched.rows(
+        "SELECT error FROM notification_delivery WHERE channel = 'phone' AND given_up_at IS NOT NULL"
+    )
