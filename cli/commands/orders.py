@@ -38,8 +38,18 @@ ORDERS = Table("Orders", _COLUMNS, spare=_SPARE, is_list=True)
 RELATED = Table("Related orders", _COLUMNS, spare=_SPARE)
 FILLS = Table(
     "Fills",
-    ("filled_market_at", "contract_id", "side", "quantity", "price", "gross_pnl", "fees", "commissions"),
-    spare=("commissions", "fees"),
+    (
+        "filled_market_at",
+        "account_name",
+        "contract_id",
+        "side",
+        "quantity",
+        "price",
+        "gross_pnl",
+        "fees",
+        "commissions",
+    ),
+    spare=("account_name", "commissions", "fees"),
 )
 POSITIONS = Table(
     "Positions", ("account_name", "contract_id", "direction", "quantity", "average_price", "opened_market_at")

@@ -55,6 +55,11 @@ def heading_of(column: str) -> str:
     return column.removesuffix("_id").replace("_", " ")
 
 
+def is_account_column(column: str) -> bool:
+    """Whether a column holds names of accounts."""
+    return column in _ACCOUNTS
+
+
 def is_number_column(values: Sequence[object]) -> bool:
     """Whether a column holds numbers alone, and at least one."""
     present = [value for value in values if value is not None]

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from cli.console.cells import format_column, heading_of, is_number_column, style_of
+from cli.console.cells import format_column, heading_of, is_account_column, is_number_column, style_of
 from cli.console.escape import escape_formula
 from cli.console.list_options import Form, chosen_columns, chosen_form, has_forms, may_color, screen_width
 
@@ -23,6 +23,7 @@ _SHORT_WORDS = 20  # a longer text with spaces may wrap
 class Table:
     """A table: its title, its columns in the order shown, and those that a narrow terminal leaves out, in that order.
 
+    Of these, the account goes first where all rows are of one account, and last where they are of several.
     The one that `is_list` is what its command lists: --columns chooses of it, and only it is written as CSV.
     """
 
@@ -45,7 +46,7 @@ class Table:
             return
         is_wide, width = chosen_form() is Form.WIDE, screen_width()
         found = [_Column(name, rows, is_wide=is_wide) for name in columns]
-        spare = () if chosen or is_wide or width is None else self.spare
+        spare = [] if chosen else _order_spare(self.spare, rows)
         kept, hidden = found, list[str]()
         if width is not None and not is_wide:
             kept, hidden = _fit(found, spare, width)
@@ -98,6 +99,14 @@ class _Column:
     def least_width(self) -> int:
         """The width without which something would be cut."""
         return min(self.width, _LEAST_FOLDED) if self.may_fold else self.width
+
+
+def _order_spare(spare: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the columns to leave out in their order, by whether the rows are of one account or of several."""
+    accounts = [name for name in spare if is_account_column(name)]
+    others = [name for name in spare if name not in accounts]
+    is_of_one = all(len({row.get(name) for row in rows} - {None}) <= 1 for name in accounts)
+    return [*accounts, *others] if is_of_one else [*others, *accounts]
 
 
 def _fit(columns: list[_Column], spare: Sequence[str], width: int) -> tuple[list[_Column], list[str]]:
