@@ -30,7 +30,7 @@ ALERTS = Table(
     "Alerts",
     ("id", "received_at", "hook", "action", "root", "quantity", "target_position", "verdict", "job", "signal", "order",
      "submitted_ms", "reason"),
-    spare=("job", "target_position", "submitted_ms", "hook", "signal", "received_at", "verdict"),
+    spare=("job", "target_position", "submitted_ms", "hook", "signal", "verdict"),
     is_list=True,
 )  # fmt: skip
 ORDERS = Table(
