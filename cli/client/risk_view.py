@@ -25,6 +25,8 @@ from shared.domain.risk.findings import Finding, chicago_time
 from shared.domain.risk.watch_gap import LONGEST_PAUSE
 from shared.hot.quotes import HotQuote, exit_price_from, open_quotes
 
+NO_FINDINGS = "The risk monitor has nothing to act on."  # which is not to say that an entry is allowed
+
 
 @dataclass(frozen=True, slots=True)
 class RiskView:
@@ -73,7 +75,7 @@ def list_findings(found: RiskView, account_id: int) -> list[dict[str, Any]]:
 def print_findings(rows: Sequence[dict[str, Any]]) -> None:
     """Print each finding on a line of its own: a table would cut off the figures."""
     if not rows:
-        click.echo("No findings: no rule restricts the account.")
+        click.echo(NO_FINDINGS)
     for row in rows:
         lifts = "" if row["lifts_market_at"] is None else f" (lifts {chicago_time(row['lifts_market_at'])})"
         click.echo(f"  {row['action']:7} {row['message']}{lifts}")

@@ -10,7 +10,7 @@ from cli.client import live_switch
 from cli.client.change_check import confirm, confirm_effects, current_actor, describe_lowered_mark
 from cli.client.live_switch import confirm_live
 from cli.client.lookup import resolve_account
-from cli.client.risk_view import RiskView, find_lock_out, list_findings, read_risk_view, require_market
+from cli.client.risk_view import NO_FINDINGS, RiskView, find_lock_out, list_findings, read_risk_view, require_market
 from cli.client.stack import begin, connect, load_stack_settings
 from cli.commands.account_acts import clear_breach, list_audit, lock_out_account, set_approval, take_over_account
 from cli.commands.account_balance import record_balance_move
@@ -120,7 +120,7 @@ def show(account: str, *, as_json: bool) -> None:
     for name in _FACTS:
         click.echo(f"  {name.replace('_', ' '):20} {_to_text(cells[name])}")
     shown = [one | {"finding": one["message"]} for one in findings]
-    FINDINGS.print(shown, empty="No findings: no rule restricts the account.")
+    FINDINGS.print(shown, empty=NO_FINDINGS)
     RULES.print(list(map(to_cells, book)), empty="No rules: the account's stage is unknown.")
     DAYS.print(days[-10:], empty="No trading day is over yet.")
     MOVES.print(moves, empty="No payout and no deposit is known.")

@@ -27,6 +27,7 @@ from cli.client.live_checks import (
 from cli.client.locks import IDLE_FOR
 from cli.client.monitor_view import check_monitor
 from cli.client.oversized_stops import find_oversized_stops
+from cli.client.paused_jobs import find_paused_jobs
 from cli.client.receiver_check import send_test_alert
 from cli.client.redis_checks import list_redis_checks
 from cli.client.spool_view import describe_spool, read_spool_figures
@@ -118,21 +119,20 @@ def _list_stack_checks() -> dict[str, Callable[[], str]]:
         "disks of the stack": _check_disks,
         "installations": _check_installations,
         "risk monitor": partial(_ask, check_monitor),
-        "jobs": partial(_ask, problems.require_none(problems.find_dead_jobs, "none is dead", CheckWarningError)),
-        "market hours": partial(_ask, problems.require_none(problems.find_unknown_hours, "known", CheckWarningError)),
-        "late fills": partial(
-            _ask, problems.require_none(problems.find_unclosed_fills, "none is left open", CheckWarningError)
-        ),
-        "stops of others": partial(
-            _ask, problems.require_none(find_oversized_stops, "none is larger than its position", CheckWarningError)
-        ),
+        "jobs": _require(problems.find_dead_jobs, "none is dead"),
+        "market hours": _require(problems.find_unknown_hours, "known"),
+        "late fills": _require(problems.find_unclosed_fills, "none is left open"),
+        "stops of others": _require(find_oversized_stops, "none is larger than its position"),
+        "scheduled jobs": _require(find_paused_jobs, "none that safety needs is paused"),
         "heartbeat": partial(_ask, partial(check_heartbeat, settings=settings)),
-        "venue calls": partial(
-            _ask, problems.require_none(problems.find_failing_calls, "few or none fail", SettingsError)
-        ),
+        "venue calls": _require(problems.find_failing_calls, "few or none fail", SettingsError),
         **_list_trading_checks(settings),
     }
     return {"senders": _check_senders, **checks, **({"settings": partial(_fail, warning)} if warning else {})}
+
+
+def _require(find: problems.Find, fine: str, error: type[Exception] = CheckWarningError) -> Callable[[], str]:
+    return partial(_ask, problems.require_none(find, fine, error))
 
 
 def _list_trading_checks(settings: Settings) -> dict[str, Callable[[], str]]:

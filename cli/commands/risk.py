@@ -80,7 +80,8 @@ def command(account_word: str | None, *, as_json: bool) -> None:
         HEADROOM.print(list(map(_to_cells, one["rules"])), empty="No rules: the account's stage is unknown.")
         if one["payout"]:
             PAYOUT.print([_payout_text(way) for way in one["payout"]], empty="")
-        print_findings(one["findings"])
+        if one["findings"] or one["may_enter"]:
+            print_findings(one["findings"])
 
 
 def _to_row(found: RiskView, row: AccountRow, outlooks: Sequence[EntryOutlook]) -> dict[str, Any]:

@@ -209,5 +209,5 @@ def test_an_invalid_change_is_refused_before_it_is_requested(operator: RunComman
         assert words in result.error
     dry = operator("orders", "modify", order, "--limit", "100", "--dry-run")
     assert "nothing was sent" in dry.out
-    assert "Findings of account 20001: No findings: no rule restricts the account." in dry.words
+    assert "Findings of account 20001: The risk monitor has nothing to act on." in dry.words
     assert [] == worker_env.venue.requests(MODIFY)
