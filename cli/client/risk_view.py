@@ -134,13 +134,13 @@ def list_alarms(connection: Connection) -> list[Alarm]:
     """Return an alarm for each disk without space, and each account whose entries go elsewhere than usual, or nowhere.
 
     It trades real money, is in shadow mode, asks for approval, is halted, reduce-only or locked out, or not watched.
+    What was not watched for a while `list_gap_alarms` returns.
     """
     row = market_clock.read(connection)
     if row is None:
         return []  # before the first `tickwork up`, which adds the accounts
     found = [Alarm([AlarmCode.DISK_LOW], None, f"DISK: {disk.describe()}.") for disk in list_low(connection)]
     overdue = watch_times.list_overdue(connection, machine_now() - LONGEST_PAUSE)
-    gaps = watch_times.list_recent_gaps(connection)
     for one in accounts.list_all(connection):
         states = dict(_list_unusual_states(one, row))
         if one.id in overdue:
@@ -148,10 +148,18 @@ def list_alarms(connection: Connection) -> list[Alarm]:
         if states:
             told = "; ".join(states.values())
             found.append(Alarm(list(states), one.id, f"Account {one.id} ({one.name}) is {told}."))
-        if one.id in gaps:
-            message = f"Account {one.id} ({one.name}) was {gaps[one.id]}."
-            found.append(Alarm([AlarmCode.WAS_NOT_WATCHED], one.id, message))
     return found
+
+
+def list_gap_alarms(connection: Connection) -> list[Alarm]:
+    """Return an alarm for each account with a position from a time in which nothing watched it, at most 12 h ago."""
+    row = market_clock.read(connection)
+    gaps = {} if row is None else watch_times.list_open_gaps(connection, row.clock)
+    names = {one.id: one.name for one in accounts.list_all(connection)}
+    return [
+        Alarm([AlarmCode.WAS_NOT_WATCHED], account_id, f"Account {account_id} ({names[account_id]}) was {gap}.")
+        for account_id, gap in gaps.items()
+    ]
 
 
 def _list_unusual_states(account: AccountRow, market: MarketRow) -> Iterator[tuple[AlarmCode, str]]:

@@ -60,7 +60,7 @@ def command(account_word: str | None, *, as_json: bool) -> None:
     with connect() as connection:
         chosen = resolve_accounts(connection, account_word)
         found = read_risk_view(connection, settings)
-        gaps = watch_times.list_recent_gaps(connection)
+        gaps = watch_times.list_open_gaps(connection, found.clock)
         outlooks = {one.id: list_outlooks(connection, found, one) for one in chosen}
     rows_by_account = [_to_row(found, one, outlooks[one.id]) | {"unwatched": gaps.get(one.id)} for one in chosen]
     if as_json:

@@ -11,7 +11,7 @@ from cli.client.hook_store import describe_blind_hooks
 from cli.client.monitor_view import print_monitor, read_monitor_figures
 from cli.client.public_url import print_public_url, read_public_url_figures
 from cli.client.redis_memory import print_memory, read_memory_figures
-from cli.client.risk_view import Alarm, AlarmCode, list_alarms
+from cli.client.risk_view import Alarm, AlarmCode, list_alarms, list_gap_alarms
 from cli.client.spool_view import describe_spool, read_spool_figures
 from cli.client.stack import connect, load_stack_settings
 from cli.client.stack_problems import list_problems
@@ -110,7 +110,7 @@ def _read_alarms() -> tuple[list[Alarm], dict[str, Any] | None, list[dict[str, s
         with connect() as connection:
             blind = describe_blind_hooks(connection, settings)
             unseen = [Alarm([AlarmCode.SENDERS_UNSEEN], None, line) for line in blind]
-            alarms = [*list_alarms(connection), *unseen]
+            alarms = [*list_alarms(connection), *list_gap_alarms(connection), *unseen]
             return alarms, read_monitor_figures(connection), list_problems(connection, settings)
     except SQLAlchemyError:  # as above, or the schema is out of date
         return [], None, []
