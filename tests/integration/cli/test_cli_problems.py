@@ -87,6 +87,9 @@ def test_dead_jobs_are_named_with_what_to_do(operator: RunCommand, worker_env: W
     assert f"PROBLEM, dead jobs: {expected}" in operator("status").words
     found = check(operator, "jobs")
     assert ("warning", True) == (found["state"], found["detail"].startswith(expected))
+    for command in ((), ("top", "--once")):
+        assert "PROBLEM: dead jobs. `tickwork status` says what to do." in operator(*command).words
+    assert ["dead jobs"] == [one["name"] for one in operator("top", "--json").json["problems"]]
 
 
 def test_an_endpoint_that_mostly_fails_is_named(operator: RunCommand, worker_env: WorkerEnv) -> None:
