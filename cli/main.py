@@ -86,7 +86,9 @@ def _fail(message: str, status_code: int) -> None:
     if _wants_json(sys.argv):
         print_json({"error": text})
     else:
-        click.echo(f"tickwork: {text}", err=True)
+        from cli.console.cells import shorten_contracts  # noqa: PLC0415  # of a failure alone
+
+        click.echo(f"tickwork: {shorten_contracts(text)}", err=True)
     sys.exit(status_code)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import click
 from sqlalchemy import Connection
 
+from cli.console.cells import shorten_contracts
 from shared.clock import MarketClock, machine_now
 from shared.config import Settings
 from shared.db.accounts import accounts, watch_times
@@ -78,7 +79,7 @@ def print_findings(rows: Sequence[dict[str, Any]]) -> None:
         click.echo(NO_FINDINGS)
     for row in rows:
         lifts = "" if row["lifts_market_at"] is None else f" (lifts {chicago_time(row['lifts_market_at'])})"
-        click.echo(f"  {row['action']:7} {row['message']}{lifts}")
+        click.echo(f"  {row['action']:7} {shorten_contracts(row['message'])}{lifts}")
 
 
 def require_market(connection: Connection) -> MarketRow:

@@ -69,6 +69,8 @@ def test_an_account_is_shown_in_full_by_id_and_by_name(operator: RunCommand, wor
     assert ("5", "the setting max_quantity") in [(row["value"], row["source"]) for row in found["rules"]]
     assert [("halted", "for a test")] == [(one["kind"], one["message"]) for one in found["events"]]
     text = operator("accounts", "show", "20001").words
+    assert re.search(r"can trade +yes ", text)
+    assert re.search(r"reconciled +\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC ", text)
     for words in (
         "The risk monitor has nothing to act on.",
         "Rules",
