@@ -11,7 +11,6 @@ from sqlalchemy import Connection
 from cli.client.alert_outlook import AlertOutlook, Forecast
 from cli.client.exit_forecast import NO_ACCOUNT, AlertTrial, decide_exit
 from cli.client.risk_view import read_fresh_quotes
-from cli.console.cells import shorten_contract
 from shared.clock import machine_now
 from shared.config import Settings
 from shared.db.accounts import accounts
@@ -196,7 +195,7 @@ def _list_closed_anyway(trial: AlertTrial) -> list[str]:
         return []
     state = root_state.read(connection, account.id, alert.root)
     reversed_ = reversals.list_reversed(connection, stored, account.id, alert, state, correlation_id=stored.id)
-    return [f"closes {shorten_contract(contract_id)}" for contract_id in reversed_]
+    return [f"closes {contract_id}" for contract_id in reversed_]
 
 
 def _after(before: Sequence[str], denial: object) -> str:

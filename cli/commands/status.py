@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import click
-from sqlalchemy.exc import ProgrammingError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 
 from cli.client.clock_skew import print_skew, read_skew_figures
+from cli.client.failures import describe_failure
 from cli.client.feed_health import print_feed, read_feed_figures
 from cli.client.hook_store import describe_blind_hooks
 from cli.client.monitor_view import print_monitor, read_monitor_figures
@@ -18,7 +19,6 @@ from cli.client.spool_view import describe_spool, read_spool_figures
 from cli.client.stack import connect, load_stack_settings
 from cli.client.stack_problems import list_problems
 from cli.console.addresses import ADDRESSES, list_addresses
-from cli.console.errors import shorten_error
 from cli.console.output import print_json
 from cli.console.table import Table
 from cli.local.home.folder import Home
@@ -27,6 +27,7 @@ from cli.local.home.state import read_state
 from shared.config import environment, home_folder
 from shared.db.market_data import market_clock
 from shared.db.market_data.market_clock import MarketRow
+from shared.log import mask_secrets
 
 PROGRAMS = Table("Programs", ("name", "pid", "state", "restarts"), is_list=True)
 _NOT_RUNNING = 3  # the status of systemctl for a stopped unit
@@ -117,10 +118,8 @@ def _read_database() -> _Database:
                 alarms=[*list_alarms(connection), *list_gap_alarms(connection), *unseen],
                 problems=list_problems(connection, settings),
             )
-    except ProgrammingError as error:
-        return _Database(f"the database is not as this version needs it ({shorten_error(str(error.orig))})")
-    except SQLAlchemyError:  # the table of programs shows whether it runs
-        return _Database("the database does not answer")
+    except SQLAlchemyError as error:  # the table of programs shows whether it runs
+        return _Database(mask_secrets(" ".join(describe_failure(error).split())))
 
 
 def _to_figures(row: MarketRow) -> dict[str, Any]:

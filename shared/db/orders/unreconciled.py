@@ -8,7 +8,7 @@ _ENTRY = "reconcile_accounts"  # of the schedule
 
 
 def explain(connection: Connection) -> str | None:
-    """Return who keeps accounts from being reconciled, and how to end that; None if nobody does."""
+    """Return what keeps accounts from being reconciled, and how to end that; None without a pause."""
     entry = schedules.find(connection, _ENTRY)
     if entry is None or entry.is_enabled:
         return None

@@ -19,9 +19,9 @@ def test_a_manual_entry_is_filled_and_protected_when_the_command_ends(
     result = operator("orders", "bracket", "MNQ", "buy", "1", "--stop", "400", "--target", "800")
 
     assert 0 == result.status, result
-    assert f"BUY 1 {MNQ} MARKET: FILLED at " in result.out
-    assert f"stop loss: SELL 1 {MNQ} STOP at " in result.out
-    assert f"take profit: SELL 1 {MNQ} LIMIT at " in result.out
+    assert "BUY 1 MNQ H26 MARKET: FILLED at " in result.out
+    assert "stop loss: SELL 1 MNQ H26 STOP at " in result.out
+    assert "take profit: SELL 1 MNQ H26 LIMIT at " in result.out
     assert [("manual", "a working stop")] == worker_env.rows(
         "SELECT origin, 'a working stop' FROM orders JOIN fill ON order_id = orders.id WHERE guarded_at IS NOT NULL"
     )
@@ -32,7 +32,7 @@ def test_an_entry_is_filled_and_protected_with_every_worker_dead(operator: RunCo
     result = operator("orders", "market", "MNQ", "sell", "1", "--stop", "400")
 
     assert 0 == result.status, result
-    assert f"SELL 1 {MNQ} MARKET: FILLED at " in result.out
+    assert "SELL 1 MNQ H26 MARKET: FILLED at " in result.out
     assert -1 == worker_env.venue.position(MNQ)
     assert [] == worker_env.rows("SELECT name FROM job WHERE state IN ('queued', 'running') AND queue = 'critical'")
 
