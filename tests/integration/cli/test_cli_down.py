@@ -54,7 +54,7 @@ LEFT_OPEN = {
 }
 WARNING = (
     "Warning: Tickwork watches nothing until the next start; at the venue stay: "
-    f"account 20001 (PRAC-V2-1): SHORT 2 {MNQ}, 1 stop loss order, 2 entry orders."
+    "account 20001 (PRAC-V2-1): SHORT 2 MNQ H26, 1 stop loss order, 2 entry orders."
 )
 Start = Callable[[dict[str, Any]], subprocess.Popen[str]]
 
