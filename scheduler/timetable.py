@@ -7,6 +7,7 @@ from shared.ledger.job import Job
 from shared.ledger.jobs.accounts import SnapshotAccounts
 from shared.ledger.jobs.market_data import FetchBars, HealBars, PackBars, RefreshContracts
 from shared.ledger.jobs.metrics import RollUp
+from shared.ledger.jobs.notifications import SendNotifications
 from shared.ledger.jobs.orders import ReconcileAccounts
 from shared.ledger.jobs.strategies import EvaluateDue
 from shared.ledger.jobs.trades import BookRoundTrips
@@ -38,6 +39,7 @@ TIMETABLE: tuple[ScheduleEntry, ...] = (
     ScheduleEntry("book_round_trips", BookRoundTrips, "machine", timedelta(minutes=1)),
     ScheduleEntry("roll_up_metrics", RollUp, "machine", timedelta(minutes=1)),
     ScheduleEntry("send_heartbeat", SendHeartbeat, "machine", timedelta(minutes=1), missed="skip"),
+    ScheduleEntry("send_notifications", SendNotifications, "machine", timedelta(seconds=15)),
     ScheduleEntry("probe_receiver", ProbeReceiver, "machine", timedelta(minutes=5)),
     ScheduleEntry("delete_old_rows", DeleteOldRows, "machine", timedelta(hours=1)),
 )

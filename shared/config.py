@@ -9,6 +9,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from shared.domain.notifications.channel import Channel, parse_channels
 from shared.errors import SettingsError
 from shared.server_urls import (
     mask_password,
@@ -19,7 +20,7 @@ from shared.server_urls import (
     require_port,
     split_url,
 )
-from shared.setting_values import parse_choice, parse_count, parse_list, parse_slots, parse_switch
+from shared.setting_values import parse_choice, parse_count, parse_list, parse_port, parse_slots, parse_switch
 from shared.settings_file import SettingsFile, read_settings_file, settings_file
 
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
@@ -83,8 +84,10 @@ class Settings:
     receiver_url: str  # the receiver's own address, which this computer reaches
     public_url: str  # the address under which the internet reaches the receiver; empty: it does not
     heartbeat_url: str = field(repr=False)  # requested while everything is watched: a dead-man switch; empty: none
+    notify_channels: tuple[Channel, ...] = field(repr=False)  # where notifications are sent
     proxy_count: int  # proxies of ours in front of the receiver, whose X-Forwarded-For names the sender
     flower_hosts: tuple[str, ...]  # names under which a browser may ask Flower, besides those of this computer
+    prometheus_port: int  # the exporter's on this computer; 0: `up` starts none
     slots: Mapping[str, int]  # of worker fleets, by their names; the others have their defaults
     inhibit_sleep: bool  # `up` keeps the computer from sleeping
     log_level: str
@@ -161,8 +164,10 @@ def _parse_settings(values: Mapping[str, str]) -> Settings:
         receiver_url=_parse_receiver_url(values),
         public_url=_parse_public_url(values),
         heartbeat_url=_parse_heartbeat_url(values),
+        notify_channels=parse_channels(values.get("TICKWORK_NOTIFY_CHANNELS", "")),
         proxy_count=parse_count(values, "TICKWORK_PROXIES", default=0, least=0),
         flower_hosts=tuple(part.lower() for part in parse_list(values, "TICKWORK_FLOWER_HOSTS")),
+        prometheus_port=parse_port(values, "TICKWORK_PROMETHEUS_PORT"),
         slots=parse_slots("TICKWORK_SLOTS", values.get("TICKWORK_SLOTS", "")),
         inhibit_sleep=parse_switch(values, "TICKWORK_INHIBIT_SLEEP", default=True),
         log_format=parse_choice(values, "TICKWORK_LOG_FORMAT", ("CONSOLE", "JSON"), default="CONSOLE").lower(),

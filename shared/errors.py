@@ -21,6 +21,7 @@ TickworkError
 |   |-- OutsideCalendarError       the holiday table does not reach the date
 |   |-- _AccountsLockedError       cli.client.locks: done, but for accounts that another session locks
 |   |-- ProbeFailedError           a test alert was not accepted: the message says where it was lost
+|   |-- NotificationError          a service did not take a message
 |   |-- HeartbeatWithheldError     something that watches has stopped, or the service did not take it
 |   `-- InvalidAlertError
 |       `-- RefusedAlertError      shared.domain.alerts.payload
@@ -38,6 +39,7 @@ TickworkError
 |   `-- LoggedOutError
 |-- MalformedRecordError           shared.gateway.hubs.protocol
 |-- BodyLateError                  web.receiver.body
+|-- ScrapeFailedError              web.exporter.scrape: Prometheus is answered with a 503
 |-- CheckWarningError              cli.client.live_checks: a check of doctor that warns
 `-- simulator only                 CannotAskError, ControlRequestError, BadFrameError, HandshakeRefusedError
 """
@@ -117,6 +119,10 @@ class ProbeFailedError(RefusedError):
 
 class HeartbeatWithheldError(RefusedError):
     """No heartbeat was sent, as something that watches has stopped, or the service did not take it."""
+
+
+class NotificationError(RefusedError):
+    """A service did not take a message to the trader."""
 
 
 class InvalidAlertError(RefusedError):

@@ -27,8 +27,10 @@ SETTING_KEYS = (
     SettingKey(
         "heartbeat_url", "TICKWORK_HEARTBEAT_URL", "", "requested each minute while all is watched", is_secret=True
     ),
+    SettingKey("notify_channels", "TICKWORK_NOTIFY_CHANNELS", "", "written by `tickwork notify add`", is_secret=True),
     SettingKey("proxies", "TICKWORK_PROXIES", "0", "tunnels and proxies in front of the receiver"),
     SettingKey("flower_hosts", "TICKWORK_FLOWER_HOSTS", "", "more names under which a browser may open Flower"),
+    SettingKey("prometheus_port", "TICKWORK_PROMETHEUS_PORT", "0", "port of the metrics for Prometheus; 0: none"),
     SettingKey("inhibit_sleep", "TICKWORK_INHIBIT_SLEEP", "on", "keep the computer awake while the stack runs"),
     SettingKey("slots", "TICKWORK_SLOTS", "critical=4,high=4,normal=4,bulk=8", "jobs of each fleet at once"),
     SettingKey("log_level", "TICKWORK_LOG_LEVEL", "INFO", "DEBUG, INFO, WARNING or ERROR"),

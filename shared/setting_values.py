@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from shared.errors import SettingsError
 
 _MOST_SLOTS = 64
+_LAST_PORT = 65535
 
 
 def parse_switch(values: Mapping[str, str], name: str, *, default: bool) -> bool:
@@ -28,6 +29,14 @@ def parse_count(values: Mapping[str, str], name: str, *, default: int, least: in
     if not re.fullmatch(r"[0-9]{1,9}", value) or int(value) < least:
         raise SettingsError(f"invalid {name} {value!r}: expected a whole number, at least {least}")
     return int(value)
+
+
+def parse_port(values: Mapping[str, str], name: str) -> int:
+    """Return the variable as a port, 0 without one; raise SettingsError for what is no port."""
+    port = parse_count(values, name, default=0, least=0)
+    if port > _LAST_PORT:
+        raise SettingsError(f"invalid {name} '{port}': expected a port, at most {_LAST_PORT}, or 0 for none")
+    return port
 
 
 def parse_list(values: Mapping[str, str], name: str) -> list[str]:

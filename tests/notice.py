@@ -22,6 +22,7 @@ ASKS = (
     ("BSD", "pass on its licence and its copyright notice; do not advertise with its authors' names"),
     ("MIT-0", "nothing"),
     ("MIT", "pass on its licence and its copyright notice"),
+    ("ISC", "pass on its licence and its copyright notice"),
 )
 _HEAD = """NOTICE
 

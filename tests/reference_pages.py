@@ -19,7 +19,18 @@ from tests.fixtures.sql_comments import list_views, read_comments
 from tests.json_page import json_page
 
 FOLDER = Path(__file__).resolve().parents[1] / "docs" / "reference"
-SUBJECTS = ("accounts", "alerts", "market_data", "orders", "trades", "notes", "strategies", "ledger", "metrics")
+SUBJECTS = (
+    "accounts",
+    "alerts",
+    "market_data",
+    "orders",
+    "trades",
+    "notes",
+    "strategies",
+    "ledger",
+    "metrics",
+    "notifications",
+)
 JOB_STATES = {
     "queued": "committed, and not claimed yet; it may run from `run_at` on",
     "running": "claimed by a worker whose lease has not run out",

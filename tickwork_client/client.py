@@ -16,6 +16,7 @@ from shared.db.engine import driver, make_engine
 from shared.db.reader_url import is_of_programs, reader_url
 from shared.db.trades.round_trips import RoundTripFilter
 from shared.domain.market_data.calendar import trading_day_begins
+from shared.domain.years import YEARS, require_year
 from shared.errors import RefusedError, SettingsError
 from tickwork_client.frames import flatten, to_frame
 
@@ -157,13 +158,17 @@ def _instant(value: Instant | None) -> datetime | None:
         return None
     try:
         found = datetime.fromisoformat(value) if isinstance(value, str) else value
+        require_year(found)
     except ValueError:
-        raise RefusedError(f"invalid time {value!r}: expected a day or an instant, such as 2026-03-09T14:30") from None
+        hint = f"expected a day or an instant, such as 2026-03-09T14:30, {YEARS}"
+        raise RefusedError(f"invalid time {value!r}: {hint}") from None
     return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def _day(value: Day) -> date:
     try:
-        return date.fromisoformat(value) if isinstance(value, str) else value
+        found = date.fromisoformat(value) if isinstance(value, str) else value
+        require_year(found)
     except ValueError:
-        raise RefusedError(f"invalid date {value!r}: expected a day such as 2026-03-10") from None
+        raise RefusedError(f"invalid date {value!r}: expected a day such as 2026-03-10, {YEARS}") from None
+    return found

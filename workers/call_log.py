@@ -1,4 +1,4 @@
-"""Collects the calls of a job to the venue, and records them after the job has ended."""
+"""Collects the calls of a job to the venue, and records them after the job has ended, or each second of a long one."""
 
 import logging
 from datetime import timedelta
@@ -7,27 +7,43 @@ from uuid import UUID
 
 from sqlalchemy import Engine
 
+from shared.clock import monotonic
 from shared.db.engine import DATABASE_ERRORS
 from shared.db.metrics import metrics
 from shared.db.metrics.metrics import ApiCall
+from shared.fleets import ORDERING
 from shared.gateway.ports import Call
 
 # A backfill of hours makes a few thousand calls: the memory of its process must not grow with them.
 MAX_KEPT = 1_000
 
+_RECORDED_EVERY_S = 1.0
+
 log = logging.getLogger(__name__)
 
 
 class CallBuffer:
-    """The gateway's CallLog: one INSERT per job instead of one per call."""
+    """The gateway's CallLog: one INSERT per job, or per second of a long job, instead of one per call.
+
+    A job that may send orders never waits for that: its calls are recorded once it has ended.
+    """
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._calls: list[Call] = []
         self._omitted_count = 0
+        self._job_id: UUID | None = None
+        self._recorded_at = monotonic()
+
+    def begin(self, job_id: UUID) -> None:
+        """Let the calls from now on be those of this job."""
+        self._job_id, self._recorded_at = job_id, monotonic()
 
     def record(self, call: Call) -> None:
-        """Keep one call until the job has ended: the first MAX_KEPT calls, and failures up to twice as many."""
+        """Keep one call until they are recorded: the first MAX_KEPT calls, and failures up to twice as many."""
+        is_due = self._calls and monotonic() - self._recorded_at >= _RECORDED_EVERY_S
+        if is_due and self._job_id is not None and call.queue not in ORDERING:
+            self.flush(self._job_id)
         if len(self._calls) < MAX_KEPT or (call.error is not None and len(self._calls) < 2 * MAX_KEPT):
             self._calls.append(call)
         else:
@@ -35,6 +51,7 @@ class CallBuffer:
 
     def flush(self, job_id: UUID) -> None:
         """Record the calls of `job_id`; a database error here is logged and does not fail the job."""
+        self._recorded_at = monotonic()
         calls, self._calls = self._calls, []
         omitted_count, self._omitted_count = self._omitted_count, 0
         if omitted_count:

@@ -124,6 +124,7 @@ class Runner:
         while claimed is not None:
             context = self._context_of(claimed, None)
             context.handoff = handoff
+            context.calls.begin(claimed.id)
             began_at, began = machine_now(), monotonic()
             with _require_record(claimed):  # also of the job that was claimed with its end
                 with self._deadline.watch(claimed.deadline), name_job(claimed.id, claimed.correlation_id):

@@ -3,6 +3,7 @@
 import gzip
 import io
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -15,6 +16,7 @@ from cli.client import parquet
 from cli.client.bar_files import ending_of
 from cli.client.bar_gaps import SET_ASIDE, list_gaps, list_spans_with_bars
 from cli.client.bar_reads import describe_gaps
+from cli.console.new_file import open_new_file
 from shared.db.market_data import bars
 from shared.domain.counting import count_of
 from shared.domain.market_data.bar import MINUTE
@@ -25,7 +27,6 @@ from shared.domain.market_data.coverage import Span, unite
 from shared.domain.market_data.rollup import list_periods, list_spans, newest_close, roll_up
 from shared.domain.market_data.symbol import Symbol
 from shared.domain.market_data.timeframe import Timeframe
-from shared.errors import RefusedError
 
 _STEP = timedelta(days=182)
 _ROWS_AT_ONCE = 100_000
@@ -82,25 +83,16 @@ def describe_export_gaps(connection: Connection, wanted: ExportRequest, symbol: 
 def write_export(file: Path, found: BarColumns, wanted: ExportRequest, progress: Progress) -> None:
     """Write bars to a new file, whole or not at all; raise RefusedError if it is there already."""
     ending, tick = ending_of(file), wanted.contract.tick_size
-    try:
-        file.open("xb").close()
-    except FileExistsError:
-        raise RefusedError(f"{file} is there already: choose a new file") from None
-    except OSError as error:
-        raise RefusedError(f"cannot write {file}: {(error.strerror or str(error)).lower()}") from None
-    try:
+    with open_new_file(file) as target:
         if ending == ".parquet":
             facts = {"contract": wanted.contract.id, "timeframe": str(wanted.timeframe), "tick_size": str(tick)}
-            parquet.write_bars(file, found, [_to_binary(column, tick) for column in found.arrays[1:5]], facts)
+            parquet.write_bars(target, found, [_to_binary(column, tick) for column in found.arrays[1:5]], facts)
             return
-        with gzip.open(file, "wb") if ending == ".csv.gz" else file.open("wb") as target:
+        with gzip.open(target, "wb") if ending == ".csv.gz" else nullcontext(target) as lines:
             for number, block in enumerate(_list_lines(found, tick)):
-                target.write(block)
+                lines.write(block)
                 if (written := (number + 1) * _ROWS_AT_ONCE) < len(found):
                     progress(f"wrote {written:,} of {count_of(len(found), 'bar')}")
-    except BaseException:
-        file.unlink()
-        raise
 
 
 def _list_lines(found: BarColumns, tick_size: Decimal) -> Iterator[bytes]:

@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from shared.bars.bar_revision import HISTORY
 from shared.bars.set_aside import list_set_aside
 from shared.db import views
 from shared.db.market_data import bar_coverage, contracts
@@ -64,12 +65,15 @@ def list_spans_with_bars(
 ) -> list[tuple[Contract, Span]]:
     """Return the contracts with bars, of these or of all, and the part of a span of market time that each has lived in.
 
-    It begins with the first bar; that of a contract that is not active ends with its newest one. A part may be empty.
+    It begins with the first bar; that of a contract that is not active ends with its newest one, or for four days when
+    it was tracked last: until then the end is fetched. A part may be empty.
     """
     found = []
+    tracked_until = {one.id: at for one, at in contracts.list_untracked_since(connection, span.end - HISTORY)}
     for one in views.list_coverage(connection):
         if contract_ids is None or one["contract"] in contract_ids:
             contract = contracts.require(connection, one["contract"])
-            end = span.end if contract.is_active else min(span.end, one["newest"] + MINUTE)
+            newest = max(one["newest"] + MINUTE, tracked_until.get(contract.id, one["first"]))
+            end = span.end if contract.is_active else min(span.end, newest)
             found.append((contract, Span(max(span.start, one["first"]), end)))
     return found

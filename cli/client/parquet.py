@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,7 +34,9 @@ def read_rows(file: Path, names: Sequence[str]) -> Iterator[bytes]:
         raise RefusedError(f"cannot read {file} as parquet: {error}") from None
 
 
-def write_bars(file: Path, bars: BarColumns, prices: Sequence[NDArray[np.floating]], facts: Mapping[str, str]) -> None:
+def write_bars(
+    file: BinaryIO, bars: BarColumns, prices: Sequence[NDArray[np.floating]], facts: Mapping[str, str]
+) -> None:
     """Write bars, whose `prices` are open, high, low and close; the file's metadata has the `facts`."""
     arrow = require_pyarrow()
     names = ["start", "open", "high", "low", "close", "volume"]

@@ -20,6 +20,7 @@ NEEDED: Mapping[str, str] = {
     "check_disk": "a disk that fills up is not seen",
     "book_round_trips": "trades are booked only when a command lists them",
     "send_heartbeat": "the dead-man switch sends nothing, and its service raises an alarm",
+    "send_notifications": "no notification is sent",
     "probe_receiver": "a public URL that no longer leads here is not seen",
 }
 

@@ -1,10 +1,12 @@
-"""What the computer and each program of the stack use: CPU, memory and load."""
+"""What the computer and each program of the stack use now: CPU, memory, load, and how long each has run."""
 
+from dataclasses import asdict
 from typing import Any
 
 import psutil
 
 from cli.client.stack import list_running_programs
+from cli.local.processes.usage import UsageSampler
 
 
 def read_system() -> dict[str, Any]:
@@ -12,31 +14,12 @@ def read_system() -> dict[str, Any]:
 
     It takes 0.3 s, over which the CPU is measured.
     """
-    programs = []
-    for name, pid in list_running_programs():
-        try:
-            family = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
-            for process in family:
-                process.cpu_percent()
-        except psutil.Error:
-            continue
-        programs.append((name, family))
+    sampler, pids = UsageSampler(), dict(list_running_programs())
+    sampler.sample(pids)
     cpu = psutil.cpu_percent(interval=0.3)
     return {
         "cpu_percent": cpu,
         "memory_percent": psutil.virtual_memory().percent,
         "load": [round(load, 2) for load in psutil.getloadavg()],
-        "programs": [_read_usage(name, family) for name, family in programs],
+        "programs": [asdict(one) for one in sampler.sample(pids)],
     }
-
-
-def _read_usage(name: str, family: list[psutil.Process]) -> dict[str, Any]:
-    cpu, memory, count = 0.0, 0, 0
-    for process in family:
-        try:
-            cpu += process.cpu_percent()
-            memory += process.memory_info().rss
-        except psutil.Error:  # the process has ended
-            continue
-        count += 1
-    return {"name": name, "cpu_percent": round(cpu), "memory_mb": memory // 2**20, "processes": count}

@@ -8,11 +8,11 @@ import click
 
 from cli.client.lookup import resolve_account
 from cli.client.stack import connect
+from cli.console.new_file import open_new_file
 from cli.console.params import InstantType, account_option, require_span
 from shared.db.engine import driver
 from shared.db.exports import EXPORTS, copy_rows
 from shared.domain.counting import count_of
-from shared.errors import RefusedError
 
 
 @click.command("export")
@@ -40,11 +40,6 @@ def command(
             for block in blocks:
                 sys.stdout.write(block.decode())
             return
-        try:
-            with file.open("xb") as target:
-                written = sum(target.write(block) for block in blocks)
-        except FileExistsError:
-            raise RefusedError(f"{file} is there already: choose a new file") from None
-        except OSError as error:
-            raise RefusedError(f"cannot write {file}: {(error.strerror or str(error)).lower()}") from None
+        with open_new_file(file) as target:
+            written = sum(target.write(block) for block in blocks)
     click.echo(f"Wrote {count_of(written, 'byte')} to {file}.", err=True)

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from cli.client.feed_health import print_feed, read_feed_figures
+from cli.client.gauge_tables import KINDS, print_gauges
 from cli.client.stack import connect
 from cli.client.system_usage import read_system
 from cli.console.list_options import watch
@@ -16,7 +17,7 @@ from cli.console.output import print_json
 from cli.console.params import DurationType, format_duration, json_option
 from cli.console.table import Table
 from shared.clock import machine_now
-from shared.db.metrics import figures, metrics
+from shared.db.metrics import figures, gauges, metrics
 from shared.fleets import Queue
 from shared.ledger.jobs import job_names_with
 
@@ -32,17 +33,19 @@ QUEUES = Table(
     "Queues: backlog, repairs and canary",
     ("queue", "queued", "republished_count", "canary_wait_ms", "canary_age_s"),
 )
-SYSTEM = Table("System", ("name", "cpu_percent", "memory_mb", "processes"))
+SYSTEM = Table("System now", ("name", "cpu_percent", "memory_mb", "processes", "uptime_s"))
 STRATEGY_RUNS = Table(
     "Strategies",
     ("strategy", "contract_id", "evaluation_count", "decision_count", "p50_ms", "newest_market_at"),
     spare=("newest_market_at",),
 )
-BARS_READ = Table("Bars that strategies read", ("source", "count", "gap_count", "p50_ms", "p95_ms"))
+BARS_READ = Table("Bars that strategies read", ("source", "count", "miss_count", "gap_count", "p50_ms", "p95_ms"))
+_TIERS = ("memory", "redis", "postgres")  # in the order in which a read asks them
 # By section, its keys in the JSON document.
 SECTIONS = {
-    "calls": ("api",), "jobs": ("queues", "jobs", "waits"), "orders": ("order_steps", "slippage"),
-    "queues": ("canaries",), "feed": ("feed",), "system": ("system",), "strategies": ("strategies",), "bars": ("bars",),
+    "calls": ("api", "gauges"), "jobs": ("queues", "jobs", "waits"), "orders": ("order_steps", "slippage"),
+    "queues": ("canaries",), "feed": ("feed", "gauges"), "system": ("system", "gauges"), "strategies": ("strategies",),
+    "bars": ("bars",),
 }  # fmt: skip
 
 
@@ -77,6 +80,8 @@ def command(window: timedelta, sections: Sequence[str], watch_s: float | None, *
             raise click.UsageError("--json prints one document: leave --watch out")
         keys = [key for section in SECTIONS if section in chosen for key in SECTIONS[section]]
         found = _read(window)
+        kinds = {kind for section in chosen & KINDS.keys() for kind in KINDS[section]}
+        found["gauges"] = [row for row in found["gauges"] if row["kind"] in kinds]
         print_json({"minutes": window / timedelta(minutes=1)} | {key: found[key] for key in keys})
         return
     show = partial(_show, window, chosen)
@@ -95,14 +100,10 @@ def _read(window: timedelta) -> dict[str, Any]:
         counts = metrics.job_summary(connection, window)
         canaries = metrics.list_queue_states(connection)
         strategies = metrics.strategy_summary(connection, window)
-    for row in (*found, *slippage, *canaries, *strategies):
+        recorded = gauges.summarize(connection, end - window, end)
+    for row in (*found, *slippage, *canaries, *strategies, *recorded):
         row |= {name: float(value) for name, value in row.items() if isinstance(value, Decimal)}
     api = _of(found, "api", "endpoint")
-    bars = [
-        {"source": row["source"], "count": row["count"], "gap_count": row["error_count"]}
-        | {name: row[name] for name in ("p50_ms", "p95_ms", "p99_ms", "max_ms")}
-        for row in _of(found, "bars", "source")
-    ]
     return {
         "api": [row | {"error_percent": round(100 * row["error_count"] / row["count"], 1)} for row in api],
         "queues": _count_by_queue(counts),
@@ -113,14 +114,30 @@ def _read(window: timedelta) -> dict[str, Any]:
         "canaries": canaries,
         "system": read_system(),
         "strategies": strategies,
-        "bars": bars,
+        "bars": _count_by_tier(_of(found, "bars", "source")),
         "feed": read_feed_figures(),
+        "gauges": recorded,
     }
 
 
 def _of(found: list[dict[str, Any]], kind: str, named: str) -> list[dict[str, Any]]:
     """Return the rows of a kind, slowest first, with their name under its own key."""
     return [{named: row["name"]} | {name: row[name] for name in _DURATIONS} for row in found if row["kind"] == kind]
+
+
+def _count_by_tier(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return a row per tier, with the reads that it answered and those that it had to pass on, or left with gaps."""
+    by_tier = {row["source"]: row for row in found}
+    rows: list[dict[str, Any]] = []
+    passed_on = 0
+    for tier in reversed(_TIERS):
+        row = by_tier.get(tier, {"count": 0, "error_count": 0})
+        gap_count = row["error_count"]
+        figures_ms = {name: row.get(name) for name in ("p50_ms", "p95_ms", "p99_ms", "max_ms")}
+        counts = {"count": row["count"], "miss_count": passed_on + gap_count, "gap_count": gap_count}
+        rows.insert(0, {"source": tier} | counts | figures_ms)
+        passed_on += row["count"]
+    return rows if by_tier else []
 
 
 def _show(window: timedelta, sections: set[str]) -> None:
@@ -131,6 +148,7 @@ def _show(window: timedelta, sections: set[str]) -> None:
             empty="No venue calls.\n",
             title=f"Venue calls, {last}, slowest first",
         )
+        print_gauges("calls", found["gauges"], last)
     if "jobs" in sections:
         JOBS.print(found["queues"], empty="", title=f"Jobs: queued, running and dead now, others of the {last}")
         JOB_RUNS.print(found["jobs"], empty="No job has ended.\n", title=f"Runs of jobs, {last}, slowest first")
@@ -144,8 +162,10 @@ def _show(window: timedelta, sections: set[str]) -> None:
         QUEUES.print(found["canaries"], empty="")
     if "feed" in sections:
         print_feed(found["feed"])
+        print_gauges("feed", found["gauges"], last)
     if "system" in sections:
         _show_system(found["system"])
+        print_gauges("system", found["gauges"], last)
     if "strategies" in sections:
         STRATEGY_RUNS.print(found["strategies"], empty="No strategy was evaluated.", title=f"Strategies, {last}")
     if "bars" in sections:

@@ -1,8 +1,7 @@
 """`tickwork risk`: the headroom of each rule, and the reasons that block entries."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
-from decimal import Decimal
 from typing import Any
 
 import click
@@ -23,21 +22,9 @@ from shared.domain.accounts.trading_state import TradingState
 from shared.domain.risk.account_risk import loss_limit_level
 from shared.domain.risk.assumed_size import describe_assumed_size
 from shared.domain.risk.payouts import list_payout_ways
-from shared.domain.risk.personal_limits import losses_in_row
+from shared.domain.risk.rule_usage import DOLLARS, list_usage
 
 _BAR_WIDTH = 20
-_DOLLARS, _CONTRACTS = "dollars", "contracts"
-_UNITS = {
-    "max_loss_limit": _DOLLARS,
-    "daily_loss_limit": _DOLLARS,
-    "weekly_loss_limit": _DOLLARS,
-    "daily_profit_target": _DOLLARS,
-    "max_micros": "micros",
-    "max_by_root": _CONTRACTS,
-    "max_trades_per_day": "trades",
-    "max_consecutive_losses": "losses",
-    "max_orders_per_minute": "orders",
-}
 _LABELS = {
     "max_micros": "contracts (micros)",
     "max_by_root": "contracts of {}",
@@ -108,7 +95,7 @@ def _to_row(found: RiskView, row: AccountRow, outlooks: Sequence[EntryOutlook]) 
         "contracts_being_flattened": _contracts_being_flattened(snapshot),
         "equity": None if snapshot is None else snapshot.risk.equity,
         "loss_limit_level": None if snapshot is None else loss_limit_level(snapshot.risk, snapshot.book),
-        "rules": [] if snapshot is None else list(_list_headroom(snapshot)),
+        "rules": [] if snapshot is None else [asdict(one) for one in list_usage(snapshot.risk, snapshot.book)],
         "payout": [] if snapshot is None else [asdict(way) for way in list_payout_ways(snapshot.risk, snapshot.book)],
         "findings": findings,
     }
@@ -117,7 +104,7 @@ def _to_row(found: RiskView, row: AccountRow, outlooks: Sequence[EntryOutlook]) 
 def _to_cells(row: dict[str, Any]) -> dict[str, Any]:
     """Return a rule's row with its label and its share; what is counted has no cents."""
     figures = {name: row[name] for name in ("used", "allowance", "headroom")}
-    if row["unit"] != _DOLLARS:
+    if row["unit"] != DOLLARS:
         figures = {name: None if figure is None else int(figure) for name, figure in figures.items()}
     label = _LABELS.get(row["rule"], row["rule"]).format(row["root"])
     return figures | {"rule": label, "of_allowance": draw_share(row["headroom"], row["allowance"], _BAR_WIDTH)}
@@ -138,47 +125,3 @@ def _describe_entries(row: AccountRow) -> str:
 def _contracts_being_flattened(snapshot: RiskSnapshot | None) -> list[str]:
     requests = snapshot.flatten_requests if snapshot is not None else ()
     return [contract_id for contract_id, _ in requests if contract_id]
-
-
-def _list_headroom(snapshot: RiskSnapshot) -> Iterator[dict[str, Any]]:
-    """Yield a row for each rule with figures: used, allowance and headroom."""
-    risk, book = snapshot.risk, snapshot.book
-    equity, basis, least = risk.equity, risk.day_basis, loss_limit_level(risk, book)
-    lost = None if equity is None or basis is None else basis - equity
-    if least is not None and basis is not None:
-        yield _rule_row("max_loss_limit", lost, basis - least)
-    if book.daily_loss_limit is not None:
-        yield _rule_row("daily_loss_limit", lost, book.daily_loss_limit)
-    if book.weekly_loss_limit is not None:
-        lost_in_week = None if lost is None else lost - risk.earlier_week_result
-        yield _rule_row("weekly_loss_limit", lost_in_week, book.weekly_loss_limit)
-    if book.daily_profit_target is not None:
-        yield _rule_row("daily_profit_target", None if lost is None else -lost, book.daily_profit_target)
-    if (opening := risk.day_opening_balance) is not None:
-        held = sum(book.count_micros(one.root, abs(one.quantity)) for one in risk.holdings)
-        working = sum(book.count_micros(one.root, one.quantity) for one in risk.open_entries)
-        yield _rule_row("max_micros", Decimal(held + working), Decimal(book.max_micros(opening)))
-    for root, most in book.max_by_root:
-        held = sum(abs(one.quantity) for one in risk.holdings if one.root == root)
-        working = sum(one.quantity for one in risk.open_entries if one.root == root)
-        yield _rule_row("max_by_root", Decimal(held + working), Decimal(most), root=root)
-    if book.max_trades_per_day is not None:
-        trades = risk.trade_count_today + len(risk.open_entries)
-        yield _rule_row("max_trades_per_day", Decimal(trades), Decimal(book.max_trades_per_day))
-    if book.max_consecutive_losses is not None:
-        losses = len(losses_in_row(risk.closed_trades))
-        yield _rule_row("max_consecutive_losses", Decimal(losses), Decimal(book.max_consecutive_losses))
-    yield _rule_row("max_orders_per_minute", Decimal(risk.order_count_last_minute), Decimal(book.max_orders_per_minute))
-
-
-def _rule_row(rule: str, used: Decimal | None, allowance: Decimal, root: str | None = None) -> dict[str, Any]:
-    """Return one row; a day's profit uses nothing and adds to the headroom."""
-    headroom = None if used is None else allowance - used
-    return {
-        "rule": rule,
-        "root": root,
-        "unit": _UNITS[rule],
-        "used": None if used is None else max(Decimal(0), used),
-        "allowance": allowance,
-        "headroom": headroom,
-    }

@@ -24,6 +24,7 @@ from shared.domain.accounts.account_name import shorten_account
 from shared.domain.market_data.calendar import trading_day_begins
 from shared.domain.market_data.symbol import Symbol
 from shared.domain.trades.statistics import GROUPINGS, Statistics, group_statistics, label_of, statistics_of
+from shared.domain.years import YEARS, require_year
 
 TRADES = Table(
     "Round trips",
@@ -58,14 +59,16 @@ class _Day(click.ParamType[date]):
     """A trading day."""
 
     name = "date"
-    expected = "a day such as 2026-03-10"
+    expected = f"a day such as 2026-03-10, {YEARS}"
 
     def convert(self, value: str | date, param: click.Parameter | None, ctx: click.Context | None) -> date:
         """Return the day; fail when the value is not an ISO date."""
         try:
-            return value if isinstance(value, date) else date.fromisoformat(value)
+            found = value if isinstance(value, date) else date.fromisoformat(value)
+            require_year(found)
         except ValueError:
             self.fail(f"invalid date {value!r}: expected {self.expected}", param, ctx)
+        return found
 
 
 def _add_filters(command: Callable[..., None]) -> Callable[..., None]:

@@ -15,6 +15,7 @@ from cli.local.market import check_speed, choose_market
 from cli.local.stack_run import StackRun
 from shared.config import Settings, environment, load_settings, own_settings_file
 from shared.domain.market_data.calendar import CHICAGO
+from shared.domain.years import YEARS, require_year
 from shared.errors import SettingsError
 from shared.fleets import require_known_fleets
 from shared.setting_values import parse_slots
@@ -98,8 +99,9 @@ def _require_known_roots(settings: Settings) -> None:
 def _parse_chicago_time(text: str) -> datetime:
     try:
         at = datetime.fromisoformat(text)
+        require_year(at)
     except ValueError:
-        raise SettingsError(f"invalid --at {text!r}: expected a time such as 2026-03-08T17:00") from None
+        raise SettingsError(f"invalid --at {text!r}: expected a time such as 2026-03-08T17:00, {YEARS}") from None
     return (at if at.tzinfo else at.replace(tzinfo=CHICAGO)).astimezone(UTC)
 
 

@@ -10,6 +10,7 @@ from cli.console.cells import SHORT_ID
 from shared.domain.market_data.symbol import Symbol, parse_symbol
 from shared.domain.market_data.timeframe import Timeframe
 from shared.domain.orders.order import MAX_TICKS, MIN_TICKS, Side
+from shared.domain.years import YEARS, require_year
 from shared.errors import RefusedError
 
 _NUMERAL = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
@@ -179,12 +180,13 @@ class InstantType(click.ParamType[datetime]):
     """A day or an instant, UTC unless it says otherwise."""
 
     name = "time"
-    expected = "a day or an instant, such as 2026-03-09T14:30"
+    expected = f"a day or an instant, such as 2026-03-09T14:30, {YEARS}"
 
     def convert(self, value: str | datetime, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
         """Return the instant; fail for another form."""
         try:
             found = value if isinstance(value, datetime) else datetime.fromisoformat(value)
+            require_year(found)
         except ValueError:
             self.fail(f"invalid time {value!r}: expected {self.expected}", param, ctx)
         return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)

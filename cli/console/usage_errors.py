@@ -23,6 +23,8 @@ _EXPECTED = {
     "NAME": "a name",
     "REASON": "the reason, in quotes",
     "TEXT": "a text, in quotes",
+    "FROM-UNTIL": "hours such as 22:00-07:00",
+    "ZONE": "a zone such as Europe/Berlin",
     "ROOT": "a root, such as MNQ",
     "ROOTS": "roots with commas between them, such as MNQ,MES",
     "URL": "an address, such as https://alerts.example.com",

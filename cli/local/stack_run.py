@@ -4,11 +4,13 @@ import os
 import signal
 import time
 
+from sqlalchemy import Engine
+
 from cli.console.addresses import ADDRESSES, list_addresses
 from cli.local.home.credentials import Credentials, load_credentials
 from cli.local.home.folder import Home
 from cli.local.home.installation import load_installation
-from cli.local.home.ports import choose_ports
+from cli.local.home.ports import choose_ports, require_port
 from cli.local.home.state import Json, StateWriter
 from cli.local.market import MarketChoice, check_speed, resolve_market_row
 from cli.local.processes.bootstrap import bootstrap, read_market
@@ -16,13 +18,14 @@ from cli.local.processes.console import EventWatch, ProgramWatch
 from cli.local.processes.forked import begin_to_load
 from cli.local.processes.left_open import describe_left_open, start_reading
 from cli.local.processes.program_lines import is_error
-from cli.local.processes.programs import StackConfig, other_programs, receiver_program
+from cli.local.processes.programs import EXPORTER, StackConfig, other_programs, receiver_program
 from cli.local.processes.restart_requests import take_restart_requests
 from cli.local.processes.shutdown import shut_down
 from cli.local.processes.sleep_inhibitor import SleepInhibitor, SleepState, SleepStatus, describe_failure
 from cli.local.processes.stop_question import StopQuestion
 from cli.local.processes.supervisor import Child, Supervisor
 from cli.local.processes.terminal import Terminal
+from cli.local.processes.usage_recorder import UsageRecorder
 from cli.local.servers.broker import check_broker
 from cli.local.servers.database import choose_database
 from cli.local.servers.postgres import postgres_program, postgres_url
@@ -30,6 +33,7 @@ from cli.local.servers.roles import prepare_database
 from cli.local.servers.unix_user import find_unprivileged_user
 from cli.local.servers.valkey import check_cache, check_redis, valkey_program, valkey_url
 from shared.config import Settings
+from shared.db.engine import make_engine
 from shared.db.migrate import upgrade
 from shared.errors import SettingsError
 from shared.fleets import count_slots
@@ -39,6 +43,7 @@ _SERVERS_WITHIN_S = 60.0
 _RECEIVER_WITHIN_S = 5.0
 _PROGRAMS_WITHIN_S = 60.0
 _STEP_EVERY_S = 0.2
+_STATEMENT_TIMEOUT_S = 2.0  # of what `up` reads and records
 
 
 class StackRun:
@@ -71,7 +76,8 @@ class StackRun:
         is_shown = (lambda _: True) if is_verbose else is_error
         self._supervisor = Supervisor(home.logs, self._terminal.show, self._state.mark_changed, is_shown)
         self._programs = ProgramWatch(self._terminal.show)
-        self._events: EventWatch | None = None
+        self._engine: Engine | None = None
+        self._watches: list[UsageRecorder | EventWatch] = []
         self._question = StopQuestion(self._terminal.show)
         signal.signal(signal.SIGINT, self._interrupt)
         for number in (signal.SIGTERM, signal.SIGHUP):
@@ -87,8 +93,10 @@ class StackRun:
                 time.sleep(_STEP_EVERY_S)  # the supervisor's main loop
         finally:
             self._terminal.say("Stopping: running jobs have 10 s to finish, then they are released.")
-            if self._events is not None:
-                self._events.close()
+            for watch in self._watches:
+                watch.close()
+            if self._engine is not None:
+                self._engine.dispose()
             left_open = shut_down(self._supervisor, self._stack, self._terminal.show)
             self._inhibitor.close()
             self._supervisor.close()
@@ -127,6 +135,8 @@ class StackRun:
         wanted += [] if self._settings.database_url else ["postgres"]
         wanted += [] if self._settings.redis_url else ["valkey"]
         ports, notes = choose_ports(self._home, wanted)
+        if self._settings.prometheus_port:
+            ports[EXPORTER] = require_port(self._settings.prometheus_port, ports)
         for note in notes:
             self._terminal.say(f"Note: {note}")
         self._start_servers(ports, credentials.postgres, credentials.valkey)
@@ -157,8 +167,12 @@ class StackRun:
             venue_key=credentials.venue,
             limits=self._limits,
         )
-        self._events = EventWatch(database_url, self._terminal.show)
-        self._events.start()
+        show = self._terminal.show
+        self._engine = make_engine(database_url, program="up", pool_size=1, statement_timeout_s=_STATEMENT_TIMEOUT_S)
+        self._watches.append(UsageRecorder(self._engine, self._home.root, self._list_pids, show))
+        self._watches.append(EventWatch(self._engine, show))
+        for watch in self._watches:
+            watch.start()
         # The receiver starts first: alerts must not wait until twenty workers have been loaded.
         children = [self._supervisor.add(receiver_program(self._stack))]
         self._supervisor.wait_for(children, _RECEIVER_WITHIN_S, self._is_told_to_stop)
@@ -212,6 +226,10 @@ class StackRun:
         self._state.mark_changed()
         if status.state is SleepState.FAILED:
             self._terminal.say(f"Note: {describe_failure(status.reason)}. `tickwork doctor` says what to do.")
+
+    def _list_pids(self) -> dict[str, int]:
+        found = [(child.program.name, child.pid) for child in list(self._supervisor.children)]
+        return {name: pid for name, pid in found if pid is not None}
 
     def _write_state(self, **more: object) -> None:
         self._state.write(lambda: self._compose_state() | more)

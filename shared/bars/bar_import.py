@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 from shared.bars.bar_revision import mark_revised
 from shared.bars.recheck import find_rechecked
 from shared.db.market_data import bar_coverage, bars, contracts
-from shared.domain.market_data.bar_checks import list_minutes, span_of
+from shared.domain.market_data.bar_checks import find_runs, span_of
 from shared.domain.market_data.bar_columns import BarColumns, seconds_of
 from shared.domain.market_data.calendar import Calendar
 from shared.domain.market_data.contract import Contract
@@ -60,12 +60,13 @@ def store_import(
     One that differs from a stored one replaces it if it starts before `replaced_until`, and else is refused. Their
     minutes are complete then. What was computed from bars that this corrects or adds is marked; that begins `change`.
     """
-    before = bar_coverage.lock(connection, contract.id)
+    starts, ends = find_runs(given.bars.seconds)
+    known_until = bar_coverage.lock_end(connection, contract.id)
     found, taken = _compare(connection, contract.id, given, replaced_until)
     if len(taken):
         stored = bars.store(connection, contract.id, taken, market_now)
-        bar_coverage.write(connection, contract.id, before.add_bars(list_minutes(taken)))
-        mark_revised(connection, contract.id, stored, before, change)
+        bar_coverage.add(connection, contract.id, starts.tolist(), ends.tolist())
+        mark_revised(connection, contract.id, stored, known_until, change)
     return found
 
 

@@ -1,6 +1,6 @@
 """What was computed from stored bars is marked when they are corrected, or when older ones are added."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import numpy as np
 from sqlalchemy import Connection
@@ -10,7 +10,6 @@ from shared.db.market_data.bars import StoredBars
 from shared.db.strategies import strategy_runs
 from shared.db.trades import round_trips
 from shared.domain.market_data.bar_columns import seconds_of, time_of
-from shared.domain.market_data.bar_coverage import BarCoverage
 from shared.domain.market_data.coverage import Span
 from shared.hot.recent_bars import BarChange
 
@@ -18,13 +17,13 @@ HISTORY = timedelta(days=4)  # a strategy that starts on a Sunday evening still 
 
 
 def mark_revised(
-    connection: Connection, contract_id: str, stored: StoredBars, before: BarCoverage, change: BarChange
+    connection: Connection, contract_id: str, stored: StoredBars, known_until: datetime | None, change: BarChange
 ) -> None:
     """Mark what used the bars that were corrected, or lacked those that were stored after newer ones; begin `change`.
 
-    `before` is the coverage before they were stored. Without such bars it does nothing.
+    `known_until` is the end of the coverage before they were stored. Without such bars it does nothing.
     """
-    revised = _find_revised(stored, before)
+    revised = _find_revised(stored, known_until)
     if revised is not None:
         change.begin()
         bar_coverage.count_revision(connection, contract_id)
@@ -32,8 +31,8 @@ def mark_revised(
         round_trips.forget_excursions(connection, contract_id, revised)
 
 
-def _find_revised(stored: StoredBars, before: BarCoverage) -> Span | None:
+def _find_revised(stored: StoredBars, known_until: datetime | None) -> Span | None:
     """Return the span in which bars were corrected, or stored after newer ones; None without any."""
-    is_late = stored.new < (seconds_of(before.complete[-1].end) if before.complete else 0)
+    is_late = stored.new < (seconds_of(known_until) if known_until else 0)
     revised = np.concatenate([stored.corrected, stored.new[is_late]])
     return Span(time_of(int(revised.min())), time_of(int(revised.max()))) if len(revised) else None

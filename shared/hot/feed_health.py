@@ -1,12 +1,14 @@
 """The health of the feed, written to Redis by the active one: the age of each contract's data, not of a socket."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 
 import msgspec
 import redis
 
 from shared.clock import machine_now
-from shared.hot.connection import CircuitBreaker, RedisUnavailableError
+from shared.hot.connection import CircuitBreaker, RedisUnavailableError, connect
 
 HEALTH_KEY = "tickwork:feed"
 FRESH_FOR = timedelta(seconds=5)
@@ -47,6 +49,32 @@ def read_feed_health(client: "redis.Redis") -> FeedHealth | None:
     """Return the last health report, None if there was none for minutes; redis.RedisError if Redis does not answer."""
     found = client.get(HEALTH_KEY)
     return None if found is None else msgspec.json.decode(str(found), type=FeedHealth)
+
+
+class FeedHealthReader:
+    """Reads the health of the feed over a connection that is kept."""
+
+    def __init__(self, client: "redis.Redis", breaker: CircuitBreaker) -> None:
+        self._client = client
+        self._breaker = breaker
+
+    def read(self) -> FeedHealth | None:
+        """Return the last health report, None without a readable one for minutes; raise RedisUnavailableError."""
+        try:
+            with self._breaker.guard():
+                return read_feed_health(self._client)
+        except msgspec.DecodeError:  # a feed of another version wrote it
+            return None
+
+
+@contextmanager
+def open_feed_health(redis_url: str) -> Iterator[FeedHealthReader]:
+    """Open a reader of the health that the feed reports."""
+    client = connect(redis_url)
+    try:
+        yield FeedHealthReader(client, CircuitBreaker())
+    finally:
+        client.close()
 
 
 class UserHubState:

@@ -1,7 +1,7 @@
 """Writes the feed's data to Redis in batches; data lost by Redis comes again with the next write."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import timedelta
 
 import msgspec
@@ -9,7 +9,7 @@ import redis.asyncio
 
 from shared.clock import machine_now
 from shared.hot.feed_health import HEALTH_EXPIRES_AFTER, HEALTH_KEY, FeedHealth
-from shared.hot.forming_bars import BAR_EXPIRES_AFTER, FormingBar, ended_bar_key, forming_bar_key
+from shared.hot.forming_bars import BAR_EXPIRES_AFTER, FormingBar, forming_bar_key
 from shared.hot.positions import HotPosition, positions_key
 from shared.hot.quotes import FRESH_FOR, HotQuote, quote_key
 
@@ -26,11 +26,11 @@ class FeedWriter:
         self._redis = redis.asyncio.Redis.from_url(redis_url, socket_timeout=1, socket_connect_timeout=1)
 
     async def write_market(
-        self, quotes: Mapping[str, HotQuote], forming: Mapping[str, FormingBar], ended: Mapping[str, FormingBar]
+        self, quotes: Mapping[str, HotQuote], forming: Mapping[str, FormingBar], ended: Collection[str]
     ) -> bool:
         """Write the newest quotes, for as long as they are fresh, and the newest bars; False if Redis does not answer.
 
-        A contract's forming bar is deleted once the bar has ended and no newer one has begun.
+        The forming bar of a contract in `ended` is deleted if no newer one has begun.
         """
         now = machine_now()
         pipeline = self._redis.pipeline(transaction=False)
@@ -38,8 +38,7 @@ class FeedWriter:
             left = int((FRESH_FOR - quote.age(now)) / _MILLISECOND)
             if left > 0:
                 pipeline.set(quote_key(contract_id), _encode(quote), px=left)
-        for contract_id, bar in ended.items():
-            pipeline.set(ended_bar_key(contract_id), _encode(bar), px=BAR_EXPIRES_AFTER)
+        for contract_id in ended:
             if contract_id not in forming:
                 pipeline.delete(forming_bar_key(contract_id))
         for contract_id, bar in forming.items():

@@ -1,4 +1,4 @@
-"""Bars built from trades, in Redis: the forming minute and the one before; only bars from REST are stored."""
+"""The bars of the minute that has not ended, built from trades, in Redis; only bars from REST are stored."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -28,11 +28,6 @@ class FormingBar(msgspec.Struct, frozen=True, kw_only=True):
 def forming_bar_key(contract_id: str) -> str:
     """Return the Redis key of the contract's forming bar."""
     return f"tickwork:forming_bar:{contract_id}"
-
-
-def ended_bar_key(contract_id: str) -> str:
-    """Return the Redis key of the contract's last ended bar."""
-    return f"tickwork:ended_bar:{contract_id}"
 
 
 class FormingBarReader:

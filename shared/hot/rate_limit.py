@@ -88,6 +88,16 @@ def windows_for(bars_limit: int) -> Mapping[str, Window]:
     return WINDOWS if bars_limit > _DOCUMENTED_OF_SLOW else {**WINDOWS, "bars": SLOW_BARS}
 
 
+def list_request_keys(budget: str, user: str) -> list[str]:
+    """Return the Redis keys of a budget: its requests, whether it is closed and slow, and what its reserve has used."""
+    return [_request_key(budget, user, suffix) for suffix in ("made", "closed", "slow", "reserve")]
+
+
+def window_span_us(window: Window) -> int:
+    """Return the microseconds for which a request counts after its end."""
+    return _microseconds(window.span + _MARGIN)
+
+
 class RedisLimiter:
     """The gateway's Limiter. While Redis does not answer, each process is limited to a small share of its own.
 
@@ -156,8 +166,8 @@ class RedisLimiter:
     def _count_in_redis(self, budget: str, queue: Queue, request: str, *, is_exit: bool) -> timedelta:
         share = self._windows[budget].share_of(queue, is_exit=is_exit)
         slow = min(share, SLOW_BARS.share_of(queue, is_exit=is_exit))
-        span, under_way = _microseconds(self._windows[budget].span + _MARGIN), _microseconds(_LONGEST_REQUEST)
-        keys = [self._key(budget, suffix) for suffix in ("made", "closed", "slow", "reserve")]
+        span, under_way = window_span_us(self._windows[budget]), _microseconds(_LONGEST_REQUEST)
+        keys = list_request_keys(budget, self._user)
         arguments = (
             share,
             slow,
@@ -190,7 +200,7 @@ class RedisLimiter:
         return _milliseconds(self._windows[budget].span + _MARGIN + _LONGEST_REQUEST)
 
     def _key(self, budget: str, suffix: str = "made") -> str:
-        return f"tickwork:requests:{budget}:{self._user}:{suffix}"
+        return _request_key(budget, self._user, suffix)
 
 
 class _LocalLimiter:
@@ -246,6 +256,10 @@ class NoLimiter:
     def record_refusal(self, _budget: str, retry_after: timedelta | None) -> timedelta:
         """Return `retry_after`, or a second."""
         return timedelta(seconds=_FIRST_PAUSE_S) if retry_after is None else retry_after
+
+
+def _request_key(budget: str, user: str, suffix: str) -> str:
+    return f"tickwork:requests:{budget}:{user}:{suffix}"
 
 
 def _reserve_of(queue: Queue, *, is_exit: bool) -> int:

@@ -68,3 +68,13 @@ for i = 3, #ARGV, 2 do redis.call('ZADD', KEYS[1], 'LT', ARGV[i + 1], ARGV[i]) e
 redis.call('PEXPIRE', KEYS[1], ARGV[1])
 if tonumber(ARGV[2]) > 0 then redis.call('SET', KEYS[2], '1', 'NX', 'PX', ARGV[2]) end
 """
+# KEYS: requests, closed, slow. ARGV: limit, limit when slow, window in microseconds. Returns the share that is left.
+LEFT = """
+if redis.call('EXISTS', KEYS[2]) == 1 then return '0' end
+local most = tonumber(ARGV[1])
+if redis.call('EXISTS', KEYS[3]) == 1 then most = tonumber(ARGV[2]) end
+local now = redis.call('TIME')
+local since = now[1] * 1000000 + now[2] - tonumber(ARGV[3])
+local count = redis.call('ZCOUNT', KEYS[1], string.format('(%.0f', since), '+inf')
+return string.format('%.6f', math.max(most - count, 0) / most)
+"""

@@ -21,6 +21,7 @@ MAY_ASSUME = {
     "shared/db/market_data/contracts.py": "the regular hours themselves",
     "scheduler/beat.py": "which slots of the schedule run",
     "workers/feed/subscriptions.py": "which contracts should have quotes",
+    "web/exporter/feed.py": "which contracts should have prices, for a rule of Prometheus",
     "workers/market_data/backfill_bars.py": "which minutes are asked for",
     "workers/market_data/fetch_contract_bars.py": "which minutes are asked for",
     "workers/market_data/heal_bars.py": "which minutes are asked for",

@@ -10,7 +10,8 @@ from shared.fleets import FLEET_PER_QUEUE, fleet_named
 
 ROOT = Path(__file__).resolve().parents[2]
 ONE_EACH = {"postgres", "valkey", "simulator", "feed", "receiver", "beat", "relay", "risk-monitor", "flower"} | {
-    "worker-direct"
+    "worker-direct",
+    "exporter",
 }
 ONCE_AT_START = {"prepare"}
 

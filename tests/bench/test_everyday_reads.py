@@ -11,7 +11,7 @@ from shared.clock import machine_now
 from shared.db import views
 from shared.db.engine import autocommit
 from shared.db.market_data import bars
-from shared.db.metrics import figures, metrics
+from shared.db.metrics import figures, gauges, metrics
 from shared.db.trades import round_trips
 from shared.db.trades.round_trips import RoundTripFilter
 from shared.domain.market_data.coverage import Span
@@ -48,6 +48,7 @@ def test_everyday_reads(worker_env: WorkerEnv, capsys: pytest.CaptureFixture[str
             "calls, jobs, orders, last hour": lambda: figures.summarize(
                 connection, machine_now() - HOUR, machine_now(), []
             ),
+            "gauges, last hour": lambda: gauges.summarize(connection, machine_now() - HOUR, machine_now()),
             "the newest 50 trades": lambda: round_trips.list_page(connection, RoundTripFilter(), limit=50),
             "the newest 50 orders": lambda: views.list_orders(connection, state=None, limit=50),
         }

@@ -13,6 +13,7 @@ import requests
 
 from tests.fixtures.chaos_form import IS_LONG
 from tests.fixtures.many_rows import fill, years_of_rows
+from tests.fixtures.processes import free_port
 from tests.fixtures.query_plans import Scan, log_plans, read_scans
 from tests.fixtures.stack import ALERT, Stack, eventually
 
@@ -40,6 +41,9 @@ NEWEST = """
 # Part of a statement that may read more, and why.
 MAY_READ_MORE = {
     "FROM round_trip ORDER BY round_trip.closed_market_at, ": "`trades stats` without `--since` sums up every trade",
+    "FROM worker GROUP BY fleet": "it has a row for each start of a program in a week",
+    "FROM queue_now": "it counts the backlog, in the index of what is queued",
+    "FROM metric_rollup WHERE span = 'day'": "the days that have ended are added up once a day",
     "SELECT queue, count(*) AS queued FROM job": "it counts the backlog, in the index of what is queued",
     "FROM job WHERE state = 'queued'": "it counts the backlog, in the index of what is queued",
     "WHERE state = 'queued' AND greatest(": "after a clock that was set back, the backlog is set right",
@@ -66,6 +70,7 @@ class Observed:
 
 @pytest.fixture(scope="module")
 def observed(stack: Stack) -> Observed:
+    stack.env["TICKWORK_PROMETHEUS_PORT"] = str(free_port())
     stack.up()
     hook = stack.hook()
     stack.loosen_rules()
@@ -96,6 +101,7 @@ def use(stack: Stack, hook: str) -> None:
     for command in COMMANDS:
         done = stack.run(*command.format_map(found).split(), check=False)
         assert command in MAY_FAIL or done.returncode == 0, (command, done.stdout, done.stderr)
+    requests.get(stack.written()["urls"]["prometheus"], timeout=60).raise_for_status()
     ended = "SELECT 1 FROM job WHERE name = schedule.job_name AND finished_at > %s"
     waiting = f"SELECT job_name FROM schedule WHERE is_enabled AND NOT EXISTS ({ended})"
     eventually("each entry of the schedule ran", lambda: not stack.rows(waiting, began))
@@ -127,7 +133,17 @@ def test_a_statement_that_reads_a_whole_table_would_be_found(observed: Observed)
 
 
 def test_the_statements_of_every_program_are_seen(observed: Observed) -> None:
-    expected = {"beat", "relay", "feed", "risk-monitor", "receiver", "cli", "worker-high", "worker-critical"}
+    expected = {
+        "beat",
+        "relay",
+        "feed",
+        "risk-monitor",
+        "receiver",
+        "cli",
+        "exporter",
+        "worker-high",
+        "worker-critical",
+    }
     expected |= {"worker-normal", "worker-bulk", "worker-critical leases"}
 
     assert set() == {f"tickwork {name}" for name in expected} - {scan.program for scan in observed.scans}

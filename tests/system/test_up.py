@@ -91,6 +91,18 @@ def test_status_and_metrics_show_the_health_of_the_feed(running: Stack) -> None:
     assert "Feed: active" in running.run("metrics").stdout
 
 
+def test_what_the_computer_each_program_and_the_feed_need_is_recorded(running: Stack) -> None:
+    recorded = "SELECT DISTINCT split_part(source, '/', 2) FROM gauge_rollup WHERE kind = 'program'"
+    eventually("every program", lambda: {(name,) for name in PROGRAMS} == set(running.rows(recorded)))
+    kinds = {("budget",), ("feed",), ("host",), ("monitor",), ("program",)}
+    eventually("every kind", lambda: kinds == set(running.rows("SELECT DISTINCT kind FROM gauge_rollup")))
+    shown = running.run("metrics", "--section", "system").stdout
+
+    assert "Programs with their child processes, mean and most, last 1h" in shown
+    assert all(name in shown for name in PROGRAMS)
+    assert "not recorded" not in running.log.read_text()
+
+
 def test_an_alert_becomes_an_order_with_its_stop_a_fill_and_a_position(running: Stack, hook: str) -> None:
     job = post_alert(hook)
     assert "succeeded" == running.wait_for_end(job), running.job(job)

@@ -19,9 +19,12 @@ from shared.heartbeat import touch
 from shared.hot.feed_health import FeedHealth, HubHealth
 from shared.hot.feed_lease import ACQUIRE_EVERY, RENEW_EVERY, FeedLease
 from shared.hot.feed_writer import FeedWriter
+from shared.hot.rate_limit import windows_for
+from shared.hot.request_budgets import RequestBudgets
 from shared.ledger.async_ledger import AsyncLedger
 from shared.ledger.publisher import open_async_publisher
 from workers.feed.event_buffer import EventBuffer
+from workers.feed.gauges import FeedGauges
 from workers.feed.market_side import MarketSide
 from workers.feed.subscriptions import Subscriptions
 from workers.feed.token_source import FleetTokenSource
@@ -48,6 +51,11 @@ class Feed:
         self._subscriptions = Subscriptions(self._engine, clock)
         self._writer = FeedWriter(settings.require_cache())
         self._lease = FeedLease(settings.require_cache(), settings.venue)
+        self._budgets = (
+            RequestBudgets(settings.require_cache(), settings.venue, windows_for(settings.bars_limit))
+            if settings.limits
+            else None
+        )
 
     async def run(self) -> None:
         """Feed or stand by until cancelled; halt entries and raise CredentialsRefusedError if the login is refused."""
@@ -66,6 +74,8 @@ class Feed:
             await self._lease.release()
             await self._ledger.close()
             await self._writer.close()
+            if self._budgets is not None:
+                await self._budgets.close()
             self._engine.dispose()
 
     async def _feed_while_active(self) -> None:
@@ -77,10 +87,13 @@ class Feed:
         user = UserSide(
             hubs, self._writer, self._event_buffer, accounts=subscriptions.accounts, read_positions=self._read_positions
         )
-        sides = asyncio.gather(market.run(), user.run())
+        gauges = FeedGauges(self._engine, self._budgets)
+        sides = asyncio.gather(market.run(), user.run(), gauges.run())
         try:
             while await self._lease.acquire_or_renew():
-                await self._writer.write_health(self._build_health(market, user))
+                health = self._build_health(market, user)
+                gauges.observe(health.contracts)
+                await self._writer.write_health(health)
                 touch()
                 await asyncio.wait([sides], timeout=RENEW_EVERY.total_seconds())
                 if sides.done():

@@ -18,11 +18,11 @@ _LONGEST_TRADE_DELAY = timedelta(seconds=2)
 
 @dataclass(slots=True)
 class PriceUpdates:
-    """The newest unwritten quote and bars of each contract."""
+    """The newest unwritten quote and bar of each contract, and the contracts whose last bar has ended."""
 
     quotes: dict[str, HotQuote] = field(default_factory=dict)
     forming: dict[str, FormingBar] = field(default_factory=dict)
-    ended: dict[str, FormingBar] = field(default_factory=dict)
+    ended: set[str] = field(default_factory=set)
 
     def __bool__(self) -> bool:
         return bool(self.quotes or self.forming or self.ended)
@@ -35,7 +35,7 @@ class Prices:
     _updates: PriceUpdates = field(default_factory=PriceUpdates)
     _quotes: dict[str, HotQuote] = field(default_factory=dict)
     _forming: dict[str, FormingBar] = field(default_factory=dict)
-    _ended: dict[str, FormingBar] = field(default_factory=dict)
+    _ended: dict[str, datetime] = field(default_factory=dict)  # the start of the newest bar that has
     _traded: dict[str, tuple[Decimal, datetime]] = field(default_factory=dict)  # also before a reconnect
     _complete_from: dict[str, datetime] = field(default_factory=dict)
 
@@ -76,7 +76,7 @@ class Prices:
         self._quotes[contract_id] = self._updates.quotes[contract_id] = merged
 
     def take_trade(self, contract_id: str, trade: Trade, received_at: datetime) -> None:
-        """Add a trade to the quote and the bar of its minute; one that comes after its bar marks it incomplete."""
+        """Add a trade to the quote and the bar of its minute; the bar ignores one that comes after it has ended."""
         self._traded[contract_id] = (trade.price, received_at)
         quote = self._quotes.get(contract_id)
         if quote is not None:
@@ -84,12 +84,8 @@ class Prices:
             self._quotes[contract_id] = self._updates.quotes[contract_id] = quote
         start = trade.traded_market_at.replace(second=0, microsecond=0)
         before = self._forming.get(contract_id)
-        if before is not None and start < before.start:
-            self._mark_incomplete(contract_id, start)
-            return
         ended = self._ended.get(contract_id)
-        if before is None and ended is not None and start <= ended.start:
-            self._mark_incomplete(contract_id, start)
+        if (before is not None and start < before.start) or (ended is not None and start <= ended):
             return
         if before is not None and start == before.start:
             bar = _add_trade(before, trade)
@@ -113,13 +109,8 @@ class Prices:
         bar = self._forming.pop(contract_id, None)
         self._updates.forming.pop(contract_id, None)
         if bar is not None:
-            self._ended[contract_id] = self._updates.ended[contract_id] = bar
-
-    def _mark_incomplete(self, contract_id: str, start: datetime) -> None:
-        ended = self._ended.get(contract_id)
-        if ended is not None and ended.start == start and ended.is_complete:
-            bar = msgspec.structs.replace(ended, is_complete=False)
-            self._ended[contract_id] = self._updates.ended[contract_id] = bar
+            self._ended[contract_id] = bar.start
+            self._updates.ended.add(contract_id)
 
 
 def _add_trade(bar: FormingBar, trade: Trade) -> FormingBar:

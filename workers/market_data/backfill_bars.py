@@ -5,7 +5,9 @@ from datetime import timedelta
 from typing import Any
 
 from shared.bars.backfill import request_backfill
-from shared.db.market_data import bar_coverage, contracts
+from shared.db.market_data import bar_coverage, bars, contracts
+from shared.domain.market_data.bar import MINUTE
+from shared.domain.market_data.bar_columns import time_of
 from shared.domain.market_data.bar_coverage import BarCoverage
 from shared.domain.market_data.calendar import Calendar, assumed_calendar_of
 from shared.domain.market_data.contract import ROOTS
@@ -16,7 +18,8 @@ from workers.context import Context
 from workers.market_data.store_answer import store_answer
 from workers.task import task
 
-_PAGE = timedelta(days=10)  # less than 20,000 minutes, the most of one answer
+_PAGE = timedelta(days=10)  # with _REACH less than 20,000 minutes of an open market, the most of one answer
+_REACH = timedelta(days=3)
 _SECOND_PASS_AFTER = timedelta(seconds=30)
 
 
@@ -32,12 +35,16 @@ def backfill_bars(job: BackfillBars, ctx: Context) -> dict[str, Any]:
         if contract is None:
             raise RefusedError(f"unknown contract {job.contract_id}: market_data.refresh_contracts has not seen it")
         known = bar_coverage.read(connection, contract.id)
-    calendar = assumed_calendar_of(ROOTS[contract.root].group)
-    asked = _find_newest_page(job, known, calendar, Span(job.since, job.before or job.until))
-    if asked is None:
-        return _end_pass(ctx, job, calendar, {"stored": 0})
+        calendar = assumed_calendar_of(ROOTS[contract.root].group)
+        page = _find_newest_page(job, known, calendar, Span(job.since, job.before or job.until))
+        if page is None:
+            return _end_pass(ctx, job, calendar, {"stored": 0})
+        after = bars.read(connection, contract.id, Span(page.end, page.end + _REACH))
+    # With the bar that follows the page: what the answer lacks lies between two of its bars.
+    asked = Span(page.start, time_of(int(after.seconds[0])) + MINUTE) if len(after) else page
     answer = ctx.gateway.bars(contract, asked)
-    if not answer.bars and not answer.rejected:  # the history ends, or the venue is at fault: it shows nothing
+    # The history ends, or the venue is at fault: it shows nothing.
+    if not any(bar.start < page.end for bar in answer.bars) and not answer.rejected:
         return _end_pass(ctx, job, calendar, {"stored": 0, "has_history_ended": True})
     with ctx.bars.change(contract.id) as change, ctx.transaction() as tx:
         stored = store_answer(tx.connection, ctx, contract, asked, answer, change=change, is_second=job.is_second)

@@ -1,15 +1,16 @@
 """Fetches the bars of one contract that are missing or young, and requests the evaluations of its newly closed bars."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from shared.bars.bar_revision import HISTORY
 from shared.bars.recheck import find_rechecked
-from shared.db.market_data import bar_coverage, contracts
+from shared.db.market_data import bar_coverage, bars, contracts
 from shared.domain.market_data.bar import MINUTE, Bar
-from shared.domain.market_data.bar_coverage import LATE_BY, BarCoverage
+from shared.domain.market_data.bar_coverage import LATE_BY
 from shared.domain.market_data.calendar import Calendar, assumed_calendar_of
 from shared.domain.market_data.contract import ROOTS, Contract
-from shared.domain.market_data.coverage import Span, find_gaps
+from shared.domain.market_data.coverage import Span, find_gaps, subtract
 from shared.errors import RefusedError
 from shared.ledger.jobs.market_data import FetchContractBars
 from workers.context import Context
@@ -37,16 +38,22 @@ def fetch_contract_bars(job: FetchContractBars, ctx: Context) -> BarsStored:
 def store_missing(ctx: Context, contract: Contract, closed_until: datetime) -> BarsStored:
     """Fetch and store the missing bars of `contract` up to `closed_until`, in one request or none.
 
+    It begins with the bar before the first missing one, so that an answer that was cut short is known, and has what
+    follows the newest bar each time: answers that were cut alike, or a clock that was ahead, may have had none of it.
     Every five minutes those of the last half hour are asked again, and every hour those of the session and the one
     before: what the venue has corrected, or an answer had lacked, is stored then.
     """
     calendar = assumed_calendar_of(ROOTS[contract.root].group)
     with ctx.autocommit() as connection:
-        known = bar_coverage.read(connection, contract.id)
-    starts_at = _find_start(known, calendar, closed_until)
-    if starts_at is None:
-        return BarsStored(0, 0)
-    asked = Span(starts_at, closed_until)
+        known = bar_coverage.read(connection, contract.id).complete
+        newest = bars.find_last(connection, contract.id, closed_until)
+        if newest is not None:
+            known = subtract(known, [Span(newest + MINUTE, closed_until)])
+        starts_at = _find_start(known, calendar, closed_until)
+        if starts_at is None:
+            return BarsStored(0, 0)
+        before = bars.find_last(connection, contract.id, starts_at)
+    asked = Span(starts_at if before is None else max(before, starts_at - HISTORY), closed_until)
     answer = ctx.gateway.bars(contract, asked)
     known_until = _known_until(answer.bars, closed_until, ctx.market_now)
     with ctx.bars.change(contract.id) as change, ctx.transaction() as tx:
@@ -58,10 +65,10 @@ def store_missing(ctx: Context, contract: Contract, closed_until: datetime) -> B
     return stored
 
 
-def _find_start(known: BarCoverage, calendar: Calendar, closed_until: datetime) -> datetime | None:
+def _find_start(complete: Sequence[Span], calendar: Calendar, closed_until: datetime) -> datetime | None:
     """Return the start of the oldest bar to ask for, None without any."""
     wanted = calendar.open_spans(Span(closed_until - HISTORY, closed_until))
-    starts = [gap.start for session in wanted for gap in find_gaps(session, known.complete)]
+    starts = [gap.start for session in wanted for gap in find_gaps(session, complete)]
     session = calendar.session_at(closed_until - MINUTE)
     if session is not None and closed_until.minute == 0:
         starts.append(find_rechecked(calendar, session.opens))

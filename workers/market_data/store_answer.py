@@ -52,7 +52,8 @@ def store_answer(
     after = before.add_answer(asked, starts, calendar.open_spans(asked), ctx.market_now, is_second=is_second)
     bar_coverage.write(connection, contract.id, after)
     changed = StoredBars(np.concatenate([stored.new, revised]), stored.corrected)
-    mark_revised(connection, contract.id, changed, before, change)
+    known_until = before.complete[-1].end if before.complete else None
+    mark_revised(connection, contract.id, changed, known_until, change)
     return BarsStored(len(answer.bars), len(stored.new), len(stored.corrected), len(answer.rejected))
 
 

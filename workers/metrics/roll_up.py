@@ -1,4 +1,4 @@
-"""Sums up calls to the venue, jobs, orders and evaluations by minute, hour and day."""
+"""Sums up calls to the venue, jobs, orders and evaluations by minute, hour and day, and gauges by hour and day."""
 
 from shared.db.metrics import rollups
 from shared.ledger.jobs import job_names_with

@@ -234,7 +234,6 @@ def _is_known(connection: Connection, contract_id: str) -> bool:
     except ValueError:
         return False
     name = contract_id.removeprefix("CON.F.US.")
-    contracts.store(
-        connection, [Contract(contract_id, name, root.name, root.tick_size, root.tick_value, is_active=False)]
-    )
+    found = Contract(contract_id, name, root.name, root.tick_size, root.tick_value, is_active=False)
+    contracts.add(connection, found)  # refresh_contracts may store it as active at this moment
     return True

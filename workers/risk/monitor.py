@@ -20,6 +20,7 @@ from shared.errors import TickworkError
 from shared.heartbeat import touch, touch_waiting
 from shared.hot.positions import PositionReader
 from shared.hot.quotes import QuoteReader
+from workers.risk.delay_gauge import DelayGauge
 from workers.risk.watch import watch_once
 from workers.risk.watch_run import WatchRun
 
@@ -74,7 +75,7 @@ class RiskMonitor:
             return try_acquire(connection)
 
     def _watch_while_active(self, connection: Connection) -> None:
-        session, delays = driver(connection), RunDelays()
+        session, delays, gauge = driver(connection), RunDelays(), DelayGauge()
         with connection.begin():
             clock = market_clock.require(connection).clock
             since, pause = monitor_runs.read_last_run(connection)
@@ -84,12 +85,14 @@ class RiskMonitor:
         while not self._stopping.wait(max(due - _read_clock(), timedelta(0)).total_seconds()):
             began = _read_clock()
             figures, due = delays.add(began, began - due), began + RUN_EVERY
+            gauge.add(figures.last)
             touch()
             run = WatchRun(self._settings, clock, self._quotes, self._positions, connection, session)
             try:
                 watch_once(run)
                 with suppress_lock_timeout("how late a run was is recorded by the next one"), run.begin():
                     monitor_runs.record(connection, active, figures)
+                gauge.store_when_due(run)
             except Exception:
                 if run.is_lost:
                     raise

@@ -3,7 +3,7 @@
 import json
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from cli.local.home.folder import Home
@@ -48,6 +48,17 @@ def choose_ports(home: Home, names: Sequence[str]) -> tuple[dict[str, int], list
             notes.append(f"port {wanted} is taken: {name} uses {chosen[name]} from now on")
     write_private(file, json.dumps(stored, indent=2))
     return chosen, notes
+
+
+def require_port(port: int, chosen: Mapping[str, int]) -> int:
+    """Return the port that a person has set for Prometheus; raise SettingsError if it is taken, also by one of ours."""
+    ours = next((name for name, other in chosen.items() if other == port), None)
+    if ours is not None or not _wait_until_free(port):
+        raise SettingsError(
+            f"port {port} of TICKWORK_PROMETHEUS_PORT is taken by {ours or 'another program'}: "
+            "`tickwork config set prometheus_port PORT` sets another one, and 0 none"
+        )
+    return port
 
 
 def is_free(port: int) -> bool:

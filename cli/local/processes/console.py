@@ -3,14 +3,16 @@
 import threading
 from collections.abc import Callable, Sequence
 
+from sqlalchemy import Engine
+
 from cli.console.cells import shorten_contracts
 from cli.console.escape import escape_text
 from cli.local.processes.supervisor import Child, ChildState
-from shared.db.engine import DATABASE_ERRORS, make_engine
+from shared.db.engine import DATABASE_ERRORS
 from shared.db.recent_events import RecentEvent, RecentEvents
 
 _EVERY_S = 1.0
-_TIMEOUT_S = 2.0
+_ENDS_WITHIN_S = 2.0
 
 
 class ProgramWatch:
@@ -35,9 +37,9 @@ class ProgramWatch:
 class EventWatch:
     """Reads the events of the database in a thread of its own, and says each in a line."""
 
-    def __init__(self, database_url: str, say: Callable[[str], None]) -> None:
+    def __init__(self, engine: Engine, say: Callable[[str], None]) -> None:
         self._say = say
-        self._engine = make_engine(database_url, program="up", pool_size=1, statement_timeout_s=_TIMEOUT_S)
+        self._engine = engine
         self._is_ending = threading.Event()
         self._thread = threading.Thread(target=self._run, name="events", daemon=True)
 
@@ -49,8 +51,7 @@ class EventWatch:
         """Say the last events, and end."""
         self._is_ending.set()
         if self._thread.is_alive():
-            self._thread.join(_TIMEOUT_S)
-        self._engine.dispose()
+            self._thread.join(_ENDS_WITHIN_S)
 
     def _run(self) -> None:
         events = RecentEvents()

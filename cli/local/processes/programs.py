@@ -11,8 +11,10 @@ from cli.local.processes.program import Program
 from cli.local.processes.readiness import answers_http
 from shared.clock import MarketClock
 from shared.config import Settings, environment
+from shared.domain.notifications.channel import format_channels
 from shared.fleets import FLEETS
 from shared.heartbeat import is_fresh
+from shared.ledger.jobs.notifications import SendNotifications
 from shared.settings_file import FILE_VARIABLE
 
 # `up` releases the jobs that still run this long after a worker's stop signal.
@@ -21,7 +23,10 @@ WORKER_STOP_TIMEOUT_S = 10.0
 _SILENT_HEART_S, _SILENT_HTTP_S = 30.0, 60.0
 DIRECT_WORKER = "worker-direct"
 RISK_MONITOR = "risk-monitor"
-_WITHOUT_SECRETS = {"receiver", "flower", "beat", "relay", RISK_MONITOR}  # they reach no server outside
+_SENDER = next(one for one in FLEETS if SendNotifications.queue in one.queues).program  # it alone needs the channels
+EXPORTER = "exporter"
+_SECRETS = ("TICKWORK_VENUE_KEY", "TICKWORK_HEARTBEAT_URL", "TICKWORK_NOTIFY_CHANNELS")
+_WITHOUT_SECRETS = {"receiver", "flower", EXPORTER, "beat", "relay", RISK_MONITOR}  # they reach no server outside
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +56,8 @@ class StackConfig:
         if self.market.simulator:
             urls["simulator"] = f"http://127.0.0.1:{self.ports['simulator']}"
             urls["simulator-control"] = f"http://127.0.0.1:{self.ports['simulator-control']}/sim"
+        if EXPORTER in self.ports:
+            urls["prometheus"] = f"http://127.0.0.1:{self.ports[EXPORTER]}/metrics"
         return urls | {"database": self.database_url, "redis": self.redis_url, "cache": self.cache_url}
 
     def environment(self) -> dict[str, str]:
@@ -77,6 +84,7 @@ class StackConfig:
             "TICKWORK_RECEIVER_URL": self.urls["receiver"],
             "TICKWORK_PUBLIC_URL": self.settings.public_url,
             "TICKWORK_HEARTBEAT_URL": self.settings.heartbeat_url,
+            "TICKWORK_NOTIFY_CHANNELS": format_channels(self.settings.notify_channels),
             "TICKWORK_PROXIES": str(self.settings.proxy_count),
             # Every shell checks orders with these limits, whatever its own environment holds.
             "TICKWORK_BARS_LIMIT": str(self.settings.bars_limit),
@@ -85,6 +93,7 @@ class StackConfig:
             "TICKWORK_SLOTS": ",".join(f"{fleet}={count}" for fleet, count in self.settings.slots.items()),
             "TICKWORK_APPROVAL_TTL": str(int(self.settings.approval_ttl.total_seconds())),
             "TICKWORK_FLOWER_HOSTS": ",".join(self.settings.flower_hosts),
+            "TICKWORK_PROMETHEUS_PORT": str(self.settings.prometheus_port),
             "TICKWORK_INHIBIT_SLEEP": "on" if self.settings.inhibit_sleep else "off",
             "TICKWORK_LOG_LEVEL": self.settings.log_level,
             "TICKWORK_LOG_FORMAT": self.settings.log_format,
@@ -127,6 +136,9 @@ def other_programs(stack: StackConfig) -> Iterator[Program]:
     port = stack.ports["flower"]
     flower = ["workers.flower", "--port", str(port)]
     yield _http_program(stack, "flower", flower, "/healthcheck", niceness=10)  # monitoring must not slow down trading
+    if EXPORTER in stack.ports:
+        exporter = ["web.exporter", "--port", str(stack.ports[EXPORTER])]
+        yield _http_program(stack, EXPORTER, exporter, "/live", niceness=10)
 
 
 def _http_program(stack: StackConfig, name: str, module: list[str], path: str, *, niceness: int = 0) -> Program:
@@ -161,5 +173,7 @@ def _python_command(module: list[str]) -> list[str | Path]:
 
 
 def _program_environment(stack: StackConfig, name: str) -> dict[str, str]:
-    without = {"TICKWORK_VENUE_KEY": "", "TICKWORK_HEARTBEAT_URL": ""} if name in _WITHOUT_SECRETS else {}
+    without = dict.fromkeys(_SECRETS, "") if name in _WITHOUT_SECRETS else {}
+    if name != _SENDER:
+        without["TICKWORK_NOTIFY_CHANNELS"] = ""
     return environment() | stack.environment() | without | {"PYTHONUNBUFFERED": "1"}

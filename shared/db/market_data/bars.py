@@ -71,6 +71,7 @@ _FIRST = """
     SELECT least((SELECT min(start) FROM bar_minute WHERE contract_id = %(contract)s),
                  (SELECT first_start FROM bar_day WHERE contract_id = %(contract)s ORDER BY trading_day LIMIT 1))
 """
+_LAST = "SELECT max(start) FROM bar_minute WHERE contract_id = %(contract)s AND start < %(before)s"
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +133,13 @@ def read(connection: Connection, contract_id: str, span: Span) -> BarColumns:
 def find_first(connection: Connection, contract_id: str) -> datetime | None:
     """Return the start of the oldest bar, None without any."""
     found: datetime | None = driver(connection).execute(_FIRST, {"contract": contract_id}).fetchall()[0][0]
+    return found
+
+
+def find_last(connection: Connection, contract_id: str, before: datetime) -> datetime | None:
+    """Return the start of the newest bar before an instant, of those that are rows; None without any."""
+    values = {"contract": contract_id, "before": before}
+    found: datetime | None = driver(connection).execute(_LAST, values).fetchall()[0][0]
     return found
 
 

@@ -1,10 +1,10 @@
 """Contracts: their facts, and which of them we track."""
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, bindparam, func, select, update
+from sqlalchemy import ColumnElement, Connection, Row, bindparam, case, false, func, select, true, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.sql.selectable import LateralFromClause
 
@@ -12,11 +12,14 @@ from shared.db.tables.market_data import bar_minute, contract
 from shared.db.tables.orders import orders, position
 from shared.domain.market_data.calendar import assumed_calendar_of
 from shared.domain.market_data.contract import ROOTS, Contract
+from shared.domain.market_data.holidays import SpecialHours, list_special_days
 from shared.domain.orders.order import Direction, OrderState
 
 _COLUMNS = [contract.c[name] for name in Contract.__dataclass_fields__]
 _GET = select(*_COLUMNS).where(contract.c.id == bindparam("contract"))
 _ACTIVE = select(*_COLUMNS).where(contract.c.root == bindparam("root"), contract.c.is_active)
+_BELIEVED_AFTER = timedelta(seconds=30)  # two answers of one moment may lack the same contracts
+_REMEMBERED = timedelta(days=4)  # a weekend with a holiday; a contract may have expired since
 
 
 # The active contract of each row's root, which the caller joins; `active_count` is 1 if there is no other.
@@ -50,42 +53,78 @@ def store(connection: Connection, found: Sequence[Contract]) -> None:
         values = _facts_of(one)
         statement = insert(contract).values(id=one.id, **values)
         connection.execute(
-            statement.on_conflict_do_update(index_elements=["id"], set_={**values, "updated_at": func.now()})
+            statement.on_conflict_do_update(
+                index_elements=["id"], set_={**values, "absent_at": None, "updated_at": func.now()}
+            )
         )
 
 
 def _facts_of(one: Contract) -> dict[str, Any]:
     values = {name: getattr(one, name) for name in Contract.__dataclass_fields__ if name != "id"}
-    opens, closes = assumed_calendar_of(ROOTS[one.root].group).regular_hours
-    return {**values, "session_opens": opens, "session_closes": closes}
+    group = ROOTS[one.root].group
+    opens, closes = assumed_calendar_of(group).regular_hours
+    special = {f"{day}": _to_json(hours) for day, hours in list_special_days(group).items()}
+    return {**values, "session_opens": opens, "session_closes": closes, "special_hours": special}
+
+
+def _to_json(hours: SpecialHours) -> dict[str, str] | None:
+    if hours.is_closed:
+        return None
+    given = {"opens": hours.opens, "closes": hours.closes}
+    return {name: f"{at:%H:%M}" for name, at in given.items() if at is not None}
 
 
 def add(connection: Connection, one: Contract) -> None:
-    """Store the facts of a contract that the venue does not offer; nothing of one that is known."""
+    """Store the facts of a contract that the venue has not offered; nothing of one that is known, or at once is."""
     connection.execute(insert(contract).values(id=one.id, **_facts_of(one)).on_conflict_do_nothing())
 
 
-def track_only(connection: Connection, contract_ids: Sequence[str]) -> None:
-    """Track exactly these contracts."""
-    connection.execute(update(contract).values(is_tracked=contract.c.id.in_(contract_ids)))
-
-
-def deactivate_all_but(connection: Connection, contract_ids: Sequence[str]) -> None:
-    """Mark every other contract as not active."""
-    connection.execute(update(contract).where(contract.c.id.not_in(contract_ids)).values(is_active=False))
-
-
-def list_active_on(connection: Connection, trading_day: date | None = None) -> dict[str, str]:
-    """Return the ids of the contracts that are active, or were on a trading day, by root; of two of one root none."""
-    statement = (
-        select(contract.c.root, func.min(contract.c.id).label("id"))
-        .where(contract.c.is_active)
-        .group_by(contract.c.root)
-        .having(func.count() == 1)
+def track_only(connection: Connection, contract_ids: Sequence[str], market_now: datetime) -> list[str]:
+    """Track exactly these contracts; return the ids of those that were tracked until now and are no more."""
+    changed = update(contract).where(contract.c.is_tracked != contract.c.id.in_(contract_ids))
+    statement = changed.values(
+        is_tracked=~contract.c.is_tracked, untracked_market_at=case((contract.c.is_tracked, market_now))
     )
-    if trading_day is not None:
-        statement = statement.where(contract.c.active_day == trading_day)
-    return {row.root: row.id for row in connection.execute(statement)}
+    found = connection.execute(statement.returning(contract.c.id, contract.c.is_tracked))
+    return sorted(row.id for row in found if not row.is_tracked)
+
+
+def note_absent(connection: Connection, offered_ids: Sequence[str], today: date) -> list[Contract]:
+    """Note that the venue's list lacks the other active contracts; return those that stay active for now.
+
+    A list may be cut short: they are not active any more once a list that comes half a minute later, or more, lacks
+    them too, or at once if the venue has not been asked for days before the trading day `today`.
+    """
+    statement = update(contract).where(contract.c.is_active, contract.c.id.not_in(offered_ids))
+    lacking = statement.values(
+        absent_at=func.coalesce(contract.c.absent_at, func.now()),
+        is_active=func.coalesce(contract.c.absent_at > func.now() - _BELIEVED_AFTER, true())
+        & func.coalesce(contract.c.active_day >= today - _REMEMBERED, false()),
+    )
+    return [one for one in map(_contract, connection.execute(lacking.returning(*_COLUMNS))) if one.is_active]
+
+
+def has_absent(connection: Connection, within: timedelta) -> bool:
+    """Whether a contract that was active has been absent from the venue's list for less than `within`."""
+    is_absent = select(contract.c.id).where(contract.c.absent_at > func.now() - within)
+    return bool(connection.execute(select(is_absent.exists())).scalar_one())
+
+
+def list_last_active(connection: Connection, trading_day: date | None = None) -> dict[str, str]:
+    """Return the id of the contract of each root that was active last, or was on a trading day.
+
+    One that is active now comes before one that is not; of two that are alike none is returned.
+    """
+    newest = func.rank().over(
+        partition_by=contract.c.root,
+        order_by=(contract.c.active_day.desc().nulls_last(), contract.c.is_active.desc()),
+    )
+    was_active = contract.c.is_active | contract.c.active_day.is_not(None)
+    on_day = true() if trading_day is None else contract.c.active_day == trading_day
+    ranked = select(contract.c.root, contract.c.id, newest.label("rank")).where(was_active, on_day).subquery()
+    statement = select(ranked.c.root, func.min(ranked.c.id).label("id")).where(ranked.c.rank == 1)
+    found = connection.execute(statement.group_by(ranked.c.root).having(func.count() == 1))
+    return {row.root: row.id for row in found}
 
 
 def record_active_day(connection: Connection, trading_day: date) -> None:
@@ -141,6 +180,13 @@ def list_tracked(connection: Connection) -> list[Contract]:
         _contract(row)
         for row in connection.execute(select(*_COLUMNS).where(contract.c.is_tracked).order_by(contract.c.id))
     ]
+
+
+def list_untracked_since(connection: Connection, market_at: datetime) -> list[tuple[Contract, datetime]]:
+    """Return the contracts that have been tracked until after an instant of market time, each with when that ended."""
+    at = contract.c.untracked_market_at
+    rows = connection.execute(select(at, *_COLUMNS).where(at > market_at).order_by(contract.c.id))
+    return [(Contract(*row[1:]), row[0]) for row in rows]
 
 
 def list_watched(connection: Connection) -> list[Contract]:

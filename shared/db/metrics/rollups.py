@@ -1,4 +1,7 @@
-"""Rollups: what happened is summed up by minute, minutes by hour, hours by day, with a histogram of the durations."""
+"""Rollups: what happened is summed up by minute, minutes by hour, hours by day, with a histogram of the durations.
+
+The minutes of gauges are stored by those who read them; their hours and days are summed up here too.
+"""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -6,6 +9,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, text
 
 from shared.db.alerts.probe_hook import PROBE_HOOK_ID
+from shared.db.metrics import gauges
 from shared.db.metrics.happened import ENDED, HAPPENED
 
 LATE_FOR = timedelta(minutes=30)  # rows may come so late: the calls of a job are recorded once it has ended
@@ -87,6 +91,7 @@ def roll_up(connection: Connection, slot: datetime, probes: Sequence[str]) -> in
         start = _begin(start, span)
         connection.execute(_DELETE, {"span": span, "start": start, "end": end})
         connection.execute(_INSERT_SUMS, {"span": span, "of": of, "start": start, "end": end})
+        gauges.replace_sums(connection, span, of, start, end)
     connection.execute(_RECORD_PROGRESS, {"until": end})
     return rows
 

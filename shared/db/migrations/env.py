@@ -2,7 +2,6 @@
 
 from alembic import context
 
-from shared.db.tables import accounts, alerts, ledger, market_data, metrics, notes, orders, strategies, trades  # noqa: F401  # they register their tables
 from shared.db.tables.metadata import metadata
 
 context.configure(connection=context.config.attributes["connection"], target_metadata=metadata)

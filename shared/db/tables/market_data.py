@@ -19,7 +19,7 @@ from sqlalchemy import (
     func,
     text,
 )
-from sqlalchemy.dialects.postgresql import TSTZMULTIRANGE
+from sqlalchemy.dialects.postgresql import JSONB, TSTZMULTIRANGE
 
 from shared.db.tables.metadata import at_column, metadata
 
@@ -48,13 +48,16 @@ contract = Table(
     Column("tick_value", Numeric, nullable=False),
     Column("is_active", Boolean, nullable=False),
     Column("active_day", Date),  # the trading day on which it was seen active last: it stays so for that day
+    at_column("absent_at"),
     Column("is_tracked", Boolean, nullable=False, server_default=text("false")),
+    at_column("untracked_market_at"),
     Column("coverage", TSTZMULTIRANGE, nullable=False, server_default=text("'{}'")),
     Column("unconfirmed", TSTZMULTIRANGE, nullable=False, server_default=text("'{}'")),
     at_column("answered_market_at"),
     Column("bars_revision", BigInteger, nullable=False, server_default=text("0")),
     Column("session_opens", Time, nullable=False, server_default=text("'17:00'")),
     Column("session_closes", Time, nullable=False, server_default=text("'16:00'")),
+    Column("special_hours", JSONB, nullable=False, server_default=text("'{}'")),
     at_column("updated_at", nullable=False, now=True),
 )
 

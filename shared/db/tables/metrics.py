@@ -1,4 +1,4 @@
-"""The tables of metrics: calls to the venue, and rollups by minute, hour and day."""
+"""The tables of metrics: calls to the venue, and rollups and gauges by minute, hour and day."""
 
 from sqlalchemy import (
     BigInteger,
@@ -48,6 +48,23 @@ metric_rollup = Table(
     Column("counts", ARRAY(BigInteger), nullable=False),
     CheckConstraint("span IN ('minute','hour','day')", name="span"),
     CheckConstraint("kind IN ('api','job','wait','strategy','bars','order','alert')", name="kind"),
+)
+
+gauge_rollup = Table(
+    "gauge_rollup",
+    metadata,
+    Column("span", Text, primary_key=True),
+    Column("period_start_at", DateTime(timezone=True), primary_key=True),
+    Column("kind", Text, primary_key=True),
+    Column("source", Text, primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("count", BigInteger, nullable=False),
+    Column("total", Numeric, nullable=False),
+    Column("min", Numeric, nullable=False),
+    Column("max", Numeric, nullable=False),
+    CheckConstraint("span IN ('minute','hour','day')", name="span"),
+    CheckConstraint("kind IN ('host','program','feed','monitor','budget')", name="kind"),
+    CheckConstraint("count > 0", name="count"),
 )
 
 metric_progress = Table(

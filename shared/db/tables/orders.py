@@ -82,6 +82,7 @@ Index("ix_orders_filled", orders.c.account_id, orders.c.updated_at, postgresql_w
 Index("ix_orders_correlation", orders.c.correlation_id)
 Index("ix_orders_created_at", orders.c.created_at)
 Index("ix_orders_account_id_created_at", orders.c.account_id, orders.c.created_at)
+Index("ix_orders_rejected", orders.c.updated_at, postgresql_where=text("state = 'REJECTED'"))
 Index("ix_orders_parent_id", orders.c.parent_id, postgresql_where=text("parent_id IS NOT NULL"))
 
 # A request to cancel or modify an order; None leaves a part as it is.
@@ -246,6 +247,7 @@ fill = Table(
 Index("ix_fill_order_id", fill.c.order_id)
 Index("ix_fill_account_id_venue_order_id", fill.c.account_id, fill.c.venue_order_id)
 Index("ix_fill_account_id_filled_market_at", fill.c.account_id, fill.c.filled_market_at)
+Index("ix_fill_recorded_at", fill.c.recorded_at)
 Index("ix_fill_unguarded", fill.c.account_id, fill.c.contract_id, postgresql_where=text("guarded_at IS NULL"))
 Index("ix_fill_account_id_contract_id", fill.c.account_id, fill.c.contract_id, fill.c.venue_fill_id)
 

@@ -27,8 +27,11 @@ _RETENTION: tuple[tuple[str, str, str, str, timedelta], ...] = (
     ("schedule_slot", "schedule_slot", "recorded_at", "", timedelta(days=14)),
     ("minutes of metrics", "metric_rollup", "period_start_at", "AND span = 'minute'", timedelta(days=7)),
     ("hours of metrics", "metric_rollup", "period_start_at", "AND span = 'hour'", timedelta(days=400)),
+    ("minutes of gauges", "gauge_rollup", "period_start_at", "AND span = 'minute'", timedelta(days=7)),
+    ("hours of gauges", "gauge_rollup", "period_start_at", "AND span = 'hour'", timedelta(days=400)),
     ("job_key", "job_key", "kept_until", "", timedelta(0)),
     ("strategy_run", "strategy_run", "evaluated_at", "", timedelta(days=90)),
+    ("notification", "notification", "collected_at", "", timedelta(days=30)),
     ("account_event", "account_event", "happened_at", f"AND {_IS_TEMPORARY}", timedelta(days=90)),
 )
 

@@ -35,16 +35,13 @@ def is_within(seconds: Integers, spans: Iterable[Span]) -> Flags:
     return is_inside
 
 
-def list_minutes(bars: BarColumns) -> tuple[Span, ...]:
-    """Return the minutes of one-minute bars as spans, oldest first, none touching the next."""
-    if not len(bars):
-        return ()
-    breaks = np.flatnonzero(np.diff(bars.seconds) != MINUTE_S)
-    firsts, lasts = np.append(0, breaks + 1), np.append(breaks, len(bars) - 1)
-    return tuple(
-        Span(time_of(start), time_of(end + MINUTE_S))
-        for start, end in zip(bars.seconds[firsts].tolist(), bars.seconds[lasts].tolist(), strict=True)
-    )
+def find_runs(seconds: Integers) -> tuple[Integers, Integers]:
+    """Return the starts and the ends of the runs of minutes that follow each other, in seconds, oldest first."""
+    breaks = np.flatnonzero(np.diff(seconds) != MINUTE_S)
+    is_any = min(len(seconds), 1)
+    return seconds[np.append(np.zeros(is_any, dtype=np.int64), breaks + 1)], seconds[
+        np.append(breaks, np.full(is_any, len(seconds) - 1))
+    ] + MINUTE_S
 
 
 def span_of(seconds: Integers) -> Span:

@@ -68,6 +68,12 @@ def special_hours_on(trading_day: date, group: str) -> SpecialHours:
     return _REGULAR if hours is None else hours[group]
 
 
+def list_special_days(group: str) -> dict[date, SpecialHours]:
+    """Return the days on which a group has other hours than on a regular day, oldest first."""
+    found = {day: special_hours_on(day, group) for day in sorted(_RULE_OF_DAY)}
+    return {day: hours for day, hours in found.items() if hours != _REGULAR}
+
+
 def _parse_cell(cell: str) -> SpecialHours:
     if cell in {".", "-"}:
         return SpecialHours(is_closed=cell == "-")

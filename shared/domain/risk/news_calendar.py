@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from shared.domain.risk.rule_book import NewsWindow
+from shared.domain.years import YEARS, require_year
 from shared.errors import RefusedError
 
 MOST_EVENTS = 100  # of one account: every entry and every watch reads them
@@ -87,10 +88,12 @@ def merge_windows(
 def _parse_instant(line: int, text: str) -> datetime:
     try:
         at = datetime.fromisoformat(text.strip())
+        require_year(at)
     except ValueError:
         at = None
     if at is None or at.tzinfo is None:
         raise RefusedError(
-            f"line {line}: invalid at {text!r}: expected a time with its offset, such as 2026-12-10T08:30-05:00"
+            f"line {line}: invalid at {text!r}: expected a time with its offset, such as 2026-12-10T08:30-05:00, and "
+            f"{YEARS}"
         )
     return at

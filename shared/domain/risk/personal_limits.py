@@ -10,6 +10,7 @@ from shared.domain.orders.order import Side
 from shared.domain.risk.account_risk import AccountRisk, ClosedTrade, next_chicago_time, next_day_end
 from shared.domain.risk.findings import Finding, RuleAction, chicago_time, dollars, limited_finding
 from shared.domain.risk.rule_book import RuleBook
+from shared.domain.years import YEARS, require_year
 from shared.errors import RefusedError
 
 _MINUTE = timedelta(minutes=1)
@@ -79,12 +80,13 @@ def parse_lock_out(text: str, market_now: datetime) -> datetime:
         if _CLOCK.fullmatch(text):
             return next_chicago_time(time.fromisoformat(text), market_now)
         until = datetime.fromisoformat(text)
+        require_year(until)
     except ValueError:
         until = None
     if until is None or until.tzinfo is None or until <= market_now:
         raise RefusedError(
             f"invalid end of a lock-out {text!r}: expected HH:MM of Chicago's clock, or an instant with its offset "
-            f"such as 2026-12-01T08:30-06:00, later than now, {chicago_time(market_now)}"
+            f"such as 2026-12-01T08:30-06:00, later than now, {chicago_time(market_now)}, and {YEARS}"
         )
     return until.astimezone(UTC)
 

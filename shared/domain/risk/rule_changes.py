@@ -10,6 +10,7 @@ from typing import Any
 from shared.domain.accounts.stage import Stage
 from shared.domain.market_data.contract import ROOTS
 from shared.domain.risk.rule_book import LossPause, NewsWindow, RuleBook, ScalingStep
+from shared.domain.years import require_year
 from shared.errors import RefusedError
 
 _NONE = "none"
@@ -89,6 +90,7 @@ def _parse_news(text: str) -> tuple[NewsWindow, ...]:
 def _parse_window(text: str) -> NewsWindow:
     name, instant, before, after, *more = (part.strip() for part in text.split(","))
     at = datetime.fromisoformat(instant)
+    require_year(at)
     if not name or at.tzinfo is None or more not in ([], ["micros"]):
         raise ValueError(text)
     minutes = [_parse_count(part) if part != "0" else 0 for part in (before, after)]

@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from shared.domain.market_data.calendar import trading_day_at, trading_day_begins
 from shared.domain.trades.statistics import TripResult
+from shared.domain.years import YEARS, require_year
 
 _MONTH = re.compile(r"(\d{4})-(\d{2})")
 _DECEMBER = 12
@@ -33,9 +34,12 @@ class StatementLine:
 def parse_month(text: str) -> date:
     """Return the first day of a month such as 2026-11; raise ValueError for what is none."""
     found = _MONTH.fullmatch(text.strip())
-    if found is None or not 1 <= int(found[2]) <= _DECEMBER or int(found[1]) < 1:
-        raise ValueError(f"invalid month {text!r}: expected a month such as 2026-11")
-    return date(int(found[1]), int(found[2]), 1)
+    try:
+        first = date(int(found[1]), int(found[2]), 1) if found else date.min
+        require_year(first)
+    except ValueError:
+        raise ValueError(f"invalid month {text!r}: expected a month such as 2026-11, {YEARS}") from None
+    return first
 
 
 def next_month(first: date) -> date:

@@ -52,7 +52,7 @@ class BackfillBars(Job):
 
 @dataclass(frozen=True, kw_only=True)
 class HealBars(Job):
-    """Backfill what each tracked contract lacks between its first bar and the days that every fetch looks at."""
+    """Backfill what each contract that is tracked, or was until lately, lacks of the bars that no fetch looks at."""
 
     queue: ClassVar = Queue.BACKGROUND
     is_repeated: ClassVar = True

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from cli.console.new_file import open_new_file
 from tests.fixtures.alert_steps import hold, run_until
 from tests.fixtures.operator import RunCommand
+from tests.fixtures.venue import MNQ
 from tests.fixtures.worker_env import WorkerEnv
 
 
@@ -53,6 +55,25 @@ def test_a_file_is_new_and_never_overwritten(operator: RunCommand, traded: Worke
     again = operator("export", "fills", "--to", str(file))
     assert (1, True) == (again.status, "is there already: choose a new file" in again.error)
     assert 3 == len(file.read_text().splitlines())
+
+
+def test_an_export_that_fails_leaves_no_file(operator: RunCommand, worker_env: WorkerEnv, tmp_path: Path) -> None:
+    worker_env.execute(
+        "INSERT INTO bar_day (contract_id, trading_day, bar_count, first_start, first_open_ticks, value_bytes, packed)"
+        f" VALUES ('{MNQ}', '2026-01-05', 1, now(), 2147483647, 4, decode(repeat('7fffffff', 6), 'hex'))"
+    )
+    file = tmp_path / "bars.csv"
+
+    assert 0 != operator("export", "bars", "--to", str(file)).status
+    assert not file.exists()
+
+
+def test_a_file_that_is_interrupted_is_removed(tmp_path: Path) -> None:
+    file = tmp_path / "bars.csv"
+    with pytest.raises(KeyboardInterrupt), open_new_file(file):
+        raise KeyboardInterrupt
+
+    assert not file.exists()
 
 
 def test_a_file_that_cannot_be_written_is_no_fault_of_tickwork(operator: RunCommand, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from shared.clock import machine_now
 from shared.db.market_data import contracts
 from shared.domain.alerts.parse import parse_alert
 from shared.domain.market_data.contract import Contract, root_of_contract
@@ -232,7 +233,7 @@ def track(operator: Operator, *contract_ids: str) -> None:
             connection,
             [Contract(id_, "", root.name, root.tick_size, root.tick_value, is_active=True) for id_, root in roots],
         )
-        contracts.track_only(connection, list(contract_ids))
+        contracts.track_only(connection, list(contract_ids), machine_now())
 
 
 def roots_of_templates(operator: Operator, *words: str) -> set[str]:

@@ -121,7 +121,7 @@ def test_a_job_that_never_started_has_no_duration(operator: RunCommand, worker_e
 
 
 def test_json_has_the_sections_that_are_asked_for(operator: RunCommand, traded: WorkerEnv) -> None:  # noqa: ARG001  # as below
-    assert {"minutes", "feed"} == set(read(operator, "--section", "feed"))
+    assert {"minutes", "feed", "gauges"} == set(read(operator, "--section", "feed"))
     assert {"minutes", "queues", "jobs", "waits"} == set(read(operator, "--section", "jobs"))
 
 

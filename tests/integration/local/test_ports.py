@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from cli.local.home.folder import Home
-from cli.local.home.ports import DEFAULTS, choose_ports, is_free
+from cli.local.home.ports import DEFAULTS, choose_ports, is_free, require_port
 from shared.errors import SettingsError
 from tests.fixtures.processes import free_port
 
@@ -170,3 +170,14 @@ def test_a_damaged_ports_file_is_refused_with_its_name(home: Home, content: str)
         choose_ports(home, ["flower"])
     assert str(file) in str(refused.value)
     assert content == file.read_text()
+
+
+@pytest.mark.usefixtures("short_timeout")
+def test_the_port_for_prometheus_is_the_one_that_is_set_or_an_error() -> None:
+    port = free_port()
+    assert port == require_port(port, {"receiver": port + 1})
+
+    with occupy_port() as taken, pytest.raises(SettingsError, match=f"{taken} .* is taken by another program"):
+        require_port(taken, {})
+    with pytest.raises(SettingsError, match=f"{port} .* is taken by receiver"):
+        require_port(port, {"receiver": port})

@@ -14,7 +14,7 @@ from shared.db.engine import make_engine
 from shared.domain.market_data.bar import MINUTE
 from shared.domain.market_data.contract import typed_symbol
 from shared.gateway.rest.transport import BARS
-from shared.ledger.jobs.market_data import BackfillBars, HealBars
+from shared.ledger.jobs.market_data import BackfillBars, HealBars, RefreshContracts
 from shared.ledger.ledger import Transaction
 from tests.fixtures.operator import RunCommand
 from tests.fixtures.order_sessions import other_gateway
@@ -40,6 +40,12 @@ def newest(worker_env: WorkerEnv) -> datetime:
 
 def run_backfill(worker_env: WorkerEnv, since: datetime, until: datetime) -> None:
     worker_env.run(BackfillBars(contract_id=MNQ, since=since, until=until))
+    run_now(worker_env)
+
+
+def run_now(worker_env: WorkerEnv) -> None:
+    """Run what is due, and the second passes that wait."""
+    worker_env.run_due_jobs()
     worker_env.execute("UPDATE job SET run_at = now() WHERE name = 'market_data.backfill_bars' AND state = 'queued'")
     worker_env.run_due_jobs()
 
@@ -173,6 +179,21 @@ def test_one_minute_without_a_trade_is_complete_after_the_second_pass(worker_env
     assert [(True,)] == worker_env.rows(COMPLETE, since, newest)
 
 
+def test_hours_without_a_trade_where_two_pages_meet_are_complete(worker_env: WorkerEnv, newest: datetime) -> None:
+    since, meets = newest - timedelta(days=12), newest - timedelta(days=10)
+    quiet = [(meets + timedelta(hours=hours)).isoformat() for hours in (-2, 2)]
+    with other_gateway(worker_env.venue) as gateway:
+
+        def remove(document: dict[str, Any]) -> None:
+            document["bars"] = [bar for bar in document["bars"] if not quiet[0] <= bar["t"] < quiet[1]]
+
+        gateway.changes[BARS] = remove
+        backfill_through(worker_env, gateway, since, newest)
+
+    assert [] == worker_env.rows("SELECT 1 FROM bars WHERE start = %s AND contract = %s", meets, MNQ)
+    assert [(True,)] == worker_env.rows(COMPLETE, since, newest)
+
+
 def test_gaps_between_the_first_bar_and_the_days_of_each_fetch_are_healed(
     worker_env: WorkerEnv, newest: datetime
 ) -> None:
@@ -186,6 +207,36 @@ def test_gaps_between_the_first_bar_and_the_days_of_each_fetch_are_healed(
     worker_env.run(HealBars())
 
     assert [(True,)] == worker_env.rows(COMPLETE, hole - 9 * MINUTE, hole)
+
+
+def test_the_end_of_a_contract_that_is_tracked_no_more_is_fetched_and_healed(
+    worker_env: WorkerEnv, operator: RunCommand
+) -> None:
+    ((newest,),) = worker_env.rows(f"SELECT max(start) FROM bar_minute WHERE contract_id = '{MNQ}'")
+    end = newest + MINUTE
+    lack_the_end = (
+        f"DELETE FROM bar_minute WHERE start >= '{end - 9 * MINUTE}';"
+        f" UPDATE contract SET coverage = coverage - tstzmultirange(tstzrange('{end - 9 * MINUTE}', NULL))"
+    )
+
+    def list_gaps() -> list[str]:
+        gaps = operator("bars", "gaps", "MNQ", "--json").json["gaps"]
+        return [gap["start"] for gap in gaps if gap["start"] <= newest.isoformat()]
+
+    worker_env.execute(lack_the_end)
+    without_mnq = replace(worker_env.settings, contracts=("MES",))
+    job_id = worker_env.enqueue(RefreshContracts())
+    with open_runner(without_mnq, process("test/2"), program="test2") as other:
+        other.run(job_id)
+    worker_env.execute("UPDATE contract SET is_active = false")
+    assert [(end - 9 * MINUTE).isoformat()] == list_gaps()
+    run_now(worker_env)
+    assert [(True,)] == worker_env.rows(COMPLETE, end - 9 * MINUTE, end)
+    assert [] == list_gaps()
+
+    worker_env.execute(lack_the_end)
+    worker_env.run(HealBars())
+    assert [(True,)] == worker_env.rows(COMPLETE, end - 9 * MINUTE, end)
 
 
 def test_a_person_sees_the_gaps_and_fetches_them(worker_env: WorkerEnv, operator: RunCommand, newest: datetime) -> None:

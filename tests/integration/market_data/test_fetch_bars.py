@@ -72,6 +72,23 @@ def change(gateway: OtherGateway, change_rows: Change) -> None:
     gateway.changes[BARS] = apply
 
 
+def retrieve_bars(worker_env: WorkerEnv, since: datetime, until: datetime) -> list[dict[str, Any]]:
+    """Return the venue's own bars, oldest first."""
+    found = worker_env.at_venue(
+        BARS,
+        contractId=MNQ,
+        live=False,
+        startTime=since.isoformat(),
+        endTime=until.isoformat(),
+        unit=2,
+        unitNumber=1,
+        limit=20_000,
+        includePartialBar=False,
+    )
+    rows: list[dict[str, Any]] = found["bars"]
+    return rows[::-1]
+
+
 def minutes_until(closed_until: datetime) -> list[tuple[datetime]]:
     count = SPAN // MINUTE
     return [(closed_until - SPAN + number * MINUTE,) for number in range(count)]
@@ -82,9 +99,10 @@ def test_what_a_cut_answer_lacks_is_asked_again(
     worker_env: WorkerEnv, gateway: OtherGateway, closed_until: datetime, change_rows: Change
 ) -> None:
     change(gateway, change_rows)
-    fetch(worker_env, gateway, closed_until)
+    for _ in range(2):
+        fetch(worker_env, gateway, closed_until)
     ((is_complete, unconfirmed),) = worker_env.rows(IS_COMPLETE, closed_until - SPAN, closed_until)
-    assert (False, 1) == (is_complete, len(unconfirmed))
+    assert (False, 0) == (is_complete, len(unconfirmed))
     gateway.changes.clear()
     fetch(worker_env, gateway, closed_until)
 
@@ -99,19 +117,61 @@ def test_a_minute_without_a_trade_is_asked_twice_and_no_more(
     change(gateway, lambda rows: rows[:10] + rows[12:])
     received = [fetch(worker_env, gateway, closed_until)["received"] for _ in range(3)]
 
-    assert [48, 10, 0] == received
+    assert [48, 11, 0] == received, "the second begins with the bar before"
     assert [(True,)] == [row[:1] for row in worker_env.rows(IS_COMPLETE, closed_until - SPAN, closed_until)]
 
 
 def test_two_answers_of_one_moment_confirm_nothing(
     worker_env: WorkerEnv, gateway: OtherGateway, closed_until: datetime
 ) -> None:
-    change(gateway, lambda _: [])
+    change(gateway, lambda rows: rows[:10] + rows[12:])
     fetch(worker_env, gateway, closed_until)
     worker_env.execute("UPDATE contract SET answered_market_at = answered_market_at + interval '1 minute'")
     fetch(worker_env, gateway, closed_until)
 
     assert [(False,)] == [row[:1] for row in worker_env.rows(IS_COMPLETE, closed_until - SPAN, closed_until)]
+
+
+@pytest.mark.parametrize(
+    "change_rows",
+    [lambda _: [], lambda rows: rows[: len(rows) // 2], lambda rows: rows[len(rows) // 2 :], lambda rows: rows[:1]],
+    ids=["nothing", "newest half", "oldest half", "newest bar"],
+)
+def test_after_a_day_without_tickwork_answers_that_are_cut_alike_lose_no_bar(
+    worker_env: WorkerEnv, gateway: OtherGateway, closed_until: datetime, change_rows: Change
+) -> None:
+    since = closed_until - timedelta(hours=26)
+    worker_env.execute(
+        f"UPDATE contract SET coverage = tstzmultirange(tstzrange('{since - timedelta(days=9)}', '{since}'))"
+    )
+    change(gateway, change_rows)
+    for _ in range(3):
+        fetch(worker_env, gateway, closed_until)
+    gateway.changes.clear()
+    for _ in range(2):
+        fetch(worker_env, gateway, closed_until)
+
+    bars = [bar["t"] for bar in retrieve_bars(worker_env, since, closed_until)]
+    assert bars == [start.isoformat() for (start,) in worker_env.rows(STARTS)]
+    assert len(bars) > 1_000
+    assert [(True,)] == [row[:1] for row in worker_env.rows(IS_COMPLETE, since, closed_until)]
+
+
+def test_hours_without_a_trade_are_complete_once_a_trade_follows(
+    worker_env: WorkerEnv, gateway: OtherGateway, closed_until: datetime
+) -> None:
+    """As of a contract with little volume, after a day without Tickwork."""
+    since = closed_until - timedelta(hours=26)
+    worker_env.execute(
+        f"UPDATE contract SET coverage = tstzmultirange(tstzrange('{since - timedelta(days=9)}', '{since}'))"
+    )
+    quiet = [(closed_until - timedelta(hours=hours)).isoformat() for hours in (9, 2)]
+    change(gateway, lambda rows: [row for row in rows if not quiet[0] <= row["t"] < quiet[1]])
+    received = [fetch(worker_env, gateway, closed_until)["received"] for _ in range(3)]
+
+    assert received[1] < received[0]
+    assert 0 == received[2]
+    assert [(True,)] == [row[:1] for row in worker_env.rows(IS_COMPLETE, since, closed_until)]
 
 
 @pytest.mark.parametrize(
@@ -221,6 +281,19 @@ def test_a_record_that_two_answers_have_no_more_is_withdrawn_until_it_comes_agai
     assert [] == [gap for gap in gaps if gap["state"] == "set aside"]
     again = answer(lambda rows: [row | {"v": None} if row["t"] == minute.isoformat() else row for row in rows])
     assert (False, False) == again
+
+
+def test_bars_of_minutes_that_a_clock_ahead_took_for_quiet_are_fetched_once_they_come(
+    worker_env: WorkerEnv, gateway: OtherGateway, closed_until: datetime
+) -> None:
+    fetch(worker_env, gateway, closed_until)
+    worker_env.execute(
+        "UPDATE contract SET answered_market_at = answered_market_at + interval '1 hour',"
+        f" coverage = coverage + tstzmultirange(tstzrange('{closed_until}', '{closed_until + timedelta(hours=1)}'))"
+    )
+
+    for number in (1, 2, 3):
+        assert 1 == fetch(worker_env, gateway, closed_until + number * MINUTE)["stored"]
 
 
 def test_a_correction_is_taken_within_half_an_hour_and_marks_what_used_the_first(

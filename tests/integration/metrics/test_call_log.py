@@ -1,5 +1,6 @@
 """The call log: every call to the venue becomes a row, after the job has ended."""
 
+from dataclasses import replace
 from datetime import timedelta
 from uuid import uuid4
 
@@ -28,6 +29,27 @@ def test_a_call_is_recorded_with_its_job_queue_duration_and_success(worker_env: 
 
     queue = SnapshotAccounts.queue.value
     assert [(job_id, queue, False, 503, True), (job_id, queue, True, 200, True)] == found
+
+
+@pytest.mark.parametrize(("queue", "expected"), [(Queue.LOW, 2), (Queue.HIGH, 0)])
+def test_the_calls_of_a_long_job_that_sends_no_orders_are_recorded_each_second(
+    worker_env: WorkerEnv, monkeypatch: pytest.MonkeyPatch, queue: Queue, expected: int
+) -> None:
+    """So a worker that is killed in the middle of it loses those of the last second."""
+    now = [100.0]
+    monkeypatch.setattr(call_log, "monotonic", lambda: now[0])
+    engine = make_engine(worker_env.settings.database_url, program="test", pool_size=1)
+    log, job_id = CallBuffer(engine), uuid4()
+    log.begin(job_id)
+    for step in (0.0, 0.9, 0.2):
+        now[0] += step
+        log.record(replace(call(), queue=queue))
+    found = worker_env.rows("SELECT count(*) FROM api_call WHERE job_id = %s", job_id)
+    log.flush(job_id)
+    engine.dispose()
+
+    assert [(expected,)] == found
+    assert [(3,)] == worker_env.rows("SELECT count(*) FROM api_call WHERE job_id = %s", job_id)
 
 
 def test_a_job_with_too_many_calls_records_the_first_and_logs_the_number_of_the_others(

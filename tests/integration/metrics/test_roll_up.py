@@ -170,7 +170,8 @@ def test_two_rollups_at_once_end_in_the_rows_of_one(worker_env: WorkerEnv) -> No
     run()
 
     assert first == worker_env.rows(EVERYTHING)
-    assert [(599,)] == worker_env.rows("SELECT sum(count)::int FROM metric_rollup WHERE span = 'day' AND kind = 'api'")
+    of_day = "SELECT sum(count)::int FROM metric_rollup WHERE span = 'day' AND name = %s"
+    assert [(599,)] == worker_env.rows(of_day, ENDPOINT)
 
 
 def run_together(run: Callable[[], None], count: int) -> None:

@@ -168,7 +168,7 @@ def test_bars_are_fetched_only_for_minutes_of_a_session(open_ledger_env: OpenLed
     ledger_env = open_ledger_env(MarketClock(machine_now(), SUNDAY_OPENING - timedelta(minutes=2), speed=60))
     with ledger_env.ledger.engine.begin() as connection:
         contracts.store(connection, [MNQ])
-        contracts.track_only(connection, [MNQ.id])
+        contracts.track_only(connection, [MNQ.id], machine_now())
     ledger_env.execute(
         "INSERT INTO schedule (name, job_name, clock, every, only_when_open, last_slot) VALUES ('fetch_bars', "
         f"'market_data.fetch_bars', 'market', interval '1 minute', true, '{SUNDAY_OPENING - timedelta(minutes=5)}')"
@@ -190,7 +190,7 @@ def test_bars_of_a_closed_market_are_not_fetched_and_their_slots_are_processed(o
     ledger_env = open_ledger_env(MarketClock(machine_now(), saturday, speed=60))
     with ledger_env.ledger.engine.begin() as connection:
         contracts.store(connection, [MNQ])
-        contracts.track_only(connection, [MNQ.id])
+        contracts.track_only(connection, [MNQ.id], machine_now())
     ledger_env.start("scheduler", "beat").wait_until_running()
     until(lambda: (last_slot(ledger_env, "fetch_bars") or saturday) >= saturday + timedelta(minutes=2), 60)
     wait_for_slots(ledger_env, "reconcile_accounts", 1)

@@ -10,6 +10,8 @@ from cli.command_list import list_names
 from cli.console.usage_errors import describe_usage_error
 from cli.main import main, tickwork
 
+A_DAY = "expected a day such as 2026-03-10, from 1970 to 2099"
+AN_INSTANT = "expected a day or an instant, such as 2026-03-09T14:30, from 1970 to 2099"
 EXAMPLE = "; example: `tickwork orders market MNQ buy 1 --stop 40`"
 
 
@@ -40,8 +42,16 @@ EXAMPLE = "; example: `tickwork orders market MNQ buy 1 --stop 40`"
         ("strategies start", "no command is named 'start': `tickwork strategies --help` lists the commands"),
         ("orders cancel --account", "no value for --account: expected an account, by id or name, such as 50KTC-6001"),
         ("trades --account", "no value for --account: expected an account, by id or name, such as 50KTC-6001"),
-        ("trades --since", "no value for --since: expected a day such as 2026-03-10"),
-        ("trades --since abc", "--since: invalid date 'abc': expected a day such as 2026-03-10"),
+        ("trades --since", f"no value for --since: {A_DAY}"),
+        ("trades --since abc", f"--since: invalid date 'abc': {A_DAY}"),
+        ("trades --until 9999-12-31", f"--until: invalid date '9999-12-31': {A_DAY}"),
+        ("trades stats --since 0001-01-01", f"--since: invalid date '0001-01-01': {A_DAY}"),
+        ("bars show MNQ --since 0001-01-01", f"--since: invalid time '0001-01-01': {AN_INSTANT}"),
+        ("bars export MNQ --to x.csv --until 9999-12-31", f"--until: invalid time '9999-12-31': {AN_INSTANT}"),
+        ("export days --until 9999-12-31T23:59-14:00",
+         f"--until: invalid time '9999-12-31T23:59-14:00': {AN_INSTANT}"),
+        ("statement 0001-01", "invalid month '0001-01': expected a month such as 2026-11, from 1970 to 2099"),
+        ("statement 9999-12", "invalid month '9999-12': expected a month such as 2026-11, from 1970 to 2099"),
         ("orders market", "missing SYMBOL: expected a contract, such as MNQ, MNQ1! or MNQZ6" + EXAMPLE),
         ("orders market buy MNQ", "invalid side 'MNQ': expected buy, long, sell or short" + EXAMPLE),
         ("orders market MNQ buy",

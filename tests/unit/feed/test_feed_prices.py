@@ -12,8 +12,7 @@ from hypothesis import strategies as some
 from shared.domain.market_data.bar import MINUTE
 from shared.gateway.hubs import messages
 from shared.gateway.hubs.messages import QuoteChange, Trade
-from shared.hot.forming_bars import FormingBar
-from workers.feed.prices import Prices, PriceUpdates
+from workers.feed.prices import Prices
 
 NINE = datetime(2026, 3, 10, 9, 0, tzinfo=UTC)
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
@@ -33,10 +32,6 @@ def subscribed_prices(since: datetime = EARLIER) -> Prices:
     prices = Prices()
     prices.mark_subscribed(MNQ, since)
     return prices
-
-
-def ended(updates: PriceUpdates) -> FormingBar:
-    return updates.ended[MNQ]
 
 
 def test_trap_11_a_sparse_quote_changes_only_what_it_names_and_never_becomes_zero() -> None:
@@ -146,7 +141,7 @@ def test_the_next_minutes_trade_ends_a_bar() -> None:
     prices.take_trade(MNQ, trade(60), NOW)
     updates = prices.take_updates()
 
-    assert (NINE, NINE + MINUTE) == (ended(updates).start, updates.forming[MNQ].start)
+    assert ({MNQ}, NINE + MINUTE) == (updates.ended, updates.forming[MNQ].start)
 
 
 def test_the_clock_ends_a_bar_without_a_next_trade() -> None:
@@ -157,27 +152,32 @@ def test_the_clock_ends_a_bar_without_a_next_trade() -> None:
     prices.end_minutes(NINE + MINUTE + timedelta(seconds=2))
     updates = prices.take_updates()
 
-    assert NINE == ended(updates).start
+    assert {MNQ} == updates.ended
     assert not updates.forming
 
 
-def test_a_late_trade_makes_its_bar_incomplete() -> None:
+def test_a_trade_that_comes_after_its_bar_has_ended_changes_no_bar() -> None:
     prices = subscribed_prices()
     prices.take_trade(MNQ, trade(30), NOW)
     prices.take_trade(MNQ, trade(61), NOW)
-    assert ended(prices.take_updates()).is_complete
+    prices.take_updates()
     prices.take_trade(MNQ, trade(59), NOW)
+    assert not prices.take_updates().forming
+    prices.end_minutes(NINE + 3 * MINUTE)
+    prices.take_updates()
+    prices.take_trade(MNQ, trade(62), NOW)
 
-    assert not ended(prices.take_updates()).is_complete
+    assert not prices.take_updates()
 
 
 def test_a_bar_that_began_before_the_subscription_is_incomplete_and_the_next_is_complete() -> None:
     prices = subscribed_prices(NINE + timedelta(seconds=10))
     prices.take_trade(MNQ, trade(30), NOW)
+    first = prices.take_updates()
     prices.take_trade(MNQ, trade(61), NOW)
-    updates = prices.take_updates()
+    second = prices.take_updates()
 
-    assert (False, True) == (ended(updates).is_complete, updates.forming[MNQ].is_complete)
+    assert (False, True) == (first.forming[MNQ].is_complete, second.forming[MNQ].is_complete)
 
 
 def test_a_lost_connection_makes_the_forming_bar_incomplete_and_drops_the_quote() -> None:

@@ -12,7 +12,11 @@ def test_every_job_that_may_open_a_position_is_an_entry() -> None:
     assert OPEN_A_POSITION == set(job_names_with("is_entry"))
 
 
-def test_the_canary_the_heartbeat_the_disk_check_and_the_receiver_probe_are_probes() -> None:
-    assert {"upkeep.canary", "upkeep.check_disk", "upkeep.probe_receiver", "upkeep.send_heartbeat"} == set(
-        job_names_with("is_probe")
-    )
+def test_what_only_checks_or_tells_is_a_probe() -> None:
+    assert {
+        "notifications.send_notifications",
+        "upkeep.canary",
+        "upkeep.check_disk",
+        "upkeep.probe_receiver",
+        "upkeep.send_heartbeat",
+    } == set(job_names_with("is_probe"))

@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from cli.local.market import choose_market
-from cli.local.processes.programs import other_programs, receiver_program
+from cli.local.processes.programs import EXPORTER, other_programs, receiver_program
 from shared.config import load_settings
 from shared.setting_keys import SETTING_KEYS
 from tests.fixtures.stack_config import stack_config
@@ -55,3 +55,16 @@ def test_only_the_programs_that_log_in_have_the_venues_key(tmp_path: Path) -> No
         for program in (receiver_program(stack), *other_programs(stack))
         if not program.environment["TICKWORK_HEARTBEAT_URL"]
     }
+
+
+def test_the_exporter_runs_only_on_a_port_that_is_set_and_without_the_venues_key(tmp_path: Path) -> None:
+    settings = load_settings({"TICKWORK_HOME": str(tmp_path), "TICKWORK_PROMETHEUS_PORT": "9464", **VENUE})
+    without = replace(stack_config(tmp_path), settings=settings)
+    stack = replace(without, ports=without.ports | {EXPORTER: settings.prometheus_port})
+
+    assert EXPORTER not in {program.name for program in other_programs(without)}
+    assert "prometheus" not in without.urls
+    (exporter,) = (program for program in other_programs(stack) if program.name == EXPORTER)
+    assert ["web.exporter", "--port", "9464"] == list(exporter.command)[-3:]
+    assert ("", "9464") == tuple(exporter.environment[f"TICKWORK_{name}"] for name in ("VENUE_KEY", "PROMETHEUS_PORT"))
+    assert "http://127.0.0.1:9464/metrics" == stack.urls["prometheus"]

@@ -56,6 +56,7 @@ def test_without_a_file_the_defaults_count(home: Path) -> None:
         ("max_quantitty = 3\n", "line 1: unknown setting 'max_quantitty': did you mean max_quantity?"),
         ("limits = true\nlog_level = 'LOUD'\n", "line 2: invalid log_level 'LOUD': expected one of DEBUG, INFO"),
         ("entry_ttl = 1.5\n", "line 1: invalid entry_ttl 1.5: expected a text in quotes, a whole number"),
+        ("prometheus_port = 70000\n", "line 1: invalid prometheus_port '70000': expected a port, at most 65535, or 0"),
         ("limits = true\nmax_quantity 3\n", "is no valid TOML: .*line 2"),
         ("[venue]\nurl = 'https://api.topstepx.com'\n", "line 1: unknown setting 'venue'"),
         ("database_url = 'mysql://localhost/x'\n", "line 1: invalid database_url: expected a URL that starts with"),

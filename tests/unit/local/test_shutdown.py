@@ -1,9 +1,10 @@
 """The ordered stop of a stack names every program that the stack starts."""
 
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 
-from cli.local.processes.programs import DIRECT_WORKER, other_programs, receiver_program
+from cli.local.processes.programs import DIRECT_WORKER, EXPORTER, other_programs, receiver_program
 from cli.local.processes.shutdown import STOP_ORDER
 from shared.fleets import FLEETS
 from tests.fixtures.stack_config import stack_config
@@ -12,7 +13,8 @@ SERVERS = {"postgres", "valkey"}
 
 
 def test_every_program_of_a_stack_is_stopped_in_order(tmp_path: Path) -> None:
-    stack = stack_config(tmp_path)
+    config = stack_config(tmp_path)
+    stack = replace(config, ports=config.ports | {EXPORTER: 9464})
     started = {program.name for program in (receiver_program(stack), *other_programs(stack))}
 
     assert started | SERVERS == set(chain.from_iterable(STOP_ORDER))

@@ -1,15 +1,14 @@
 """Checks of many bars at once, and sets of spans, beside the plain way."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.domain.market_data.bar import MINUTE, Bar
-from shared.domain.market_data.bar_checks import is_within, list_minutes, span_of
-from shared.domain.market_data.bar_columns import from_bars
-from shared.domain.market_data.bar_coverage import BarCoverage
+from shared.domain.market_data.bar_checks import find_runs, is_within, span_of
+from shared.domain.market_data.bar_columns import from_bars, time_of
 from shared.domain.market_data.coverage import Span, find_gaps, subtract, unite
 
 BEGINS = datetime(2026, 3, 9, 14, tzinfo=UTC)
@@ -24,9 +23,11 @@ def test_minutes_of_bars_are_the_union_of_each(numbers: set[int]) -> None:
     starts = [BEGINS + number * MINUTE for number in sorted(numbers)]
     found = from_bars([Bar(start, 1, 1, 1, 1, 0) for start in starts])
 
-    assert unite(Span(start, start + MINUTE) for start in starts) == list_minutes(found)
+    expected = unite(Span(start, start + MINUTE) for start in starts)
+    firsts, ends = find_runs(found.seconds)
+    assert expected == tuple(map(Span, map(time_of, firsts.tolist()), map(time_of, ends.tolist())))
     assert Span(starts[0], starts[-1] + MINUTE) == span_of(found.seconds)
-    assert () == list_minutes(found[:0])
+    assert [0, 0] == [len(edges) for edges in find_runs(found.seconds[:0])]
 
 
 @given(NUMBERS, SPANS)
@@ -44,10 +45,3 @@ def test_what_is_left_is_what_no_removed_span_covers(spans: list[Span], removed:
     expected = [gap for span in unite(spans) for gap in find_gaps(span, removed)]
 
     assert tuple(expected) == subtract(spans, removed)
-
-
-def test_minutes_with_imported_bars_are_complete_and_wait_for_no_second_answer() -> None:
-    first, hour = Span(BEGINS, BEGINS + MINUTE), Span(BEGINS, BEGINS + timedelta(hours=1))
-    before = BarCoverage(complete=(), unconfirmed=(hour,), answered_market_at=BEGINS)
-
-    assert BarCoverage((first,), (Span(first.end, hour.end),), BEGINS) == before.add_bars([first])

@@ -22,13 +22,16 @@ CREATE TABLE contract (
     tick_value numeric NOT NULL,
     is_active boolean NOT NULL,
     active_day date,
+    absent_at timestamptz,
     is_tracked boolean DEFAULT false NOT NULL,
+    untracked_market_at timestamptz,
     coverage tstzmultirange DEFAULT '{}' NOT NULL,
     unconfirmed tstzmultirange DEFAULT '{}' NOT NULL,
     answered_market_at timestamptz,
     bars_revision bigint DEFAULT 0 NOT NULL,
     session_opens time DEFAULT '17:00' NOT NULL,
     session_closes time DEFAULT '16:00' NOT NULL,
+    special_hours jsonb DEFAULT '{}' NOT NULL,
     updated_at timestamptz DEFAULT now() NOT NULL,
     CONSTRAINT pk_contract PRIMARY KEY (id)
 );
@@ -166,9 +169,19 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT (trading_day - CASE WHEN opens >= time '17:00' THEN 1 ELSE 0 END + opens) AT TIME ZONE 'America/Chicago'
 $$;
 
+-- When the first session of some trading days opens and their last one closes; empty if they have none.
+CREATE FUNCTION sessions_within(known contract, first_day date, last_day date, OUT opens_at timestamptz,
+                                OUT closes_at timestamptz)
+LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT min(session_opens_at(coalesce((hours ->> 'opens')::time, known.session_opens), day)),
+           max((day + coalesce((hours ->> 'closes')::time, known.session_closes)) AT TIME ZONE 'America/Chicago')
+    FROM (SELECT one::date AS day, known.special_hours -> to_char(one, 'YYYY-MM-DD') AS hours
+          FROM generate_series(first_day::timestamp, last_day, '1 day') AS one) AS days
+    WHERE extract(isodow FROM day) < 6 AND hours IS DISTINCT FROM 'null'
+$$;
+
 -- For people: the bars of a contract in any timeframe, such as 5m, 4h, 1d, 1w or 1mo, oldest first: those that start
--- from `since` on and before `until`, or the `newest` of them. A bar that has not closed yet is left out. On a day with
--- an early close the last bar counts as closed at the regular hour.
+-- from `since` on and before `until`, or the `newest` of them. A bar that has not closed yet is left out.
 CREATE FUNCTION bars_between(
     wanted text, length text DEFAULT '1m', since timestamptz DEFAULT NULL, until timestamptz DEFAULT NULL,
     newest integer DEFAULT NULL
@@ -250,30 +263,34 @@ BEGIN
         FROM bar_minute AS one
         WHERE contract_id = wanted AND one.start >= rows_from
               AND trading_day_at(one.start) BETWEEN coalesce(first_day, '-infinity') AND last_day
+    ), day AS MATERIALIZED (
+        SELECT trading_day, opens_at, closes_at
+        FROM (SELECT DISTINCT trading_day FROM minute) AS one, sessions_within(known, trading_day, trading_day)
     ), placed AS (
-        SELECT minute.*, hours.opens_at, hours.closes_at,
+        SELECT minute.*, day.opens_at, day.closes_at,
                CASE unit WHEN 'w' THEN date_trunc('week', minute.trading_day)::date
                          WHEN 'mo' THEN date_trunc('month', minute.trading_day)::date END AS period,
                CASE WHEN unit IN ('m', 'h', 'd')
-                    THEN floor(extract(epoch FROM minute.start - hours.opens_at) / 60 / span) END AS number
-        FROM minute, LATERAL (
-            SELECT session_opens_at(known.session_opens, minute.trading_day) AS opens_at,
-                   (minute.trading_day + known.session_closes) AT TIME ZONE 'America/Chicago' AS closes_at
-        ) AS hours
-        WHERE minute.start >= hours.opens_at AND minute.start < hours.closes_at
+                    THEN floor(extract(epoch FROM minute.start - day.opens_at) / 60 / span) END AS number
+        FROM minute JOIN day USING (trading_day)
+        WHERE minute.start >= day.opens_at AND minute.start < day.closes_at
     ), bar AS (
-        SELECT coalesce(min(opens_at) + make_interval(mins => (number * span)::integer), min(opens_at)) AS start,
+        SELECT min(opens_at) + make_interval(mins => (number * span)::integer) AS start,
                (array_agg(open_ticks ORDER BY placed.start))[1] AS open_ticks, max(high_ticks) AS high_ticks,
                min(low_ticks) AS low_ticks, (array_agg(close_ticks ORDER BY placed.start DESC))[1] AS close_ticks,
                sum(placed.volume)::bigint AS volume, max(placed.trading_day) AS trading_day,
-               CASE unit
-                   WHEN 'w' THEN trading_day_begins(period + 5)
-                   WHEN 'mo' THEN trading_day_begins((period + interval '1 month')::date)
-                   ELSE least(min(opens_at) + make_interval(mins => ((number + 1) * span)::integer), min(closes_at))
-               END AS ends_at
+               least(min(opens_at) + make_interval(mins => ((number + 1) * span)::integer), min(closes_at)) AS ends_at,
+               period
         FROM placed GROUP BY CASE WHEN period IS NULL THEN placed.trading_day END, period, number
+    ), named AS (
+        SELECT coalesce(sessions.opens_at, bar.start) AS start, open_ticks, high_ticks, low_ticks, close_ticks, volume,
+               trading_day, CASE WHEN period IS NULL THEN ends_at ELSE sessions.closes_at END AS ends_at
+        FROM bar LEFT JOIN LATERAL sessions_within(
+            known, period,
+            CASE unit WHEN 'w' THEN period + 6 ELSE (period + interval '1 month')::date - 1 END
+        ) AS sessions ON period IS NOT NULL
     ), closed AS (
-        SELECT * FROM bar
+        SELECT * FROM named AS bar
         WHERE ends_at <= now_at AND (since IS NULL OR bar.start >= since) AND (until IS NULL OR bar.start < until)
         ORDER BY bar.start DESC LIMIT newest
     )

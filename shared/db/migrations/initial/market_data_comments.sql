@@ -19,7 +19,11 @@ COMMENT ON COLUMN contract.tick_size IS 'The smallest step of the price, in poin
 COMMENT ON COLUMN contract.tick_value IS 'What one tick of one contract is worth, in dollars.';
 COMMENT ON COLUMN contract.is_active IS 'Whether it is the month that the venue trades now.';
 COMMENT ON COLUMN contract.active_day IS 'The trading day on which it was last seen active; empty: never.';
+COMMENT ON COLUMN contract.absent_at IS
+    'When an answer of the venue first lacked it while it was active; empty: the venue offers it, or it never was.';
 COMMENT ON COLUMN contract.is_tracked IS 'Whether its bars and quotes are kept.';
+COMMENT ON COLUMN contract.untracked_market_at IS
+    'Market time from which on its bars are kept no more; empty: they are, or never were.';
 COMMENT ON COLUMN contract.coverage IS
     'Market time that is complete: each bar is stored, or there is none for certain; what lies between is missing.';
 COMMENT ON COLUMN contract.unconfirmed IS 'The minutes that one answer had no bar of; they are asked again.';
@@ -29,6 +33,8 @@ COMMENT ON COLUMN contract.bars_revision IS 'How often older bars were added or 
 COMMENT ON COLUMN contract.session_opens IS
     'When its session opens on a regular day, in Chicago; from 17:00 on that is the evening before.';
 COMMENT ON COLUMN contract.session_closes IS 'When its session closes on a regular day, in Chicago.';
+COMMENT ON COLUMN contract.special_hours IS
+    'By trading day that is not regular: when its session opens, on the day itself, and closes, in Chicago; null: none.';
 COMMENT ON COLUMN contract.updated_at IS 'When the row was last changed.';
 
 COMMENT ON TABLE bar_minute IS 'A closed one-minute bar of the newest days, in ticks; the view bars shows all, in prices.';

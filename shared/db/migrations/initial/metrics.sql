@@ -1,4 +1,4 @@
--- The tables of metrics: calls to the venue, and rollups by minute, hour and day.
+-- The tables of metrics: calls to the venue, and rollups and gauges by minute, hour and day.
 
 CREATE TABLE api_call (
     id BIGSERIAL NOT NULL,
@@ -98,6 +98,22 @@ CREATE TABLE metric_rollup (
     CONSTRAINT pk_metric_rollup PRIMARY KEY (span, period_start_at, kind, name),
     CONSTRAINT ck_metric_rollup_span CHECK (span IN ('minute','hour','day')),
     CONSTRAINT ck_metric_rollup_kind CHECK (kind IN ('api','job','wait','strategy','bars','order','alert'))
+) WITH (autovacuum_vacuum_scale_factor = 0.05, autovacuum_analyze_scale_factor = 0.05);
+
+CREATE TABLE gauge_rollup (
+    span text NOT NULL,
+    period_start_at timestamptz NOT NULL,
+    kind text NOT NULL,
+    source text NOT NULL,
+    name text NOT NULL,
+    count bigint NOT NULL,
+    total numeric NOT NULL,
+    min numeric NOT NULL,
+    max numeric NOT NULL,
+    CONSTRAINT pk_gauge_rollup PRIMARY KEY (span, period_start_at, kind, source, name),
+    CONSTRAINT ck_gauge_rollup_span CHECK (span IN ('minute','hour','day')),
+    CONSTRAINT ck_gauge_rollup_kind CHECK (kind IN ('host','program','feed','monitor','budget')),
+    CONSTRAINT ck_gauge_rollup_count CHECK (count > 0)
 ) WITH (autovacuum_vacuum_scale_factor = 0.05, autovacuum_analyze_scale_factor = 0.05);
 
 CREATE TABLE metric_progress (

@@ -32,6 +32,28 @@ COMMENT ON COLUMN metric_rollup.buckets IS
 COMMENT ON COLUMN metric_rollup.counts IS
     'How many durations each of these buckets has; percentile_of(buckets, counts, 0.95) is a percentile.';
 
+COMMENT ON TABLE gauge_rollup IS
+    'Figures that are read again and again, summed up by minute (kept for 7 days), hour (400 days) and day (for good). '
+    'total / count is the mean.';
+COMMENT ON COLUMN gauge_rollup.span IS 'minute, hour or day, in UTC.';
+COMMENT ON COLUMN gauge_rollup.period_start_at IS 'The beginning of the minute, hour or day, in machine time.';
+COMMENT ON COLUMN gauge_rollup.kind IS
+    'host: a computer; program: a program with its child processes; feed: prices of an open market; monitor: the risk '
+    'monitor; budget: requests that the venue allows.';
+COMMENT ON COLUMN gauge_rollup.source IS
+    'Of host its name, of program HOST/PROGRAM, of feed the contract, of monitor risk-monitor, of budget bars or other.';
+COMMENT ON COLUMN gauge_rollup.name IS
+    'What was read, with its unit. host: cpu_percent, memory_percent, load_1m, disk_free_mb; program: cpu_percent (of '
+    'one core), memory_mb (resident, MiB), processes, uptime_s; feed: price_age_ms; monitor: round_delay_ms; budget: '
+    'left_percent.';
+COMMENT ON COLUMN gauge_rollup.count IS 'How often it was read.';
+COMMENT ON COLUMN gauge_rollup.total IS
+    'The sum of the values, in the unit of the name: percent, MiB, seconds (s) or milliseconds (ms).';
+COMMENT ON COLUMN gauge_rollup.min IS
+    'The least value, in the unit of the name: percent, MiB, seconds (s) or milliseconds (ms).';
+COMMENT ON COLUMN gauge_rollup.max IS
+    'The greatest value, in the unit of the name: percent, MiB, seconds (s) or milliseconds (ms).';
+
 COMMENT ON TABLE metric_progress IS 'Up to when everything was summed up; one row.';
 COMMENT ON COLUMN metric_progress.is_only IS 'Always true: there is one row.';
 COMMENT ON COLUMN metric_progress.rolled_up_until_at IS

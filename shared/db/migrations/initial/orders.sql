@@ -57,6 +57,8 @@ CREATE INDEX ix_orders_filled ON orders (account_id, updated_at) WHERE filled_qu
 
 CREATE INDEX ix_orders_open ON orders (account_id, state) WHERE state IN ('CREATED','SUBMITTING','IN_DOUBT','SUSPENDED','WORKING');
 
+CREATE INDEX ix_orders_rejected ON orders (updated_at) WHERE state = 'REJECTED';
+
 CREATE INDEX ix_orders_parent_id ON orders (parent_id) WHERE parent_id IS NOT NULL;
 
 CREATE TABLE order_change (
@@ -218,6 +220,8 @@ CREATE INDEX ix_fill_account_id_venue_order_id ON fill (account_id, venue_order_
 CREATE INDEX ix_fill_in_order ON fill (account_id, contract_id, filled_market_at, venue_fill_id);
 
 CREATE INDEX ix_fill_order_id ON fill (order_id);
+
+CREATE INDEX ix_fill_recorded_at ON fill (recorded_at);
 
 CREATE INDEX ix_fill_unguarded ON fill (account_id, contract_id) WHERE guarded_at IS NULL;
 

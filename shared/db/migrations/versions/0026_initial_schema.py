@@ -7,7 +7,7 @@ from alembic import op
 from shared.db.engine import driver
 
 revision = "0026"  # 0.1.0 and unreleased versions had 0001 to 0025: their databases are not brought to this schema
-SQL_DIGEST = "6374b5d7ef3da9ae"
+SQL_DIGEST = "f05020aa4ef90f84"
 down_revision = None
 
 # Each file may refer to the tables of the files before it.

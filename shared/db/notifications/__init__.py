@@ -1,0 +1,1 @@
+"""Notifications in Postgres: made, delivered, and what is wrong now."""

@@ -1,0 +1,1 @@
+"""What a trader is told of: kinds, channels and messages; pure."""

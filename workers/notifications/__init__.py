@@ -1,0 +1,1 @@
+"""Jobs that tell the trader what happens."""
