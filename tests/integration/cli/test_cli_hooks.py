@@ -178,7 +178,7 @@ def test_a_name_that_a_shell_would_split_is_quoted_where_it_is_to_be_typed(opera
     name = "my bot; first"
     assert 0 == operator.run("add", name).exit_code
 
-    assert f"`tickwork hooks pause '{name}'`" in operator.run("remove", name).output
+    assert f"`tickwork hooks pause '{name}'`" in str(operator.run("remove", name).exception)
     assert 0 == operator.run("remove", name, "--yes").exit_code
     assert f"`tickwork hooks add '{name}'`" in operator.run("rotate", name).stderr
 
