@@ -130,7 +130,7 @@ def test_every_act_is_audited_with_its_values_before_and_after(operator: RunComm
     assert {"max_trades_per_day": "4"} == told["rules"][1]["rule_changes"]
     shown = operator("accounts", "audit", "20001").words
     assert "rules rules: max_trades_per_day none -> 4 " in shown
-    assert "state TRADING -> HALTED, halt none -> lunch " in shown
+    assert "halt none -> lunch, state TRADING -> HALTED " in shown
     assert "live_on live_orders no -> yes " in shown
     assert "{" not in shown
 
