@@ -63,32 +63,12 @@ def main() -> None:
         from cli.console.usage_errors import describe_usage_error  # noqa: PLC0415  # of a failure alone
 
         _fail(describe_usage_error(error), error.exit_code)
-    except TickworkError as error:
-        _fail(str(error), 1)
     except Exception as error:
-        if wants_traceback():
+        from cli.client.failures import describe_failure  # noqa: PLC0415  # as above
+
+        if wants_traceback() and not isinstance(error, TickworkError):
             raise
-        _fail(_describe_database_error(error) or _describe_fault(error), 1)
-
-
-def _describe_database_error(error: Exception) -> str | None:
-    # Compare class names: importing psycopg and SQLAlchemy here would slow down the commands that need neither.
-    cause = getattr(error, "orig", error)
-    kinds = {base.__name__ for base in type(cause).__mro__ if base.__module__.split(".")[0] == "psycopg"}
-    if "LockNotAvailable" in kinds:
-        from cli.client.locks import describe_locks  # noqa: PLC0415  # as above
-
-        return describe_locks()
-    if "OperationalError" in kinds:
-        return f"the database does not answer: {str(cause).strip()}"
-    if kinds & {"UndefinedTable", "UndefinedColumn"}:
-        first = str(cause).strip().partition("\n")[0]
-        return f"the database schema is out of date ({first}): run `tickwork db upgrade`"
-    return None
-
-
-def _describe_fault(error: Exception) -> str:
-    return f"{error or 'no message'} ({type(error).__name__}): a fault of Tickwork; --traceback shows where"
+        _fail(describe_failure(error), 1)
 
 
 def _wants_json(arguments: list[str]) -> bool:
@@ -106,7 +86,9 @@ def _fail(message: str, status_code: int) -> None:
     if _wants_json(sys.argv):
         print_json({"error": text})
     else:
-        click.echo(f"tickwork: {text}", err=True)
+        from cli.console.cells import shorten_contracts  # noqa: PLC0415  # of a failure alone
+
+        click.echo(f"tickwork: {shorten_contracts(text)}", err=True)
     sys.exit(status_code)
 
 

@@ -30,8 +30,17 @@ def current_actor() -> Actor:
         name = pwd.getpwuid(user).pw_name
     except KeyError:  # a container may run as a user without a name
         name = f"uid {user}"
-    context = click.get_current_context()
-    return Actor(name, f"{context.command_path} on {platform.node()}")
+    return Actor(name, f"{_find_typed_command()} on {platform.node()}")
+
+
+def _find_typed_command() -> str:
+    """Return the command as a person types it: of one that another runs, as `setup` does, the other."""
+    typed = context = click.get_current_context()
+    while context.parent is not None:
+        context = context.parent
+        if not isinstance(context.command, click.Group):
+            typed = context
+    return typed.command_path
 
 
 def foresee(connection: Connection, settings: Settings, *rows: AccountRow) -> list[RiskSnapshot | None]:

@@ -26,9 +26,15 @@ def measure_database_skew(connection: Connection) -> timedelta:
     return asked_at + timedelta(seconds=monotonic() - began) / 2 - there
 
 
-def read_skew_figures() -> dict[str, float | None]:
-    """Return the seconds that this computer is ahead of Postgres and of the venue; None where that does not answer."""
-    return {"ahead_of_postgres_s": _measure_database_s(), "ahead_of_venue_s": _measure_venue_s()}
+def read_skew_figures(*, has_database: bool) -> dict[str, float | None]:
+    """Return the seconds that this computer is ahead of Postgres and of the venue; None where that does not answer.
+
+    Postgres is asked only with `has_database`.
+    """
+    return {
+        "ahead_of_postgres_s": _measure_database_s() if has_database else None,
+        "ahead_of_venue_s": _measure_venue_s(),
+    }
 
 
 def _measure_database_s() -> float | None:

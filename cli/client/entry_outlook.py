@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from cli.client.risk_view import RiskView
+from cli.console.cells import shorten_contract
 from shared.db.accounts.accounts import AccountRow
 from shared.db.market_data import contracts
 from shared.db.risk import entry_check
@@ -80,4 +81,5 @@ def describe_exceptions(outlooks: Sequence[EntryOutlook]) -> list[str]:
 
 
 def _describe_entries(contract_id: str, sides: Sequence[Side]) -> str:
-    return f"in {contract_id}" if len(sides) == len(Side) else f"to {sides[0]} {contract_id}"
+    name = shorten_contract(contract_id)
+    return f"in {name}" if len(sides) == len(Side) else f"to {sides[0]} {name}"

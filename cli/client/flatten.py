@@ -14,6 +14,7 @@ from cli.client.change_check import current_actor
 from cli.client.job_client import JobClient, JobOutcomes
 from cli.client.locks import require_unlocked, visit_accounts
 from cli.client.risk_view import require_market
+from cli.console.cells import shorten_contract
 from cli.console.output import print_json
 from cli.console.table import Table
 from shared.db.accounts import accounts
@@ -54,7 +55,7 @@ def describe_holdings(
 
 def _list_holdings(connection: Connection, account_id: int, contract_ids: Collection[str] | None) -> list[str]:
     held = [
-        f"{direction_of(row.quantity)} {abs(row.quantity)} {row.contract_id}"
+        f"{direction_of(row.quantity)} {abs(row.quantity)} {shorten_contract(row.contract_id)}"
         for row in positions.list_of_account(connection, account_id)
         if contract_ids is None or row.contract_id in contract_ids
     ]

@@ -3,6 +3,7 @@
 from decimal import Decimal
 from typing import Any
 
+from cli.console.cells import shorten_contract
 from shared.domain.market_data.price_text import format_price_of
 from shared.domain.orders.order import PRICE_FIELDS, OrderState
 
@@ -23,7 +24,7 @@ def describe_terms(order: dict[str, Any]) -> str:
     """Return side, quantity, contract, type and price of an order."""
     at = next((order[name] for name in PRICE_FIELDS.values() if order[name] is not None), None)
     price = "" if at is None else f" at {format_price_of(order['contract_id'], at)}"
-    return f"{order['side']} {order['quantity']} {order['contract_id']} {order['type']}{price}"
+    return f"{order['side']} {order['quantity']} {shorten_contract(order['contract_id'])} {order['type']}{price}"
 
 
 def list_terms(wanted: dict[str, Any]) -> list[dict[str, Any]]:

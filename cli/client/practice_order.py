@@ -17,6 +17,7 @@ from cli.client.live_checks import CheckWarningError, check_account, check_brack
 from cli.client.live_switch import confirm_live, switch_live
 from cli.client.locks import end_blocking_sessions
 from cli.client.lookup import resolve_active_contract
+from cli.console.cells import shorten_contract
 from shared.clock import monotonic
 from shared.db import views
 from shared.db.accounts import accounts
@@ -170,7 +171,9 @@ class PracticeOrder:
         order = self._read_order()["order"][0]
         if order["state"] != OrderState.FILLED:
             raise RefusedError(_describe_unfilled(order))
-        return f"bought 1 {contract_id} at {format_price_of(contract_id, order['average_fill_price'])}"
+        return (
+            f"bought 1 {shorten_contract(contract_id)} at {format_price_of(contract_id, order['average_fill_price'])}"
+        )
 
     def _find_leg(self, role: Role) -> str:
         pause, began = Event(), monotonic()
@@ -206,7 +209,7 @@ class PracticeOrder:
                 err=True,
             )
             raise
-        of = "" if self._contract_id is None else f" of {self._contract_id}"
+        of = "" if self._contract_id is None else f" of {shorten_contract(self._contract_id)}"
         return f"flat: the venue confirms no position and no working order{of}"
 
     def _find_contract(self) -> Contract:

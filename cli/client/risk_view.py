@@ -9,6 +9,7 @@ from typing import Any
 import click
 from sqlalchemy import Connection
 
+from cli.console.cells import shorten_contracts
 from shared.clock import MarketClock, machine_now
 from shared.config import Settings
 from shared.db.accounts import accounts, watch_times
@@ -24,6 +25,8 @@ from shared.domain.risk.account_rules import check_account, session_of
 from shared.domain.risk.findings import Finding, chicago_time
 from shared.domain.risk.watch_gap import LONGEST_PAUSE
 from shared.hot.quotes import HotQuote, exit_price_from, open_quotes
+
+NO_FINDINGS = "The risk monitor has nothing to act on."  # which is not to say that an entry is allowed
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +76,10 @@ def list_findings(found: RiskView, account_id: int) -> list[dict[str, Any]]:
 def print_findings(rows: Sequence[dict[str, Any]]) -> None:
     """Print each finding on a line of its own: a table would cut off the figures."""
     if not rows:
-        click.echo("No findings: no rule restricts the account.")
+        click.echo(NO_FINDINGS)
     for row in rows:
         lifts = "" if row["lifts_market_at"] is None else f" (lifts {chicago_time(row['lifts_market_at'])})"
-        click.echo(f"  {row['action']:7} {row['message']}{lifts}")
+        click.echo(f"  {row['action']:7} {shorten_contracts(row['message'])}{lifts}")
 
 
 def require_market(connection: Connection) -> MarketRow:
@@ -132,13 +135,13 @@ def list_alarms(connection: Connection) -> list[Alarm]:
     """Return an alarm for each disk without space, and each account whose entries go elsewhere than usual, or nowhere.
 
     It trades real money, is in shadow mode, asks for approval, is halted, reduce-only or locked out, or not watched.
+    What was not watched for a while `list_gap_alarms` returns.
     """
     row = market_clock.read(connection)
     if row is None:
         return []  # before the first `tickwork up`, which adds the accounts
     found = [Alarm([AlarmCode.DISK_LOW], None, f"DISK: {disk.describe()}.") for disk in list_low(connection)]
     overdue = watch_times.list_overdue(connection, machine_now() - LONGEST_PAUSE)
-    gaps = watch_times.list_recent_gaps(connection)
     for one in accounts.list_all(connection):
         states = dict(_list_unusual_states(one, row))
         if one.id in overdue:
@@ -146,10 +149,18 @@ def list_alarms(connection: Connection) -> list[Alarm]:
         if states:
             told = "; ".join(states.values())
             found.append(Alarm(list(states), one.id, f"Account {one.id} ({one.name}) is {told}."))
-        if one.id in gaps:
-            message = f"Account {one.id} ({one.name}) was {gaps[one.id]}."
-            found.append(Alarm([AlarmCode.WAS_NOT_WATCHED], one.id, message))
     return found
+
+
+def list_gap_alarms(connection: Connection) -> list[Alarm]:
+    """Return an alarm for each account with a position from a time in which nothing watched it, at most 12 h ago."""
+    row = market_clock.read(connection)
+    gaps = {} if row is None else watch_times.list_open_gaps(connection, row.clock)
+    names = {one.id: one.name for one in accounts.list_all(connection)}
+    return [
+        Alarm([AlarmCode.WAS_NOT_WATCHED], account_id, f"Account {account_id} ({names[account_id]}) was {gap}.")
+        for account_id, gap in gaps.items()
+    ]
 
 
 def _list_unusual_states(account: AccountRow, market: MarketRow) -> Iterator[tuple[AlarmCode, str]]:

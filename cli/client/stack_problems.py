@@ -7,6 +7,7 @@ from difflib import get_close_matches
 from sqlalchemy import Connection
 
 from cli.client.oversized_stops import find_oversized_stops
+from cli.client.paused_jobs import find_paused_jobs
 from cli.console.cells import shorten_contract
 from cli.console.errors import shorten_error
 from shared.clock import machine_now
@@ -19,6 +20,8 @@ from shared.domain.market_data.calendar import CHICAGO
 from shared.domain.market_data.contract import ROOTS
 from shared.domain.market_data.holidays import describe_doubts
 from shared.ledger.jobs.market_data import RefreshContracts
+
+Find = Callable[[Connection], str | None]
 
 _REJECTED_OF, _MOST_REJECTED = timedelta(hours=1), 20
 _UNCLOSED_OF = timedelta(days=2)
@@ -35,6 +38,7 @@ def list_problems(connection: Connection, settings: Settings) -> list[dict[str, 
         "market hours": find_unknown_hours(connection),
         "late fills": find_unclosed_fills(connection),
         "stops of others": find_oversized_stops(connection),
+        "schedule": find_paused_jobs(connection),
     }
     return [{"name": name, "detail": detail} for name, detail in found.items() if detail is not None]
 
@@ -132,9 +136,7 @@ def describe_unknown_root(root: str) -> str:
     )
 
 
-def require_none(
-    find: Callable[[Connection], str | None], fine: str, error: type[Exception]
-) -> Callable[[Connection], str]:
+def require_none(find: Find, fine: str, error: type[Exception]) -> Callable[[Connection], str]:
     """Return a check of `doctor` that raises `error` with what `find` finds, and else returns `fine`."""
 
     def check(connection: Connection) -> str:

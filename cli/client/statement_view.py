@@ -9,6 +9,7 @@ from decimal import Decimal
 from html import escape
 from typing import Any
 
+from cli.console.cells import shorten_contract
 from cli.console.escape import escape_formula
 from shared.domain.market_data.price_text import format_price_of
 from shared.domain.trades.statement import StatementLine
@@ -18,7 +19,6 @@ COLUMNS = (
     "gross", "fees", "commissions", "net", "strategy", "tags", "note",
 )  # fmt: skip
 DAY_COLUMNS = ("trading_day", "trades", "gross", "fees", "commissions", "net")
-CONTRACT_PREFIX = "CON.F.US."  # of the venue's ids, which the statement leaves out
 _PRICES = {"entry_price", "exit_price"}
 _TEXTS = {"strategy", "tags", "note"}
 _STYLE = """
@@ -109,7 +109,8 @@ def format_value(value: object) -> str:
 
 def _to_cell(name: str, row: Mapping[str, Any]) -> str:
     """Return a cell of the CSV; a text that a spreadsheet would take for a formula begins with an apostrophe."""
-    text = "" if row[name] is None else _format_of(row, name)
+    value = row[name]
+    text = "" if value is None else value.isoformat() if isinstance(value, datetime) else _format_of(row, name)
     return escape_formula(text) if name in _TEXTS else text
 
 
@@ -117,13 +118,16 @@ def _format_of(row: Mapping[str, Any], name: str) -> str:
     """Return a value of a row as text; a price has the decimals of its contract."""
     value = row[name]
     is_price = name in _PRICES and isinstance(value, Decimal)
-    return format_price_of(f"{CONTRACT_PREFIX}{row['contract']}", value) if is_price else format_value(value)
+    return format_price_of(row["contract"], value) if is_price else format_value(value)
 
 
 def _table(columns: Sequence[str], rows: Sequence[Mapping[str, Any]], *, has_total: bool) -> str:
     numbers = {name for name in columns if all(isinstance(row[name], int | Decimal | None) for row in rows)}
     head = "".join(_cell("th", name.replace("_", " "), is_number=name in numbers) for name in columns)
-    body = ["".join(_cell("td", _format_of(row, name), is_number=name in numbers) for name in columns) for row in rows]
+    body = [
+        "".join(_cell("td", shorten_contract(_format_of(row, name)), is_number=name in numbers) for name in columns)
+        for row in rows
+    ]
     lines = [f"<tr>{line}</tr>" for line in body]
     if has_total:
         lines[-1] = lines[-1].replace("<tr>", '<tr class="total">')

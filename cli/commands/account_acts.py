@@ -2,11 +2,11 @@
 
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
 
 import click
 from sqlalchemy import Connection
 
+from cli.client.audit_text import describe_change
 from cli.client.change_check import confirm, current_actor, foresee
 from cli.client.job_client import open_client
 from cli.client.lookup import resolve_account
@@ -35,8 +35,8 @@ _LONG = timedelta(days=7)  # of a lock-out
 _BALANCE_LAGS_BY = timedelta(seconds=5)  # behind the fills that the venue reports
 AUDIT = Table(
     "Audit",
-    ("happened_at", "account", "act", "before", "after", "who", "origin", "reason"),
-    spare=("origin", "before", "who", "account"),
+    ("happened_at", "account", "act", "change", "who", "origin", "reason"),
+    spare=("origin", "who", "account"),
     is_list=True,
 )
 
@@ -57,7 +57,7 @@ def list_audit(account: str | None, limit: int, *, as_json: bool) -> None:
     if as_json:
         print_json({"acts": acts})
         return
-    rows = [act | {name: _to_text(act[name]) for name in ("before", "after")} for act in acts]
+    rows = [act | {"change": describe_change(act["before"], act["after"])} for act in acts]
     AUDIT.print(rows, empty="No change has been made yet.")
 
 
@@ -206,7 +206,3 @@ def _require_no_breach(connection: Connection, settings: Settings, row: AccountR
             f"correct the cause first, with `tickwork accounts high-water-mark {row.id} BALANCE` or "
             f"`tickwork accounts rules {row.id} NAME=VALUE`"
         )
-
-
-def _to_text(values: dict[str, Any]) -> str:
-    return ", ".join(f"{name}={'none' if value is None else value}" for name, value in values.items())

@@ -1,6 +1,7 @@
 """`tickwork accounts`: balances, loss limits, rules, and the switch for live orders."""
 
 from dataclasses import replace
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -10,12 +11,13 @@ from cli.client import live_switch
 from cli.client.change_check import confirm, confirm_effects, current_actor, describe_lowered_mark
 from cli.client.live_switch import confirm_live
 from cli.client.lookup import resolve_account
-from cli.client.risk_view import RiskView, find_lock_out, list_findings, read_risk_view, require_market
+from cli.client.risk_view import NO_FINDINGS, RiskView, find_lock_out, list_findings, read_risk_view, require_market
 from cli.client.stack import begin, connect, load_stack_settings
 from cli.commands.account_acts import clear_breach, list_audit, lock_out_account, set_approval, take_over_account
 from cli.commands.account_balance import record_balance_move
 from cli.commands.account_news import news
 from cli.commands.account_rules import change_rules, rule_rows, to_cells
+from cli.console.cells import heading_of
 from cli.console.groups import CommandGroup
 from cli.console.list_options import echo_note, list_options
 from cli.console.output import print_json
@@ -118,9 +120,9 @@ def show(account: str, *, as_json: bool) -> None:
     click.echo(f"Account {row.id} ({row.name})")
     cells = _to_cells(account_facts)
     for name in _FACTS:
-        click.echo(f"  {name.replace('_', ' '):20} {_to_text(cells[name])}")
+        click.echo(f"  {heading_of(name):20} {_to_text(cells[name])}")
     shown = [one | {"finding": one["message"]} for one in findings]
-    FINDINGS.print(shown, empty="No findings: no rule restricts the account.")
+    FINDINGS.print(shown, empty=NO_FINDINGS)
     RULES.print(list(map(to_cells, book)), empty="No rules: the account's stage is unknown.")
     DAYS.print(days[-10:], empty="No trading day is over yet.")
     MOVES.print(moves, empty="No payout and no deposit is known.")
@@ -288,4 +290,11 @@ def _to_cells(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _to_text(value: object) -> str:
-    return "-" if value is None else str(value)
+    match value:
+        case None:
+            return "-"
+        case bool():
+            return "yes" if value else "no"
+        case datetime():
+            return f"{value:%Y-%m-%d %H:%M:%S} UTC"
+    return str(value)

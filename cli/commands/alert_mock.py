@@ -14,6 +14,7 @@ from cli.client.alert_outlook import Forecast
 from cli.client.alert_reading import describe_problem, describe_request, format_field, list_fields, read_body
 from cli.client.hook_store import require_active_hook
 from cli.client.stack import connect, load_stack_settings
+from cli.console.cells import shorten_contracts
 from cli.console.output import print_json_line
 from shared.clock import machine_now
 from shared.config import Settings
@@ -120,7 +121,7 @@ def _print_found(found: dict[str, Any]) -> None:
         click.echo(f"tickwork: {format_field(line)}", err=True)
         return
     click.echo(f"  {'request':18} {found['request']}")
-    click.echo(f"  {'contract':18} {found['contract'] or 'none is active'}")
+    click.echo(f"  {'contract':18} {shorten_contracts(found['contract'] or 'none is active')}")
     if hook is not None:
         click.echo(
             f"  {'hook':18} {hook['name']}, account {hook['account_id']}{', paused' if hook['is_paused'] else ''}"
@@ -131,7 +132,9 @@ def _print_found(found: dict[str, Any]) -> None:
         click.echo(f"  {'warning':18} {found['warning']}")
     for one in found["accounts"]:
         name = "account" if one["account_id"] is None else f"account {one['account_id']}"
-        click.echo(f"  {name:18} {one['outcome'].replace('_', ' ')}: {format_field(one['detail'])}")
+        click.echo(
+            f"  {name:18} {one['outcome'].replace('_', ' ')}: {format_field(shorten_contracts(one['detail'] or ''))}"
+        )
     lost = [one for one in found["accounts"] if one["is_lost"]]
     where = "" if len(lost) == len(found["accounts"]) else " on every account"
     click.echo(f"{f'Readable, but not traded{where}' if lost else 'Readable'}. Nothing was sent.")

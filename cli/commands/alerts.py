@@ -16,6 +16,7 @@ from cli.client.alert_watch import AlertWatch
 from cli.client.hook_store import find_hook
 from cli.client.stack import connect
 from cli.commands import alert_mock, alert_replay
+from cli.console.cells import shorten_contracts
 from cli.console.errors import shorten_error
 from cli.console.groups import CommandGroup
 from cli.console.list_options import Form, chosen_columns, chosen_form, form_options
@@ -30,7 +31,7 @@ ALERTS = Table(
     "Alerts",
     ("id", "received_at", "hook", "action", "root", "quantity", "target_position", "verdict", "job", "signal", "order",
      "submitted_ms", "reason"),
-    spare=("job", "target_position", "submitted_ms", "hook", "signal", "received_at", "verdict"),
+    spare=("job", "target_position", "submitted_ms", "hook", "signal", "verdict"),
     is_list=True,
 )  # fmt: skip
 ORDERS = Table(
@@ -117,7 +118,9 @@ def _print_lines(rows: Sequence[dict[str, Any]], *, as_json: bool) -> None:
             continue
         size = f"to {row['target_position']:+}" if row["target_position"] is not None else row["quantity"]
         parts = [f"{row['received_at']:%m-%d %H:%M:%S}", row["id"], row["hook"], row["action"], size, row["root"]]
-        outcome = describe_outcome(row) + (f": {format_field(row['reason'])}" if row["reason"] else "")
+        outcome = describe_outcome(row) + (
+            f": {format_field(shorten_contracts(row['reason']))}" if row["reason"] else ""
+        )
         click.echo(f"{' '.join(str(part) for part in parts if part is not None)}  {outcome}")
 
 
@@ -155,7 +158,7 @@ def _print_alert(outcome: AlertOutcome, reading: AlertReading) -> None:
     record, age_s = outcome.record, _age_s(outcome.record)
     click.echo(f"Alert {record.id} of hook {record.hook}, {record.verdict}")
     facts = {
-        "reason": outcome.reason and format_field(outcome.reason),
+        "reason": outcome.reason and format_field(shorten_contracts(outcome.reason)),
         "received": f"{record.received_at:%Y-%m-%d %H:%M:%S.%f} UTC",
         "sent": None if age_s is None else f"{record.sent_at:%Y-%m-%d %H:%M:%S} UTC, {_describe_age(age_s)}",
         "dialect": record.dialect,
@@ -177,7 +180,7 @@ def _print_account(account: dict[str, Any]) -> None:
             str(signal[name]) for name in ("action", "quantity", "contract_id") if signal[name] is not None
         )
         reason = f": {format_field(signal['reason'])}" if signal["reason"] else ""
-        _print_facts({"signal": f"{asked}, {signal['verdict']}{reason}"})
+        _print_facts({"signal": f"{shorten_contracts(asked)}, {signal['verdict']}{reason}"})
     if job is not None:
         error = f": {format_field(shorten_error(job['error']))}" if job["error"] else ""
         _print_facts({"job": f"{job['id']}, {job['state']}{error}"})

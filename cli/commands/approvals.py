@@ -13,6 +13,7 @@ from cli.client.job_client import open_client, wait_option
 from cli.client.risk_view import require_market
 from cli.client.stack import begin, connect
 from cli.commands.order_entry import print_entry
+from cli.console.cells import shorten_contract
 from cli.console.groups import CommandGroup
 from cli.console.list_options import list_options
 from cli.console.output import print_json
@@ -99,7 +100,8 @@ def reject(digits: str, reason: tuple[str, ...], *, as_json: bool) -> None:
     if as_json:
         print_json({"id": row.id, "state": ApprovalState.REJECTED, "reason": why})
     else:
-        click.echo(f"Rejected: {row.side} {row.quantity} {row.contract_id} of account {row.account_id} is not entered.")
+        entry = f"{row.side} {row.quantity} {shorten_contract(row.contract_id)}"
+        click.echo(f"Rejected: {entry} of account {row.account_id} is not entered.")
 
 
 def _decide(
@@ -110,7 +112,7 @@ def _decide(
     if not entry_approvals.decide(connection, row.id, state, by=actor.who, reason=reason):
         now = entry_approvals.get(connection, row.id) or row
         raise RefusedError(f"approval {row.id} {_describe_end(now)}: only an entry that waits can be decided")
-    about = {"approval": str(row.id), "entry": f"{row.side} {row.quantity} {row.contract_id}"}
+    about = {"approval": str(row.id), "entry": f"{row.side} {row.quantity} {shorten_contract(row.contract_id)}"}
     record_act(
         connection,
         actor,

@@ -11,6 +11,7 @@ from cli.client.bar_files import ending_of
 from cli.client.bar_reads import read_market_now, require_past, resolve_bar_contract
 from cli.client.stack import connect
 from cli.commands.bar_show import timeframe_option
+from cli.console.cells import shorten_contract
 from cli.console.params import InstantType, SymbolType, require_span
 from shared.db.market_data import bars
 from shared.domain.counting import count_of
@@ -61,7 +62,7 @@ def export(symbol: Symbol, file: Path, timeframe: Timeframe, since: datetime | N
             "nothing was written"
         )
     write_export(file, found, wanted, _echo_progress)
-    click.echo(f"Wrote {count_of(len(found), 'bar')} of {contract.id} to {file}.", err=True)
+    click.echo(f"Wrote {count_of(len(found), 'bar')} of {shorten_contract(contract.id)} to {file}.", err=True)
     if gaps:
         click.echo(gaps, err=True)
 

@@ -28,6 +28,7 @@ from cli.client.locks import IDLE_FOR
 from cli.client.monitor_view import check_monitor
 from cli.client.notification_check import check_notifications
 from cli.client.oversized_stops import find_oversized_stops
+from cli.client.paused_jobs import find_paused_jobs
 from cli.client.receiver_check import send_test_alert
 from cli.client.redis_checks import list_redis_checks
 from cli.client.spool_view import describe_spool, read_spool_figures
@@ -56,7 +57,7 @@ from shared.domain.risk.disk_space import DiskSpace, find_fullest
 from shared.errors import ProbeFailedError, SettingsError
 from shared.log import mask_secrets
 
-_Find = Callable[[Connection], str | None]
+_Check = Callable[[], str]
 CHECKS = Table("Checks", ("name", "state", "detail"))
 _AWAKE = (
     "turn automatic suspend off in the settings of the system, on a server with `sudo systemctl mask sleep.target "
@@ -74,7 +75,7 @@ def command(*, as_json: bool) -> None:
     """
     settings, invalid = load_settings_or_defaults()
     home = Home(home_folder(environment()))
-    checks: dict[str, Callable[[], str]] = {
+    checks: dict[str, _Check] = {
         "python": lambda: f"{platform.python_version()} at {sys.executable}",
         "home": lambda: _check_home(home),
         "disk": lambda: _check_disk(home),
@@ -104,13 +105,11 @@ def command(*, as_json: bool) -> None:
         raise SystemExit(1)
 
 
-def _list_stack_checks() -> dict[str, Callable[[], str]]:
+def _list_stack_checks() -> dict[str, _Check]:
     """Return the checks that need the database, among them each way by which alerts come in."""
     settings, warning = load_sender_settings()
     ways = {"receiver": settings.receiver_url, "public URL": settings.public_url}
-    checks: dict[str, Callable[[], str]] = {
-        name: partial(send_test_alert, settings, url) for name, url in ways.items() if url
-    }
+    checks: dict[str, _Check] = {name: partial(send_test_alert, settings, url) for name, url in ways.items() if url}
     checks |= {
         "database clock": check_database_clock,
         "schedule": check_schedule,
@@ -124,6 +123,7 @@ def _list_stack_checks() -> dict[str, Callable[[], str]]:
         "market hours": _expect_none(problems.find_unknown_hours, "known"),
         "late fills": _expect_none(problems.find_unclosed_fills, "none is left open"),
         "stops of others": _expect_none(find_oversized_stops, "none is larger than its position"),
+        "scheduled jobs": _expect_none(find_paused_jobs, "none that safety needs is paused"),
         "heartbeat": partial(_ask, partial(check_heartbeat, settings=settings)),
         "notifications": partial(_ask, partial(check_notifications, settings=settings)),
         "venue calls": _expect_none(problems.find_failing_calls, "few or none fail", SettingsError),
@@ -132,17 +132,17 @@ def _list_stack_checks() -> dict[str, Callable[[], str]]:
     return {"senders": _check_senders, **checks, **({"settings": partial(_fail, warning)} if warning else {})}
 
 
-def _expect_none(find: _Find, fine: str, error: type[Exception] = CheckWarningError) -> Callable[[], str]:
+def _expect_none(find: problems.Find, fine: str, error: type[Exception] = CheckWarningError) -> _Check:
     return partial(_ask, problems.require_none(find, fine, error))
 
 
-def _list_trading_checks(settings: Settings) -> dict[str, Callable[[], str]]:
+def _list_trading_checks(settings: Settings) -> dict[str, _Check]:
     """Return a check for each tracked contract, and those of what rejects every order of a live account."""
     with connect() as connection:
         if market_clock.read(connection) is None:
             return {}
         roots, live = list_roots(connection, settings), list_live_accounts(connection)
-    checks: dict[str, Callable[[], str]] = {
+    checks: dict[str, _Check] = {
         f"contract {root}": partial(_ask, partial(check_contract, root=root)) for root in roots
     }
     if live:
@@ -164,7 +164,7 @@ def _fail(message: str) -> str:
     raise SettingsError(message)
 
 
-def _run_check(name: str, check: Callable[[], str]) -> dict[str, str]:
+def _run_check(name: str, check: _Check) -> dict[str, str]:
     try:
         return {"name": name, "state": "fine", "detail": check()}
     except CheckWarningError as error:

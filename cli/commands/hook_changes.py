@@ -2,6 +2,7 @@
 
 import secrets
 from datetime import timedelta
+from shlex import quote
 from typing import Unpack
 
 import click
@@ -22,6 +23,7 @@ from cli.client.hook_store import (
 )
 from cli.client.lookup import match_account
 from cli.client.stack import begin, connect
+from cli.console.cells import shorten_contract
 from cli.console.output import print_fields, print_json
 from cli.console.params import json_option, yes_option
 from shared.clock import machine_now
@@ -132,7 +134,7 @@ def unfollow(name: str, account_word: str, *, as_json: bool) -> None:
     others = describe_followers(followers) or "none"
     click.echo(f"Account {account.id} follows hook {name} no longer; other followers: {others}.")
     if held:
-        told = ", ".join(f"{show_position(one.quantity)} {one.contract_id}" for one in held)
+        told = ", ".join(f"{show_position(one.quantity)} {shorten_contract(one.contract_id)}" for one in held)
         click.echo(f"It holds {told}, which no alert of the hook closes from now on.")
 
 
@@ -212,11 +214,14 @@ def remove(name: str, *, yes: bool, as_json: bool) -> None:
 
 def _describe_removal(connection: Connection, hook: Hook) -> str:
     ids = [hook.account_id, *hooks.list_followers(connection).get(hook.id, {})]
-    held = [f"{show_position(one.quantity)} {one.contract_id}" for one in positions.list_in_accounts(connection, ids)]
+    held = [
+        f"{show_position(one.quantity)} {shorten_contract(one.contract_id)}"
+        for one in positions.list_in_accounts(connection, ids)
+    ]
     holds = f" What its accounts hold, {', '.join(held)}, is closed by none of them." if held else ""
     return (
         f"Every later alert to the URL of hook {hook.name} is answered with 404, also one that closes, and nothing "
-        f"brings the URL back; `tickwork hooks pause {hook.name}` stops its entries alone.{holds} Remove it?"
+        f"brings the URL back; `tickwork hooks pause {quote(hook.name)}` stops its entries alone.{holds} Remove it?"
     )
 
 

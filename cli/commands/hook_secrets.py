@@ -3,6 +3,7 @@
 import secrets
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
+from shlex import quote
 from typing import BinaryIO
 from uuid import UUID
 
@@ -88,7 +89,7 @@ def list_secrets(name: str, *, as_json: bool) -> None:
     if as_json:
         print_json({"secrets": rows})
     else:
-        empty = f"No secrets yet: add one with `tickwork hooks secret add {name} --scheme standard-webhooks`."
+        empty = f"No secrets yet: add one with `tickwork hooks secret add {quote(name)} --scheme standard-webhooks`."
         SECRETS.print(rows, empty=empty)
 
 
@@ -126,7 +127,7 @@ def _find_secret(name: str, known: Sequence[HookSecret], digits: str) -> UUID:
     if len(matches) == 1:
         return matches[0]
     what = f"more than one secret {digits}: give the whole id" if matches else f"no secret {digits}"
-    raise RefusedError(f"hook {name} has {what}; `tickwork hooks secret list {name} -o wide` lists its secrets")
+    raise RefusedError(f"hook {name} has {what}; `tickwork hooks secret list {quote(name)} -o wide` lists its secrets")
 
 
 def _make_secret(scheme: SignatureScheme) -> str:

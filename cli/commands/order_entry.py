@@ -16,6 +16,7 @@ from cli.client.fill_wait import wait_for_fills
 from cli.client.job_client import JobClient, JobOutcomes, open_client, wait_option
 from cli.client.lookup import require_tick_multiple, resolve_account, resolve_active_contract, short_id
 from cli.client.order_text import describe_order, list_terms
+from cli.console.cells import shorten_contracts
 from cli.console.output import print_json
 from cli.console.params import PriceType, SideType, account_option, json_option, yes_option
 from cli.console.table import Table
@@ -204,10 +205,10 @@ def print_entry(client: JobClient, outcomes: JobOutcomes, job_id: UUID, *, as_js
     else:
         _print_order(order, shown["legs"])
         if note is not None:
-            click.echo(note)
+            click.echo(shorten_contracts(note))
     if problem is not None:
         if not as_json:
-            click.echo(f"tickwork: {problem}", err=True)
+            click.echo(f"tickwork: {shorten_contracts(problem)}", err=True)
         raise click.exceptions.Exit(1)
 
 
@@ -283,15 +284,15 @@ def _print_preview(result: dict[str, Any], doubts: Sequence[str], *, as_json: bo
         if rows:
             ORDER.print(rows, empty="")
         if postponed:
-            click.echo(f"It would not be sent now: {postponed}")
+            click.echo(f"It would not be sent now: {shorten_contracts(postponed)}")
         elif rows or not denied:
-            click.echo(result.get("note") or "Every pre-trade check passes.")
+            click.echo(shorten_contracts(result.get("note") or "Every pre-trade check passes."))
             if doubts:
                 click.echo(f"Without --yes it would ask first: {'; '.join(doubts)}.")
         else:
             first = f"It closes {result['closes_first']} first. " if result.get("closes_first") else ""
             click.echo(f"{first}The pre-trade checks would deny {'the rest' if first else 'it'}:")
             violations = [f"{rule['rule']}: {rule['message']}" for rule in result.get("rules") or []]
-            click.echo("\n".join(f"  {line}" for line in violations or [str(denied)]))
+            click.echo(shorten_contracts("\n".join(f"  {line}" for line in violations or [str(denied)])))
     if denied or postponed:
         raise click.exceptions.Exit(1)

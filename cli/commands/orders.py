@@ -33,13 +33,23 @@ from shared.errors import RefusedError, SettingsError
 
 _COLUMNS = ("id", "created_at", "account_name", "contract_id", "role", "side", "quantity", "type", "state", "price",
             "average_fill_price", "stop_price", "limit_price", "origin", "reason")  # fmt: skip
-_SPARE = ("origin", "average_fill_price", "limit_price", "stop_price", "created_at", "type", "account_name", "role")
+_SPARE = ("origin", "average_fill_price", "limit_price", "stop_price", "type", "account_name", "created_at", "role")
 ORDERS = Table("Orders", _COLUMNS, spare=_SPARE, is_list=True)
 RELATED = Table("Related orders", _COLUMNS, spare=_SPARE)
 FILLS = Table(
     "Fills",
-    ("filled_market_at", "contract_id", "side", "quantity", "price", "gross_pnl", "fees", "commissions"),
-    spare=("commissions", "fees"),
+    (
+        "filled_market_at",
+        "account_name",
+        "contract_id",
+        "side",
+        "quantity",
+        "price",
+        "gross_pnl",
+        "fees",
+        "commissions",
+    ),
+    spare=("account_name", "commissions", "fees"),
 )
 POSITIONS = Table(
     "Positions", ("account_name", "contract_id", "direction", "quantity", "average_price", "opened_market_at")
@@ -47,7 +57,7 @@ POSITIONS = Table(
 CHANGES = Table(
     "Change requests",
     ("created_at", "kind", "quantity", "limit_price", "stop_price", "state", "outcome", "origin", "reason"),
-    spare=("origin", "created_at", "outcome", "limit_price"),
+    spare=("origin", "outcome", "limit_price", "created_at"),
 )
 _ASKED_ABOUT = 5  # of the orders of a confirmation
 _LEGS = {Role.STOP_LOSS, Role.TAKE_PROFIT}

@@ -18,6 +18,7 @@ from cli.client.position_view import list_positions, to_cells
 from cli.client.risk_view import list_alarms, read_fresh_quotes
 from cli.client.stack import begin, connect, load_stack_settings
 from cli.commands.flatten import select_closable
+from cli.console.cells import shorten_contract
 from cli.console.groups import CommandGroup
 from cli.console.list_options import echo_note, list_options
 from cli.console.output import print_json
@@ -89,7 +90,7 @@ def close(
             found = describe_holdings(connection, [account], contract_ids)
             if quantity is not None:
                 warn_read_only(connection, [account])
-        names = ", ".join(contract_ids)
+        names = ", ".join(map(shorten_contract, contract_ids))
         if quantity is not None:
             total = sum(held.values())
             if quantity > total:
@@ -169,11 +170,14 @@ def _reduce_positions(
         return
     for contract_id, result, now in zip(job_by_contract, rows, left, strict=True):
         if "nothing_to_do" in result:
-            click.echo(f"Nothing was closed of {contract_id}: {result['nothing_to_do']}.")
+            click.echo(f"Nothing was closed of {shorten_contract(contract_id)}: {result['nothing_to_do']}.")
         elif dry_run:
-            click.echo(f"Dry run: nothing was sent. It would {result['side']} {result['quantity']} {contract_id}.")
+            exit_ = f"{result['side']} {result['quantity']} {shorten_contract(contract_id)}"
+            click.echo(f"Dry run: nothing was sent. It would {exit_}.")
         else:
-            click.echo(f"Closed {result['quantity']} of {contract_id} ({result['side']}); still held: {now}.")
+            click.echo(
+                f"Closed {result['quantity']} of {shorten_contract(contract_id)} ({result['side']}); still held: {now}."
+            )
 
 
 @command.command("breakeven")

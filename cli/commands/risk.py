@@ -10,6 +10,7 @@ from cli.client.entry_outlook import EntryOutlook, describe_exceptions, list_com
 from cli.client.lookup import resolve_accounts
 from cli.client.risk_view import RiskView, list_findings, print_findings, read_risk_view
 from cli.client.stack import connect, load_stack_settings
+from cli.console.cells import shorten_contracts
 from cli.console.output import print_json
 from cli.console.params import json_option
 from cli.console.sparkline import draw_share
@@ -47,7 +48,7 @@ def command(account_word: str | None, *, as_json: bool) -> None:
     with connect() as connection:
         chosen = resolve_accounts(connection, account_word)
         found = read_risk_view(connection, settings)
-        gaps = watch_times.list_recent_gaps(connection)
+        gaps = watch_times.list_open_gaps(connection, found.clock)
         outlooks = {one.id: list_outlooks(connection, found, one) for one in chosen}
     rows_by_account = [_to_row(found, one, outlooks[one.id]) | {"unwatched": gaps.get(one.id)} for one in chosen]
     if as_json:
@@ -55,19 +56,20 @@ def command(account_word: str | None, *, as_json: bool) -> None:
         return
     for one in rows_by_account:
         state = "" if one["state"] == TradingState.TRADING else f", {one['state']}"
-        click.echo(f"{one['name']} ({one['id']}, {one['live_orders']}{state}): {one['summary']}")
+        click.echo(f"{one['name']} ({one['id']}, {one['live_orders']}{state}): {shorten_contracts(one['summary'])}")
         if one["unwatched"] is not None:
             click.echo(f"It was {one['unwatched']}")
         if one["assumed_size"] is not None:
             click.echo(f"A guess: {one['assumed_size']}.")
         for line in describe_exceptions(outlooks[one["id"]]) if one["may_enter"] else ():
-            click.echo(line)
+            click.echo(shorten_contracts(line))
         if one["halted"] is not None:
             click.echo(f"`tickwork resume REASON --account {one['id']}` ends the halt.")
         HEADROOM.print(list(map(_to_cells, one["rules"])), empty="No rules: the account's stage is unknown.")
         if one["payout"]:
             PAYOUT.print([_payout_text(way) for way in one["payout"]], empty="")
-        print_findings(one["findings"])
+        if one["findings"] or one["may_enter"]:
+            print_findings(one["findings"])
 
 
 def _to_row(found: RiskView, row: AccountRow, outlooks: Sequence[EntryOutlook]) -> dict[str, Any]:

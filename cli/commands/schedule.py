@@ -8,13 +8,14 @@ import click
 import msgspec
 from sqlalchemy import Connection
 
-from cli.client.change_check import current_actor
+from cli.client.change_check import confirm, current_actor
+from cli.client.paused_jobs import describe_loss
 from cli.client.risk_view import require_market
 from cli.client.stack import begin, connect
 from cli.console.groups import CommandGroup
 from cli.console.list_options import echo_note, list_options
 from cli.console.output import print_json
-from cli.console.params import DurationType, format_duration, json_option, reason_option
+from cli.console.params import DurationType, format_duration, json_option, reason_option, yes_option
 from cli.console.table import Table
 from shared.clock import MarketClock
 from shared.db.accounts.audit import record_act
@@ -112,6 +113,7 @@ def _describe_state(row: Mapping[str, Any]) -> str:
 @click.option("--only-when-open/--always", "only_when_open", default=None, help="Only in sessions, or at any time.")
 @click.option("--default", "to_default", is_flag=True, help="Every setting as the code has it.")
 @reason_option
+@yes_option
 @json_option
 def change(
     name: str,
@@ -121,13 +123,19 @@ def change(
     *,
     only_when_open: bool | None,
     to_default: bool,
+    yes: bool,
     as_json: bool,
 ) -> None:
-    """Change an entry. What you set stays when a later version has another default; --default takes it back."""
+    """Change an entry. What you set stays when a later version has another default; --default takes it back.
+
+    Asks for confirmation before one that safety needs runs much less often.
+    """
     given = {"every": every, "missed": missed, "only_when_open": only_when_open}
     given = {setting: value for setting, value in given.items() if value is not None}
     if bool(given) == to_default:
         raise click.UsageError("give --every, --missed, --only-when-open or --always, or else --default")
+    if every is not None and not yes:
+        _confirm(name, every, as_json=as_json)
     with begin() as connection:
         entry = _lock(connection, name)
         values = given if not to_default else _read_defaults(entry)
@@ -171,9 +179,15 @@ def _takes_slot(entry: ScheduleRow) -> bool:
 @command.command("pause")
 @click.argument("name")
 @reason_option
+@yes_option
 @json_option
-def pause(name: str, reason: str | None, *, as_json: bool) -> None:
-    """Pause an entry: its slots pass until `tickwork schedule resume`. What is queued or runs is left."""
+def pause(name: str, reason: str | None, *, yes: bool, as_json: bool) -> None:
+    """Pause an entry: its slots pass until `tickwork schedule resume`. What is queued or runs is left.
+
+    Asks for confirmation for one that safety needs.
+    """
+    if not yes:
+        _confirm(name, None, as_json=as_json)
     _switch(name, reason, is_enabled=False, as_json=as_json)
 
 
@@ -184,6 +198,18 @@ def pause(name: str, reason: str | None, *, as_json: bool) -> None:
 def resume(name: str, reason: str | None, *, as_json: bool) -> None:
     """Let a paused entry run again."""
     _switch(name, reason, is_enabled=True, as_json=as_json)
+
+
+def _confirm(name: str, every: timedelta | None, *, as_json: bool) -> None:
+    """Ask before an entry that safety needs is paused, or runs only `every` so long."""
+    with connect() as connection:
+        entry = schedules.find(connection, name)
+    if entry is not None and every is not None:
+        _validate(entry, {"every": every})
+    loss = None if entry is None or not entry.is_enabled else describe_loss(entry, every)
+    if loss is not None:
+        act = "pause" if every is None else "change"
+        confirm(f"{name}: {loss}. {act.capitalize()} it?", f"{act} it", as_json=as_json)
 
 
 def _switch(name: str, reason: str | None, *, is_enabled: bool, as_json: bool) -> None:

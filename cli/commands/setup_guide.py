@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from shlex import quote
 from threading import Event
 
 import click
@@ -174,7 +175,7 @@ class SetupGuide:
                 if not (hook := hooks.hook_of(row)).removed_at
             }
         if name in active:
-            self._say("hook", f"{name} is there already; `tickwork hooks rotate {name}` gives it another URL")
+            self._say("hook", f"{name} is there already; `tickwork hooks rotate {quote(name)}` gives it another URL")
             return
         self._ctx.invoke(add_hook, name=name, account_words=(str(account.id),))
         self._say("hook", f"{name} trades account {account.id}")

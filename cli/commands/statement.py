@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 
 from cli.client.lookup import resolve_account
 from cli.client.stack import connect
-from cli.client.statement_view import CONTRACT_PREFIX, DAY_COLUMNS, Statement, format_value, to_csv, to_day_row, to_html
+from cli.client.statement_view import DAY_COLUMNS, Statement, format_value, to_csv, to_day_row, to_html
 from cli.commands.trade_notes import trade_id_of
 from cli.console.output import print_json
 from cli.console.params import account_option
@@ -99,7 +99,7 @@ def _to_trade(row: dict[str, Any]) -> dict[str, Any]:
     return {name: row[name] for name in (*shown, "net", "note")} | {
         "trading_day": trading_day_at(row["closed_market_at"]),
         "trade": trade_id_of(row["opening_fill_id"], row["part"]),
-        "contract": row["contract_id"].removeprefix(CONTRACT_PREFIX),
+        "contract": row["contract_id"],
         "strategy": label_of(row["strategy"], row["origin"]),
         "tags": ", ".join(row["tags"]),
     }

@@ -1,17 +1,20 @@
 """`tickwork status`: programs, addresses, the feed, the risk monitor, the ways of alerts, market time and alarms."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import click
 from sqlalchemy.exc import SQLAlchemyError
 
 from cli.client.clock_skew import print_skew, read_skew_figures
+from cli.client.failures import describe_failure
 from cli.client.feed_health import print_feed, read_feed_figures
 from cli.client.hook_store import describe_blind_hooks
 from cli.client.monitor_view import print_monitor, read_monitor_figures
 from cli.client.public_url import print_public_url, read_public_url_figures
 from cli.client.redis_memory import print_memory, read_memory_figures
-from cli.client.risk_view import Alarm, AlarmCode, list_alarms
+from cli.client.risk_view import Alarm, AlarmCode, list_alarms, list_gap_alarms
 from cli.client.spool_view import describe_spool, read_spool_figures
 from cli.client.stack import connect, load_stack_settings
 from cli.client.stack_problems import list_problems
@@ -23,6 +26,8 @@ from cli.local.home.lock import find_holder
 from cli.local.home.state import read_state
 from shared.config import environment, home_folder
 from shared.db.market_data import market_clock
+from shared.db.market_data.market_clock import MarketRow
+from shared.log import mask_secrets
 
 PROGRAMS = Table("Programs", ("name", "pid", "state", "restarts"), is_list=True)
 _NOT_RUNNING = 3  # the status of systemctl for a stopped unit
@@ -39,28 +44,28 @@ def command(*, as_json: bool) -> None:
     if pid is None:  # the file describes a stack that has ended
         programs = [one | {"pid": None, "state": "stopped"} for one in programs]
     is_up = pid is not None and bool(state["urls"])
-    market, feed, public_url, clock = (
-        (_read_market(), read_feed_figures(), read_public_url_figures(), read_skew_figures())
-        if is_up
-        else (None, None, None, None)
-    )
+    database = _read_database() if is_up else None
+    answers = database is not None and database.error is None
+    feed = read_feed_figures() if is_up else None
+    public_url = read_public_url_figures() if answers else None
+    clock = read_skew_figures(has_database=answers) if is_up else None
     spool = read_spool_figures(home.root)
     memory = read_memory_figures(load_stack_settings()) if is_up else []
-    alarms, monitor, problems = _read_alarms() if market else ([], None, [])
     if as_json:
         print_json(
             {
                 "programs": programs,
                 "urls": state["urls"],
-                "market": market,
+                "database": None if database is None else {"is_answering": answers, "error": database.error},
+                "market": None if database is None else database.market,
                 "clock": clock,
                 "feed": feed,
-                "risk_monitor": monitor,
+                "risk_monitor": None if database is None else database.monitor,
                 "public_url": public_url,
                 "spool": spool,
                 "memory": memory,
-                "alarms": alarms,
-                "problems": problems,
+                "alarms": [] if database is None else database.alarms,
+                "problems": [] if database is None else database.problems,
             }
         )
     elif pid is None:
@@ -68,30 +73,56 @@ def command(*, as_json: bool) -> None:
     else:
         PROGRAMS.print(programs, empty="No program has started yet.")
         ADDRESSES.print(list_addresses(state["urls"]), empty="No addresses yet.")
-        if is_up:
+        if database is not None:
             print_feed(feed)
-            print_monitor(monitor)
+            if database.error is None:
+                print_monitor(database.monitor)
+            else:
+                click.echo(f"Risk monitor: not known: {database.error}.")
             print_public_url(public_url)
             print_memory(memory)
         if clock:
             print_skew(clock)
-        if market:
-            click.echo(_describe_market(market))
-        _print_lines(alarms, problems)
+        if database is not None:
+            _print_database(database)
     if not as_json and (waiting := describe_spool(spool)) is not None:
         click.echo(f"{waiting}.")
     if pid is None:
         raise SystemExit(_NOT_RUNNING)
 
 
-def _read_market() -> dict[str, Any] | None:
+@dataclass(frozen=True, slots=True)
+class _Database:
+    """What Postgres says of the stack; `error` is why it could not be asked, None if it could."""
+
+    error: str | None = None
+    market: dict[str, Any] | None = None
+    monitor: dict[str, Any] | None = None
+    alarms: Sequence[Alarm] = ()
+    problems: Sequence[dict[str, str]] = ()
+
+
+def _read_database() -> _Database:
+    """Ask Postgres on one connection, so that a frozen one is waited for only once."""
+    settings = load_stack_settings()
     try:
         with connect() as connection:
             row = market_clock.read(connection)
-    except SQLAlchemyError:  # Postgres may be down: the table of programs shows it
-        return None
-    if row is None:
-        return None
+            if row is None:
+                return _Database()
+            blind = describe_blind_hooks(connection, settings)
+            unseen = [Alarm([AlarmCode.SENDERS_UNSEEN], None, line) for line in blind]
+            return _Database(
+                market=_to_figures(row),
+                monitor=read_monitor_figures(connection),
+                alarms=[*list_alarms(connection), *list_gap_alarms(connection), *unseen],
+                problems=list_problems(connection, settings),
+            )
+    except SQLAlchemyError as error:  # the table of programs shows whether it runs
+        return _Database(mask_secrets(" ".join(describe_failure(error).split())))
+
+
+def _to_figures(row: MarketRow) -> dict[str, Any]:
     now = row.clock.now()
     return {
         "name": row.market,
@@ -103,22 +134,16 @@ def _read_market() -> dict[str, Any] | None:
     }
 
 
-def _read_alarms() -> tuple[list[Alarm], dict[str, Any] | None, list[dict[str, str]]]:
-    """Return the alarms, the figures of the risk monitor, and the problems."""
-    settings = load_stack_settings()
-    try:
-        with connect() as connection:
-            blind = describe_blind_hooks(connection, settings)
-            unseen = [Alarm([AlarmCode.SENDERS_UNSEEN], None, line) for line in blind]
-            alarms = [*list_alarms(connection), *unseen]
-            return alarms, read_monitor_figures(connection), list_problems(connection, settings)
-    except SQLAlchemyError:  # as above, or the schema is out of date
-        return [], None, []
-
-
-def _print_lines(alarms: list[Alarm], problems: list[dict[str, str]]) -> None:
-    for line in (*(one.message for one in alarms), *(f"PROBLEM, {one['name']}: {one['detail']}." for one in problems)):
-        click.echo(line)
+def _print_database(found: _Database) -> None:
+    if found.error is not None:
+        click.echo(f"Market, alarms and problems: not known: {found.error}.")
+        return
+    if found.market:
+        click.echo(_describe_market(found.market))
+    for alarm in found.alarms:
+        click.echo(alarm.message)
+    for problem in found.problems:
+        click.echo(f"PROBLEM, {problem['name']}: {problem['detail']}.")
 
 
 def _describe_market(market: dict[str, Any]) -> str:

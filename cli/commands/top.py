@@ -15,6 +15,7 @@ from cli.client.feed_health import describe_feed, read_feed_figures
 from cli.client.position_view import list_positions, to_cells
 from cli.client.risk_view import RiskView, list_alarms, read_risk_view, require_market
 from cli.client.stack import connect, load_stack_settings, read_running_state
+from cli.client.stack_problems import list_problems
 from cli.console.list_options import watch
 from cli.console.output import print_json
 from cli.console.params import json_option
@@ -71,7 +72,9 @@ def show_once() -> None:
     found = _read()
     market = found["market"]
     click.echo(f"Market {market['name']}, market time {market['market_now']:%Y-%m-%d %H:%M:%S} UTC")
-    click.echo("\n".join([describe_feed(found["feed"]), *(one.message for one in found["alarms"]), ""]))
+    alarms, names = found["alarms"], [one["name"] for one in found["problems"]]
+    told = [f"PROBLEM: {', '.join(names)}. `tickwork status` says what to do."] if names else []
+    click.echo("\n".join([describe_feed(found["feed"]), *(one.message for one in alarms), *told, ""]))
     ACCOUNTS.print(list(map(_draw, found["accounts"])), empty="No account is known yet.\n")
     POSITIONS.print(list(map(to_cells, found["positions"])), empty="Flat: no open position.\n")
     ALERTS.print(
@@ -92,6 +95,7 @@ def _read() -> dict[str, Any]:
             "market": {"name": market.market, "kind": market.kind, "market_now": market.clock.now()},
             "feed": read_feed_figures(),
             "alarms": list_alarms(connection),
+            "problems": list_problems(connection, settings),
             "accounts": [_to_figures(risk, one, balances.get(one.id, [])) for one in risk.accounts],
             "positions": list_positions(connection, settings),
             "alerts": _list_alerts(connection, alerts),

@@ -16,9 +16,11 @@ from cli.console.list_options import echo_note, list_options
 from cli.console.output import describe_none, print_json
 from cli.console.params import SymbolType, json_option
 from cli.console.table import Table
+from shared.db.accounts import accounts
 from shared.db.trades import round_trips, trade_notes
 from shared.db.trades.booking import book_newest
 from shared.db.trades.round_trips import RoundTripFilter
+from shared.domain.accounts.account_name import shorten_account
 from shared.domain.market_data.calendar import trading_day_begins
 from shared.domain.market_data.symbol import Symbol
 from shared.domain.trades.statistics import GROUPINGS, Statistics, group_statistics, label_of, statistics_of
@@ -26,9 +28,10 @@ from shared.domain.years import YEARS, require_year
 
 TRADES = Table(
     "Round trips",
-    ("closed_market_at", "contract_id", "direction", "quantity", "entry_price", "exit_price", "gross", "costs", "net",
-     "mae", "mfe", "held", "strategy", "trade", "tags", "note"),
-    spare=("note", "tags", "mfe", "mae", "costs", "gross", "held", "trade", "strategy"),
+    ("closed_market_at", "account_name", "contract_id", "direction", "quantity", "entry_price", "exit_price", "gross",
+     "costs", "net", "mae", "mfe", "held", "strategy", "trade", "tags", "note"),
+    spare=("account_name", "note", "tags", "mfe", "mae", "costs", "gross", "held", "trade", "strategy",
+           "entry_price"),
     is_list=True,
 )  # fmt: skip
 GROUPS = Table(
@@ -106,7 +109,9 @@ def command(ctx: click.Context, /, limit: int, *, as_json: bool, **filters: Unpa
     with connect() as connection:
         book_newest(connection)
         chosen = _to_filter(connection, **filters)
-        rows = trade_notes.add_notes(connection, round_trips.list_page(connection, chosen, limit=limit))
+        names = _read_account_names(connection)
+        found = trade_notes.add_notes(connection, round_trips.list_page(connection, chosen, limit=limit))
+    rows = [row | {"account_name": names[row["account_id"]]} for row in found]
     if as_json:
         print_json({"round_trips": rows})
         return
@@ -136,18 +141,26 @@ def show_statistics(ctx: click.Context, /, by: str | None, *, as_json: bool, **f
         book_newest(connection)
         chosen = _to_filter(connection, **either)
         results = round_trips.list_results(connection, chosen)
+        names = _read_account_names(connection)
     total, groups = statistics_of(results), group_statistics(results, by) if by else []
+    if by == "account":
+        groups = [(names[int(account_id)], figures) for account_id, figures in groups]
     if as_json or before.get("as_json"):
         rows = [{"name": name} | asdict(one) for name, one in groups]
         print_json({"total": asdict(total), "by": by, "groups": rows})
     elif not results:
         click.echo(_describe_none(**either))
     elif by:
-        shown = [_to_group_row(*group) for group in [*groups, ("total", total)]]
+        shorten = shorten_account if by == "account" else str
+        shown = [_to_group_row(shorten(name), figures) for name, figures in groups] + [_to_group_row("total", total)]
         GROUPS.print(shown, empty="", title=f"Round trips by {by}")
     else:
         rows = [{"figure": name.replace("_", " "), "value": value} for name, value in _to_figures(total).items()]
         FIGURES.print(rows, empty="")
+
+
+def _read_account_names(connection: Connection) -> dict[int, str]:
+    return {one.id: one.name for one in accounts.list_all(connection)}
 
 
 def _require_order(since: date | None, until: date | None) -> None:

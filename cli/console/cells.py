@@ -45,6 +45,13 @@ def shorten_contract(contract_id: str) -> str:
     return contract_id if found is None else f"{found[1]} {found[2]}{found[3]}"
 
 
+def shorten_contracts(text: str) -> str:
+    """Return a sentence with the short names of its contracts; what stands in backticks is to be typed, and stays."""
+    parts = text.split("`")
+    parts[::2] = [_CONTRACT.sub(lambda found: shorten_contract(found[0]), part) for part in parts[::2]]
+    return "`".join(parts)
+
+
 def heading_of(column: str) -> str:
     """Return a column's heading; that of an instant of market time says so."""
     if column in _HEADINGS:
@@ -53,6 +60,11 @@ def heading_of(column: str) -> str:
         if column.endswith(ending):
             return column.removesuffix(ending).replace("_", " ") + clock
     return column.removesuffix("_id").replace("_", " ")
+
+
+def is_account_column(column: str) -> bool:
+    """Whether a column holds names of accounts."""
+    return column in _ACCOUNTS
 
 
 def is_number_column(values: Sequence[object]) -> bool:
@@ -124,5 +136,5 @@ def _format(  # noqa: C901, PLR0911  # one case per type
             line = escape_text(" ".join(value.split()))
             if is_wide:
                 return line
-            return shorten_account(line) if column in _ACCOUNTS else shorten_contract(line)
+            return shorten_account(line) if column in _ACCOUNTS else shorten_contracts(line)
     return str(value)

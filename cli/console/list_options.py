@@ -14,8 +14,11 @@ from typing import NoReturn, TypeVar
 
 import click
 
+from cli.console.errors import wants_traceback
+from shared.clock import machine_now
 from shared.config import environment
 from shared.domain.counting import count_of
+from shared.log import mask_secrets
 
 _Value = TypeVar("_Value")
 
@@ -125,18 +128,38 @@ def _split(columns: str) -> tuple[str, ...]:
 
 
 def watch(call: Callable[[], None], every_s: float) -> NoReturn:
-    """Print again and again, each time over the last: at a terminal on a screen of its own, until Ctrl-C."""
+    """Print again and again, each time over the last: at a terminal on a screen of its own, until Ctrl-C.
+
+    What cannot be read any more leaves the last picture, below a line that says since when; the first must be read.
+    """
     is_screen = sys.stdout.isatty()
     click.get_current_context().meta[_SCREEN] = is_screen
     if is_screen:
         click.echo("\x1b[?1049h\x1b[?25l", nl=False)
+    last, failed_at = None, None
     try:
         while True:
-            _show(_capture(call), is_screen=is_screen)
+            try:
+                last, failed_at = _capture(call), None
+                shown = last
+            except (click.exceptions.Abort, click.exceptions.Exit, click.ClickException):
+                raise
+            except Exception as error:
+                if last is None or wants_traceback():
+                    raise
+                failed_at = failed_at or machine_now()
+                shown = f"No answer since {failed_at:%H:%M:%S} UTC: {_describe(error)}\n\n{last}"
+            _show(shown, is_screen=is_screen)
             Event().wait(every_s)
     finally:
         if is_screen:
             click.echo("\x1b[?25h\x1b[?1049l", nl=False)
+
+
+def _describe(error: Exception) -> str:
+    from cli.client.failures import describe_failure  # noqa: PLC0415  # of a failure alone
+
+    return mask_secrets(" ".join(describe_failure(error).split()))
 
 
 def _stream(call: Callable[[], None], every_s: float, list_new: Callable[[str, str], Iterable[str]]) -> NoReturn:

@@ -85,7 +85,7 @@ _STEPS = text("""
         WHERE role = 'EXIT' AND client_order_id IS NULL  -- the venue's closing orders, as IS_CLOSE says
     ), caused AS (
         SELECT orders.*, account.name AS account, min_scale(tick_size) AS decimals,
-               concat_ws(' ', lower(replace(role, '_', ' ')), side, orders.quantity, contract.name, lower(type))
+               concat_ws(' ', lower(replace(role, '_', ' ')), side, orders.quantity, contract.id, lower(type))
                    AS what,
                -- Only its newest price is stored: of one that was changed the first is not known.
                CASE WHEN type <> 'TRAILING_STOP' AND NOT EXISTS (

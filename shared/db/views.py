@@ -155,7 +155,11 @@ def read_order(connection: Connection, order_id: UUID) -> dict[str, list[dict[st
             connection, select(order_change).where(order_change.c.order_id == order_id).order_by(order_change.c.id)
         ),
         "fills": _fetch_all(
-            connection, select(fill).where(fill.c.order_id == order_id).order_by(fill.c.filled_market_at)
+            connection,
+            select(fill, account.c.name.label("account_name"))
+            .join(account, account.c.id == fill.c.account_id)
+            .where(fill.c.order_id == order_id)
+            .order_by(fill.c.filled_market_at),
         ),
     }
 
@@ -173,11 +177,11 @@ def read_guards(connection: Connection) -> dict[tuple[int, str], tuple[datetime 
 
 
 def list_fills(connection: Connection, *, limit: int, account_id: int | None = None) -> list[dict[str, Any]]:
-    """Return fills of an account or all, newest first: of the newest of each account, which an index has."""
+    """Return fills of an account or all with its name, newest first: the newest of each account are in an index."""
     of_account = select(fill).where(fill.c.account_id == account.c.id)
     of_account = of_account.order_by(fill.c.filled_market_at.desc(), fill.c.venue_fill_id.desc()).limit(limit)
     newest = of_account.lateral("newest")
-    statement = select(newest).select_from(account.join(newest, true()))
+    statement = select(newest, account.c.name.label("account_name")).select_from(account.join(newest, true()))
     if account_id is not None:
         statement = statement.where(account.c.id == account_id)
     order = (newest.c.filled_market_at.desc(), newest.c.venue_fill_id.desc())

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 
 from sqlalchemy import Engine
 
+from cli.console.cells import shorten_contracts
 from cli.console.escape import escape_text
 from cli.local.processes.supervisor import Child, ChildState
 from shared.db.engine import DATABASE_ERRORS
@@ -69,4 +70,5 @@ class EventWatch:
 
 
 def _describe(event: RecentEvent) -> str:
-    return f"{event.at:%H:%M:%S} UTC  {event.kind.replace('_', ' '):<8}  {escape_text(' '.join(event.line.split()))}"
+    line = escape_text(shorten_contracts(" ".join(event.line.split())))
+    return f"{event.at:%H:%M:%S} UTC  {event.kind.replace('_', ' '):<8}  {line}"

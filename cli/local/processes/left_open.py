@@ -5,6 +5,7 @@ from threading import Thread
 
 from sqlalchemy import Connection
 
+from cli.console.cells import shorten_contract
 from cli.local.home.state import Json
 from shared.db.accounts import accounts
 from shared.db.engine import DATABASE_ERRORS, make_engine, snapshot
@@ -49,7 +50,7 @@ def describe_unwatched(found: Sequence[Json] | None) -> str | None:
     """Return what is open now and what a stop ends for it, as a warning; None without a position, or if not known."""
     lines = [
         f"account {one['account_id']} ({one['account']}): {direction_of(row['quantity'])} {abs(row['quantity'])} "
-        f"{row['contract_id']}, {_describe_stop(row)}"
+        f"{shorten_contract(row['contract_id'])}, {_describe_stop(row)}"
         for one in found or []
         for row in one["positions"]
     ]
@@ -69,7 +70,10 @@ def _describe_stop(position: Json) -> str:
 
 
 def _describe(one: Json) -> str:
-    held = [f"{direction_of(row['quantity'])} {abs(row['quantity'])} {row['contract_id']}" for row in one["positions"]]
+    held = [
+        f"{direction_of(row['quantity'])} {abs(row['quantity'])} {shorten_contract(row['contract_id'])}"
+        for row in one["positions"]
+    ]
     roles = [row["role"].lower().replace("_", " ") for row in one["orders"]]
     working = [f"{count_of(roles.count(role), f'{role} order')}" for role in dict.fromkeys(roles)]
     return ", ".join([*(held or ["flat"]), *working])

@@ -7,7 +7,9 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, func, select
 from sqlalchemy.dialects.postgresql import insert
 
+from shared.clock import MarketClock
 from shared.db.tables.accounts import account_event, account_watch
+from shared.db.tables.orders import position
 
 GAP_EVENT = "unwatched"
 _SHOWN_FOR = timedelta(hours=12)
@@ -45,11 +47,21 @@ def list_overdue(connection: Connection, before: datetime) -> dict[int, datetime
     return dict(connection.execute(overdue).all())
 
 
-def list_recent_gaps(connection: Connection) -> dict[int, str]:
-    """Return the message of each account's newest gap in the watch within the last 12 hours."""
+def list_open_gaps(connection: Connection, clock: MarketClock) -> dict[int, str]:
+    """Return the message of each account's newest gap in the watch while a position is open from then, at most 12 h.
+
+    Once that is closed nothing is left to compare with the venue; the event stays.
+    """
     statement = (
-        select(account_event.c.account_id, account_event.c.message)
+        select(account_event.c.account_id, account_event.c.happened_at, account_event.c.message)
         .where(account_event.c.kind == GAP_EVENT, account_event.c.happened_at > func.now() - _SHOWN_FOR)
         .order_by(account_event.c.id)
     )
-    return dict(connection.execute(statement).all())
+    oldest = select(position.c.account_id, func.min(position.c.opened_market_at))
+    held = oldest.where(position.c.direction != "FLAT").group_by(position.c.account_id)
+    opened = dict(connection.execute(held).all())
+    return {
+        row.account_id: row.message
+        for row in connection.execute(statement)
+        if row.account_id in opened and opened[row.account_id] <= clock.to_market(row.happened_at)
+    }

@@ -156,8 +156,11 @@ def list_closing_orders(connection: Connection, request: dict[str, Any]) -> list
 
 
 def list_fills(connection: Connection, order_ids: Collection[UUID]) -> list[dict[str, Any]]:
-    """Return the fills of these orders, oldest first."""
-    statement = select(fill).where(fill.c.order_id == _one_of("orders", order_ids))
+    """Return the fills of these orders with the names of their accounts, oldest first."""
+    statement = select(fill, account.c.name.label("account_name"))
+    statement = statement.join(account, account.c.id == fill.c.account_id).where(
+        fill.c.order_id == _one_of("orders", order_ids)
+    )
     return _fetch_all(connection, statement.order_by(fill.c.filled_market_at, fill.c.venue_fill_id))
 
 

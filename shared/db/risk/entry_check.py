@@ -11,7 +11,7 @@ from shared.config import Settings
 from shared.db.accounts.accounts import AccountRow
 from shared.db.accounts.installations import describe_read_only
 from shared.db.market_data import untracked
-from shared.db.orders import root_state
+from shared.db.orders import root_state, unreconciled
 from shared.db.risk import risk_snapshots
 from shared.db.risk.risk_snapshots import ExitPrice, ExitPrices, RiskSnapshot
 from shared.domain.market_data.calendar import calendar_of
@@ -116,6 +116,8 @@ def find_obstacles(
     """
     market_now = clock.now()
     facts = _gather_facts(account, contract, snapshot, price, is_simulated=is_simulated, market_now=market_now)
+    if not facts.is_reconciled:
+        facts = replace(facts, unreconciled_because=unreconciled.explain(connection))
     try:
         check_session(calendar_of(ROOTS[contract.root].group), contract, market_now, speed=clock.speed)
         found = _check_facts(connection, account, entry, snapshot, facts, market_now=market_now)
@@ -235,6 +237,8 @@ def _read_facts(
     facts = _gather_facts(account, contract, snapshot, price, is_simulated=is_simulated, market_now=clock.now())
     if price is None:
         facts = replace(facts, untracked=untracked.explain(connection, contract.root, settings.contracts))
+    if not facts.is_reconciled:
+        facts = replace(facts, unreconciled_because=unreconciled.explain(connection))
     return snapshot, facts
 
 

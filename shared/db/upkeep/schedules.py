@@ -92,6 +92,12 @@ def read_time(connection: Connection) -> datetime:
     return now
 
 
+def find(connection: Connection, name: str) -> ScheduleRow | None:
+    """Return an entry; None if there is none."""
+    row = connection.execute(select(schedule).where(schedule.c.name == name)).mappings().first()
+    return None if row is None else ScheduleRow(**row)
+
+
 def lock(connection: Connection, name: str) -> ScheduleRow | None:
     """Return an entry, locked against other beats until this transaction ends; None if there is none."""
     row = connection.execute(select(schedule).where(schedule.c.name == name).with_for_update()).mappings().first()

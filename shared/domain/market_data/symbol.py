@@ -1,4 +1,4 @@
-"""A trader's symbol: MNQ, MNQ1!, MNQZ6, MNQZ2026, MNQ Z26, CME_MINI:MNQ1!, or the venue's id of one contract."""
+"""A trader's symbol: MNQ, MNQ1!, MNQZ6, MNQZ2026, MNQ Z26, MNQ.Z26, CME:MNQ1!, or the venue's id of one contract."""
 
 import re
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from functools import lru_cache
 from shared.domain.market_data.contract import MONTHS, ROOTS, Root, root_of_contract
 
 _CONTRACT_ID = re.compile(rf"CON\.F\.US\.[A-Z0-9]+\.(?P<month>[{MONTHS}])(?P<year>\d{{2}})")
-_TAIL = re.compile(rf"(?P<continuous>\d!)| ?(?P<month>[{MONTHS}])(?P<year>\d{{4}}|\d{{1,2}})")
+_TAIL = re.compile(rf"(?P<continuous>\d!)|[ .]?(?P<month>[{MONTHS}])(?P<year>\d{{4}}|\d{{1,2}})")
 _FRONT = "1!"
 _LONGEST_FIRST = sorted(ROOTS, key=len, reverse=True)
 # The exchange of each root, where its group does not give it. Source: CME Group's product pages.

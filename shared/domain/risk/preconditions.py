@@ -40,12 +40,12 @@ class EntryTerms:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EntryFacts:
-    """The facts that an entry is checked against; `is_reconciled` means since this stack started.
+    """The facts that an entry is checked against; `is_reconciled` means since the last start or `db upgrade`.
 
     `price` is the fill price of a market order by the fresh quote, None without one. `is_live` means that entries
     are taken: the venue is the simulator, or live orders of the account are on, or in shadow mode.
     `read_only_reason` names another installation that trades the account. `untracked` says of a contract without a
-    price that it is not tracked, and how to track it.
+    price that it is not tracked, and how to track it; `unreconciled_because` why an account stays not reconciled.
     """
 
     account_id: int
@@ -61,6 +61,7 @@ class EntryFacts:
     price: Decimal | None
     default_stop_ticks: int | None = None
     untracked: str | None = None
+    unreconciled_because: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,11 +100,9 @@ def check_preconditions(entry: EntryTerms, facts: EntryFacts) -> Bracket:
     _find_stop_ticks(entry, facts)
     reference = _check_own_price(entry, facts.contract)
     if not facts.is_reconciled:
-        raise PostponedError(
-            f"account {facts.account_name} is not reconciled with the venue since the start",
-            _RETRY_AFTER,
-            code="not_reconciled",
-        )
+        because = "" if facts.unreconciled_because is None else f": {facts.unreconciled_because}"
+        told = f"account {facts.account_name} is not reconciled with the venue yet{because}"
+        raise PostponedError(told, _RETRY_AFTER, code="not_reconciled")
     if facts.has_in_doubt_order:
         raise PostponedError(f"account {facts.account_name} has an order in doubt", _RETRY_AFTER, code="order_in_doubt")
     if facts.is_being_flattened:

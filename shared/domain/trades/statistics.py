@@ -33,6 +33,7 @@ class Excursions:
 class TripResult:
     """The figures of one round trip; `mae` and `mfe` are None if bars were missing."""
 
+    account_id: int
     contract_id: str
     strategy: str | None
     origin: str | None
@@ -151,12 +152,13 @@ def _day_of(result: TripResult) -> str:
 GROUPINGS: dict[str, Callable[[TripResult], str]] = {
     "strategy": lambda result: label_of(result.strategy, result.origin),
     "contract": lambda result: result.contract_id,
+    "account": lambda result: str(result.account_id),
     "day": _day_of,
 }
 
 
 def group_statistics(results: Iterable[TripResult], by: str) -> list[tuple[str, Statistics]]:
-    """Return the statistics per strategy, contract or day (a key of GROUPINGS), sorted by name."""
+    """Return the statistics per strategy, contract, account id or day (a key of GROUPINGS), sorted by name."""
     key = GROUPINGS[by]
     groups: dict[str, list[TripResult]] = {}
     for result in results:

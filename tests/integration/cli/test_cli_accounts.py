@@ -69,8 +69,10 @@ def test_an_account_is_shown_in_full_by_id_and_by_name(operator: RunCommand, wor
     assert ("5", "the setting max_quantity") in [(row["value"], row["source"]) for row in found["rules"]]
     assert [("halted", "for a test")] == [(one["kind"], one["message"]) for one in found["events"]]
     text = operator("accounts", "show", "20001").words
+    assert re.search(r"can trade +yes ", text)
+    assert re.search(r"reconciled +\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC ", text)
     for words in (
-        "No findings",
+        "The risk monitor has nothing to act on.",
         "Rules",
         "No trading day is over yet.",
         "Newest events",
@@ -235,7 +237,7 @@ def test_risk_shows_the_headroom_and_the_accounts_that_would_be_denied(
     assert ("2", 1) == (rules["max_micros"]["used"], int(rules["max_orders_per_minute"]["used"]))
     headroom = Decimal(first["equity"]) - Decimal(first["loss_limit_level"])
     assert headroom == Decimal(rules["max_loss_limit"]["headroom"]), "as `accounts` shows it"
-    assert "is not reconciled with the venue since the start" in second["summary"]
+    assert "is not reconciled with the venue yet" in second["summary"]
     assert ["not_reconciled"] == [one["code"] for one in second["obstacles"]]
     text = operator("risk", "--account", "20001").out
     assert "█" in text

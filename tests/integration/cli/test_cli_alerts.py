@@ -134,7 +134,7 @@ def test_show_tells_the_way_of_an_alert_from_its_body_to_its_stop(operator: RunC
         part in text
         for part in (
             f"tickwork trace {alert_id}",
-            "BUY 1 CON.F.US.MNQ",
+            "BUY 1 MNQ H26",
             "FILLED",
             '"note": "\\u001b[1m"',
             "note: \\x1b[1m",

@@ -7,7 +7,6 @@ import pytest
 from tests.fixtures.alert_steps import last_signal
 from tests.fixtures.approvals import approve, ask
 from tests.fixtures.operator import RunCommand
-from tests.fixtures.venue import MNQ
 from tests.fixtures.worker_env import WorkerEnv
 
 
@@ -26,7 +25,7 @@ def test_every_view_shows_that_entries_of_an_account_wait(operator: RunCommand, 
     assert "entries are allowed; those of alerts and strategies wait for approval" in operator("risk").words
     assert "is in APPROVAL mode: `tickwork approvals` lists the entries" in operator("orders").words
     body = '{"action": "buy", "symbol": "MNQ", "quantity": 1, "stop_loss_ticks": 400}'
-    assert f"trades: BUY 1 {MNQ}, once it is approved" in operator("alerts", "mock", body).words
+    assert "trades: BUY 1 MNQ H26, once it is approved" in operator("alerts", "mock", body).words
     off = operator("accounts", "approval", "20001", "off", "--json").json
     assert (False, [(False,)]) == (
         off["is_approval_required"],
@@ -62,7 +61,7 @@ def test_a_rejected_entry_is_never_made_and_its_reason_is_kept(operator: RunComm
     short = str(approval_id)[-8:]
     result = operator("approvals", "reject", short, "before", "the", "news")
 
-    assert f"Rejected: BUY 1 {MNQ} of account 20001 is not entered." in result.out
+    assert "Rejected: BUY 1 MNQ H26 of account 20001 is not entered." in result.out
     action, verdict, reason = last_signal(waiting_env)
     assert ("BUY", "denied", True) == (action, verdict, reason.endswith(": before the news"))
     assert "before the news" in operator("alerts", "list").words

@@ -128,7 +128,11 @@ def test_every_act_is_audited_with_its_values_before_and_after(operator: RunComm
     off, on = ({"live_orders": is_on, "is_shadow": False} for is_on in (False, True))
     assert (off, on, None) == told["live_on"]
     assert {"max_trades_per_day": "4"} == told["rules"][1]["rule_changes"]
-    assert "max_trades_per_day" in operator("accounts", "audit", "20001").words
+    shown = operator("accounts", "audit", "20001").words
+    assert "rules rules: max_trades_per_day none -> 4 " in shown
+    assert "halt none -> lunch, state TRADING -> HALTED " in shown
+    assert "live_on live_orders no -> yes " in shown
+    assert "{" not in shown
 
 
 def test_a_row_of_the_audit_can_be_neither_changed_nor_deleted(operator: RunCommand, worker_env: WorkerEnv) -> None:

@@ -26,7 +26,7 @@ def test_what_is_exported_is_imported_as_what_is_stored(
     done = operator("bars", "export", "MNQ", "--to", str(file))
     (report,) = operator("bars", "import", str(file), "--contract", MNQ, "--json").json["files"]
 
-    assert (0, True) == (done.status, f"Wrote {count:,} bars of {MNQ} to {file}." in done.error)
+    assert (0, True) == (done.status, f"Wrote {count:,} bars of MNQ H26 to {file}." in done.error)
     assert (count, count, 0, []) == tuple(report[key] for key in ("line_count", "unchanged", "new", "refused"))
 
 
@@ -89,7 +89,7 @@ def test_one_bar_is_no_bars(operator: RunCommand, worker_env: WorkerEnv, tmp_pat
     until = (last + timedelta(minutes=1)).isoformat()
     done = operator("bars", "export", "MNQ", "--since", last.isoformat(), "--until", until, "--to", str(file))
 
-    assert f"Wrote 1 bar of {MNQ} to {file}." in done.error
+    assert f"Wrote 1 bar of MNQ H26 to {file}." in done.error
     assert "1 line, 0 new, 0 refused" in operator("bars", "import", str(file), "--contract", MNQ).error
 
 

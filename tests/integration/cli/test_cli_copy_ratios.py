@@ -72,7 +72,7 @@ def test_what_a_former_follower_holds_is_named(operator: RunCommand, worker_env:
     worker_env.run_due_jobs()
 
     told = operator("hooks", "unfollow", f"hook {hook_id}", str(follower)).words
-    assert "It holds +1 CON.F.US.MNQ.H26, which no alert of the hook closes from now on." in told
+    assert "It holds +1 MNQ H26, which no alert of the hook closes from now on." in told
     ((alert_id,),) = worker_env.rows("SELECT id FROM alert")
     accounts = operator("alerts", "show", str(alert_id), "--json").json["accounts"]
     assert ["1", None] == [one["copy_ratio_now"] for one in accounts]

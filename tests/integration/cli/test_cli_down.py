@@ -54,7 +54,7 @@ LEFT_OPEN = {
 }
 WARNING = (
     "Warning: Tickwork watches nothing until the next start; at the venue stay: "
-    f"account 20001 (PRAC-V2-1): SHORT 2 {MNQ}, 1 stop loss order, 2 entry orders."
+    "account 20001 (PRAC-V2-1): SHORT 2 MNQ H26, 1 stop loss order, 2 entry orders."
 )
 Start = Callable[[dict[str, Any]], subprocess.Popen[str]]
 
@@ -127,7 +127,7 @@ def test_a_stack_that_stops_reads_the_positions_and_orders_that_stay(worker_env:
         (row["role"], row["quantity"]) for row in account["orders"]
     )
     line = describe_left_open(json.loads(json.dumps(found))) or ""
-    assert all(part in line for part in (f"LONG 2 {MNQ}", "1 stop loss order", "1 take profit order", "1 entry order"))
+    assert all(part in line for part in ("LONG 2 MNQ H26", "1 stop loss order", "1 take profit order", "1 entry order"))
 
 
 def open_stack(worker_env: WorkerEnv, shell: Shell, start_stack: Start) -> subprocess.Popen[str]:
@@ -147,7 +147,7 @@ def test_down_says_what_it_stops_watching_and_asks_at_a_terminal(
     process = open_stack(worker_env, shell, start_stack)
     refused = shell.run("down")
     assert (130, None) == (refused.status, process.poll())
-    assert f"LONG 2 {MNQ}, its stop works at the venue. A stop of the stack ends what watches it" in refused.stderr
+    assert "LONG 2 MNQ H26, its stop works at the venue. A stop of the stack ends what watches it" in refused.stderr
 
     confirmed = shell.run("down", "--yes")
 
@@ -166,7 +166,7 @@ def test_down_does_not_ask_without_a_terminal_and_says_nothing_without_a_positio
     held = shell.run("down")
 
     assert (0, "") == (flat.status, flat.stderr)
-    assert (0, True) == (held.status, f"LONG 1 {MNQ}, NO stop works at the venue for 1." in held.stderr)
+    assert (0, True) == (held.status, "LONG 1 MNQ H26, NO stop works at the venue for 1." in held.stderr)
 
 
 def test_a_stack_that_stops_does_not_wait_for_a_silent_postgres(

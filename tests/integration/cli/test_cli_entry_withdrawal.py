@@ -166,7 +166,7 @@ def test_without_a_quote_an_entry_is_refused_at_once_and_a_dry_run_says_so(
     worker_env.redis.flushdb()
     result = operator(*MARKET)
     assert (1, "") == (result.status, result.out)
-    assert f"no fresh quote of {MNQ}, so no entry is sent: `tickwork status` shows the feed" in result.error
+    assert "no fresh quote of MNQ H26, so no entry is sent: `tickwork status` shows the feed" in result.error
     assert [] == worker_env.rows(ENTRIES)
 
     dry = operator(*MARKET, "--dry-run", "--json")
@@ -176,7 +176,7 @@ def test_without_a_quote_an_entry_is_refused_at_once_and_a_dry_run_says_so(
     worker_env.execute("UPDATE contract SET is_tracked = root = 'MES'")
     told = "MNQ is not tracked, only MES: run `tickwork config set contracts MES,MNQ`, then `tickwork down`"
     assert told in operator(*MARKET).error
-    assert f"no fresh quote of {MNQ}, so no entry is sent: {told}" in operator(*MARKET, "--dry-run").words
+    assert f"no fresh quote of MNQ H26, so no entry is sent: {told}" in operator(*MARKET, "--dry-run").words
 
 
 @pytest.mark.usefixtures("worker")

@@ -10,7 +10,6 @@ from shared.ledger.jobs.orders import PollFills
 from tests.fixtures.entries import PLACE
 from tests.fixtures.feed_reports import report_feed
 from tests.fixtures.operator import RunCommand
-from tests.fixtures.venue import MNQ
 from tests.fixtures.worker_env import WorkerEnv
 
 ENTER = ("orders", "market", "MNQ", "buy", "2", "--stop", "400")
@@ -42,8 +41,8 @@ def test_an_entry_at_the_market_is_shown_filled_with_its_stop(operator: RunComma
     result = operator(*ENTER)
 
     assert 0 == result.status, result
-    assert f"BUY 2 {MNQ} MARKET: FILLED at " in result.out
-    assert f"stop loss: SELL 2 {MNQ} STOP at " in result.out
+    assert "BUY 2 MNQ H26 MARKET: FILLED at " in result.out
+    assert "stop loss: SELL 2 MNQ H26 STOP at " in result.out
 
 
 @pytest.mark.usefixtures("user_hub")
@@ -52,8 +51,8 @@ def test_a_part_that_was_closed_is_not_counted_as_still_held(operator: RunComman
     part = operator("positions", "close", "MNQ", "1")
     rest = operator("positions", "close", "MNQ", "1")
 
-    assert (0, f"Closed 1 of {MNQ} (SELL); still held: 1.\n") == (part.status, part.out)
-    assert (0, f"Closed 1 of {MNQ} (SELL); still held: 0.\n") == (rest.status, rest.out)
+    assert (0, "Closed 1 of MNQ H26 (SELL); still held: 1.\n") == (part.status, part.out)
+    assert (0, "Closed 1 of MNQ H26 (SELL); still held: 0.\n") == (rest.status, rest.out)
 
 
 def test_an_exit_whose_fill_is_not_reported_within_the_wait_is_not_called_closed(
@@ -76,7 +75,7 @@ def test_an_exit_that_took_the_place_of_another_is_the_one_that_is_awaited(
     worker_env.venue.faults(path=PLACE, kind="status", status=429, count=1)
     result = operator("positions", "close", "MNQ", "1", "--wait", "60")
 
-    assert (0, f"Closed 1 of {MNQ} (SELL); still held: 1.\n") == (result.status, result.out), result
+    assert (0, "Closed 1 of MNQ H26 (SELL); still held: 1.\n") == (result.status, result.out), result
     assert [("EXPIRED",), ("FILLED",)] == worker_env.rows("SELECT state FROM orders WHERE role = 'EXIT' ORDER BY id")
 
 

@@ -173,6 +173,16 @@ def test_a_hook_name_is_used_once(operator: Operator) -> None:
     assert (1, True) == (again.exit_code, "choose another name" in again.stderr)
 
 
+def test_a_name_that_a_shell_would_split_is_quoted_where_it_is_to_be_typed(operator: Operator) -> None:
+    operator.add_account(7)
+    name = "my bot; first"
+    assert 0 == operator.run("add", name).exit_code
+
+    assert f"`tickwork hooks pause '{name}'`" in str(operator.run("remove", name).exception)
+    assert 0 == operator.run("remove", name, "--yes").exit_code
+    assert f"`tickwork hooks add '{name}'`" in operator.run("rotate", name).stderr
+
+
 def test_the_name_of_a_removed_hook_is_free_and_its_alerts_keep_a_name_of_their_own(
     start_receiver: StartReceiver, operator: Operator
 ) -> None:

@@ -19,9 +19,9 @@ def test_a_manual_entry_is_filled_and_protected_when_the_command_ends(
     result = operator("orders", "bracket", "MNQ", "buy", "1", "--stop", "400", "--target", "800")
 
     assert 0 == result.status, result
-    assert f"BUY 1 {MNQ} MARKET: FILLED at " in result.out
-    assert f"stop loss: SELL 1 {MNQ} STOP at " in result.out
-    assert f"take profit: SELL 1 {MNQ} LIMIT at " in result.out
+    assert "BUY 1 MNQ H26 MARKET: FILLED at " in result.out
+    assert "stop loss: SELL 1 MNQ H26 STOP at " in result.out
+    assert "take profit: SELL 1 MNQ H26 LIMIT at " in result.out
     assert [("manual", "a working stop")] == worker_env.rows(
         "SELECT origin, 'a working stop' FROM orders JOIN fill ON order_id = orders.id WHERE guarded_at IS NOT NULL"
     )
@@ -32,7 +32,7 @@ def test_an_entry_is_filled_and_protected_with_every_worker_dead(operator: RunCo
     result = operator("orders", "market", "MNQ", "sell", "1", "--stop", "400")
 
     assert 0 == result.status, result
-    assert f"SELL 1 {MNQ} MARKET: FILLED at " in result.out
+    assert "SELL 1 MNQ H26 MARKET: FILLED at " in result.out
     assert -1 == worker_env.venue.position(MNQ)
     assert [] == worker_env.rows("SELECT name FROM job WHERE state IN ('queued', 'running') AND queue = 'critical'")
 
@@ -114,7 +114,7 @@ MISTAKES = [
     (("market", "MNQ", "buy", "1", "--risk", "50"), "not both"),
     (("market", "MNQ", "up", "1"), "invalid side 'up': expected buy, long, sell or short"),
     (("market", "XYZ", "buy", "1"), "unknown symbol 'XYZ': expected a root such as MNQ"),
-    (("market", "CON.F.US.MNQ.Z30", "buy", "1"), f"is not the active contract of MNQ: expected {MNQ}"),
+    (("market", "CON.F.US.MNQ.Z30", "buy", "1"), "is not the active contract of MNQ: expected MNQ H26"),
     (("market", "MNQ", "buy", "0"), "invalid QUANTITY '0': expected a whole number, at least 1"),
     (("market", "MNQ", "buy", "1", "--stop", "4", "--stop-price", "5"), "--stop 4 and --stop-price 5 set two levels"),
     (("limit", "MNQ", "buy", "1"), "missing --price: expected a number above 0, such as 21500.25"),
@@ -209,5 +209,5 @@ def test_an_invalid_change_is_refused_before_it_is_requested(operator: RunComman
         assert words in result.error
     dry = operator("orders", "modify", order, "--limit", "100", "--dry-run")
     assert "nothing was sent" in dry.out
-    assert "Findings of account 20001: No findings: no rule restricts the account." in dry.words
+    assert "Findings of account 20001: The risk monitor has nothing to act on." in dry.words
     assert [] == worker_env.venue.requests(MODIFY)

@@ -48,17 +48,17 @@ def test_a_stop_that_was_placed_elsewhere_is_shown_and_not_moved(operator: RunCo
         row["quantity"],
     )
     assert ", external" in operator("positions", "-o", "wide").out
-    assert f"the stop of {MNQ} was placed elsewhere" in operator("positions", "trail", "MNQ", "40").error
+    assert "the stop of MNQ H26 was placed elsewhere" in operator("positions", "trail", "MNQ", "40").error
 
 
 @pytest.mark.usefixtures("long")
 def test_a_part_and_then_the_rest_of_a_position_is_closed(operator: RunCommand, worker_env: WorkerEnv) -> None:
     dry = operator("positions", "close", "MNQ", "1", "--dry-run"), operator("positions", "close", "MNQ", "--dry-run")
     assert [0, 0] == [result.status for result in dry]
-    assert f"It would SELL 1 {MNQ}" in dry[0].out
+    assert "It would SELL 1 MNQ H26" in dry[0].out
     assert (2, []) == (worker_env.venue.position(MNQ), worker_env.venue.requests(CLOSE))
     part = operator("positions", "close", "MNQ", "1")
-    assert (0, f"Closed 1 of {MNQ} (SELL); still held: 1.\n") == (part.status, part.out)
+    assert (0, "Closed 1 of MNQ H26 (SELL); still held: 1.\n") == (part.status, part.out)
     result = operator("positions", "close", "MNQ")
 
     assert 0 == result.status, result
@@ -78,7 +78,7 @@ def test_the_stop_moves_to_breakeven_unless_the_market_is_through_it(
     worker_env.execute(f"UPDATE position SET average_price = {through}")
     result = operator("positions", "breakeven", "MNQ")
     assert (1, "") == (result.status, result.out)
-    assert f"{MNQ} could be closed at 2" in result.error  # a new bar may have moved the quote
+    assert "MNQ H26 could be closed at 2" in result.error  # a new bar may have moved the quote
     assert f"and the average price is {through}" in result.error
     assert [] == worker_env.venue.requests(MODIFY)
     worker_env.execute(f"UPDATE position SET average_price = {fine + Decimal('0.1')}")
@@ -112,4 +112,4 @@ def test_a_flat_account_has_no_stop_to_move(operator: RunCommand, verb: tuple[st
     result = operator("positions", *verb)
 
     assert (1, "") == (result.status, result.out)
-    assert f"has no position in {MNQ}: `tickwork positions` lists the open positions" in result.error
+    assert "has no position in MNQ H26: `tickwork positions` lists the open positions" in result.error

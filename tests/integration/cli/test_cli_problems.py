@@ -5,9 +5,12 @@ from typing import Any
 
 import pytest
 
+from cli.client.paused_jobs import NEEDED
 from cli.local.home.folder import Home
 from cli.local.home.lock import Lock
 from cli.local.home.state import write_state
+from scheduler.beat import Beat
+from scheduler.timetable import TIMETABLE
 from shared.ids import new_id
 from tests.fixtures.alert_steps import run_until
 from tests.fixtures.operator import RunCommand
@@ -84,6 +87,9 @@ def test_dead_jobs_are_named_with_what_to_do(operator: RunCommand, worker_env: W
     assert f"PROBLEM, dead jobs: {expected}" in operator("status").words
     found = check(operator, "jobs")
     assert ("warning", True) == (found["state"], found["detail"].startswith(expected))
+    for command in ((), ("top", "--once")):
+        assert "PROBLEM: dead jobs. `tickwork status` says what to do." in operator(*command).words
+    assert ["dead jobs"] == [one["name"] for one in operator("top", "--json").json["problems"]]
 
 
 def test_an_endpoint_that_mostly_fails_is_named(operator: RunCommand, worker_env: WorkerEnv) -> None:
@@ -143,6 +149,27 @@ def test_a_stop_placed_elsewhere_that_is_larger_than_its_position_is_named(
     assert ("warning", True) == (found["state"], expected in found["detail"])
     worker_env.execute("UPDATE orders SET side = 'BUY' WHERE role = 'OTHER'")
     assert "stops of others" not in problems(operator)
+
+
+def test_a_paused_or_slowed_job_that_safety_needs_is_named(operator: RunCommand, worker_env: WorkerEnv) -> None:
+    Beat(worker_env.ledger, worker_env.venue.clock).seed()
+    worker_env.execute("UPDATE schedule SET is_enabled = false WHERE name IN ('pack_bars', 'reconcile_accounts')")
+    worker_env.execute("UPDATE schedule SET every = '1 day' WHERE name = 'snapshot_accounts'")
+    found = problems(operator)["schedule"]
+
+    assert found.startswith("reconcile_accounts is paused: orders and positions are not compared with the venue")
+    assert "`tickwork schedule resume reconcile_accounts` lets it run; snapshot_accounts is slowed down: " in found
+    assert "pack_bars" not in found
+    checked = check(operator, "scheduled jobs")
+    assert ("warning", found) == (checked["state"], checked["detail"])
+    worker_env.execute(
+        "UPDATE schedule SET is_enabled = true, every = make_interval(secs => (defaults->>'every')::float)"
+    )
+    assert "schedule" not in problems(operator)
+
+
+def test_every_job_that_safety_needs_is_one_of_the_timetable() -> None:
+    assert set(NEEDED) <= {entry.name for entry in TIMETABLE}
 
 
 def test_a_root_that_is_none_is_named_with_the_nearest(operator: RunCommand, worker_env: WorkerEnv) -> None:

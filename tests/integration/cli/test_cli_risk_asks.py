@@ -150,7 +150,7 @@ def test_an_entry_that_only_closes_is_named_where_the_others_are_refused(
 
     assert (True, [True, False]) == (risk["may_enter"], [bool(one["obstacles"]) for one in risk["entries"]])
     told = operator("risk").words
-    assert f"No entry to BUY {MNQ}: reduce-only: CPI; only an entry that makes a position smaller passes" in told
+    assert "No entry to BUY MNQ H26: reduce-only: CPI; only an entry that makes a position smaller passes" in told
     assert "NO ENTRY" not in told
 
 

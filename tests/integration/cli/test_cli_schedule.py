@@ -76,7 +76,7 @@ def test_a_setting_is_validated_applied_and_audited(operator: RunCommand, worker
 def test_changes_are_printed_as_json_with_seconds(operator: RunCommand) -> None:
     told = [
         run_well(operator, *words, "--json").json
-        for words in (("set", NAME, "--every", "5m"), ("pause", NAME), ("resume", NAME), ("run", NAME))
+        for words in (("set", NAME, "--every", "5m"), ("pause", NAME, "--yes"), ("resume", NAME), ("run", NAME))
     ]
 
     assert {"name": NAME, "every_s": 300} == told[0]
@@ -115,7 +115,7 @@ def test_an_invalid_setting_changes_nothing(
 def test_a_paused_entry_fills_no_slot_until_it_is_resumed(
     operator: RunCommand, worker_env: WorkerEnv, seeded: Beat
 ) -> None:
-    run_well(operator, "pause", NAME, "--reason", "maintenance")
+    run_well(operator, "pause", NAME, "--yes", "--reason", "maintenance")
     seeded.tick()
     assert (False, None, None) == tuple(get_entry(operator)[key] for key in ("is_enabled", "ran_at", "next_due_at"))
     assert "already paused" in run_well(operator, "pause", NAME).words
@@ -124,6 +124,37 @@ def test_a_paused_entry_fills_no_slot_until_it_is_resumed(
 
     assert "queued" == get_entry(operator)["outcome"]
     assert ["schedule_pause", "schedule_resume"] == [act for act, *_ in list_acts(worker_env)]
+
+
+def test_what_safety_needs_is_paused_and_slowed_down_only_after_a_question(operator: RunCommand) -> None:
+    for words in (("pause", NAME), ("set", NAME, "--every", "1h")):
+        asked = operator("schedule", *words)
+        assert asked.status != 0
+        assert "so the loss limits go by old ones" in asked.error
+        assert "There is no terminal to confirm at: add --yes" in asked.error
+        assert (60, True) == tuple(get_entry(operator)[key] for key in ("every_s", "is_enabled"))
+    run_well(operator, "set", NAME, "--every", "5m")
+    run_well(operator, "pause", "pack_bars")
+    assert "PAUSED" not in operator("schedule", "pause", NAME, typed="n\n").words
+    assert get_entry(operator)["is_enabled"]
+    assert 0 == operator("schedule", "pause", NAME, typed="y\n").status
+
+    assert not get_entry(operator)["is_enabled"]
+
+
+def test_an_entry_is_denied_with_the_pause_that_keeps_its_account_from_being_reconciled(
+    operator: RunCommand, worker_env: WorkerEnv
+) -> None:
+    worker_env.execute("UPDATE account SET reconciled_at = NULL")
+    assert "is not reconciled with the venue yet" in operator("risk").words
+    assert "paused" not in operator("risk").words
+    run_well(operator, "pause", "reconcile_accounts", "--yes")
+    told = operator("risk").words
+
+    assert "a person has paused reconcile_accounts, and `tickwork schedule resume reconcile_accounts` lets it" in told
+    assert "The risk monitor has nothing to act on." not in told
+    run_well(operator, "resume", "reconcile_accounts")
+    assert "paused" not in operator("risk").words
 
 
 def test_run_enqueues_the_job_now_instead_of_one_that_waits(operator: RunCommand, worker_env: WorkerEnv) -> None:
@@ -141,7 +172,7 @@ def test_a_changed_timetable_reaches_the_table_but_for_what_a_person_set(
     operator: RunCommand, seeded: Beat, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run_well(operator, "set", NAME, "--missed", "skip")
-    run_well(operator, "pause", "check_disk")
+    run_well(operator, "pause", "check_disk", "--yes")
     newer = [
         replace(entry, every=timedelta(minutes=2), missed="catch_up", only_when_open=False)
         for entry in TIMETABLE

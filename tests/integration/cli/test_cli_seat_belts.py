@@ -102,7 +102,7 @@ def test_a_high_water_mark_that_is_too_low_is_asked_about(operator: RunCommand, 
 def test_a_cancel_of_all_orders_is_asked_about(operator: RunCommand, worker_env: WorkerEnv) -> None:
     assert "Nothing to do." in operator("orders", "cancel", "--all").out
     order: dict[str, Any] = enter_resting(operator, worker_env)
-    consequence = f"Cancel 1 order of account 20001: BUY 1 {MNQ} LIMIT at "
+    consequence = "Cancel 1 order of account 20001: BUY 1 MNQ H26 LIMIT at "
     require_question(operator, ("orders", "cancel", "--all"), consequence, "cancel them")
     assert "WORKING" == read_state(worker_env, order["id"])
 
@@ -116,7 +116,7 @@ def test_the_removal_of_a_hook_is_asked_about(operator: RunCommand, worker_env: 
     worker_env.entry_alert(hook_id)
     worker_env.run_due_jobs()
     remove = ("hooks", "remove", name)
-    require_question(operator, remove, f"What its accounts hold, +1 {MNQ}, is closed by none of them.", "remove it")
+    require_question(operator, remove, "What its accounts hold, +1 MNQ H26, is closed by none of them.", "remove it")
     require_question(operator, remove, "is answered with 404, also one that closes", "remove it")
 
     assert 0 == operator(*remove, typed="y\n").status

@@ -100,7 +100,7 @@ def test_a_close_that_the_venue_does_not_confirm_says_what_is_open_and_how_to_cl
     assert 1 == done.status
     assert "close FAILED" in done.words
     assert "NOT CONFIRMED FLAT. Open as far as known:" in done.words
-    assert "LONG 1 CON.F.US.MNQ.H26" in done.words
+    assert "LONG 1 MNQ H26" in done.words
     assert "Run `tickwork flatten --account 20001`" in done.words
 
 

@@ -9,6 +9,7 @@ import pytest
 from shared.ids import new_id
 from tests.fixtures.alert_steps import run_until
 from tests.fixtures.operator import RunCommand
+from tests.fixtures.venue import MNQ
 from tests.fixtures.worker_env import WorkerEnv
 
 WAY = ["alert_received", "verdict_accepted", "order_submitted", "order_acknowledged", "fill", "stop_proven"]
@@ -120,7 +121,7 @@ def test_a_changed_price_is_shown_with_the_change_and_not_as_that_of_the_start(
     worker_env.entry_alert(limit_price=20000)
     worker_env.run_due_jobs()
     order_id = worker_env.rows("SELECT id FROM orders WHERE role = 'ENTRY'")[0][0]
-    assert "entry BUY 1 MNQH6 limit at 20000.00" in [one["text"] for one in trace(operator, order_id)["steps"]]
+    assert f"entry BUY 1 {MNQ} limit at 20000.00" in [one["text"] for one in trace(operator, order_id)["steps"]]
     worker_env.execute(
         "INSERT INTO order_change (id, order_id, kind, limit_price, state, origin, correlation_id, settled_at)"
         " SELECT gen_random_uuid(), id, 'MODIFY', 20050, 'DONE', 'manual', gen_random_uuid(), now()"
@@ -129,9 +130,10 @@ def test_a_changed_price_is_shown_with_the_change_and_not_as_that_of_the_start(
     worker_env.execute("UPDATE orders SET limit_price = 20050 WHERE role = 'ENTRY'")
     texts = [(one["kind"], one["text"]) for one in trace(operator, order_id)["steps"]]
 
-    assert ("order_created", "entry BUY 1 MNQH6 limit") in texts
-    assert ("change_requested", "modify entry BUY 1 MNQH6 limit to 20050.00") in texts
+    assert ("order_created", f"entry BUY 1 {MNQ} limit") in texts
+    assert ("change_requested", f"modify entry BUY 1 {MNQ} limit to 20050.00") in texts
     assert "change_done" in dict(texts)
+    assert "entry BUY 1 MNQ H26 limit" in operator("trace", str(order_id)).words
 
 
 def test_steps_of_several_days_have_their_day(operator: RunCommand, filled: WorkerEnv) -> None:

@@ -1,5 +1,8 @@
 """Commands that cover every account, at a venue with two accounts."""
 
+import csv
+import io
+
 import pytest
 
 from shared.ledger.jobs.orders import ReconcileAccounts
@@ -69,6 +72,16 @@ def test_complaint_10_one_view_shows_every_account_side_by_side(operator: RunCom
     for request in (ReconcileAccounts(), BookRoundTrips()):  # without a feed and a beat
         worker_env.run(request)
     assert both == sorted(row["account_id"] for row in operator("trades", "--json").json["round_trips"])
+    names = {name for (name,) in worker_env.rows("SELECT name FROM account")}
+    assert names == {row["account_name"] for row in operator("trades", "--json").json["round_trips"]}
+    rows = csv.DictReader(io.StringIO(operator("trades", "-o", "csv").out))
+    assert names == {row["account_name"] for row in rows}
+    groups = operator("trades", "stats", "--by", "account", "--json").json["groups"]
+    assert dict.fromkeys(names, 1) == {group["name"]: group["count"] for group in groups}
+    short = {name for (name,) in worker_env.rows("SELECT short_account(name) FROM account")}
+    shown = [operator(*command).words for command in (("trades",), ("trades", "stats", "--by", "account"))]
+    shown.append(operator("orders").words.partition("Fills")[2])
+    assert [short] * 3 == [{name for name in short if name in words} for words in shown]
 
 
 def test_a_locked_account_keeps_no_other_from_being_flattened_or_halted(

@@ -49,6 +49,29 @@ def test_the_role_that_only_reads_gets_an_answer(traded: str, statement: str) ->
         assert len({column.name for column in found.description}) == len(found.description)
 
 
+def test_denials_that_differ_in_their_figures_alone_are_one_kind(traded: str) -> None:
+    (statement,) = [one for number, _, one in QUESTIONS if number == "10"]
+    reasons = (
+        "the result of the day is -1,034.00, the limit 1,000.00: entries wait until 2026-03-10 17:00 Chicago",
+        "the result of the day is -1,100.50, the limit 1,000.00: entries wait until 2026-03-11 17:00 Chicago",
+        "max_trades_per_day: 4 of 4 trades are made",
+    )
+    with psycopg.connect(traded, autocommit=True) as connection:
+        for reason in reasons:
+            connection.execute(
+                "INSERT INTO orders (id, account_id, contract_id, origin, role, side, type, quantity, state, reason,"
+                " correlation_id) SELECT gen_random_uuid(), account_id, contract_id, origin, role, side, type,"
+                " quantity, 'DENIED', %s, correlation_id FROM orders WHERE role = 'ENTRY' LIMIT 1",
+                (reason,),
+            )
+        found = [(kind, count, newest) for _, kind, count, _, newest in connection.execute(statement.encode())]
+
+    assert [
+        ("the result of the day is -#, the limit #: entries wait until # # Chicago", 2, reasons[1]),
+        ("max_trades_per_day: # of # trades are made", 1, reasons[2]),
+    ] == found
+
+
 @pytest.fixture
 def traded(worker_env: WorkerEnv) -> str:
     """A database in which an account holds a position, for its owner."""

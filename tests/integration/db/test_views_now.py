@@ -43,7 +43,7 @@ def test_an_account_shows_its_position_orders_and_results(worker_env: WorkerEnv)
         ("halted_at = now(), halt_reason = 'news'", "halted: news"),
         ("halted_at = now(), is_reduce_only = true", "reduce-only: no reason was kept"),
         ("can_trade = false", "the venue does not let it trade"),
-        ("reconciled_at = NULL", "not compared with the venue since the start"),
+        ("reconciled_at = NULL", "not reconciled with the venue yet"),
         ("breached_market_at = market_now()", "the max loss limit was reached"),
         ("locked_on = trading_day_at(market_now())", "the daily loss limit was reached"),
         ("profit_locked_on = trading_day_at(market_now())", "the daily profit target was reached"),

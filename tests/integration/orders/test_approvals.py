@@ -29,7 +29,7 @@ def test_an_entry_waits_without_a_job_and_is_made_once_it_is_approved(
     assert ["orders.lapse_approval"] == list_waiting_jobs(worker_env)
     result = approve(worker_env, operator, approval_id)
 
-    assert (0, True) == (result.status, f"BUY 2 {MNQ} MARKET: FILLED" in result.out), result
+    assert (0, True) == (result.status, "BUY 2 MNQ H26 MARKET: FILLED" in result.out), result
     assert [("BUY", 2, "FILLED")] == worker_env.rows(ENTRIES)
     assert ("ORDERED", True) == state_of(worker_env, approval_id)
     assert 2 == worker_env.venue.position(MNQ)

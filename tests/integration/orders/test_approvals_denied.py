@@ -91,7 +91,7 @@ def test_a_flatten_after_the_entry_was_asked_for_forbids_it(
     worker_env.run_due_jobs()
     result = approve(worker_env, operator, approval_id)
 
-    assert f"{MNQ} was closed by a later request" in result.error
+    assert "MNQ H26 was closed by a later request" in result.error
     assert [("BUY", 1, "DENIED")] == worker_env.rows(ENTRIES)
 
 

@@ -72,7 +72,7 @@ def test_an_approved_entry_that_is_not_made_in_time_ends_as_expired_with_the_rea
 
     assert ("EXPIRED", False) == state_of(worker_env, approval_id)
     assert ("BUY", "denied") == last_signal(worker_env)[:2]
-    assert "is not reconciled with the venue since the start" in last_signal(worker_env)[2]
+    assert "is not reconciled with the venue yet" in last_signal(worker_env)[2]
     (row,) = operator("approvals", "--all", "--json").json["approvals"]
     assert ("EXPIRED", last_signal(worker_env)[2]) == (row["state"], row["outcome"])
     assert "is not reconciled" in operator("approvals", "--all").words
@@ -115,7 +115,7 @@ def test_the_closing_part_of_an_approved_entry_passes_where_the_rest_is_denied(
     worker_env.execute(HALT)
     result = approve(worker_env, operator, approval_id)
 
-    assert (1, True) == (result.status, f"1 of {MNQ} closed first, nothing is opened" in result.error), result
+    assert (1, True) == (result.status, "1 of MNQ H26 closed first, nothing is opened" in result.error), result
     assert 0 == worker_env.venue.position()
     assert ("DENIED", True) == state_of(worker_env, approval_id)
 

@@ -60,7 +60,7 @@ def test_a_part_that_exceeds_the_active_month_is_closed_in_the_next_too(
     hold_two_months(worker_env, 2)
     with worker_at(worker_env):
         one = operator("positions", "close", "MNQ", "1")
-        assert f"Closed 1 of {MNQ} (SELL); still held: 1.\n" == one.out, one
+        assert "Closed 1 of MNQ H26 (SELL); still held: 1.\n" == one.out, one
         result = operator("positions", "close", "MNQ", "2", "--json")
 
     assert [(MNQ, 1, 0), (OTHER_MONTH, 1, 0)] == [

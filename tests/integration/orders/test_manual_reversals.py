@@ -48,7 +48,7 @@ def test_what_a_manual_entry_reverses_is_closed_and_the_rest_opened(
     hold(worker_env, 2)
     result = type_sell(worker_env, operator, "3", "--stop", "400")
 
-    assert (0, True) == (result.status, f"2 of {MNQ} closed first" in result.words), result
+    assert (0, True) == (result.status, "2 of MNQ H26 closed first" in result.words), result
     assert -1 == worker_env.venue.position()
     assert [("manual", "SELL", 2, "FILLED")] == worker_env.rows(EXITS)
     assert ("SELL", "MARKET", 1, "FILLED") == worker_env.rows(ENTRIES)[-1]

@@ -179,7 +179,7 @@ def test_commands_say_in_words_that_an_entry_would_have_been_sent(shadow_env: Wo
     shadow_env.entry_alert()
     shadow_env.run_due_jobs()
 
-    assert (0, True) == (typed.status, f"BUY 1 {MNQ} MARKET: SHADOW, would have been sent" in typed.out), typed
+    assert (0, True) == (typed.status, "BUY 1 MNQ H26 MARKET: SHADOW, would have been sent" in typed.out), typed
     assert SHADOW in operator("orders").words
     assert 2 == len(operator("orders", "--state", "SHADOW", "--json").json["orders"])
     assert SHADOW in operator("alerts", "list").words

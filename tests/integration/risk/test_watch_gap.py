@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from sqlalchemy import text
 
-from cli.client.risk_view import list_alarms
+from cli.client.risk_view import list_alarms, list_gap_alarms
 from shared.clock import machine_now
 from tests.fixtures.operator import RunCommand
 from tests.fixtures.worker_env import WorkerEnv
@@ -23,6 +23,11 @@ def sleep_for(worker_env: WorkerEnv, pause: str) -> None:
 
 def read_gaps(worker_env: WorkerEnv) -> list[str]:
     return [message for (message,) in worker_env.rows("SELECT message FROM account_event WHERE kind = 'unwatched'")]
+
+
+def read_gap_alarms(worker_env: WorkerEnv) -> str:
+    with worker_env.ledger.engine.connect() as connection:
+        return " ".join(alarm.message for alarm in list_gap_alarms(connection))
 
 
 def test_an_account_that_held_a_position_learns_what_was_not_watched_and_for_how_long(long_two: WorkerEnv) -> None:
@@ -100,12 +105,29 @@ def test_status_and_risk_show_a_gap_and_a_watch_that_does_not_run(long_two: Work
     assert "is NOT WATCHED since " in overdue.message
     watch(long_two)
 
-    with long_two.ledger.engine.connect() as connection:
-        alarms = " ".join(alarm.message for alarm in list_alarms(connection))
-    assert "was not watched from " in alarms
+    assert "was not watched from " in read_gap_alarms(long_two)
     assert "It was not watched from" in operator("risk").out
     assert "while it held 2 MNQ long" in operator("risk", "--json").json["accounts"][0]["unwatched"]
     assert "unwatched" in operator("accounts", "show", "20001").out
     with long_two.ledger.engine.begin() as connection:
         connection.execute(text("UPDATE account_event SET happened_at = now() - interval '13 hours'"))
     assert "not watched" not in operator("risk").out
+
+
+def test_a_gap_stands_above_no_other_list_and_goes_once_the_position_is_closed(
+    long_two: WorkerEnv, operator: RunCommand
+) -> None:
+    watch(long_two)
+    sleep_for(long_two, "2 hours")
+    watch(long_two)
+    assert "was not watched from " in read_gap_alarms(long_two)
+    for command in (("orders",), ("positions",), ("top", "--once")):
+        assert "not watched" not in operator(*command).words
+    long_two.execute("UPDATE position SET opened_market_at = opened_market_at + interval '1 day'")
+    assert "" == read_gap_alarms(long_two), "another position"
+    long_two.execute("UPDATE position SET opened_market_at = opened_market_at - interval '1 day'")
+    long_two.execute("UPDATE position SET quantity = 0, direction = 'FLAT'")
+
+    assert "" == read_gap_alarms(long_two)
+    assert "not watched" not in operator("risk").out
+    assert "not watched" in operator("accounts", "show", "20001").words

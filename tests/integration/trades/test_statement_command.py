@@ -12,7 +12,7 @@ import pytest
 from shared.db.trades import round_trips
 from tests.fixtures.books import Books
 from tests.fixtures.operator import RunCommand
-from tests.fixtures.venue import MES
+from tests.fixtures.venue import MES, MNQ
 
 AMOUNTS = ("gross", "fees", "commissions", "net")
 Sums = Callable[..., dict[str, Decimal]]
@@ -48,7 +48,12 @@ def test_the_sums_are_those_of_the_trades_in_each_format(trades: list[dict[str, 
     assert expected == sums_of(rows)
     assert all(re.fullmatch(r"-?\d+\.\d\d", row[name]) for row in rows for name in AMOUNTS)
 
+    assert {MES, MNQ} == {row["contract"] for row in rows} == {row["contract"] for row in found["trades"]}
+    assert all(row["closed_market_at"].endswith("+00:00") for row in rows)
+
     page = operator("statement", "2026-03", "--format", "html").out
+    assert "<td>MNQ H26</td>" in page
+    assert MNQ not in page
     cells = re.findall(r"<td[^>]*>([^<]*)</td>", page[page.index('class="total"') :])[:6]
     assert ["total", "3", *(f"{expected[name]:.2f}" for name in AMOUNTS)] == cells
 

@@ -61,10 +61,10 @@ def test_the_list_shows_round_trips_newest_first(trades: Run) -> None:
     lines = [line.split() for line in result.out.splitlines() if " H26 " in line]
 
     assert (0, "") == (result.status, result.error)
-    assert [["MNQ", "SHORT"], ["MES", "LONG"], ["MNQ", "LONG"], ["MNQ", "LONG*"]] == [line[2:5:2] for line in lines]
+    assert [["MNQ", "SHORT"], ["MES", "LONG"], ["MNQ", "LONG"], ["MNQ", "LONG*"]] == [line[3:6:2] for line in lines]
     assert ["2", "100.00", "90.00", "40.00", "2.44", "37.56", "-", "-", "0:01:00", "unknown", "4", "-", "-"] == lines[
         0
-    ][5:]
+    ][6:]
     assert "includes an opening position, held before the first known fill" in result.out
 
 

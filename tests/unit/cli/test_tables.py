@@ -64,13 +64,13 @@ def test_a_terminal_wraps_a_text_and_cuts_nothing(monkeypatch: pytest.MonkeyPatc
 
 def test_the_least_important_columns_go_first_and_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     table = Table("Fills", ("id", "reason", "origin", "fees"), spare=("origin", "fees"))
-    rows: list[dict[str, Any]] = [{"id": ORDER, "reason": LONG, "origin": "x" * 60, "fees": Decimal(1)}]
+    rows: list[dict[str, Any]] = [{"id": ORDER, "reason": LONG, "origin": "x" * 75, "fees": Decimal(1)}]
 
     narrow, wide = show(monkeypatch, table, rows, 80), show(monkeypatch, table, rows, 120)
     assert "Not shown: origin (-o wide shows all)" in narrow
-    assert "x" * 60 not in narrow
+    assert "x" * 75 not in narrow
     assert "fees" in narrow.splitlines()[1]
-    assert "x" * 60 in wide
+    assert "x" * 75 in wide
 
 
 def test_no_number_is_cut_in_a_terminal_that_is_too_narrow(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -253,7 +253,7 @@ def test_no_text_of_csv_is_a_formula() -> None:
 
 def test_a_command_without_forms_advises_a_wider_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     table = Table("Orders", ("id", "reason", "origin"), spare=("origin",))
-    rows: list[dict[str, Any]] = [{"id": ORDER, "reason": LONG, "origin": "x" * 60}]
+    rows: list[dict[str, Any]] = [{"id": ORDER, "reason": LONG, "origin": "x" * 75}]
 
     with click.Context(click.Command("top")):
         assert "Not shown: origin (a wider terminal shows all)" in show(monkeypatch, table, rows, 80)

@@ -18,7 +18,10 @@ def test_a_root_and_its_first_continuous_contract_mean_whatever_month_is_active(
     assert not symbol.names("CON.F.US.MES.Z26")
 
 
-@pytest.mark.parametrize("text", ["MNQH7", "MNQH27", "MNQH2027", "MNQ H27", "CME_MINI:MNQH2027", "CON.F.US.MNQ.H27"])
+NAMED = ("MNQH7", "MNQH27", "MNQH2027", "MNQ H27", "MNQ.H27", "CME_MINI:MNQH2027", "CON.F.US.MNQ.H27")
+
+
+@pytest.mark.parametrize("text", NAMED)
 def test_a_named_month_means_that_month_alone(text: str) -> None:
     symbol = parse_symbol(text)
 

@@ -17,7 +17,7 @@ NOVEMBER = parse_month("2026-11")
 
 def trip(closed: datetime, gross: object, fees: object = 0, commissions: object = 0) -> TripResult:
     amounts = [Decimal(str(one)) for one in (gross, fees, commissions)]
-    return TripResult("CON.F.US.MNQ.Z26", None, None, closed, *amounts)
+    return TripResult(20001, "CON.F.US.MNQ.Z26", None, None, closed, *amounts)
 
 
 TRIPS = st.lists(

@@ -31,7 +31,8 @@ def at(minutes: float) -> datetime:
 
 def result(net: object, minutes: int = 0, **fields: Any) -> TripResult:
     """Return a round trip with a result of `net` after costs of 1.22."""
-    values = {"contract_id": MNQ.id, "strategy": None, "origin": None, "closed_market_at": at(minutes)}
+    values: dict[str, Any] = {"account_id": 20001, "contract_id": MNQ.id, "strategy": None, "origin": None}
+    values["closed_market_at"] = at(minutes)
     gross = Decimal(str(net)) + Decimal("1.22")
     return TripResult(**values | {"gross": gross, "fees": Decimal("0.72"), "commissions": Decimal("0.50")} | fields)
 
