@@ -72,4 +72,5 @@ def _to_closing_order(row: OrderRow, contract: Contract) -> ClosingOrder:
         quantity=max(row.quantity - row.filled_quantity, 0),
         price=0 if price is None else int(price / contract.tick_size),
         is_ours=row.role is not Role.OTHER,
+        bracket=row.parent_id,
     )

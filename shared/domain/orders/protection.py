@@ -18,7 +18,8 @@ _CLOSERS = frozenset({Role.STOP_LOSS, Role.TAKE_PROFIT, Role.EXIT})
 class ClosingOrder:
     """A working order that may close contracts: `price` in ticks, `quantity` is the open quantity.
 
-    `is_ours` is False for an order of unknown purpose: it counts if it is a stop, and it is never changed.
+    `is_ours` is False for an order of unknown purpose: it counts if it is a stop, and it is never changed. `bracket` is
+    the entry whose bracket it is a leg of, None of an order that stands alone, as the protector's stop does.
     """
 
     id: UUID
@@ -28,6 +29,7 @@ class ClosingOrder:
     quantity: int
     price: int
     is_ours: bool
+    bracket: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,36 +54,58 @@ class ProtectionPlan:
 def plan_protection(position: int, working: Sequence[ClosingOrder]) -> ProtectionPlan:
     """Return the changes that the closing orders of a position need; `position` is above zero when long.
 
-    Flat: every closing order of ours could open a position, so all are cancelled. Otherwise the stops nearest to the
-    market stay, for as many contracts as the position has, and so do the targets; orders on the wrong side are
-    cancelled.
+    Flat: every closing order of ours could open a position, so all are cancelled, and so are orders on the wrong side.
+    Otherwise whole brackets stay, those with the stops nearest to the market first, for as many contracts as the
+    position has: only the two legs of one bracket cancel each other at the venue, so a stop left with the target of
+    another bracket could open a position. Stops of no bracket, then targets without a stop of their own, stay for what
+    is left.
     """
     ours = [one for one in working if one.is_ours and one.role in _CLOSERS]
     if position == 0:
         return ProtectionPlan(cancels=tuple(one.id for one in ours))
     closing = Side.SELL if position > 0 else Side.BUY
     held = abs(position)
-    wrong_side = [one.id for one in ours if one.side is not closing]
+    on_side = [one for one in ours if one.side is closing]
     external = sum(
         one.quantity for one in working if not one.is_ours and one.type in STOP_TYPES and one.side is closing
     )
-    stops = [one for one in ours if one.side is closing and one.role is Role.STOP_LOSS]
-    targets = [one for one in ours if one.side is closing and one.role is Role.TAKE_PROFIT]
+    stops = [one for one in on_side if one.role is Role.STOP_LOSS]
+    targets = [one for one in on_side if one.role is Role.TAKE_PROFIT]
     # Nearest to the market first: for a long, the highest sell stop and the lowest sell limit.
-    stops.sort(key=lambda one: (one.price * closing.sign, str(one.id)))
+    stops.sort(key=lambda one: (one.bracket is None, one.price * closing.sign, str(one.id)))
     targets.sort(key=lambda one: (one.price * -closing.sign, str(one.id)))
-    cancels, shrinks = list(wrong_side), []
-    for closing_orders in (stops, targets):
-        remaining = held
-        for one in closing_orders:
-            kept = min(one.quantity, remaining)
-            remaining -= kept
-            if kept == 0:
-                cancels.append(one.id)
-            elif kept < one.quantity:
-                shrinks.append((one.id, kept))
+    kept_stops = _keep_nearest(stops, held)
+    kept_targets = _keep_targets(targets, stops, kept_stops, held)
+    kept = kept_stops | kept_targets
+    cancels = [one.id for one in ours if one.side is not closing]
+    cancels += [one.id for one in (*stops, *targets) if kept[one.id] == 0]
+    shrinks = [(one.id, kept[one.id]) for one in (*stops, *targets) if 0 < kept[one.id] < one.quantity]
     covered = sum(one.quantity for one in stops) + external
     return ProtectionPlan(max(0, held - covered), tuple(cancels), tuple(shrinks))
+
+
+def _keep_nearest(closing_orders: Sequence[ClosingOrder], contracts: int) -> dict[UUID, int]:
+    """Return for each order how much of it stays, the first ones first, so that all close at most `contracts`."""
+    kept = {}
+    for one in closing_orders:
+        kept[one.id] = min(one.quantity, contracts)
+        contracts -= kept[one.id]
+    return kept
+
+
+def _keep_targets(
+    targets: Sequence[ClosingOrder], stops: Sequence[ClosingOrder], kept_stops: Mapping[UUID, int], held: int
+) -> dict[UUID, int]:
+    """Return for each target how much of it stays: no more than of its own stop, and without one what is left."""
+    of_bracket: dict[UUID, int] = {}
+    for one in stops:
+        if one.bracket is not None:
+            of_bracket[one.bracket] = of_bracket.get(one.bracket, 0) + kept_stops[one.id]
+    kept: dict[UUID, int] = {}
+    for bracket, contracts in of_bracket.items():
+        kept |= _keep_nearest([one for one in targets if one.bracket == bracket], contracts)
+    alone = [one for one in targets if one.id not in kept]
+    return kept | _keep_nearest(alone, held - sum(kept.values()))
 
 
 @dataclass(frozen=True, slots=True)
