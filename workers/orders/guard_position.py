@@ -12,18 +12,17 @@ from shared.db.orders import fills, flatten_requests, orders, positions
 from shared.db.orders.orders import OrderRow
 from shared.db.orders.positions import PositionRow
 from shared.domain.counting import count_of
-from shared.domain.orders.order import OrderState, OrderType, Origin, Role, Side
+from shared.domain.orders.order import OrderState, Origin, Role
 from shared.domain.orders.poll_pace import FIRST_POLL, poll_pause
+from shared.domain.orders.position import show_position
 from shared.errors import PostponedError, RetryableError
-from shared.ids import new_id
 from shared.ledger.jobs.orders import Flatten, GuardPosition
 from workers.context import Context
 from workers.orders import venue_state, venue_view
 from workers.orders.guard_changes import find_refused_wait, request_change
-from workers.orders.protection_state import ProtectionState, load_state, record_protection
-from workers.orders.protective_stop import find_stop_price
+from workers.orders.guard_stops import cancel_unsent_stops, find_replacement_wait, place_stop, replace_stop
+from workers.orders.protection_state import ProtectionState, load_state, record_if_protected
 from workers.orders.resolve_in_doubt_order import OVERLAP
-from workers.orders.submit import submit_order
 from workers.orders.venue_view import VenueView, quantity_at_venue
 from workers.task import task
 
@@ -41,6 +40,7 @@ _NEVER_LIVE = "nothing: live orders were never on"
 def guard_position(job: GuardPosition, ctx: Context) -> dict[str, str | int]:
     """Make a working stop cover the whole position; each run reads the state first, so any number of runs is safe.
 
+    A position that a stop or a target of ours has opened, as it closed more than was held, is flattened.
     One run serves every guard job of the position that was enqueued before it began.
     """
     with ctx.transaction() as tx:
@@ -49,12 +49,11 @@ def guard_position(job: GuardPosition, ctx: Context) -> dict[str, str | int]:
         if skipped is not None:
             return {"skipped": skipped}
         state = load_state(tx.connection, job.account_id, job.contract_id)
-        if state.plan.is_covered:
-            record_protection(tx.connection, job.account_id, state)
-        if state.plan.is_empty:
+        record_if_protected(tx.connection, state)
+        if state.is_settled:
             return _build_result(state)
         newest, unguarded = fills.find_unguarded_times(tx.connection, job.account_id, job.contract_id)
-        refused_for = _find_refused_wait(tx.connection, state)
+        refused_for = _find_refused_wait(tx.connection, ctx, state)
     now = machine_now()
     _require_due(job, state, refused_for, None if newest is None else now - newest)
     since = unguarded or ctx.job.enqueued_at
@@ -64,10 +63,10 @@ def guard_position(job: GuardPosition, ctx: Context) -> dict[str, str | int]:
         if isinstance(found, str):
             return {"skipped": found}
         state = found
-        if state.plan.is_empty:
+        if state.is_settled:
             return _build_result(state)
-        if state.plan.missing and _has_stop_failed(ctx, job, state, since):
-            return _flatten(ctx, job, f"no working stop within {waited.total_seconds():.1f} s")
+        if (unwanted := _find_reason_to_flatten(ctx, job, state, since)) is not None:
+            return _flatten(ctx, job, *unwanted)
         return _repair(ctx, job, state, waited)
     except PostponedError:
         raise
@@ -86,14 +85,15 @@ def _require_due(
         raise PostponedError(f"{job.contract_id}: {_describe(state)}; the venue may still report it", FIRST_POLL)
 
 
-def _find_refused_wait(connection: Connection, state: ProtectionState) -> timedelta:
+def _find_refused_wait(connection: Connection, ctx: Context, state: ProtectionState) -> timedelta:
     """Return how long nothing is to do but what the venue has refused, zero if there is more or it is due again."""
-    if not state.plan.is_covered:
+    if not state.plan.is_covered or state.is_turned_around:
         return timedelta(0)
     rows = {row.id: row for row in state.open_orders}
     cancels = (find_refused_wait(connection, rows[order_id]) for order_id in state.plan.cancels)
     shrinks = (find_refused_wait(connection, rows[order_id], quantity) for order_id, quantity in state.plan.shrinks)
-    return min([*cancels, *shrinks], default=timedelta(0))
+    replacements = [] if state.plan.replacement is None else [find_replacement_wait(connection, ctx, state)]
+    return min([*cancels, *shrinks, *replacements], default=timedelta(0))
 
 
 def _find_pause(waited: timedelta) -> timedelta:
@@ -135,9 +135,10 @@ def _refresh_state(ctx: Context, job: GuardPosition, waited: timedelta) -> Prote
         by_fills = state.quantity
         if by_fills != at_venue and waited >= FLATTEN_AFTER:
             held = _find_at_venue(view, job.contract_id)
-            state = replace(state, quantity=at_venue, position=held)  # the venue is right; reconcile finds the reason
-        if state.quantity == at_venue and state.plan.is_covered:
-            record_protection(tx.connection, job.account_id, state)
+            # The venue is right; reconcile finds the reason.
+            state = replace(state, quantity=at_venue, position=held, opened_by=None)
+        if state.quantity == at_venue:
+            record_if_protected(tx.connection, state)
     if state.quantity != at_venue:
         raise PostponedError(
             f"{job.contract_id}: the venue holds {at_venue}, our fills make {by_fills}", _find_pause(waited)
@@ -150,6 +151,18 @@ def _find_at_venue(view: VenueView, contract_id: str) -> PositionRow | None:
         if one.contract_id == contract_id and one.direction is not None:
             quantity = one.quantity * one.direction.sign
             return PositionRow(view.account_id, contract_id, quantity, one.average_price, one.opened_market_at)
+    return None
+
+
+def _find_reason_to_flatten(
+    ctx: Context, job: GuardPosition, state: ProtectionState, since: datetime
+) -> tuple[str, str] | None:
+    """Return why the position is not kept, and the kind of event that tells it; None if it is."""
+    if state.is_turned_around:
+        leg = "stop" if state.opened_by is Role.STOP_LOSS else "target"
+        return f"its {leg} closed more than was held and opened {show_position(state.quantity)}", "turned_around"
+    if state.plan.missing and _has_stop_failed(ctx, job, state, since):
+        return f"no working stop within {(machine_now() - since).total_seconds():.1f} s", "unprotected"
     return None
 
 
@@ -170,13 +183,16 @@ def _find_last_stop(ctx: Context, job: GuardPosition) -> OrderRow | None:
 def _repair(ctx: Context, job: GuardPosition, state: ProtectionState, waited: timedelta) -> dict[str, str | int]:
     todo, is_sent = state.plan, False
     if any(row.state is OrderState.CREATED and row.role is Role.STOP_LOSS for row in state.open_orders):
-        _cancel_unsent_stops(ctx, job)  # its guard was lost before it sent the stop
+        cancel_unsent_stops(ctx, state)  # its guard was lost before it sent the stop
         raise PostponedError(f"{job.contract_id}: a stop was created and never sent; checking again", FIRST_POLL)
-    if todo.missing and not state.has_unconfirmed_stop:
-        rejection, is_sent = _place_stop(ctx, job, state, todo.missing, _find_pause(waited)), True
-        if rejection is not None:
-            return _flatten(ctx, job, f"the stop was rejected: {rejection}")
     rows = {row.id: row for row in state.open_orders}
+    if todo.missing and not state.has_unconfirmed_stop:
+        rejection, is_sent = place_stop(ctx, state, todo.missing, _find_pause(waited)), True
+        if rejection is not None:
+            return _flatten(ctx, job, f"the stop was rejected: {rejection}", "unprotected")
+    if todo.replacement is not None and not state.has_unconfirmed_stop:
+        too_large, quantity = todo.replacement
+        is_sent = replace_stop(ctx, state, rows[too_large], quantity, _find_pause(waited))
     for order_id in todo.cancels:
         if rows[order_id].venue_order_id not in state.shown:
             continue  # it began to work after the positions were listed: it may protect a fill that we do not know
@@ -187,59 +203,11 @@ def _repair(ctx: Context, job: GuardPosition, state: ProtectionState, waited: ti
     raise PostponedError(f"{job.contract_id}: {_describe(state)}; repaired, checking again", pause)
 
 
-def _place_stop(ctx: Context, job: GuardPosition, state: ProtectionState, missing: int, pause: timedelta) -> str | None:
-    """Place a stop for `missing` contracts; return the venue's reason if it rejects the stop, else None."""
-    order = _create_stop(ctx, job, state, missing, pause)
-    try:
-        answer = submit_order(ctx, order)
-    except RetryableError:  # certainly not sent, and no other job sends it: the next run places another
-        _cancel_unsent_stops(ctx, job)
-        raise
-    if answer.state is OrderState.IN_DOUBT:
-        with ctx.ledger.engine.begin() as connection:
-            orders.change_state(
-                connection, order.id, [OrderState.SUBMITTING], OrderState.IN_DOUBT, reason=answer.reason
-            )
-    elif answer.state is OrderState.WORKING:
-        with ctx.ledger.engine.begin() as connection:
-            orders.change_state(
-                connection, order.id, [OrderState.SUBMITTING], OrderState.WORKING, venue_order_id=answer.venue_order_id
-            )
-    return answer.reason if answer.state is OrderState.REJECTED else None
-
-
-def _cancel_unsent_stops(ctx: Context, job: GuardPosition) -> None:
-    """Cancel the stops that a guard created and did not send: only one guard runs at a time, so none is in flight."""
-    with ctx.ledger.engine.begin() as connection:
-        reason = "its guard did not send it"
-        orders.cancel_created(connection, job.account_id, job.contract_id, reason, Role.STOP_LOSS)
-
-
-def _create_stop(ctx: Context, job: GuardPosition, state: ProtectionState, missing: int, pause: timedelta) -> OrderRow:
-    with ctx.ledger.engine.begin() as connection:
-        price = None if state.position is None else find_stop_price(connection, ctx, state.position, state.contract)
-        if price is None:
-            raise PostponedError(f"{job.contract_id}: the price of the position is not known yet", pause)
-        return orders.create(
-            connection,
-            order_id=new_id(),
-            account_id=job.account_id,
-            contract_id=job.contract_id,
-            origin=Origin.PROTECTOR,
-            role=Role.STOP_LOSS,
-            side=Side.SELL if state.quantity > 0 else Side.BUY,
-            quantity=missing,
-            correlation_id=ctx.job.correlation_id,
-            type_=OrderType.STOP,
-            stop_price=price,
-        )
-
-
-def _flatten(ctx: Context, job: GuardPosition, reason: str) -> dict[str, str | int]:
+def _flatten(ctx: Context, job: GuardPosition, reason: str, kind: str) -> dict[str, str | int]:
     result: dict[str, str | int] = {"flattens": job.contract_id, "reason": reason}
     with ctx.transaction() as tx:
         accounts.lock(tx.connection, job.account_id)
-        accounts.record_event(tx.connection, job.account_id, "unprotected", f"{job.contract_id}: {reason}; flattened")
+        accounts.record_event(tx.connection, job.account_id, kind, f"{job.contract_id}: {reason}; flattened")
         request = flatten_requests.create(
             tx.connection,
             job.account_id,
@@ -258,5 +226,5 @@ def _build_result(state: ProtectionState) -> dict[str, str | int]:
 
 def _describe(state: ProtectionState) -> str:
     todo = state.plan
-    surplus = count_of(len(todo.cancels) + len(todo.shrinks), "order")
+    surplus = count_of(len(todo.cancels) + len(todo.shrinks) + (todo.replacement is not None), "order")
     return f"{state.quantity} held, {todo.missing} without a stop, {surplus} too many"

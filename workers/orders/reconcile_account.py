@@ -201,11 +201,11 @@ def _resolve_pending(tx: Transaction, account_id: int) -> None:
 
 
 def _guard_positions(tx: Transaction, ctx: Context, account_id: int) -> None:
-    """Enqueue a guard for every contract in which a stop is missing or an order is left over."""
+    """Enqueue a guard for every contract that one has something to do in: see ProtectionState."""
     touched = {row.contract_id for row in positions.list_of_account(tx.connection, account_id)}
     touched |= {row.contract_id for row in orders.list_open(tx.connection, account_id)}
     for contract_id in sorted(touched):
-        if not load_state(tx.connection, account_id, contract_id).plan.is_empty:
+        if not load_state(tx.connection, account_id, contract_id).is_settled:
             request = GuardPosition(account_id=account_id, contract_id=contract_id)
             key = f"guard:{account_id}:reconcile:{ctx.job.id}:{contract_id}"
             tx.enqueue_unless_queued(request, guard_key(account_id, contract_id), key=key)

@@ -17,7 +17,7 @@ from shared.gateway.wire import VenueFill, VenueOrder
 from shared.ids import new_id
 from shared.ledger.jobs.orders import GuardPosition, guard_key
 from shared.ledger.ledger import Transaction
-from workers.orders.protection_state import load_state, record_protection
+from workers.orders.protection_state import load_state, record_if_protected
 from workers.orders.venue_view import VenueView
 
 log = logging.getLogger(__name__)
@@ -210,9 +210,8 @@ def _record_if_covered(connection: Connection, account_id: int, contract_id: str
     The venue reports a bracket's legs with the fill of its entry, so mostly no guard job is needed.
     """
     state = load_state(connection, account_id, contract_id)
-    if state.plan.is_covered:
-        record_protection(connection, account_id, state)
-    return state.plan.is_empty
+    record_if_protected(connection, state)
+    return state.is_settled
 
 
 def known_contracts(connection: Connection, account_id: int, touched: set[str]) -> set[str]:

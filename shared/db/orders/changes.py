@@ -9,7 +9,6 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
-    ColumnElement,
     Connection,
     Row,
     Text,
@@ -38,7 +37,12 @@ _IS_STOP_MOVE = and_(
     order_change.c.origin == Origin.PROTECTOR.value,
     order_change.c.stop_price.is_not(None),
 )
-_IS_RESIZE = and_(order_change.c.kind == ChangeKind.MODIFY.value, order_change.c.origin == Origin.PROTECTOR.value)
+_IS_REFUSED_RESIZE = and_(
+    order_change.c.kind == ChangeKind.MODIFY.value,
+    order_change.c.origin == Origin.PROTECTOR.value,
+    order_change.c.quantity.is_not(None),
+    order_change.c.state == ChangeState.REJECTED.value,
+)
 _FINAL = [state.value for state in OrderState if state.is_final]
 
 
@@ -166,21 +170,18 @@ def list_outlived_cancels(connection: Connection, account_id: int) -> list[tuple
 
 def find_stop_moves(connection: Connection, order_id: UUID) -> StopMoves:
     """Return when the stop last moved by itself, and how many such moves the venue has rejected in a row since."""
-    return _find_moves(connection, order_id, _IS_STOP_MOVE)
-
-
-def find_resizes(connection: Connection, order_id: UUID, quantity: int) -> StopMoves:
-    """Return when the guard last asked for this quantity, and how often the venue has rejected it in a row since."""
-    return _find_moves(connection, order_id, and_(_IS_RESIZE, order_change.c.quantity == quantity))
-
-
-def _find_moves(connection: Connection, order_id: UUID, condition: ColumnElement[bool]) -> StopMoves:
     statement = select(order_change.c.state, order_change.c.created_at).where(
-        order_change.c.order_id == order_id, condition
+        order_change.c.order_id == order_id, _IS_STOP_MOVE
     )
     newest = connection.execute(statement.order_by(order_change.c.id.desc()).limit(_REJECTIONS_COUNTED)).all()
     rejected = list(takewhile(lambda row: row.state == ChangeState.REJECTED.value, newest))
     return StopMoves(newest[0].created_at if newest else None, len(rejected))
+
+
+def list_refused_resizes(connection: Connection, order_ids: Sequence[UUID]) -> frozenset[UUID]:
+    """Return those of these orders whose quantity the guard asked the venue to change, and it refused."""
+    statement = select(order_change.c.order_id).where(order_change.c.order_id.in_(order_ids), _IS_REFUSED_RESIZE)
+    return frozenset(connection.execute(statement.distinct()).scalars())
 
 
 def count_stop_moves(connection: Connection, since: datetime) -> int:

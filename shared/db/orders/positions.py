@@ -1,17 +1,18 @@
 """Net positions, a row per account and contract: a baseline and every fill since."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
+from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, any_, bindparam, case, func, select, update
+from sqlalchemy import ColumnElement, Connection, Row, any_, bindparam, case, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from shared.db.tables.orders import IDS, fill, position
+from shared.db.tables.orders import IDS, fill, orders, position
 from shared.domain.market_data.contract import Contract
-from shared.domain.orders.order import Direction, Side
+from shared.domain.orders.order import Direction, Role, Side
 from shared.domain.orders.position import Position, apply_fill
 
 _IN_ACCOUNTS = (
@@ -19,7 +20,21 @@ _IN_ACCOUNTS = (
     .where(position.c.account_id == any_(bindparam("ids", type_=IDS)), position.c.direction != Direction.FLAT.value)
     .order_by(position.c.account_id, position.c.contract_id)
 )
+_HELD = (
+    select(position, orders.c.role.label("opened_by"))
+    .outerjoin(
+        fill,
+        (fill.c.account_id == position.c.account_id) & (fill.c.venue_fill_id == position.c.opened_by_fill_id),
+    )
+    .outerjoin(orders, (orders.c.account_id == fill.c.account_id) & (orders.c.venue_order_id == fill.c.venue_order_id))
+    .where(
+        position.c.account_id == bindparam("account"),
+        position.c.contract_id == bindparam("contract"),
+        position.c.direction != Direction.FLAT.value,
+    )
+)
 SIGNED_QUANTITY = case((position.c.direction == Direction.LONG.value, position.c.quantity), else_=-position.c.quantity)
+_NOT_OPEN = {"opened_market_at": None, "opened_by_fill_id": None}
 _PRICE = Decimal("0.000000001")  # the precision of the venue's averages
 
 
@@ -32,6 +47,14 @@ class PositionRow:
     quantity: int
     average_price: Decimal | None
     opened_market_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class HeldPosition:
+    """A position, and the role of the order of ours whose fill opened it: None if that is none of our rows."""
+
+    row: PositionRow
+    opened_by: Role | None
 
 
 def lock(connection: Connection, account_id: int, contract_id: str) -> bool:
@@ -53,7 +76,8 @@ def recompute(connection: Connection, account_id: int, contract: Contract) -> in
     ).one()  # fmt: skip
     now = Position(baseline.baseline_quantity, _in_ticks(baseline.baseline_price, contract))
     opened = baseline.opened_market_at if now.quantity else None
-    statement = select(fill.c.side, fill.c.quantity, fill.c.price, fill.c.filled_market_at).where(
+    opened_by: int | None = None
+    statement = select(fill.c.side, fill.c.quantity, fill.c.price, fill.c.filled_market_at, fill.c.venue_fill_id).where(
         fill.c.account_id == account_id,
         fill.c.contract_id == contract.id,
         fill.c.venue_fill_id > baseline.baseline_until_fill_id,
@@ -63,8 +87,9 @@ def recompute(connection: Connection, account_id: int, contract: Contract) -> in
         before = now
         now, _ = apply_fill(now, Side(row.side), row.quantity, int(row.price / contract.tick_size))
         if now.quantity * before.quantity <= 0:
-            opened = row.filled_market_at
-    _write(connection, account_id, contract, now, opened)
+            opened, opened_by = row.filled_market_at, row.venue_fill_id
+    opening = {"opened_market_at": opened, "opened_by_fill_id": opened_by} if now.quantity else _NOT_OPEN
+    _write(connection, account_id, contract, now, opening)
     return now.quantity
 
 
@@ -107,16 +132,20 @@ def list_of_account(connection: Connection, account_id: int) -> list[PositionRow
 
 def list_in_accounts(connection: Connection, account_ids: Sequence[int]) -> list[PositionRow]:
     """Return the positions of these accounts that are not flat."""
-    return [
-        PositionRow(
-            row.account_id,
-            row.contract_id,
-            row.quantity if row.direction == Direction.LONG.value else -row.quantity,
-            row.average_price,
-            row.opened_market_at,
-        )
-        for row in connection.execute(_IN_ACCOUNTS, {"ids": list(account_ids)})
-    ]
+    return [_to_row(row) for row in connection.execute(_IN_ACCOUNTS, {"ids": list(account_ids)})]
+
+
+def find_held(connection: Connection, account_id: int, contract_id: str) -> HeldPosition | None:
+    """Return the account's position in the contract, or None if it is flat."""
+    row = connection.execute(_HELD, {"account": account_id, "contract": contract_id}).one_or_none()
+    if row is None:
+        return None
+    return HeldPosition(_to_row(row), None if row.opened_by is None else Role(row.opened_by))
+
+
+def _to_row(row: Row[Any]) -> PositionRow:
+    quantity = row.quantity if row.direction == Direction.LONG.value else -row.quantity
+    return PositionRow(row.account_id, row.contract_id, quantity, row.average_price, row.opened_market_at)
 
 
 def quantity_of(connection: Connection, account_id: int, contract_id: str) -> int:
@@ -130,14 +159,20 @@ def direction_of(connection: Connection, account_id: int, contract_id: str) -> D
     return Position(quantity_of(connection, account_id, contract_id)).direction
 
 
-def _write(connection: Connection, account_id: int, contract: Contract, now: Position, opened: datetime | None) -> None:
+def _write(
+    connection: Connection,
+    account_id: int,
+    contract: Contract,
+    now: Position,
+    opening: Mapping[str, object],
+) -> None:
     numerator, denominator = now.average_price.as_integer_ratio()
     average = (numerator * contract.tick_size / denominator).quantize(_PRICE).normalize() if now.quantity else None
     values = {
         "direction": now.direction.value,
         "quantity": abs(now.quantity),
         "average_price": average,
-        "opened_market_at": opened if now.quantity else None,
+        **opening,
         "updated_at": func.now(),
     }
     connection.execute(update(position).where(_is_of(account_id, contract.id)).values(**values))

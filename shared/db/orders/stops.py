@@ -2,9 +2,10 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from shared.db.accounts import accounts
 from shared.db.market_data import contracts
@@ -14,8 +15,9 @@ from shared.db.orders.positions import PositionRow
 from shared.db.tables.orders import fill
 from shared.db.tables.orders import orders as order_table
 from shared.domain.counting import count_of
-from shared.domain.orders.order import MIN_TICKS, STOP_TYPES, OrderState, OrderType, Role, Side
+from shared.domain.orders.order import MIN_TICKS, STOP_TYPES, OrderState, OrderType, Origin, Role, Side
 from shared.domain.orders.stop_moves import StopLevel, StoppedPosition
+from shared.domain.orders.stop_pace import StopMoves
 from shared.errors import RefusedError
 
 
@@ -38,6 +40,20 @@ def _list_closing(
         for order in orders.list_open_in_contract(connection, position.account_id, position.contract_id)
         if order.role is role and order.type in types and order.state is OrderState.WORKING and order.side is closing
     ]
+
+
+def find_rejected(connection: Connection, account_id: int, contract_id: str, since: datetime) -> StopMoves:
+    """Return when the guard last created a stop since `since` that the venue rejected, and how many it rejected."""
+    statement = select(func.max(order_table.c.created_at), func.count()).where(
+        order_table.c.account_id == account_id,
+        order_table.c.contract_id == contract_id,
+        order_table.c.origin == Origin.PROTECTOR.value,
+        order_table.c.role == Role.STOP_LOSS.value,
+        order_table.c.state == OrderState.REJECTED.value,
+        order_table.c.created_at >= since,
+    )
+    last_at, count = connection.execute(statement).one()
+    return StopMoves(last_at, count)
 
 
 def read_stopped_position(connection: Connection, position: PositionRow, exit_price: Decimal | None) -> StoppedPosition:

@@ -260,6 +260,7 @@ position = Table(
     Column("quantity", Integer, nullable=False),
     Column("average_price", Numeric),
     at_column("opened_market_at"),
+    Column("opened_by_fill_id", BigInteger),
     # The baseline: held after the fill baseline_until_fill_id; later fills add to it.
     Column("baseline_quantity", Integer, nullable=False, server_default="0"),
     Column("baseline_price", Numeric),

@@ -1,7 +1,7 @@
 """The changes that leave a position with a working stop of its own size, and a flat one with none."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TypeVar
 from uuid import UUID
@@ -19,7 +19,8 @@ class ClosingOrder:
     """A working order that may close contracts: `price` in ticks, `quantity` is the open quantity.
 
     `is_ours` is False for an order of unknown purpose: it counts if it is a stop, and it is never changed. `bracket` is
-    the entry whose bracket it is a leg of, None of an order that stands alone, as the protector's stop does.
+    the entry whose bracket it is a leg of, None of an order that stands alone, as the protector's stop does. With
+    `is_size_fixed` the venue has refused to change its quantity.
     """
 
     id: UUID
@@ -30,15 +31,21 @@ class ClosingOrder:
     price: int
     is_ours: bool
     bracket: UUID | None = None
+    is_size_fixed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class ProtectionPlan:
-    """The changes a position needs: contracts without a stop, orders to cancel, orders to shrink to a quantity."""
+    """The changes a position needs: contracts without a stop, orders to cancel, orders to shrink to a quantity.
+
+    `replacement` is a stop that is too large and that the venue does not shrink, and the quantity of the stop to place
+    before it is cancelled.
+    """
 
     missing: int = 0
     cancels: tuple[UUID, ...] = ()
     shrinks: tuple[tuple[UUID, int], ...] = ()
+    replacement: tuple[UUID, int] | None = None
 
     @property
     def is_covered(self) -> bool:
@@ -58,7 +65,7 @@ def plan_protection(position: int, working: Sequence[ClosingOrder]) -> Protectio
     Otherwise whole brackets stay, those with the stops nearest to the market first, for as many contracts as the
     position has: only the two legs of one bracket cancel each other at the venue, so a stop left with the target of
     another bracket could open a position. Stops of no bracket, then targets without a stop of their own, stay for what
-    is left.
+    is left. A target of fixed size that is too large is cancelled; such a stop is, once others cover the position.
     """
     ours = [one for one in working if one.is_ours and one.role in _CLOSERS]
     if position == 0:
@@ -77,11 +84,28 @@ def plan_protection(position: int, working: Sequence[ClosingOrder]) -> Protectio
     kept_stops = _keep_nearest(stops, held)
     kept_targets = _keep_targets(targets, stops, kept_stops, held)
     kept = kept_stops | kept_targets
+    too_large = [one for one in (*stops, *targets) if 0 < kept[one.id] < one.quantity]
+    fixed = [one for one in too_large if one.is_size_fixed]
+    for one in fixed:
+        if one.role is Role.STOP_LOSS:  # of the stops, only one is kept in part
+            return _plan_replacement(position, working, one)
     cancels = [one.id for one in ours if one.side is not closing]
-    cancels += [one.id for one in (*stops, *targets) if kept[one.id] == 0]
-    shrinks = [(one.id, kept[one.id]) for one in (*stops, *targets) if 0 < kept[one.id] < one.quantity]
+    cancels += [one.id for one in (*stops, *targets) if kept[one.id] == 0 or one in fixed]
+    shrinks = [(one.id, kept[one.id]) for one in too_large if one not in fixed]
     covered = sum(one.quantity for one in stops) + external
     return ProtectionPlan(max(0, held - covered), tuple(cancels), tuple(shrinks))
+
+
+def _plan_replacement(position: int, working: Sequence[ClosingOrder], stop: ClosingOrder) -> ProtectionPlan:
+    """Return the changes that put others in the place of a stop, and then cancel it with its bracket."""
+    replaced = [stop]
+    if stop.bracket is not None:
+        replaced += [one for one in working if one.bracket == stop.bracket and one.role is Role.TAKE_PROFIT]
+    plan = plan_protection(position, [one for one in working if one not in replaced])
+    uncovered = plan.missing if plan.replacement is None else plan.replacement[1]
+    if uncovered:
+        return replace(plan, missing=0, replacement=(stop.id, uncovered))
+    return replace(plan, cancels=(*plan.cancels, *(one.id for one in replaced)))
 
 
 def _keep_nearest(closing_orders: Sequence[ClosingOrder], contracts: int) -> dict[UUID, int]:

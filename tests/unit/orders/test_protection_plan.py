@@ -132,3 +132,35 @@ def test_a_plan_that_was_carried_out_leaves_nothing_to_change(case: tuple[int, l
     plan = plan_protection(position, working)
 
     assert ProtectionPlan(missing=plan.missing) == plan_protection(position, apply_plan(working, plan))
+
+
+def test_a_stop_of_fixed_size_is_cancelled_with_its_bracket_once_another_one_covers_the_position() -> None:
+    stop = leg(1, Role.STOP_LOSS, 90, BRACKETS[0], quantity=3)
+    stop, target = replace(stop, is_size_fixed=True), leg(2, Role.TAKE_PROFIT, 120, BRACKETS[0], quantity=3)
+    protector = leg(3, Role.STOP_LOSS, 90, None)
+
+    assert ProtectionPlan(replacement=(stop.id, 1)) == plan_protection(1, [stop, target])
+    assert ProtectionPlan(cancels=(stop.id, target.id)) == plan_protection(1, [stop, target, protector])
+    assert ProtectionPlan() == plan_protection(3, [stop, target])
+
+
+@given(cases(), st.sets(st.integers(1, 9)))
+def test_orders_of_fixed_size_end_as_exactly_the_stops_that_are_needed(
+    case: tuple[int, list[ClosingOrder]], fixed: set[int]
+) -> None:
+    """Each plan is carried out as a guard does: what is placed works before anything that it replaces is cancelled."""
+    position, working = case
+    working = [replace(one, is_size_fixed=one.id.int in fixed) for one in working]
+    closing = Side.BUY if position < 0 else Side.SELL
+    for number in range(100, 100 + len(working) + 2):
+        plan = plan_protection(position, working)
+        assert not {one for one, _ in plan.shrinks} & {one.id for one in working if one.is_size_fixed}
+        to_place = plan.missing + (0 if plan.replacement is None else plan.replacement[1])
+        working = apply_plan(working, plan)
+        if to_place:
+            working.append(leg(number, Role.STOP_LOSS, 50, None, quantity=to_place, side=closing))
+        assert abs(position) <= count_open(working, Role.STOP_LOSS)
+
+    assert plan_protection(position, working).is_empty
+    assert abs(position) == count_open(working, Role.STOP_LOSS)
+    assert abs(position) >= count_open(working, Role.TAKE_PROFIT)

@@ -122,7 +122,8 @@ COMMENT ON TABLE account_event IS 'What happened to an account: halts, locks, br
 COMMENT ON COLUMN account_event.id IS 'The id of the event, in the order of creation.';
 COMMENT ON COLUMN account_event.account_id IS 'The account.';
 COMMENT ON COLUMN account_event.kind IS
-    'The kind of event, such as halted, resumed, flattened, rules or balance_moved.';
+    'The kind of event, such as halted, resumed, flattened, rules, balance_moved, or turned_around: a stop or target of'
+    ' ours closed more than was held, and what it opened is flattened.';
 COMMENT ON COLUMN account_event.message IS 'What happened, in a sentence.';
 COMMENT ON COLUMN account_event.happened_at IS 'When it was recorded.';
 

@@ -232,6 +232,7 @@ CREATE TABLE position (
     quantity integer NOT NULL,
     average_price numeric,
     opened_market_at timestamptz,
+    opened_by_fill_id bigint,
     baseline_quantity integer DEFAULT 0 NOT NULL,
     baseline_price numeric,
     baseline_until_fill_id bigint DEFAULT 0 NOT NULL,

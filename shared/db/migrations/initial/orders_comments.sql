@@ -173,6 +173,7 @@ COMMENT ON COLUMN position.direction IS 'LONG, SHORT or FLAT.';
 COMMENT ON COLUMN position.quantity IS 'Contracts held; 0 when flat.';
 COMMENT ON COLUMN position.average_price IS 'Average entry price; empty: flat, or not known.';
 COMMENT ON COLUMN position.opened_market_at IS 'When it was opened, by the venue; empty: flat, or not known.';
+COMMENT ON COLUMN position.opened_by_fill_id IS 'The fill that opened it; empty: flat, or held by the baseline.';
 COMMENT ON COLUMN position.baseline_quantity IS
     'Net contracts held after the fill baseline_until_fill_id, negative when short; later fills add to it.';
 COMMENT ON COLUMN position.baseline_price IS 'Average price of those; empty: none were held.';
