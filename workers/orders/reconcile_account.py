@@ -35,7 +35,8 @@ from workers.task import task
 
 # No request of ours can still be in flight after this: the HTTP timeout and the lease have both run out.
 SUBMITTING_AT_MOST = timedelta(seconds=30)
-MAX_LOOKBACK = timedelta(days=1)
+MAX_LOOKBACK = timedelta(days=30)  # of an absence; after a longer one, what the venue holds is adopted
+RECENT = timedelta(days=1)  # read again after a start, and where the positions differ
 FIRST_LOOKBACK = timedelta(minutes=10)
 _ATTEMPTS = 3
 _RETRY_AFTER = timedelta(seconds=0.5)
@@ -71,21 +72,16 @@ def reconcile_account(job: ReconcileAccount, ctx: Context) -> dict[str, int | li
         venue_view.fetch_orders_since(ctx, account.id, ctx.market_now - ACTIVE_FOR)
     mismatches: list[_Mismatch] = []
     for attempt in range(_ATTEMPTS):
-        # A fill may come between two answers: only a lasting difference counts. The last attempt reads a whole day.
-        view = venue_view.fetch_complete(
-            ctx, account.id, since if attempt < _ATTEMPTS - 1 else ctx.market_now - MAX_LOOKBACK
-        )
+        # A fill may come between two answers: only a lasting difference counts. The last attempt reads at least a day.
+        is_last = attempt == _ATTEMPTS - 1
+        view = venue_view.fetch_complete(ctx, account.id, min(since, ctx.market_now - RECENT) if is_last else since)
         # Applying may take long, and no entry must wait for it: the account is locked only for the comparison.
         with ctx.transaction() as tx:
             venue_state.apply(tx, view)
         with ctx.transaction() as tx:
             accounts.lock(tx.connection, account.id)
             before, mismatches = mismatches, _find_mismatches(tx.connection, view)
-            is_sure = (
-                attempt == _ATTEMPTS - 1
-                and before == mismatches
-                and not _has_just_moved(tx.connection, ctx, account, mismatches)
-            )
+            is_sure = is_last and before == mismatches and not _has_just_moved(tx.connection, ctx, account, mismatches)
             if not mismatches or is_sure:
                 return _finish(tx, ctx, account, view, mismatches)
     raise PostponedError(
@@ -109,7 +105,7 @@ def _finish(
     _resolve_pending(tx, account.id)  # before a position is locked: orders are locked first everywhere
     if mismatches:
         result["mismatches"] = [str(mismatch) for mismatch in mismatches]
-        _adopt_venue_position(tx.connection, account.id, view, mismatches)
+        _adopt_venue_position(tx.connection, view, mismatches, ctx.clock.to_market(view.requested_at))
         if account.first_seen_at is not None:  # a position from before we first saw the account is no mismatch
             halts.halt(tx.connection, f"{PositionMismatchError.__name__}: {_list_mismatches(mismatches)}", account.id)
         kind = "position_baseline" if account.first_seen_at is None else "position_mismatch"
@@ -144,9 +140,13 @@ def halt_on_unknown_product(connection: Connection, account: AccountRow, view: V
 
 
 def _adopt_venue_position(
-    connection: Connection, account_id: int, view: VenueView, mismatches: Sequence[_Mismatch]
+    connection: Connection, view: VenueView, mismatches: Sequence[_Mismatch], market_at: datetime
 ) -> None:
-    """Set our positions to the venue's, which is right even if our fills differ: exits and stops depend on it."""
+    """Set our positions to the venue's at `market_at`, which is right even if our fills differ.
+
+    Exits and stops depend on it.
+    """
+    account_id = view.account_id
     shown = {one.contract_id: one for one in view.positions}
     for mismatch in mismatches:
         held = shown.get(mismatch.contract_id)
@@ -158,7 +158,7 @@ def _adopt_venue_position(
             quantity=mismatch.at_venue,
             price=held.average_price if held else None,
             opened_market_at=held.opened_market_at if held else None,
-            until_fill_id=positions.find_newest_fill_id(connection, account_id, mismatch.contract_id),
+            until_market_at=market_at,
         )
 
 
@@ -214,8 +214,10 @@ def _guard_positions(tx: Transaction, ctx: Context, account_id: int) -> None:
 def _search_start(ctx: Context, account: AccountRow) -> datetime:
     """Return the start of the search: the last reconcile, or the oldest order without a venue id if it is earlier.
 
-    Events from a time without a reconcile, such as the sleep of this computer, lie after the watermark; at most a day
-    of them is read. An order that was given up is searched for until the end of its trading day.
+    After a start it is the newest fill of the last day if that is earlier still.
+
+    Events from a time without a reconcile, such as the sleep of this computer or days without a start, lie after it;
+    at most MAX_LOOKBACK of them is read. An order that was given up is searched for until the end of its trading day.
     """
     day_began = ctx.clock.to_machine(trading_day_begins(trading_day_at(ctx.market_now)))
     with ctx.autocommit() as connection:
@@ -223,7 +225,9 @@ def _search_start(ctx: Context, account: AccountRow) -> datetime:
             connection, account.id, day_began
         )
         newest_fill_at = fills.find_newest_time(connection, account.id)
-    watermark = newest_fill_at if account.reconciled_at is None else ctx.clock.to_market(account.reconciled_at)
-    unseen = max(watermark or ctx.market_now - FIRST_LOOKBACK, ctx.market_now - MAX_LOOKBACK)
-    submitted = [order.submitted_market_at for order in pending if order.venue_order_id is None]
-    return min([unseen, *(at for at in submitted if at is not None)]) - OVERLAP
+    unseen = [order.submitted_market_at for order in pending if order.venue_order_id is None]
+    if account.compared_until_at is not None:
+        unseen.append(max(ctx.clock.to_market(account.compared_until_at), ctx.market_now - MAX_LOOKBACK))
+    if account.reconciled_at is None or account.compared_until_at is None:
+        unseen.append(max(newest_fill_at or ctx.market_now - FIRST_LOOKBACK, ctx.market_now - RECENT))
+    return min(at for at in unseen if at is not None) - OVERLAP

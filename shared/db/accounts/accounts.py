@@ -32,6 +32,7 @@ class AccountRow:
     halt_reason: str | None
     is_reduce_only: bool
     reconciled_at: datetime | None
+    compared_until_at: datetime | None
     first_seen_at: datetime | None
     reported_at: datetime | None
     live_orders: bool
@@ -174,8 +175,15 @@ def require_reconciliation(connection: Connection) -> None:
 
 def record_reconciled(connection: Connection, account_id: int, requested_at: datetime) -> None:
     """Record that the account was compared with what the venue was asked for at an instant."""
-    values = {"reconciled_at": requested_at, "first_seen_at": func.coalesce(account.c.first_seen_at, func.now())}
-    connection.execute(update(account).where(account.c.id == account_id).values(**values))
+    connection.execute(
+        update(account)
+        .where(account.c.id == account_id)
+        .values(
+            reconciled_at=requested_at,
+            compared_until_at=requested_at,
+            first_seen_at=func.coalesce(account.c.first_seen_at, func.now()),
+        )
+    )
 
 
 def change(connection: Connection, account_id: int, **values: object) -> None:

@@ -14,6 +14,7 @@ from shared.db.tables.orders import IDS, fill, orders, position
 from shared.domain.market_data.contract import Contract
 from shared.domain.orders.order import Direction, Role, Side
 from shared.domain.orders.position import Position, apply_fill
+from shared.domain.trades.round_trip import Baseline
 
 _IN_ACCOUNTS = (
     select(position)
@@ -72,7 +73,7 @@ def recompute(connection: Connection, account_id: int, contract: Contract) -> in
     """Compute the row, which the caller has locked, from its baseline and fills; return the signed quantity."""
     baseline = connection.execute(
         select(position.c.baseline_quantity, position.c.baseline_price, position.c.baseline_until_fill_id,
-               position.c.opened_market_at).where(_is_of(account_id, contract.id))
+               position.c.baseline_until_market_at, position.c.opened_market_at).where(_is_of(account_id, contract.id))
     ).one()  # fmt: skip
     now = Position(baseline.baseline_quantity, _in_ticks(baseline.baseline_price, contract))
     opened = baseline.opened_market_at if now.quantity else None
@@ -83,6 +84,8 @@ def recompute(connection: Connection, account_id: int, contract: Contract) -> in
         fill.c.venue_fill_id > baseline.baseline_until_fill_id,
         fill.c.is_voided.is_(False),
     )
+    if baseline.baseline_until_market_at is not None:
+        statement = statement.where(fill.c.filled_market_at > baseline.baseline_until_market_at)
     for row in connection.execute(statement.order_by(fill.c.filled_market_at, fill.c.venue_fill_id)):
         before = now
         now, _ = apply_fill(now, Side(row.side), row.quantity, int(row.price / contract.tick_size))
@@ -101,24 +104,36 @@ def set_baseline(
     quantity: int,
     price: Decimal | None,
     opened_market_at: datetime | None,
-    until_fill_id: int,
+    until_market_at: datetime,
 ) -> None:
-    """Set the baseline to the venue's position after the fill `until_fill_id`; later fills add to it."""
+    """Set the baseline to the venue's position at `until_market_at`; later fills add to it.
+
+    No fill that is stored by now counts any more, nor does one from before that is stored later.
+    """
     connection.execute(
         update(position)
         .where(_is_of(account_id, contract.id))
         .values(
             baseline_quantity=quantity,
             baseline_price=price,
-            baseline_until_fill_id=until_fill_id,
+            baseline_until_fill_id=_find_newest_fill_id(connection, account_id, contract.id),
+            baseline_until_market_at=until_market_at,
             opened_market_at=opened_market_at,
         )
     )
     recompute(connection, account_id, contract)
 
 
-def find_newest_fill_id(connection: Connection, account_id: int, contract_id: str) -> int:
-    """Return the id of the contract's newest stored fill; 0 if there is none."""
+def find_baseline(connection: Connection, account_id: int, contract_id: str) -> Baseline | None:
+    """Return the last baseline of the position; None if its fills alone have always made it."""
+    statement = select(position.c.baseline_quantity, position.c.baseline_until_market_at).where(
+        _is_of(account_id, contract_id), position.c.baseline_until_market_at.is_not(None)
+    )
+    row = connection.execute(statement).one_or_none()
+    return None if row is None else Baseline(*row)
+
+
+def _find_newest_fill_id(connection: Connection, account_id: int, contract_id: str) -> int:
     statement = select(func.max(fill.c.venue_fill_id)).where(
         fill.c.account_id == account_id, fill.c.contract_id == contract_id
     )

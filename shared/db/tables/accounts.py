@@ -39,6 +39,7 @@ account = Table(
         server_default=text("false"),
     ),
     at_column("reconciled_at"),
+    at_column("compared_until_at"),  # the same, and a start leaves it
     at_column("reported_at"),  # when the venue reported its balance
     at_column("first_seen_at"),  # first comparison with the venue
     Column("live_orders", Boolean, nullable=False, server_default=text("false")),  # to the real venue

@@ -261,10 +261,11 @@ position = Table(
     Column("average_price", Numeric),
     at_column("opened_market_at"),
     Column("opened_by_fill_id", BigInteger),
-    # The baseline: held after the fill baseline_until_fill_id; later fills add to it.
+    # The baseline: held after the fill baseline_until_fill_id and at baseline_until_market_at; later fills add to it.
     Column("baseline_quantity", Integer, nullable=False, server_default="0"),
     Column("baseline_price", Numeric),
     Column("baseline_until_fill_id", BigInteger, nullable=False, server_default="0"),
+    at_column("baseline_until_market_at"),
     at_column("updated_at", nullable=False, now=True),
     CheckConstraint("direction IN ('LONG','SHORT','FLAT')", name="direction"),
     CheckConstraint("(direction = 'FLAT') = (quantity = 0)", name="flat"),

@@ -6,6 +6,7 @@ from sqlalchemy import Connection
 
 from shared.db.engine import limit_lock_wait, suppress_lock_timeout
 from shared.db.market_data import contracts
+from shared.db.orders import positions
 from shared.db.trades import round_trips
 from shared.db.trades.round_trips import DueContract
 from shared.domain.trades.round_trip import build_round_trips
@@ -33,6 +34,8 @@ def book_due(connection: Connection) -> int:
 def _book(connection: Connection, due: DueContract) -> int:
     flat = round_trips.find_last_flat(connection, due)
     point_value = contracts.require(connection, due.contract_id).point_value
-    trips = build_round_trips(round_trips.list_fills_since(connection, due, flat), point_value).round_trips
+    baseline = positions.find_baseline(connection, due.account_id, due.contract_id)
+    fills = round_trips.list_fills_since(connection, due, flat)
+    trips = build_round_trips(fills, point_value, baseline).round_trips
     round_trips.replace_since(connection, due, flat, trips)
     return len(trips)

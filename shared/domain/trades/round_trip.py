@@ -87,22 +87,36 @@ class RoundTrip:
 
 
 @dataclass(frozen=True, slots=True)
+class Baseline:
+    """What was held at an instant by the venue, where the known fills make something else; above zero when long."""
+
+    quantity: int
+    market_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class History:
-    """The closed round trips, oldest first, and the net quantity still held, above zero when long."""
+    """The closed round trips, oldest first, and the net quantity that their fills leave, above zero when long."""
 
     round_trips: tuple[RoundTrip, ...]
     held: int
 
 
-def build_round_trips(fills: Iterable[Fill], point_value: Fraction) -> History:
+def build_round_trips(fills: Iterable[Fill], point_value: Fraction, baseline: Baseline | None = None) -> History:
     """Return the round trips of the fills of one account and contract, given in any order; sorted by time, then id.
 
     A fill id counts once, a voided fill not at all. Lots are matched first in first out, which agrees with the
     venue's average prices from flat to flat, but not while scaling out. A closing fill while nothing is held closes an
     opening position, held before the first fill, at the result that the venue reports.
+
+    Where the fills until the instant of `baseline` make another quantity, some are not known: the open round trip ends
+    with what it has closed by then, and what was held counts as an opening position.
     """
     matcher = _Matcher(point_value)
     for fill in _select_fills(fills):
+        if baseline is not None and fill.filled_market_at > baseline.market_at:
+            matcher.apply_baseline(baseline.quantity)
+            baseline = None
         matcher.apply_fill(fill)
     return matcher.build_history()
 
@@ -226,6 +240,15 @@ class _Matcher:
             self._begin_trip(opening, fill.side, part=1).add_entry(opening)
         else:
             self._close_more_than_held(trip, fill)
+
+    def apply_baseline(self, quantity: int) -> None:
+        """Give up the open round trip unless it holds this quantity."""
+        trip = self._trip
+        if trip is None or trip.held * trip.side.sign == quantity:
+            return
+        if trip.lots:
+            self._end_trip()
+        self._trip = None
 
     def build_history(self) -> History:
         held = self._trip.held * self._trip.side.sign if self._trip else 0

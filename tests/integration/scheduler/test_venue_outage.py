@@ -30,6 +30,7 @@ class SteppedSchedule:
             self._env.execute(f"UPDATE {table} SET {', '.join(f'{name} = {name} {_STEP}' for name in columns)}")
         self._env.execute(
             f"UPDATE account SET reported_at = reported_at {_STEP}, reconciled_at = reconciled_at {_STEP}"
+            f", compared_until_at = compared_until_at {_STEP}"
         )
         self._passed += STEP
         clock = self._env.venue.clock

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from shared.domain.market_data.contract import ROOTS, Contract
 from shared.domain.orders.order import Direction, Side
 from shared.domain.orders.position import Position, apply_fill, to_dollars
-from shared.domain.trades.round_trip import Fill, RoundTrip, build_round_trips
+from shared.domain.trades.round_trip import Baseline, Fill, RoundTrip, build_round_trips
 
 BUY, SELL = Side.BUY, Side.SELL
 BEGINS = datetime(2026, 3, 10, 15, 0, tzinfo=UTC)
@@ -254,3 +254,28 @@ def test_the_later_round_trips_can_be_rebuilt_from_any_that_began_flat(fills: li
     rest = build_round_trips([one for one in fills if one.id >= chosen.opening_fill_id], MNQ).round_trips
 
     assert tuple(trip for trip in whole if trip.opening_fill_id >= chosen.opening_fill_id) == rest
+
+
+def test_round_trips_start_anew_from_what_was_held_where_a_fill_is_not_known() -> None:
+    """The first position was closed while nothing ran, and its closing fill is not known."""
+    later = [one for minute in (10, 20) for one in (fill(minute, BUY, 1, 100), fill(minute + 1, SELL, 1, 110, 20))]
+    fills = [fill(1, BUY, 1, 90), *later]
+    flat = Baseline(0, BEGINS + timedelta(minutes=5))
+
+    assert () == build_round_trips(fills, MNQ).round_trips
+    assert [10, 20] == [trip.opening_fill_id for trip in build_round_trips(fills, MNQ, flat).round_trips]
+
+
+def test_a_round_trip_keeps_what_it_had_closed_before_a_fill_that_is_not_known() -> None:
+    fills = [fill(1, BUY, 3, 100), fill(2, SELL, 1, 110, 20), fill(10, SELL, 1, 120, 40)]
+    first, second = build_round_trips(fills, MNQ, Baseline(1, BEGINS + timedelta(minutes=5))).round_trips
+
+    assert (Decimal(20), False) == (first.gross, first.has_unknown_entry)
+    assert (Decimal(40), Decimal(100), True) == (second.gross, second.entry_price, second.has_unknown_entry)
+
+
+def test_a_fill_that_is_recorded_after_all_completes_the_round_trip_of_before() -> None:
+    fills = [fill(1, BUY, 1, 90), fill(2, SELL, 1, 110, 40), fill(10, BUY, 1, 100), fill(11, SELL, 1, 110, 20)]
+
+    found = build_round_trips(fills, MNQ, Baseline(0, BEGINS + timedelta(minutes=5))).round_trips
+    assert [40, 20] == [trip.gross for trip in found]

@@ -10,6 +10,7 @@ CREATE TABLE account (
     halt_reason text,
     is_reduce_only boolean DEFAULT false NOT NULL CONSTRAINT ck_account_is_reduce_only CHECK (halted_at IS NOT NULL OR NOT is_reduce_only),
     reconciled_at timestamptz,
+    compared_until_at timestamptz,
     reported_at timestamptz,
     first_seen_at timestamptz,
     live_orders boolean DEFAULT false NOT NULL,

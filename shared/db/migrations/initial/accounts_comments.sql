@@ -18,6 +18,8 @@ COMMENT ON COLUMN account.is_reduce_only IS 'Whether the halt lets entries pass 
 COMMENT ON COLUMN account.reconciled_at IS
     'When the venue was asked for what positions and orders were last compared with; empty: not since the last start,'
     ' so no entry passes.';
+COMMENT ON COLUMN account.compared_until_at IS
+    'As reconciled_at, and kept through a start: fills and orders are searched for from then on; empty: never compared.';
 COMMENT ON COLUMN account.reported_at IS 'When the venue reported the balance; empty: no report yet.';
 COMMENT ON COLUMN account.first_seen_at IS 'When the account was first compared with the venue; empty: not yet.';
 COMMENT ON COLUMN account.live_orders IS 'Whether entries may reach the real venue; a simulator needs no switch.';

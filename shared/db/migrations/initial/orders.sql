@@ -236,6 +236,7 @@ CREATE TABLE position (
     baseline_quantity integer DEFAULT 0 NOT NULL,
     baseline_price numeric,
     baseline_until_fill_id bigint DEFAULT 0 NOT NULL,
+    baseline_until_market_at timestamptz,
     updated_at timestamptz DEFAULT now() NOT NULL,
     CONSTRAINT pk_position PRIMARY KEY (account_id, contract_id),
     CONSTRAINT ck_position_direction CHECK (direction IN ('LONG','SHORT','FLAT')),

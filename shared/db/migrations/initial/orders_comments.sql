@@ -175,9 +175,12 @@ COMMENT ON COLUMN position.average_price IS 'Average entry price; empty: flat, o
 COMMENT ON COLUMN position.opened_market_at IS 'When it was opened, by the venue; empty: flat, or not known.';
 COMMENT ON COLUMN position.opened_by_fill_id IS 'The fill that opened it; empty: flat, or held by the baseline.';
 COMMENT ON COLUMN position.baseline_quantity IS
-    'Net contracts held after the fill baseline_until_fill_id, negative when short; later fills add to it.';
+    'Net contracts held after the fill baseline_until_fill_id, negative when short; fills after that and after'
+    ' baseline_until_market_at add to it.';
 COMMENT ON COLUMN position.baseline_price IS 'Average price of those; empty: none were held.';
 COMMENT ON COLUMN position.baseline_until_fill_id IS 'The last fill that the baseline includes; 0: none.';
+COMMENT ON COLUMN position.baseline_until_market_at IS
+    'When the venue held that: an earlier fill that is recorded later counts no more; empty: no baseline was set.';
 COMMENT ON COLUMN position.updated_at IS 'When the row was last changed.';
 
 COMMENT ON TABLE order_transition IS 'Every move of an order''s state that is allowed; a trigger refuses any other.';
