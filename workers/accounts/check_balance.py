@@ -14,6 +14,7 @@ from shared.domain.market_data.calendar import trading_day_at, trading_day_begin
 from shared.domain.risk.findings import dollars
 from shared.gateway.wire import VenueFill
 from shared.ledger.jobs.accounts import CheckBalance
+from workers.accounts.snapshot_accounts import store_balances
 from workers.context import Context
 from workers.orders import venue_state
 from workers.task import task
@@ -26,6 +27,7 @@ _MARGIN = timedelta(minutes=1)  # between the fills and the reports of a balance
 def check_balance(job: CheckBalance, ctx: Context) -> dict[str, str]:
     """Record what the venue knows of fills and we do not; what none of them explains of a balance, the firm has moved.
 
+    The balance is asked for as well: if it is another one, the watch compares it with the books before anything moved.
     It counts as a result of the day while a fill may explain it that is no result of the day: see `may_explain`. A
     second run, or an amount that has changed since, does nothing.
     """
@@ -41,6 +43,9 @@ def check_balance(job: CheckBalance, ctx: Context) -> dict[str, str]:
     shown = ctx.gateway.fills_since(account.id, since)
     if recorded := _record_missing(ctx, account.id, shown):
         return {"balance": f"{count_of(recorded, 'fill')} recorded late"}
+    listed, _ = store_balances(ctx)  # the report of a balance may come long after its fill, or be lost
+    if any(one.id == account.id and one.balance != account.balance for one in listed):
+        return {"balance": "is another one by now"}
     with ctx.transaction() as tx:
         known = venue_state.known_contracts(tx.connection, account.id, {fill.contract_id for fill in shown})
         others = [one for one in shown if may_explain(one, moved_after, began, is_known=one.contract_id in known)]

@@ -25,13 +25,13 @@ def snapshot_accounts(_: SnapshotAccounts, ctx: Context) -> dict[str, int]:
 
     A second run adds a second snapshot. Each account is a commit of its own: none waits for a lock on another.
     """
-    found, stored = _store_balances(ctx)
+    found, stored = store_balances(ctx)
     _record_openings(ctx, {account.id for account in found})
     return {"accounts": stored}
 
 
-def _store_balances(ctx: Context) -> tuple[list[VenueAccount], int]:
-    """Return the venue's accounts, and how many of them were stored."""
+def store_balances(ctx: Context) -> tuple[list[VenueAccount], int]:
+    """Store the balance of every account as the venue reports it; return its accounts, and how many were stored."""
     asked_at = machine_now()
     found = ctx.gateway.accounts()
     market_now = ctx.market_now
@@ -68,7 +68,7 @@ def _record_openings(ctx: Context, listed: Collection[int]) -> None:
         return
     since = trading_day_begins(trading_day_at(ctx.market_now))
     fills = {row.id: _fetch_fills(ctx, row, since) for row in unknown}
-    after = {account.id: account.balance for account in _store_balances(ctx)[0]}
+    after = {account.id: account.balance for account in store_balances(ctx)[0]}
     for row in unknown:
         if after.get(row.id) == row.balance:
             _record_opening(ctx, row, fills[row.id])

@@ -13,8 +13,7 @@ from sqlalchemy.dialects.postgresql import insert
 from shared.db.tables.orders import IDS, fill, orders, position
 from shared.domain.market_data.contract import Contract
 from shared.domain.orders.order import Direction, Role, Side
-from shared.domain.orders.position import Position, apply_fill
-from shared.domain.trades.round_trip import Baseline
+from shared.domain.orders.position import Baseline, Position, apply_fill
 
 _IN_ACCOUNTS = (
     select(position)

@@ -1,6 +1,7 @@
 """The net position of one account in one contract, and the effect of each fill on it."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import ROUND_HALF_EVEN, Decimal
 from fractions import Fraction
 
@@ -20,6 +21,14 @@ class Position:
     def direction(self) -> Direction:
         """LONG, SHORT or FLAT, by the sign of the quantity."""
         return direction_of(self.quantity)
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """What was held at an instant by the venue, where the known fills make something else; above zero when long."""
+
+    quantity: int
+    market_at: datetime
 
 
 def show_position(quantity: int) -> str:

@@ -1,7 +1,7 @@
 """Round trips: the fills of one account in one contract from flat to flat, matched first in first out."""
 
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
@@ -9,9 +9,8 @@ from fractions import Fraction
 from uuid import UUID
 
 from shared.domain.orders.order import Direction, Side
-
-_CENT = Decimal("0.01")
-_PRICE_STEP = Decimal("0.0000000001")  # an average lies between ticks; the smallest tick, of 6J, has seven decimals
+from shared.domain.orders.position import Baseline
+from shared.domain.trades.rounding import CENT, PRICE_STEP, average_price, round_to
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,14 +83,6 @@ class RoundTrip:
     def net(self) -> Decimal:
         """The result after fees and commissions."""
         return self.gross - self.fees - self.commissions
-
-
-@dataclass(frozen=True, slots=True)
-class Baseline:
-    """What was held at an instant by the venue, where the known fills make something else; above zero when long."""
-
-    quantity: int
-    market_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +167,7 @@ class _OpenTrip:
         """Close contracts that were held before the first fill; `gain` is the result that the venue reports."""
         price = Fraction(fill.price) - self.side.sign * gain / (quantity * point_value)
         self.unknown_entry_quantity += quantity
-        self._close(fill, None, _decimal(price, _PRICE_STEP), quantity, gain)
+        self._close(fill, None, round_to(price, PRICE_STEP), quantity, gain)
 
     def _close(self, fill: Fill, entry: Fill | None, price: Decimal, quantity: int, gain: Fraction) -> None:
         self.gross += gain
@@ -189,7 +180,7 @@ class _OpenTrip:
                 exit_price=fill.price,
                 entered_market_at=(entry or fill).filled_market_at,
                 exited_market_at=fill.filled_market_at,
-                gross=_decimal(gain, _CENT),
+                gross=round_to(gain, CENT),
             )
         )
 
@@ -201,9 +192,9 @@ class _OpenTrip:
             quantity=self.most + self.unknown_entry_quantity,
             opened_market_at=self.first.filled_market_at,
             closed_market_at=self.lots[-1].exited_market_at,
-            entry_price=_average([(lot.entry_price, lot.quantity) for lot in self.lots]),
-            exit_price=_average([(lot.exit_price, lot.quantity) for lot in self.lots]),
-            gross=_decimal(self.gross, _CENT),
+            entry_price=average_price([(lot.entry_price, lot.quantity) for lot in self.lots]),
+            exit_price=average_price([(lot.exit_price, lot.quantity) for lot in self.lots]),
+            gross=round_to(self.gross, CENT),
             fees=self.fees,
             commissions=self.commissions,
             fill_ids=tuple(self.fill_ids),
@@ -277,7 +268,7 @@ class _Matcher:
         if fill.gross_pnl is None:
             return True
         gain = (Fraction(fill.price) - trip.average) * trip.side.sign * trip.held * self._point_value
-        return abs(Fraction(fill.gross_pnl) - gain) <= Fraction(_CENT)
+        return abs(Fraction(fill.gross_pnl) - gain) <= Fraction(CENT)
 
     def _close_more_than_held(self, trip: _OpenTrip, fill: Fill) -> None:
         unknown, known_before = fill.quantity - trip.held, trip.gross
@@ -299,20 +290,8 @@ def _split(fill: Fill, closing: int) -> tuple[Fill, Fill]:
     """Return the closing and the opening part of a reversal; the closing part bears the odd cents of the costs."""
     opening = fill.quantity - closing
     share = Fraction(opening, fill.quantity)
-    fees, commissions = (_decimal(Fraction(cost) * share, _CENT) for cost in (fill.fees, fill.commissions))
+    fees, commissions = (round_to(Fraction(cost) * share, CENT) for cost in (fill.fees, fill.commissions))
     return (
         replace(fill, quantity=closing, fees=fill.fees - fees, commissions=fill.commissions - commissions),
         replace(fill, quantity=opening, fees=fees, commissions=commissions, gross_pnl=None),
     )
-
-
-def _average(prices: Sequence[tuple[Decimal, int]]) -> Decimal:
-    total = sum((Fraction(price) * quantity for price, quantity in prices), start=Fraction(0))
-    average = _decimal(total / sum(quantity for _, quantity in prices), _PRICE_STEP)
-    return Decimal(f"{average.normalize():f}")  # without the zeros at its end, and without an exponent
-
-
-def _decimal(value: Fraction, step: Decimal) -> Decimal:
-    """Return an exact value rounded half-even to `step`."""
-    steps = round(value / Fraction(step))  # of Fractions, round is half-even and exact
-    return steps * step

@@ -25,7 +25,7 @@ def reconcile(worker_env: WorkerEnv) -> None:
 
 @pytest.fixture
 def adopted(long_two: WorkerEnv, monkeypatch: pytest.MonkeyPatch) -> WorkerEnv:
-    """Closed at a loss while nothing ran; the venue's fills did not reach so far back, so flat was adopted."""
+    """Closed at a loss while nothing ran; no fill of the venue reached back to that, so flat was adopted."""
     monkeypatch.setattr(reconcile_account, "_LISTED_WITHIN", timedelta())
     entry = entry_price(long_two)
     long_two.run(SnapshotAccounts())

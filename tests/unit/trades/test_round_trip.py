@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from shared.domain.market_data.contract import ROOTS, Contract
 from shared.domain.orders.order import Direction, Side
-from shared.domain.orders.position import Position, apply_fill, to_dollars
-from shared.domain.trades.round_trip import Baseline, Fill, RoundTrip, build_round_trips
+from shared.domain.orders.position import Baseline, Position, apply_fill, to_dollars
+from shared.domain.trades.round_trip import Fill, RoundTrip, build_round_trips
 
 BUY, SELL = Side.BUY, Side.SELL
 BEGINS = datetime(2026, 3, 10, 15, 0, tzinfo=UTC)
