@@ -13,6 +13,8 @@ from shared.domain.market_data.price_text import format_price
 from shared.domain.orders.order import MAX_TICKS, MIN_TICKS, PRICE_FIELDS, OrderType, Side
 from shared.errors import MarketClosedError, OutsideCalendarError, PostponedError, RiskLimitError
 
+# Beyond the market it fills at the market: a limit because it may, a stop because it triggers.
+_FILLS_AT_ONCE = frozenset({OrderType.LIMIT, OrderType.STOP})
 _RETRY_AFTER = timedelta(seconds=0.5)
 
 
@@ -42,8 +44,8 @@ class EntryTerms:
 class EntryFacts:
     """The facts that an entry is checked against; `is_reconciled` means since the last start or `db upgrade`.
 
-    `price` is the fill price of a market order by the fresh quote, None without one. `is_live` means that entries
-    are taken: the venue is the simulator, or live orders of the account are on, or in shadow mode.
+    `price` is the fill price of a market order of its side by the fresh quote, None without one. `is_live` means that
+    entries are taken: the venue is the simulator, or live orders of the account are on, or in shadow mode.
     `read_only_reason` names another installation that trades the account. `untracked` says of a contract without a
     price that it is not tracked, and how to track it; `unreconciled_because` why an account stays not reconciled.
     """
@@ -98,7 +100,7 @@ def check_preconditions(entry: EntryTerms, facts: EntryFacts) -> Bracket:
     """
     _check_account(facts)
     _find_stop_ticks(entry, facts)
-    reference = _check_own_price(entry, facts.contract)
+    _check_own_price(entry, facts.contract)
     if not facts.is_reconciled:
         because = "" if facts.unreconciled_because is None else f": {facts.unreconciled_because}"
         told = f"account {facts.account_name} is not reconciled with the venue yet{because}"
@@ -107,31 +109,36 @@ def check_preconditions(entry: EntryTerms, facts: EntryFacts) -> Bracket:
         raise PostponedError(f"account {facts.account_name} has an order in doubt", _RETRY_AFTER, code="order_in_doubt")
     if facts.is_being_flattened:
         raise PostponedError(f"{facts.contract.id} is being flattened", _RETRY_AFTER, code="being_flattened")
-    price = _require_price(facts)
+    _require_price(facts)
     stop = measure_stop(entry, facts)
-    target = _measure_distance(
-        "take_profit",
-        entry.take_profit_ticks,
-        entry.take_profit,
-        basis=price if reference is None else reference,
-        sign=entry.side.sign,
-        contract=facts.contract,
-    )
+    target = _measure_distance("take_profit", entry.take_profit_ticks, entry.take_profit, entry, facts)
     return Bracket(stop, target)
 
 
 def measure_stop(entry: EntryTerms, facts: EntryFacts) -> int:
-    """Return the stop of an entry in ticks: as given, or from its own price, or from the price by the quote.
+    """Return the stop of an entry in ticks: as given, or from the price at which it can fill.
 
     Raise RiskLimitError without a valid one, PostponedError without the quote that it is measured from.
     """
-    ticks, own_price = _find_stop_ticks(entry, facts), _check_own_price(entry, facts.contract)
-    basis = own_price or (_require_price(facts) if ticks is None else Decimal(0))
-    stop = _measure_distance(
-        "stop_loss", ticks, entry.stop_loss, basis=basis, sign=-entry.side.sign, contract=facts.contract
-    )
+    ticks = _find_stop_ticks(entry, facts)
+    _check_own_price(entry, facts.contract)
+    stop = _measure_distance("stop_loss", ticks, entry.stop_loss, entry, facts)
     assert stop is not None  # noqa: S101  # `_find_stop_ticks` has required one
     return stop
+
+
+def _find_fill_price(entry: EntryTerms, facts: EntryFacts) -> Decimal:
+    """Return the price at which an entry can fill: its own, or that of the market if it fills or triggers at once.
+
+    Without a quote it is its own; raise PostponedError for a market order, RiskLimitError for an invalid price.
+    """
+    own, market = _check_own_price(entry, facts.contract), facts.price
+    if own is None:
+        return _require_price(facts)
+    if market is None or entry.type not in _FILLS_AT_ONCE:
+        return own
+    takes_lower = (entry.side is Side.BUY) is (entry.type is OrderType.LIMIT)
+    return min(own, market) if takes_lower else max(own, market)
 
 
 def _find_stop_ticks(entry: EntryTerms, facts: EntryFacts) -> int | None:
@@ -200,21 +207,27 @@ def _check_own_price(entry: EntryTerms, contract: Contract) -> Decimal | None:
 
 
 def _measure_distance(
-    field: str, ticks: int | None, price: Decimal | None, *, basis: Decimal, sign: int, contract: Contract
+    field: str, ticks: int | None, price: Decimal | None, entry: EntryTerms, facts: EntryFacts
 ) -> int | None:
-    """Return the unsigned distance of a level in ticks; that of a price is from `basis`, to the nearest tick."""
+    """Return the unsigned distance of a level in ticks; that of a price is from the fill, to the nearest tick."""
+    contract = facts.contract
     if ticks is None:
         if price is None:
             return None
-        at = format_price(basis, contract.tick_size)
+        sign = entry.side.sign if field == "take_profit" else -entry.side.sign
+        basis = _find_fill_price(entry, facts)
         ticks = sign * int(((price - basis) / contract.tick_size).to_integral_value())
+        at = f"{format_price(basis, contract.tick_size)} of {contract.id}"
+        own = _check_own_price(entry, contract)
+        if own not in {None, basis}:
+            at += f", where a {entry.side} {entry.type} at {own} fills now"
         if ticks < 1:
             where = "above" if sign > 0 else "below"
-            raise RiskLimitError(f"{field} {price} must lie {where} the entry at {at} of {contract.id}")
+            raise RiskLimitError(f"{field} {price} must lie {where} the entry at {at}")
         if ticks < MIN_TICKS:
             raise RiskLimitError(
-                f"{field} {price} is {count_of(ticks, 'tick')} from the entry at {at} of {contract.id}: the venue "
-                f"accepts none nearer than {MIN_TICKS}"
+                f"{field} {price} is {count_of(ticks, 'tick')} from the entry at {at}: the venue accepts none nearer "
+                f"than {MIN_TICKS}"
             )
     if not MIN_TICKS <= ticks <= MAX_TICKS:
         raise RiskLimitError(f"{field}_ticks {ticks} must lie between {MIN_TICKS}, as the venue asks, and {MAX_TICKS}")

@@ -3,13 +3,21 @@
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
 from shared.domain.market_data.calendar import calendar_of
 from shared.domain.market_data.contract import Contract
-from shared.domain.orders.order import OrderType, Side
-from shared.domain.risk.preconditions import Bracket, EntryFacts, EntryTerms, check_preconditions, check_session
+from shared.domain.orders.order import PRICE_FIELDS, OrderType, Side
+from shared.domain.risk.preconditions import (
+    Bracket,
+    EntryFacts,
+    EntryTerms,
+    check_preconditions,
+    check_session,
+    measure_stop,
+)
 from shared.errors import MarketClosedError, PostponedError, RiskLimitError
 
 MNQ = Contract("CON.F.US.MNQ.Z26", "MNQZ6", "MNQ", Decimal("0.25"), Decimal("0.5"), is_active=True)
@@ -62,6 +70,47 @@ def with_prices(entry: EntryTerms, stop_loss: str, take_profit: str | None = Non
 )
 def test_a_price_becomes_its_distance_from_the_fill_of_the_entry(entry: EntryTerms, expected: Bracket) -> None:
     assert expected == check_preconditions(entry, FACTS)
+
+
+def at_price(entry: EntryTerms, type_: OrderType, price: str) -> EntryTerms:
+    own: dict[str, Any] = {PRICE_FIELDS[type_]: Decimal(price)}
+    return replace(entry, type=type_, **own)
+
+
+@pytest.mark.parametrize(
+    ("entry", "type_", "own_price", "stop_loss", "expected"),
+    [
+        (BUY, OrderType.LIMIT, "21050", "20990", Bracket(40, 40)),
+        (BUY, OrderType.LIMIT, "20995", "20985", Bracket(40, 60)),
+        (SELL, OrderType.LIMIT, "20950", "21010", Bracket(40, 40)),
+        (SELL, OrderType.LIMIT, "21005", "21015", Bracket(40, 60)),
+        (BUY, OrderType.STOP, "20950", "20990", Bracket(40, 40)),
+        (SELL, OrderType.STOP, "21050", "21010", Bracket(40, 40)),
+    ],
+)
+def test_the_prices_of_an_entry_that_fills_at_once_are_measured_from_the_market(
+    entry: EntryTerms, type_: OrderType, own_price: str, stop_loss: str, expected: Bracket
+) -> None:
+    """The market is at 21000, where also a limit beyond it fills; each target is 10 points away from there."""
+    target = "21010" if entry.side is Side.BUY else "20990"
+    entry = with_prices(at_price(entry, type_, own_price), stop_loss, target)
+
+    assert expected == check_preconditions(entry, FACTS)
+    assert expected.stop_loss_ticks == measure_stop(entry, FACTS)
+
+
+def test_without_a_quote_the_stop_of_a_limit_entry_is_measured_from_its_limit() -> None:
+    entry = with_prices(at_price(BUY, OrderType.LIMIT, "21050"), stop_loss="20990")
+
+    assert 240 == measure_stop(entry, replace(FACTS, price=None))
+
+
+def test_a_stop_between_the_limit_and_the_market_is_denied_with_both_prices() -> None:
+    entry = with_prices(at_price(BUY, OrderType.LIMIT, "21050"), stop_loss="21010")
+    message = "stop_loss 21010 must lie below the entry at 21000.00 of .*, where a BUY LIMIT at 21050 fills now"
+
+    with pytest.raises(RiskLimitError, match=message):
+        check_preconditions(entry, FACTS)
 
 
 @pytest.mark.parametrize(
