@@ -7,10 +7,9 @@ from typing import TypedDict, TypeVar
 
 from shared.domain.alerts.alert import Alert, AlertAction
 from shared.domain.alerts.dialects import read_payload_in
-from shared.domain.alerts.dialects.vocabulary import is_set
 from shared.domain.alerts.entry_order import parse_entry_price, parse_order_type
 from shared.domain.alerts.exit_part import refuse_unreadable_part
-from shared.domain.alerts.field_names import FIELDS, plain_name
+from shared.domain.alerts.field_names import FIELDS
 from shared.domain.alerts.fields import (
     CONTRACTS_HINT,
     invalid_value,
@@ -26,6 +25,7 @@ from shared.domain.alerts.fields import (
     read_instant,
     read_unsigned,
 )
+from shared.domain.alerts.foreign_names import refuse_foreign_names
 from shared.domain.alerts.market_position import (
     is_flat,
     parse_direction,
@@ -75,7 +75,6 @@ _ACTION_OF_DIRECTION: Mapping[Direction | None, AlertAction] = {
     Direction.SHORT: AlertAction.SELL,
 }
 _FIELDS = frozenset(FIELDS)
-_EXIT_ONLY = {"reduceonly", "closeonly", "exitonly"}
 
 
 def parse_alert(raw: bytes, dialect: str = "tickwork") -> Alert:
@@ -108,7 +107,7 @@ def parse_payload(payload: Mapping[str, Json]) -> Alert:
         refuse_size_without_side(payload)
     target_position = None if direction is None else parse_target_position(payload, direction)
     _refuse_misspelt_field(payload)
-    _refuse_exit_only(payload)
+    refuse_foreign_names(payload)
     type_ = parse_order_type(payload)
     return Alert(
         action=action,
@@ -126,16 +125,6 @@ def parse_payload(payload: Mapping[str, Json]) -> Alert:
         prev_direction=parse_direction(payload, "prev_market_position", is_strict=False),
         **_parse_common(payload),
     )
-
-
-def _refuse_exit_only(payload: Mapping[str, Json]) -> None:
-    """Raise RefusedAlertError for an entry that is marked as an exit: while flat it would open a position."""
-    for name, value in payload.items():
-        if plain_name(name) in _EXIT_ONLY and is_set(value):
-            hint = 'send "close_long" or "close_short" as the action, with quantity to close a part'
-            raise RefusedAlertError(
-                f"{show_name(name)} {quote_value(value)} in an entry", field=show_name(name), hint=hint
-            )
 
 
 def _parse_close(payload: Mapping[str, Json]) -> Alert:

@@ -226,7 +226,7 @@ def test_a_field_one_letter_case_or_signs_away_from_ours_is_refused(name: str, m
 
 
 @pytest.mark.parametrize(
-    "name", ["comment", "ids", "price", "size", "stop", "strategy", "interval", "TakeProfitPct", "type", "bar_time"]
+    "name", ["comment", "ids", "price", "size", "close", "strategy", "interval", "profit", "type", "bar_time"]
 )
 def test_another_unknown_field_is_kept(name: str) -> None:
     assert {name: 7} == parse(**BUY | {name: 7}).extras

@@ -1,0 +1,84 @@
+"""Names of other senders that say another order than a market entry: an entry with one is refused, as it is not read.
+
+Names that only tell something, such as price, close, comment or interval, are in no table here.
+"""
+
+from collections.abc import Mapping
+from typing import NoReturn
+
+from shared.domain.alerts.dialects.vocabulary import is_set
+from shared.domain.alerts.field_names import FIELDS, plain_name
+from shared.domain.alerts.payload import Json, RefusedAlertError, quote_value, show_name
+
+_STOP = "send stop_loss (a price) or stop_loss_ticks"
+_TARGET = "send take_profit (a price) or take_profit_ticks"
+_TRAIL = "send trail_ticks, the distance of the stop from the best price in ticks"
+_TYPE = "send order_type with limit_price or stop_price"
+_EXIT = 'send "close_long" or "close_short" as the action, with quantity to close a part'
+_UNITS = ("price", "ticks", "points", "pips", "percent", "pct", "distance", "offset")
+
+
+def _with_units(hint: str, *names: str) -> dict[str, str]:
+    """Return the names, each also with a unit after it, and the hint of all."""
+    return dict.fromkeys([*names, *(name + unit for name in names for unit in _UNITS)], hint)
+
+
+# By plain names: without case and signs. Ours are not looked up.
+_ORDERS: Mapping[str, str] = {
+    **_with_units(_STOP, "stop", "sl", "stoploss", "initialstop", "hardstop", "protectivestop"),
+    **_with_units(_TARGET, "target", "tp", "takeprofit", "profittarget", "tp1", "tp2", "tp3", "target1", "target2"),
+    **_with_units(_TRAIL, "trail", "trailing", "trailingstop", "trailstop", "trailingstoploss"),
+    **dict.fromkeys(["lossticks", "losspoints"], _STOP),
+    **dict.fromkeys(["profitticks", "profitpoints"], _TARGET),
+    **dict.fromkeys(["trailactivation", "trailtrigger"], _TRAIL),
+    **dict.fromkeys(["limit", "lmt", "lmtprice"], "send limit_price, the price of a limit entry"),
+    **dict.fromkeys(
+        ["breakeventicks", "breakevenpoints", "breakevenprice", "breakeventrigger", "movetobreakeven"],
+        "send an alert with the action breakeven once the stop is to move",
+    ),
+}
+_TYPE_NAMES = frozenset({"type", "order", "kind", "orderkind", "entrytype", "executiontype", "entryordertype"})
+_OTHER_TYPES = frozenset({
+    "limit", "lmt", "stop", "stp", "stoplimit", "stopmarket", "stoploss", "takeprofit", "trailing", "trailingstop",
+    "trailstop", "mit", "lit", "marketiftouched", "limitiftouched", "joinbid", "joinask", "bracket", "oco",
+})  # fmt: skip
+_EXITS = frozenset({
+    "reduceonly", "closeonly", "exitonly", "reduce", "closeposition", "closepositions", "closeall", "closetrade",
+    "exit", "isexit", "isclose", "exitposition", "exittrade", "flatten", "flattenposition", "goflat",
+})  # fmt: skip
+_FLAGS = frozenset({"close", "flat"})  # with a number, such as the bar's close, they only tell something
+_INTENT_NAMES = frozenset({"intent", "positioneffect", "effect", "openclose", "closeopen", "ordereffect"})
+_EXIT_WORDS = ("clos", "exit", "reduce", "flat", "cover")
+_PREFIXES = ("strategy", "order")  # of the nested objects of TradingView's messages
+_YES = frozenset({"true", "yes", "on"})
+
+
+def refuse_foreign_names(payload: Mapping[str, Json]) -> None:
+    """Raise RefusedAlertError for an entry with a field that says another order, with the field to send instead.
+
+    While flat it would be a market entry, without what the sender meant.
+    """
+    for name, value in payload.items():
+        if name in FIELDS or not is_set(value):
+            continue
+        plain = _strip(plain_name(name))
+        word = plain_name(value) if isinstance(value, str) else ""
+        is_exit = plain in _EXITS or (plain in _FLAGS and (value is True or word in _YES))
+        if is_exit or (plain in _INTENT_NAMES and word.startswith(_EXIT_WORDS)):
+            _refuse(f"{show_name(name)} {quote_value(value)} in an entry", name, _EXIT)
+        if plain in _TYPE_NAMES and word in _OTHER_TYPES:
+            _refuse(f"{show_name(name)} {quote_value(value)} is not read", name, _TYPE)
+        if plain in _ORDERS:
+            _refuse(f"{show_name(name)} {quote_value(value)} is not read", name, _ORDERS[plain])
+
+
+def _strip(plain: str) -> str:
+    """Return a plain name without the prefixes of nested objects, unless it is in a table with them."""
+    for prefix in _PREFIXES:
+        if plain not in _TYPE_NAMES | _INTENT_NAMES:
+            plain = plain.removeprefix(prefix)
+    return plain
+
+
+def _refuse(wrong: str, name: str, hint: str) -> NoReturn:
+    raise RefusedAlertError(wrong, field=show_name(name), hint=hint)

@@ -1,0 +1,97 @@
+"""Names of other senders that say another order than a market entry are refused with ours, in every dialect."""
+
+import json
+from typing import Any
+
+import pytest
+
+from shared.domain.alerts.alert import AlertAction
+from shared.domain.alerts.parse import parse_alert
+from shared.domain.alerts.payload import RefusedAlertError
+from shared.domain.orders.order import OrderType
+
+ENTRIES: dict[str, dict[str, Any]] = {
+    "tickwork": {"action": "buy", "symbol": "MNQ", "quantity": 1},
+    "tradingview": {"action": "buy", "ticker": "MNQ1!", "contracts": 1},
+    "traderspost": {"action": "buy", "ticker": "MNQ1!", "quantity": 1},
+}
+
+
+def refuse(dialect: str, body: dict[str, Any]) -> RefusedAlertError:
+    with pytest.raises(RefusedAlertError) as caught:
+        parse_alert(json.dumps(body).encode(), dialect)
+    return caught.value
+
+
+@pytest.mark.parametrize("dialect", ["tickwork", "tradingview"])
+@pytest.mark.parametrize(
+    ("name", "value", "ours"),
+    [
+        ("type", "limit", "limit_price"),
+        ("order", "LIMIT", "limit_price"),
+        ("order_kind", "stop-limit", "order_type"),
+        ("limit", 21500, "limit_price"),
+        ("stop", 21480, "stop_loss"),
+        ("stop_ticks", 40, "stop_loss_ticks"),
+        ("sl_price", "21480", "stop_loss"),
+        ("stopLossPrice", 21480, "stop_loss"),
+        ("stop_loss_points", 10, "stop_loss_ticks"),
+        ("target", 21550, "take_profit"),
+        ("tp1", 21550, "take_profit"),
+        ("target_ticks", 80, "take_profit_ticks"),
+        ("trail_points", 40, "trail_ticks"),
+        ("trailing_stop_ticks", 20, "trail_ticks"),
+        ("breakeven_ticks", 20, "breakeven"),
+        ("closePosition", "true", "close_long"),
+        ("exit", True, "close_long"),
+        ("is_exit", "yes", "close_long"),
+        ("close", True, "close_long"),
+        ("reduce", True, "close_long"),
+        ("intent", "close", "close_long"),
+        ("position_effect", "CLOSING", "close_long"),
+    ],
+)
+def test_a_name_that_says_another_order_is_refused_with_ours(dialect: str, name: str, value: object, ours: str) -> None:
+    error = refuse(dialect, ENTRIES[dialect] | {name: value})
+
+    assert name == error.field
+    assert ours in error.hint
+
+
+@pytest.mark.parametrize("name", ["limit", "stop"])
+def test_it_is_refused_in_an_object_of_tradingview_too(name: str) -> None:
+    error = refuse("tradingview", ENTRIES["tradingview"] | {"strategy": {"order": {name: 21480}}})
+
+    assert f"strategy.order.{name}" == error.field
+
+
+def test_it_is_refused_in_the_text_of_a_platform() -> None:
+    with pytest.raises(RefusedAlertError, match="limit_price"):
+        parse_alert(b"action=buy;symbol=MNQ;quantity=1;type=limit;price=21500", "text")
+
+
+@pytest.mark.parametrize("dialect", ENTRIES)
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"price": 21500.25, "order_price": 21500},
+        {"close": 21500, "open": "21499", "high": 21501, "low": 21490, "volume": 1000},
+        {"exchange": "CME_MINI", "interval": "5", "time": "2026-03-10T15:00:00Z"},
+        {"comment": "stop", "strategy": "trend", "message": "exit", "alert_name": "limit"},
+        {"type": "market"},
+        {"type": "entry", "order": "Long"},
+        {"stop": 0, "target": None, "exit": False, "closePosition": "false", "intent": "open"},
+    ],
+)
+def test_a_name_that_only_tells_something_is_kept(dialect: str, told: dict[str, Any]) -> None:
+    body = {name: value for name, value in (ENTRIES[dialect] | told).items() if value is not None}
+    alert = parse_alert(json.dumps(body).encode(), dialect)
+
+    assert (AlertAction.BUY, OrderType.MARKET) == (alert.action, alert.type)
+
+
+@pytest.mark.parametrize("dialect", ENTRIES)
+def test_nothing_of_that_stops_an_exit(dialect: str) -> None:
+    body = ENTRIES[dialect] | {"action": "exit", "type": "limit", "stop": 21480, "closePosition": True}
+
+    assert AlertAction.CLOSE is parse_alert(json.dumps(body).encode(), dialect).action
