@@ -15,12 +15,13 @@ def open_new_file(file: Path) -> Iterator[BinaryIO]:
     Raise RefusedError if it is there already or cannot be written.
     """
     try:
-        with file.open("xb") as target:
-            try:
+        target = file.open("xb")
+        try:
+            with target:  # its end writes what is still buffered, which may fail too
                 yield target
-            except BaseException:
-                file.unlink(missing_ok=True)
-                raise
+        except BaseException:
+            file.unlink(missing_ok=True)
+            raise
     except FileExistsError:
         raise RefusedError(f"{file} is there already: choose a new file") from None
     except OSError as error:

@@ -195,8 +195,8 @@ def test_the_console_shows_what_matters_and_the_logs_the_rest(running: Stack) ->
     console = running.log.read_text()
 
     assert all(f"{name} is ready\n" in console for name in PROGRAMS)
-    assert "alert     hook test: BUY 1 CON.F.US.MNQ" in console
-    assert "filled    BUY 1 CON.F.US.MNQ" in console
+    assert "alert     hook test: BUY 1 MNQ " in console
+    assert "filled    BUY 1 MNQ " in console
     assert " INFO " not in console
     assert " INFO " in running.run("logs", "receiver").stdout
 

@@ -58,7 +58,7 @@ def store_missing(ctx: Context, contract: Contract, closed_until: datetime) -> B
     known_until = _known_until(answer.bars, closed_until, ctx.market_now)
     with ctx.bars.change(contract.id) as change, ctx.transaction() as tx:
         stored = store_answer(tx.connection, ctx, contract, asked, answer, change=change)
-        if answer.bars:
+        if any(newest is None or bar.start > newest for bar in answer.bars):
             request_evaluations(tx, ctx.settings, contract, known_until)
     with ctx.autocommit() as connection:
         ctx.bars.refresh(connection, contract, closed_until)

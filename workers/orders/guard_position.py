@@ -33,6 +33,7 @@ FLATTEN_AFTER = timedelta(seconds=1.4)
 RETRY_WHEN_UNREACHABLE = timedelta(seconds=0.5)
 # Of our own rows, while the venue refuses what is left to do: a fill that they show is guarded without its answer.
 READ_ROWS_EVERY = timedelta(seconds=1)
+_NAMES = {Role.STOP_LOSS: "stop", Role.TAKE_PROFIT: "target", Role.EXIT: "exit"}
 _NEVER_LIVE = "nothing: live orders were never on"
 
 
@@ -52,7 +53,7 @@ def guard_position(job: GuardPosition, ctx: Context) -> dict[str, str | int]:
         record_if_protected(tx.connection, state)
         if state.is_settled:
             return _build_result(state)
-        newest, unguarded = fills.find_unguarded_times(tx.connection, job.account_id, job.contract_id)
+        newest, unguarded = fills.find_times(tx.connection, job.account_id, job.contract_id)
         refused_for = _find_refused_wait(tx.connection, ctx, state)
     now = machine_now()
     _require_due(job, state, refused_for, None if newest is None else now - newest)
@@ -159,7 +160,7 @@ def _find_reason_to_flatten(
 ) -> tuple[str, str] | None:
     """Return why the position is not kept, and the kind of event that tells it; None if it is."""
     if state.is_turned_around:
-        leg = "stop" if state.opened_by is Role.STOP_LOSS else "target"
+        leg = _NAMES[state.opened_by or Role.EXIT]
         return f"its {leg} closed more than was held and opened {show_position(state.quantity)}", "turned_around"
     if state.plan.missing and _has_stop_failed(ctx, job, state, since):
         return f"no working stop within {(machine_now() - since).total_seconds():.1f} s", "unprotected"
@@ -196,7 +197,9 @@ def _repair(ctx: Context, job: GuardPosition, state: ProtectionState, waited: ti
     for order_id in todo.cancels:
         if rows[order_id].venue_order_id not in state.shown:
             continue  # it began to work after the positions were listed: it may protect a fill that we do not know
-        is_sent |= request_change(ctx, rows[order_id], "nothing is left for it to close")
+        is_fixed = order_id in state.of_fixed_size
+        reason = "the venue refuses to make it smaller" if is_fixed else "nothing is left for it to close"
+        is_sent |= request_change(ctx, rows[order_id], reason)
     for order_id, quantity in todo.shrinks:
         is_sent |= request_change(ctx, rows[order_id], "larger than the position", quantity)
     pause = FIRST_POLL if is_sent else _find_pause(waited)

@@ -13,7 +13,7 @@ from shared.domain.market_data.contract import Contract
 from shared.domain.orders.order import OrderState, Origin, Role
 from shared.domain.orders.protection import ClosingOrder, ProtectionPlan, plan_protection
 
-_LEGS = {Role.STOP_LOSS, Role.TAKE_PROFIT}
+_CLOSERS = {Role.STOP_LOSS, Role.TAKE_PROFIT, Role.EXIT}
 _UNCONFIRMED = {OrderState.CREATED, OrderState.SUBMITTING, OrderState.IN_DOUBT}
 
 
@@ -21,7 +21,8 @@ _UNCONFIRMED = {OrderState.CREATED, OrderState.SUBMITTING, OrderState.IN_DOUBT}
 class ProtectionState:
     """The position and open orders of one contract in our rows; `quantity` is signed.
 
-    `opened_by` is the role of the order of ours whose fill opened the position, None if that is none of ours.
+    `opened_by` is the role of the order of ours whose fill opened the position, None if that is none of ours, or if an
+    entry of that side makes it one that was asked for.
     """
 
     account_id: int
@@ -47,8 +48,8 @@ class ProtectionState:
 
     @property
     def is_turned_around(self) -> bool:
-        """Whether a stop or target of ours has opened the position: it closed more than was held."""
-        return self.quantity != 0 and self.opened_by in _LEGS
+        """Whether a stop, target or exit of ours has opened the position: it closed more than was held."""
+        return self.quantity != 0 and self.opened_by in _CLOSERS
 
     @property
     def is_settled(self) -> bool:

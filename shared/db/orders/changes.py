@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import takewhile
 from typing import Any
@@ -37,6 +37,7 @@ _IS_STOP_MOVE = and_(
     order_change.c.origin == Origin.PROTECTOR.value,
     order_change.c.stop_price.is_not(None),
 )
+RESIZED_AGAIN_AFTER = timedelta(seconds=5)  # one refusal may be that of a moment, as at the cash open
 _IS_REFUSED_RESIZE = and_(
     order_change.c.kind == ChangeKind.MODIFY.value,
     order_change.c.origin == Origin.PROTECTOR.value,
@@ -179,9 +180,20 @@ def find_stop_moves(connection: Connection, order_id: UUID) -> StopMoves:
 
 
 def list_refused_resizes(connection: Connection, order_ids: Sequence[UUID]) -> frozenset[UUID]:
-    """Return those of these orders whose quantity the guard asked the venue to change, and it refused."""
+    """Return those of these orders whose quantity the venue refuses to change: twice, RESIZED_AGAIN_AFTER apart."""
+    created_at = order_change.c.created_at
     statement = select(order_change.c.order_id).where(order_change.c.order_id.in_(order_ids), _IS_REFUSED_RESIZE)
-    return frozenset(connection.execute(statement.distinct()).scalars())
+    is_lasting = func.max(created_at) - func.min(created_at) >= RESIZED_AGAIN_AFTER
+    return frozenset(connection.execute(statement.group_by(order_change.c.order_id).having(is_lasting)).scalars())
+
+
+def find_refused_resize_age(connection: Connection, order_id: UUID) -> timedelta | None:
+    """Return how long ago the guard last asked for a quantity that the venue refused; None if it has refused none."""
+    newest = select(func.clock_timestamp() - func.max(order_change.c.created_at))
+    found: timedelta | None = connection.execute(
+        newest.where(order_change.c.order_id == order_id, _IS_REFUSED_RESIZE)
+    ).scalar_one()
+    return found
 
 
 def count_stop_moves(connection: Connection, since: datetime) -> int:

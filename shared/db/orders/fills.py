@@ -161,15 +161,13 @@ def record_flattened(connection: Connection, account_id: int, contract_ids: Sequ
     connection.execute(statement.values(guarded_at=func.now(), guarded_by="flattened"))
 
 
-def find_unguarded_times(
-    connection: Connection, account_id: int, contract_id: str
-) -> tuple[datetime | None, datetime | None]:
-    """Return when the newest and the oldest fill of the contract without proof of a working stop were recorded."""
-    statement = select(func.max(fill.c.recorded_at), func.min(fill.c.recorded_at)).where(
-        fill.c.account_id == account_id, fill.c.contract_id == contract_id, fill.c.guarded_at.is_(None)
-    )
-    newest, oldest = connection.execute(statement).one()
-    return newest, oldest
+def find_times(connection: Connection, account_id: int, contract_id: str) -> tuple[datetime | None, datetime | None]:
+    """Return when the newest fill of the contract was recorded, and the oldest without proof of a working stop."""
+    is_of = fill.c.account_id == account_id, fill.c.contract_id == contract_id
+    newest = select(fill.c.recorded_at).where(*is_of).order_by(fill.c.venue_fill_id.desc()).limit(1)
+    oldest = select(func.min(fill.c.recorded_at)).where(*is_of, fill.c.guarded_at.is_(None))
+    row = connection.execute(select(newest.scalar_subquery(), oldest.scalar_subquery())).one()
+    return row[0], row[1]
 
 
 def list_unknown_orders(connection: Connection, account_id: int) -> list[int]:

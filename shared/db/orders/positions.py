@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
@@ -15,13 +15,30 @@ from shared.domain.market_data.contract import Contract
 from shared.domain.orders.order import Direction, Role, Side
 from shared.domain.orders.position import Baseline, Position, apply_fill
 
+_ENTERED_WITHIN = timedelta(minutes=1)
 _IN_ACCOUNTS = (
     select(position)
     .where(position.c.account_id == any_(bindparam("ids", type_=IDS)), position.c.direction != Direction.FLAT.value)
     .order_by(position.c.account_id, position.c.contract_id)
 )
+_ENTRY, _ENTERED = orders.alias("entry"), fill.alias("entered")
+# An entry of the same side makes a position one that was asked for, whichever of the two orders filled first.
+_IS_ENTERED = (
+    select(_ENTERED.c.venue_fill_id)
+    .join(
+        _ENTRY, (_ENTRY.c.account_id == _ENTERED.c.account_id) & (_ENTRY.c.venue_order_id == _ENTERED.c.venue_order_id)
+    )
+    .where(
+        _ENTERED.c.account_id == position.c.account_id,
+        _ENTERED.c.contract_id == position.c.contract_id,
+        _ENTERED.c.side == fill.c.side,
+        _ENTERED.c.filled_market_at >= fill.c.filled_market_at - _ENTERED_WITHIN,
+        _ENTRY.c.role == Role.ENTRY.value,
+    )
+    .exists()
+)
 _HELD = (
-    select(position, orders.c.role.label("opened_by"))
+    select(position, case((~_IS_ENTERED, orders.c.role)).label("opened_by"))
     .outerjoin(
         fill,
         (fill.c.account_id == position.c.account_id) & (fill.c.venue_fill_id == position.c.opened_by_fill_id),
@@ -51,7 +68,10 @@ class PositionRow:
 
 @dataclass(frozen=True, slots=True)
 class HeldPosition:
-    """A position, and the role of the order of ours whose fill opened it: None if that is none of our rows."""
+    """A position, and the role of the order of ours whose fill opened it.
+
+    None if that is none of our rows, or if an entry of the same side has filled since a minute before.
+    """
 
     row: PositionRow
     opened_by: Role | None

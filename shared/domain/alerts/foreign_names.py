@@ -1,9 +1,12 @@
-"""Names of other senders that say another order than a market entry: an entry with one is refused, as it is not read.
+"""Names of other senders that say another order than a market entry.
+
+An entry with one is refused, as it is not read; one that is marked as an exit is an exit.
 
 Names that only tell something, such as price, close, comment or interval, are in no table here.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from decimal import Decimal, InvalidOperation
 from typing import NoReturn
 
 from shared.domain.alerts.dialects.vocabulary import is_set
@@ -14,7 +17,6 @@ _STOP = "send stop_loss (a price) or stop_loss_ticks"
 _TARGET = "send take_profit (a price) or take_profit_ticks"
 _TRAIL = "send trail_ticks, the distance of the stop from the best price in ticks"
 _TYPE = "send order_type with limit_price or stop_price"
-_EXIT = 'send "close_long" or "close_short" as the action, with quantity to close a part'
 _UNITS = ("price", "ticks", "points", "pips", "percent", "pct", "distance", "offset")
 
 
@@ -44,13 +46,20 @@ _OTHER_TYPES = frozenset({
 })  # fmt: skip
 _EXITS = frozenset({
     "reduceonly", "closeonly", "exitonly", "reduce", "closeposition", "closepositions", "closeall", "closetrade",
-    "exit", "isexit", "isclose", "exitposition", "exittrade", "flatten", "flattenposition", "goflat",
+    "exit", "isexit", "isclose", "exitposition", "exittrade", "flatten", "flattenposition", "goflat", "close", "flat",
 })  # fmt: skip
-_FLAGS = frozenset({"close", "flat"})  # with a number, such as the bar's close, they only tell something
 _INTENT_NAMES = frozenset({"intent", "positioneffect", "effect", "openclose", "closeopen", "ordereffect"})
 _EXIT_WORDS = ("clos", "exit", "reduce", "flat", "cover")
 _PREFIXES = ("strategy", "order")  # of the nested objects of TradingView's messages
-_YES = frozenset({"true", "yes", "on"})
+_YES = frozenset({"true", "yes", "on", "1"})
+
+
+def is_marked_as_exit(payload: Mapping[str, Json]) -> bool:
+    """Whether a field says that a sale or a purchase only closes: it must never open, and nothing may stop it."""
+    return any(
+        (plain in _EXITS and _is_yes(value)) or (plain in _INTENT_NAMES and word.startswith(_EXIT_WORDS))
+        for _, plain, word, value in _list_foreign(payload)
+    )
 
 
 def refuse_foreign_names(payload: Mapping[str, Json]) -> None:
@@ -58,18 +67,30 @@ def refuse_foreign_names(payload: Mapping[str, Json]) -> None:
 
     While flat it would be a market entry, without what the sender meant.
     """
-    for name, value in payload.items():
-        if name in FIELDS or not is_set(value):
-            continue
-        plain = _strip(plain_name(name))
-        word = plain_name(value) if isinstance(value, str) else ""
-        is_exit = plain in _EXITS or (plain in _FLAGS and (value is True or word in _YES))
-        if is_exit or (plain in _INTENT_NAMES and word.startswith(_EXIT_WORDS)):
-            _refuse(f"{show_name(name)} {quote_value(value)} in an entry", name, _EXIT)
+    for name, plain, word, value in _list_foreign(payload):
         if plain in _TYPE_NAMES and word in _OTHER_TYPES:
             _refuse(f"{show_name(name)} {quote_value(value)} is not read", name, _TYPE)
-        if plain in _ORDERS:
+        if plain in _ORDERS and (_is_yes(value) or _is_number(value)):
             _refuse(f"{show_name(name)} {quote_value(value)} is not read", name, _ORDERS[plain])
+
+
+def _list_foreign(payload: Mapping[str, Json]) -> Iterator[tuple[str, str, str, Json]]:
+    """Yield each field that is not ours and says something: its name, that plain, its word if it is text, its value."""
+    for name, value in payload.items():
+        if name not in FIELDS and is_set(value):
+            yield name, _strip(plain_name(name)), plain_name(value) if isinstance(value, str) else "", value
+
+
+def _is_yes(value: Json) -> bool:
+    return value is True or (isinstance(value, str | int) and str(value).strip().lower() in _YES)
+
+
+def _is_number(value: Json) -> bool:
+    """Whether a value is a finite number, or text that is one, with or without a unit of per cent."""
+    try:
+        return Decimal(str(value).strip().removesuffix("%")).is_finite()
+    except InvalidOperation:
+        return False
 
 
 def _strip(plain: str) -> str:

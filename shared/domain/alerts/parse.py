@@ -25,7 +25,7 @@ from shared.domain.alerts.fields import (
     read_instant,
     read_unsigned,
 )
-from shared.domain.alerts.foreign_names import refuse_foreign_names
+from shared.domain.alerts.foreign_names import is_marked_as_exit, refuse_foreign_names
 from shared.domain.alerts.market_position import (
     is_flat,
     parse_direction,
@@ -74,6 +74,7 @@ _ACTION_OF_DIRECTION: Mapping[Direction | None, AlertAction] = {
     Direction.LONG: AlertAction.BUY,
     Direction.SHORT: AlertAction.SELL,
 }
+_CLOSING_WORDS = {AlertAction.BUY: "close_short", AlertAction.SELL: "close_long"}
 _FIELDS = frozenset(FIELDS)
 
 
@@ -103,6 +104,8 @@ def parse_payload(payload: Mapping[str, Json]) -> Alert:
     action = action or _ACTION_OF_DIRECTION.get(direction)
     if action is None:
         raise missing_field("action", _ACTION_HINT)
+    if is_marked_as_exit(payload):
+        return _parse_close({**payload, "action": _CLOSING_WORDS[action]})
     if direction is None:
         refuse_size_without_side(payload)
     target_position = None if direction is None else parse_target_position(payload, direction)

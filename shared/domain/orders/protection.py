@@ -79,7 +79,8 @@ def plan_protection(position: int, working: Sequence[ClosingOrder]) -> Protectio
     stops = [one for one in on_side if one.role is Role.STOP_LOSS]
     targets = [one for one in on_side if one.role is Role.TAKE_PROFIT]
     # Nearest to the market first: for a long, the highest sell stop and the lowest sell limit.
-    stops.sort(key=lambda one: (one.bracket is None, one.price * closing.sign, str(one.id)))
+    aimed = {one.bracket for one in targets}  # of stops at one price, those with a target stay
+    stops.sort(key=lambda one: (one.bracket is None, one.price * closing.sign, one.bracket not in aimed, str(one.id)))
     targets.sort(key=lambda one: (one.price * -closing.sign, str(one.id)))
     kept_stops = _keep_nearest(stops, held)
     kept_targets = _keep_targets(targets, stops, kept_stops, held)

@@ -7,6 +7,7 @@ from uuid import UUID
 
 import pytest
 
+from cli.console.cells import shorten_contract
 from shared.db.alerts import hooks
 from shared.hot.quotes import quote_key
 from tests.fixtures.alert_steps import ENTRIES, hold, last_signal, result_of, run_next, run_until, time_ago
@@ -171,7 +172,7 @@ def test_a_stale_market_entry_closes_what_it_reverses_and_opens_nothing(
     hold(worker_env, 2)
     fields: dict[str, Any] = {"action": "sell", "quantity": quantity, "timenow": time_ago(60)}
     forecast = operator("alerts", "mock", json.dumps({"symbol": "MNQ"} | fields)).words
-    assert f"closes {MNQ}" in forecast
+    assert f"closes {shorten_contract(MNQ)}" in forecast
     assert (quantity == 3) is ("stale" in forecast)
     job_id = worker_env.entry_alert(**fields)
     ((closing,),) = worker_env.rows("SELECT id FROM job WHERE name = 'alerts.close_reversed' AND state = 'queued'")

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from cli.console.cells import shorten_contract
 from shared.db.alerts import hooks
 from shared.domain.alerts.hook_settings import HookSettings, SizeMode
 from shared.domain.orders.order import Side
@@ -43,7 +44,7 @@ def test_an_entry_that_only_reduces_is_an_exit_which_nothing_denies(
     hold(worker_env, 2)
     worker_env.execute(obstacle)
     body = f'{{"action": "sell", "symbol": "MNQ", "quantity": {quantity}}}'
-    assert f"closes {'1 of ' if quantity == 1 else ''}{MNQ}" in operator("alerts", "mock", body).words
+    assert f"closes {'1 of ' if quantity == 1 else ''}{shorten_contract(MNQ)}" in operator("alerts", "mock", body).words
     job_id = worker_env.entry_alert(action="sell", quantity=quantity, has_stop=False)
     run_until(worker_env, 2 - quantity)
 

@@ -8,6 +8,7 @@ import pytest
 from click.testing import CliRunner, Result
 from sqlalchemy import update
 
+from cli.console.cells import shorten_contract
 from cli.main import tickwork
 from shared.db.engine import make_engine
 from shared.db.tables.alerts import hook
@@ -132,7 +133,13 @@ def test_a_hook_shows_its_mapping_and_size(alerts: AlertsCommand) -> None:
     assert 0 == mapped.exit_code, mapped.output
     assert all(
         part in mapped.stdout
-        for part in (MNQ, "hook               first", "NQ: MNQ", "fixed", "request            BUY 2 MNQ")
+        for part in (
+            shorten_contract(MNQ),
+            "hook               first",
+            "NQ: MNQ",
+            "fixed",
+            "request            BUY 2 MNQ",
+        )
     )
     assert (1, True) == (
         other.exit_code,

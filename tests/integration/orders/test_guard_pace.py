@@ -4,6 +4,8 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+import pytest
+
 from shared.ledger.jobs.orders import GuardPosition, ReconcileAccount
 from tests.fixtures.passing_time import run_through_pauses
 from tests.fixtures.resting_orders import list_working_orders
@@ -58,18 +60,22 @@ def test_a_stop_that_the_venue_does_not_shrink_is_replaced_by_one_of_the_right_s
     assert "succeeded" == worker_env.job(guard)[0]
 
 
-def test_a_target_that_the_venue_does_not_shrink_is_cancelled(worker_env: WorkerEnv) -> None:
+@pytest.mark.parametrize(("refusals", "left"), [(1, [(1, 1), (4, 1)]), (2, [(4, 1)])])
+def test_a_target_that_the_venue_does_not_shrink_is_cancelled_after_a_second_refusal(
+    worker_env: WorkerEnv, refusals: int, left: list[tuple[int, int]]
+) -> None:
     worker_env.entry_alert(quantity=3, take_profit_ticks=800)
     worker_env.run_due_jobs()
     worker_env.venue.close_position(2)
-    worker_env.execute("""
-        INSERT INTO order_change (id, order_id, kind, quantity, state, origin, reason, correlation_id)
-        SELECT gen_random_uuid(), id, 'MODIFY', 1, 'REJECTED', 'protector', 'a test', gen_random_uuid() FROM orders
+    worker_env.execute(f"""
+        INSERT INTO order_change (id, order_id, kind, quantity, state, origin, reason, correlation_id, created_at)
+        SELECT gen_random_uuid(), id, 'MODIFY', 1, 'REJECTED', 'protector', 'a test', gen_random_uuid(),
+               now() - number * interval '6 seconds' FROM orders, generate_series(1, {refusals}) AS number
         WHERE role = 'TAKE_PROFIT'
     """)
     run_through_pauses(worker_env, reconcile(worker_env), _MINUTE)
 
-    assert [(4, 1)] == [(one["type"], one["size"]) for one in list_working_orders(worker_env)]
+    assert left == sorted((one["type"], one["size"]) for one in list_working_orders(worker_env))
 
 
 def test_a_stop_that_would_replace_a_too_large_one_and_is_rejected_is_placed_ever_less_often(

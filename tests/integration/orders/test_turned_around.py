@@ -50,6 +50,22 @@ def test_a_turned_position_with_a_stop_that_was_placed_by_hand_is_flattened_too(
     assert 0 == worker_env.venue.position()
 
 
+@pytest.mark.parametrize(("role", "expected"), [("ENTRY", -2), ("OTHER", 0)])
+def test_a_position_is_kept_that_an_entry_has_asked_for_whichever_filled_first(
+    worker_env: WorkerEnv, role: str, expected: int
+) -> None:
+    """A stop of ours and an entry at its price: the entry closes, and the stop opens what the entry was to open."""
+    worker_env.entry_alert(quantity=3, stop_loss_ticks=100)
+    worker_env.run_due_jobs()
+    worker_env.venue.close_position(2)
+    worker_env.venue.move_price(entry_price(worker_env) - 110 * TICK)
+    worker_env.runner.run(worker_env.enqueue(ReconcileAccount(account_id=worker_env.venue.account_id)))
+    worker_env.execute(f"UPDATE orders SET role = '{role}' WHERE origin = 'external'")
+    worker_env.run_due_jobs()
+
+    assert expected == worker_env.venue.position()
+
+
 def test_a_position_is_kept_that_is_entered_against_one_whose_stop_has_filled(worker_env: WorkerEnv) -> None:
     worker_env.entry_alert(stop_loss_ticks=100)
     worker_env.run_due_jobs()

@@ -8,7 +8,7 @@ import pytest
 from shared.domain.alerts.alert import AlertAction
 from shared.domain.alerts.parse import parse_alert
 from shared.domain.alerts.payload import RefusedAlertError
-from shared.domain.orders.order import OrderType
+from shared.domain.orders.order import Direction, OrderType
 
 ENTRIES: dict[str, dict[str, Any]] = {
     "tickwork": {"action": "buy", "symbol": "MNQ", "quantity": 1},
@@ -42,13 +42,6 @@ def refuse(dialect: str, body: dict[str, Any]) -> RefusedAlertError:
         ("trail_points", 40, "trail_ticks"),
         ("trailing_stop_ticks", 20, "trail_ticks"),
         ("breakeven_ticks", 20, "breakeven"),
-        ("closePosition", "true", "close_long"),
-        ("exit", True, "close_long"),
-        ("is_exit", "yes", "close_long"),
-        ("close", True, "close_long"),
-        ("reduce", True, "close_long"),
-        ("intent", "close", "close_long"),
-        ("position_effect", "CLOSING", "close_long"),
     ],
 )
 def test_a_name_that_says_another_order_is_refused_with_ours(dialect: str, name: str, value: object, ours: str) -> None:
@@ -56,6 +49,30 @@ def test_a_name_that_says_another_order_is_refused_with_ours(dialect: str, name:
 
     assert name == error.field
     assert ours in error.hint
+
+
+@pytest.mark.parametrize("dialect", ENTRIES)
+@pytest.mark.parametrize(
+    "mark",
+    [
+        {"closePosition": "true"},
+        {"exit": True, "sl": 21480},
+        {"is_exit": "1"},
+        {"close": True},
+        {"reduce": 1},
+        {"intent": "close"},
+        {"position_effect": "CLOSING", "type": "limit"},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize(("action", "closes"), [("sell", Direction.LONG), ("buy", Direction.SHORT)])
+def test_a_sale_that_is_marked_as_an_exit_only_closes(
+    dialect: str, mark: dict[str, Any], action: str, closes: Direction
+) -> None:
+    alert = parse_alert(json.dumps(ENTRIES[dialect] | {"action": action} | mark).encode(), dialect)
+
+    part = None if dialect == "traderspost" else 1  # an exit of TradersPost closes all
+    assert (AlertAction.CLOSE, closes, part) == (alert.action, alert.only_direction, alert.quantity)
 
 
 @pytest.mark.parametrize("name", ["limit", "stop"])
@@ -80,6 +97,7 @@ def test_it_is_refused_in_the_text_of_a_platform() -> None:
         {"comment": "stop", "strategy": "trend", "message": "exit", "alert_name": "limit"},
         {"type": "market"},
         {"type": "entry", "order": "Long"},
+        {"target": "account-1", "stop_ticks": "NaN", "exit": "18000.25", "stop": "none"},
         {"stop": 0, "target": None, "exit": False, "closePosition": "false", "intent": "open"},
     ],
 )
