@@ -33,7 +33,7 @@ while not is_stopping:
     time.sleep(0.02)
 """
 WARNING = (
-    "Warning: open now: account 20001 (PRAC): SHORT 2 CON.F.US.MNQ.Z26, NO stop works at the venue for 1 of 2. "
+    "Warning: open now: account 20001 (PRAC): SHORT 2 MNQ Z26, NO stop works at the venue for 1 of 2. "
     "A stop of the stack ends what watches it: "
 )
 

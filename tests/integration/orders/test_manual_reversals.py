@@ -6,6 +6,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from cli.console.cells import shorten_contract
 from shared.db.orders import reversals
 from shared.db.orders.reversals import RecordedReversal
 from shared.domain.orders.order import OrderType, Side
@@ -67,7 +68,7 @@ def test_the_closing_part_of_a_manual_entry_passes_where_the_rest_is_denied(
     worker_env.execute(obstacle)
     result = type_sell(worker_env, operator, str(quantity), "--stop", "400", "--yes")
 
-    denied = f"2 of {MNQ} closed first, nothing is opened: "
+    denied = f"2 of {shorten_contract(MNQ)} closed first, nothing is opened: "
     assert (1, True, True) == (result.status, denied in result.error, told in result.error), result
     assert 0 == worker_env.venue.position()
     assert ("SELL", "MARKET", quantity - 2, "DENIED") == worker_env.rows(ENTRIES)[-1]
