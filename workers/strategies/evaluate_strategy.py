@@ -11,7 +11,7 @@ from shared.bars.bar_reader import BarsRead
 from shared.clock import machine_now, monotonic
 from shared.db.accounts import accounts
 from shared.db.accounts.accounts import AccountRow
-from shared.db.market_data import contracts
+from shared.db.market_data import bar_coverage, contracts
 from shared.db.orders import positions
 from shared.db.strategies import strategy_accounts, strategy_runs
 from shared.db.strategies.strategy_runs import BarsUse
@@ -19,13 +19,13 @@ from shared.domain.counting import count_of
 from shared.domain.market_data.bar import MINUTE, Bar
 from shared.domain.market_data.calendar import assumed_calendar_of
 from shared.domain.market_data.contract import ROOTS, Contract
-from shared.domain.market_data.coverage import Span, intersect, unite
+from shared.domain.market_data.coverage import Span, intersect, subtract, unite
 from shared.domain.market_data.product_family import family_of
 from shared.domain.market_data.rollup import end_of, newest_close
 from shared.domain.orders.order import Direction, Origin
 from shared.domain.risk.preconditions import EntryTerms
 from shared.domain.strategies.decision import Decision
-from shared.errors import MarketClosedError, OutsideCalendarError
+from shared.errors import MarketClosedError, OutsideCalendarError, PostponedError
 from shared.ledger.jobs.orders import PlaceOrder
 from shared.ledger.jobs.strategies import EvaluateStrategy
 from shared.ledger.ledger import Transaction
@@ -38,6 +38,8 @@ from workers.task import task
 
 QUANTITY = 1
 _JUST_CLOSED = timedelta(minutes=5)  # by then two answers have shown that a minute had no trade
+_ANSWERED_WITHIN = timedelta(minutes=10)  # the fetches of the next minutes ask again
+_ASK_AFTER = timedelta(seconds=10)
 _NO_ACCOUNT = "no account trades it: `tickwork strategies on` assigns one"
 
 
@@ -63,7 +65,10 @@ class _Inputs:
 
 @task(EvaluateStrategy)
 def evaluate_strategy(job: EvaluateStrategy, ctx: Context) -> Evaluated:
-    """Decide once per strategy, contract, bar and account: the stored row of a run makes a second run do nothing."""
+    """Decide once per strategy, contract, bar and account: the stored row of a run makes a second run do nothing.
+
+    While the venue is yet to say a second time that minutes had no trade, it waits for that.
+    """
     started = monotonic()
     with ctx.autocommit() as connection:
         if strategy_runs.is_done(connection, job.strategy, job.contract_id, job.closed_until, job.account_id):
@@ -92,6 +97,7 @@ def _read_inputs(connection: Connection, ctx: Context, job: EvaluateStrategy) ->
     started = monotonic()
     read = ctx.bars.read(connection, contract, strategy.timeframe, job.closed_until, count=strategy.bars_needed)
     held = read.bars.to_bars()
+    _require_second_answer(connection, ctx, job, held, read)
     bars_use = BarsUse(read.source, _milliseconds_since(started), sum(gap.duration // MINUTE for gap in read.gaps))
     trading = strategy_accounts.list_trading(connection, job.strategy)
     account = next((one for one in trading if one.id == job.account_id), None)
@@ -103,6 +109,17 @@ def _read_inputs(connection: Connection, ctx: Context, job: EvaluateStrategy) ->
         account,
         positions.direction_of(connection, account.id, contract.id) if account else Direction.FLAT,
     )
+
+
+def _require_second_answer(
+    connection: Connection, ctx: Context, job: EvaluateStrategy, held: list[Bar], read: BarsRead
+) -> None:
+    """Raise PostponedError if one answer had no bar of all that is missing, as after an hour without a trade."""
+    gaps = intersect(read.gaps, [Span(held[0].start, job.closed_until - _JUST_CLOSED)]) if held else ()
+    if not gaps or ctx.market_now - job.closed_until > _ANSWERED_WITHIN:
+        return
+    if not subtract(gaps, bar_coverage.read(connection, job.contract_id).unconfirmed):
+        raise PostponedError(f"the venue has said once that {job.contract_id} had no trade for minutes", _ASK_AFTER)
 
 
 def _sum_missing(bars: list[Bar], read: BarsRead, closed_until: datetime) -> timedelta:

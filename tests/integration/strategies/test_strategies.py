@@ -224,6 +224,22 @@ def test_the_metrics_name_the_tier_that_bars_were_read_from(worker_env: WorkerEn
     assert "Bars that strategies read" in operator("metrics").out
 
 
+def test_a_strategy_waits_for_the_second_answer_that_minutes_had_no_trade(worker_env: WorkerEnv) -> None:
+    """The first trade after a quiet hour may fall in the last minute of its bar."""
+    closed_until = insert_falling_bars(worker_env)
+    hole = f"tstzmultirange(tstzrange('{closed_until - 4 * FIVE_MINUTES}', '{closed_until - 3 * FIVE_MINUTES}'))"
+    worker_env.execute(f"UPDATE contract SET coverage = coverage - {hole}, unconfirmed = {hole}")
+    job_id = worker_env.enqueue(
+        EvaluateStrategy(strategy="mean_reversion", contract_id=MNQ, closed_until=closed_until, account_id=None)
+    )
+    worker_env.runner.run(job_id)
+    assert ("queued", True) == (worker_env.job(job_id)[0], "had no trade" in str(worker_env.job(job_id)[2]))
+
+    worker_env.execute(f"UPDATE contract SET coverage = coverage + {hole}, unconfirmed = '{{}}'")
+    worker_env.run_due_jobs()
+    assert ("succeeded", "BUY") == (worker_env.job(job_id)[0], worker_env.job(job_id)[1]["decision"])
+
+
 def test_a_strategy_does_not_decide_on_bars_of_which_minutes_are_missing(worker_env: WorkerEnv) -> None:
     closed_until = insert_falling_bars(worker_env)
     hole = closed_until - 4 * FIVE_MINUTES
