@@ -48,6 +48,7 @@ def test_database_commands_without_a_stack_are_refused(shell: Shell, command: tu
 def test_status_without_a_stack_exits_with_3_and_is_empty(shell: Shell) -> None:
     nothing: dict[str, object] = {
         "programs": [],
+        "database": None,
         "urls": {},
         "market": None,
         "clock": None,
