@@ -13,7 +13,7 @@ from cli.console.output import print_json
 from shared.errors import TickworkError
 from shared.log import mask_secrets
 
-_INTERRUPTED = 130
+_USAGE, _INTERRUPTED = 2, 130
 
 
 class _Commands(CommandGroup):
@@ -88,7 +88,8 @@ def _fail(message: str, status_code: int) -> None:
     else:
         from cli.console.cells import shorten_contracts  # noqa: PLC0415  # of a failure alone
 
-        click.echo(f"tickwork: {shorten_contracts(text)}", err=True)
+        # An error of usage quotes what was typed.
+        click.echo(f"tickwork: {text if status_code == _USAGE else shorten_contracts(text)}", err=True)
     sys.exit(status_code)
 
 
