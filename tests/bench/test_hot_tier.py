@@ -58,7 +58,7 @@ def test_every_row_of_the_redis_tier(tiers: Tiers, redis_url: str, capsys: pytes
     )
     client.hset(positions_key(1), MNQ, msgspec.json.encode(position))
     tiers.store(make_bars(600), until)
-    tiers.read(FIVE, until)
+    tiers.reader.read(tiers.connection, tiers.contract, FIVE, until, count=100)
     quotes, positions = QuoteReader(client, CircuitBreaker()), PositionReader(client, CircuitBreaker())
     limiter = RedisLimiter(client, VENUE)
 

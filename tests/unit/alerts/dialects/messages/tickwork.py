@@ -47,7 +47,7 @@ ROWS: list[Row] = [
     ('{"symbol": "MNQ", "action": "exit_short", "side": "buy"}', "CLOSE SHORT MNQ", "0 0 1 3"),
     (BUY + ', "order_type": "limit", "limit_price": 21450.25}', "BUY 1 MNQ limit 21450.25", "0 1 2 4"),
     (BUY + ', "take_profit_tick": 80}', "refused take_profit_tick: take_profit_ticks", ""),
-    (BUY + ', "reduce_only": true}', "refused reduce_only: close_long", ""),
+    (BUY + ', "reduce_only": true}', "CLOSE SHORT 1 MNQ", "0 0 1 3"),
     (BUY + ', "reduceOnly": false}', "BUY 1 MNQ", "0 1 2 4"),
     (CLOSE + ', "quantity": "+1"}', "refused quantity: to close a part", ""),
     (CLOSE + ', "quantity": "1."}', "refused quantity: to close a part", ""),
