@@ -3,8 +3,6 @@
 import logging
 import re
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from threading import Thread
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
@@ -18,6 +16,14 @@ if TYPE_CHECKING:
 _SECRET_PART = re.compile(r"[^/:@?&=]{4,}")
 _LONGEST_ERROR = 300
 _ANSWERS_WITHIN_S = 20.0  # Apprise limits each read, so a service that drips could hold it for ever
+# Below these, libraries log URLs, the paths of requests, and headers. From the first message on, and not while one is
+# sent: a service that never ends its answer has a thread of its own, and would keep all else from being logged.
+_LEVELS = {
+    "apprise": logging.WARNING,
+    "urllib3": logging.CRITICAL,
+    "requests_oauthlib": logging.CRITICAL,
+    "oauthlib": logging.CRITICAL,
+}
 _NO_MENTION = "@\u200b"  # in a text of others, such as an alert's, `@everyone` must call no one
 
 
@@ -49,7 +55,7 @@ def _send(service: "apprise.NotifyBase", title: str, body: str) -> str | None:
 
     service.overflow_mode = apprise.OverflowMode.TRUNCATE
     capture = apprise.LogCapture(level=logging.WARNING, fmt="%(message)s")  # type: ignore[no-untyped-call]
-    with capture as captured, _silence_libraries():
+    with capture as captured:
         try:
             is_sent = service.notify(
                 title=title, body=body.replace("@", _NO_MENTION), body_format=apprise.NotifyFormat.TEXT
@@ -61,9 +67,9 @@ def _send(service: "apprise.NotifyBase", title: str, body: str) -> str | None:
 
 
 def _open(url: str) -> "apprise.NotifyBase | None":
-    logger = logging.getLogger("apprise")
-    logger.propagate = False
-    logger.setLevel(logging.WARNING)  # below, it logs URLs
+    logging.getLogger("apprise").propagate = False
+    for name, level in _LEVELS.items():
+        logging.getLogger(name).setLevel(level)
     with warnings.catch_warnings():
         # On Python 3.11 and 3.12 a service of Apprise imports what 3.13 no longer has.
         warnings.simplefilter("ignore", DeprecationWarning)
@@ -71,17 +77,6 @@ def _open(url: str) -> "apprise.NotifyBase | None":
 
         found: apprise.NotifyBase | None = apprise.Apprise.instantiate(url, suppress_exceptions=True)
     return found
-
-
-@contextmanager
-def _silence_libraries() -> Iterator[None]:
-    """Keep libraries from logging the paths and the headers of requests, whatever the level of our log."""
-    before = logging.root.manager.disable
-    logging.disable(max(before, logging.INFO))
-    try:
-        yield
-    finally:
-        logging.disable(before)
 
 
 def _mask(text: str, url: str) -> str:

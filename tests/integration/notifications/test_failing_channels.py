@@ -91,15 +91,18 @@ def test_a_message_that_is_refused_holds_up_no_other(watched: WorkerEnv, service
 
 
 def test_a_service_that_never_ends_its_answer_counts_as_one_that_refuses(
-    watched: WorkerEnv, service: MessageService, monkeypatch: pytest.MonkeyPatch
+    watched: WorkerEnv, service: MessageService, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(notifier, "_ANSWERS_WITHIN_S", 0.5)
+    caplog.set_level(logging.INFO)
     service.holds = True
     watched.execute(MANY % ("halted", "one", 1))
     state, _, error = send(watched, channel(service))
+    is_logged = logging.getLogger(__name__).isEnabledFor(logging.INFO)
     service.holds = False
 
     assert ("failed", True) == (state, "no answer within" in str(error))
+    assert is_logged, "the thread that still waits keeps no other from being logged"
 
 
 def test_what_a_killed_run_had_taken_is_sent_by_a_later_one(watched: WorkerEnv, service: MessageService) -> None:
