@@ -30,6 +30,7 @@ pytest_plugins = (
     "tests.fixtures.hand_orders",
     "tests.fixtures.order_sessions",
     "tests.fixtures.silent_server",
+    "tests.fixtures.message_service",
 )
 
 # The same examples on every machine, however slow it is; `make chaos` tries new ones.

@@ -1,18 +1,17 @@
 """The lines of `up` about what matters: programs that come and go, and what happens to alerts, orders and accounts."""
 
-import threading
 from collections.abc import Callable, Sequence
 
 from sqlalchemy import Engine
 
 from cli.console.cells import shorten_contracts
 from cli.console.escape import escape_text
+from cli.local.processes.background import Background
 from cli.local.processes.supervisor import Child, ChildState
 from shared.db.engine import DATABASE_ERRORS
 from shared.db.recent_events import RecentEvent, RecentEvents
 
 _EVERY_S = 1.0
-_ENDS_WITHIN_S = 2.0
 
 
 class ProgramWatch:
@@ -34,24 +33,13 @@ class ProgramWatch:
             self._states[name] = state
 
 
-class EventWatch:
-    """Reads the events of the database in a thread of its own, and says each in a line."""
+class EventWatch(Background):
+    """Reads the events of the database from its start on, and says each in a line; the last ones as it is closed."""
 
     def __init__(self, engine: Engine, say: Callable[[str], None]) -> None:
         self._say = say
         self._engine = engine
-        self._is_ending = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="events", daemon=True)
-
-    def start(self) -> None:
-        """Begin with the events from now on."""
-        self._thread.start()
-
-    def close(self) -> None:
-        """Say the last events, and end."""
-        self._is_ending.set()
-        if self._thread.is_alive():
-            self._thread.join(_ENDS_WITHIN_S)
+        super().__init__("events")
 
     def _run(self) -> None:
         events = RecentEvents()

@@ -1,7 +1,6 @@
 """Records what the programs of `up` and this computer use, every fifteen seconds, in a thread of its own."""
 
 import socket
-import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -10,16 +9,16 @@ from typing import Final
 import psutil
 from sqlalchemy import Engine
 
+from cli.local.processes.background import Background
 from cli.local.processes.usage import MIB, UsageSampler
 from shared.clock import machine_now
 from shared.db.metrics import gauges
 from shared.domain.metrics.gauge_sums import Gauge, GaugeSums
 
 RECORD_EVERY_S: Final = 15.0
-_ENDS_WITHIN_S = 2.0
 
 
-class UsageRecorder:
+class UsageRecorder(Background):
     """Stores each sample at once; a sample that Postgres does not take is lost, and nothing waits for it."""
 
     def __init__(
@@ -33,18 +32,7 @@ class UsageRecorder:
         self._host = socket.gethostname()
         self._sampler = UsageSampler()
         self._has_failed = False
-        self._is_ending = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="usage", daemon=True)
-
-    def start(self) -> None:
-        """Begin; the first sample is stored fifteen seconds later."""
-        self._thread.start()
-
-    def close(self) -> None:
-        """End, without waiting long for Postgres."""
-        self._is_ending.set()
-        if self._thread.is_alive():
-            self._thread.join(_ENDS_WITHIN_S)
+        super().__init__("usage")
 
     def _run(self) -> None:
         psutil.cpu_percent()  # of the time from here on, as the sampler's

@@ -1,20 +1,12 @@
 """`tickwork notify`: channels are added, listed, tested and removed, and their URLs never shown."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.fixtures.message_service import TOKEN, MessageService
 from tests.integration.cli.test_cli_config import Config
-
-
-@pytest.fixture
-def service() -> Iterator[MessageService]:
-    found = MessageService()
-    yield found
-    found.close()
 
 
 @pytest.fixture
@@ -27,9 +19,18 @@ def listed(config: Config) -> list[dict[str, object]]:
     return rows
 
 
-def test_a_channel_is_added_listed_tested_changed_and_removed(config: Config, service: MessageService) -> None:
+def test_a_channel_is_added_listed_tested_changed_and_removed(config: Config, inbox: MessageService) -> None:
     added = config.run(
-        "notify", "add", "phone", "--level", "warning", "--kind", "fill", "--quiet", "22:00-07:00", typed=service.url
+        "notify",
+        "add",
+        "phone",
+        "--level",
+        "warning",
+        "--kind",
+        "fill",
+        "--quiet",
+        "22:00-07:00",
+        typed=inbox.url,
     )
     assert (0, True) == (added.returncode, "Channel phone is added." in added.stdout)
     (row,) = listed(config)
@@ -38,11 +39,11 @@ def test_a_channel_is_added_listed_tested_changed_and_removed(config: Config, se
     )
     tested = config.run("notify", "test")
     assert (0, "phone: sent.\n") == (tested.returncode, tested.stdout)
-    ((title, text),) = service.take()
+    ((title, text),) = inbox.take()
     assert "Tickwork: test" == title
     assert "It takes fill from level warning on; from 22:00-07:00 (America/Chicago) only what is critical." in text
 
-    changed = config.run("notify", "add", "phone", typed=service.url)
+    changed = config.run("notify", "add", "phone", typed=inbox.url)
     assert "Channel phone is changed." in changed.stdout
     assert [("phone", [])] == [(row["name"], row["kinds"]) for row in listed(config)]
     shown = "".join(config.run(*words).stdout for words in (("notify", "list"), ("config", "list"), ("config", "path")))
@@ -53,10 +54,10 @@ def test_a_channel_is_added_listed_tested_changed_and_removed(config: Config, se
     assert "notify_channels" not in config.file.read_text()
 
 
-def test_a_service_that_takes_nothing_is_named_with_its_answer(config: Config, service: MessageService) -> None:
-    service.status = 401
+def test_a_service_that_takes_nothing_is_named_with_its_answer(config: Config, inbox: MessageService) -> None:
+    inbox.status = 401
     for name in ("one", "two"):
-        config.run("notify", "add", name, typed=service.url)
+        config.run("notify", "add", name, typed=inbox.url)
     tested = config.run("notify", "test", "one")
 
     assert 1 == tested.returncode
@@ -88,13 +89,13 @@ def test_bad_input_is_refused_with_what_to_do(
     assert not config.file.exists()
 
 
-def test_a_channel_in_the_keyring_is_not_in_the_file(tmp_path: Path, service: MessageService) -> None:
+def test_a_channel_in_the_keyring_is_not_in_the_file(tmp_path: Path, inbox: MessageService) -> None:
     config = Config(tmp_path, PYTHON_KEYRING_BACKEND="tests.fixtures.file_keyring.FileKeyring")
-    config.run("notify", "add", "phone", typed=service.url)
+    config.run("notify", "add", "phone", typed=inbox.url)
 
     assert TOKEN not in config.file.read_text()
     assert "phone: sent." in config.run("notify", "test", "phone").stdout
     assert (
         "is set in this shell"
-        in config.run("notify", "add", "office", typed=service.url, TICKWORK_NOTIFY_CHANNELS="[]").stderr
+        in config.run("notify", "add", "office", typed=inbox.url, TICKWORK_NOTIFY_CHANNELS="[]").stderr
     )

@@ -1,13 +1,11 @@
 """The partitions of the calls to the venue: made ahead, dropped after a week; no query or insert waits for either."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import psycopg
 import pytest
 from sqlalchemy import Engine
 
-from shared.db.engine import make_engine
 from shared.db.metrics import call_days
 from shared.db.upkeep.retention import delete_old
 from tests.fixtures.query_plans import sum_rows_read
@@ -26,19 +24,6 @@ DAYS = """
     WHERE inhparent = 'api_call'::regclass AND relname <> 'api_call_default' ORDER BY day
 """
 ADD_DAYS = "SELECT add_api_call_day((now() AT TIME ZONE 'UTC')::date + day) FROM unnest(%s::integer[]) AS day"
-
-
-@pytest.fixture
-def engine(database_url: str) -> Iterator[Engine]:
-    engine = make_engine(database_url, program="test", pool_size=2)
-    yield engine
-    engine.dispose()
-
-
-@pytest.fixture
-def session(database_url: str) -> "Iterator[psycopg.Connection[Any]]":
-    with psycopg.connect(database_url, autocommit=True) as connection:
-        yield connection
 
 
 def list_days(session: "psycopg.Connection[Any]") -> list[int]:

@@ -1,6 +1,5 @@
 """The sums since the beginning: equal to the days, whatever is kept of them, and read by an index however many are."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -9,7 +8,6 @@ import psycopg
 import pytest
 from sqlalchemy import Connection, Engine, event
 
-from shared.db.engine import make_engine
 from shared.db.metrics.totals import Total, TotalsReader
 from tests.fixtures.query_plans import sum_rows_read
 
@@ -26,19 +24,6 @@ PROGRESS = """
     ON CONFLICT (is_only) DO UPDATE SET rolled_up_until_at = excluded.rolled_up_until_at
 """
 TODAY = datetime(2026, 11, 30, tzinfo=UTC)
-
-
-@pytest.fixture
-def engine(database_url: str) -> Iterator[Engine]:
-    engine = make_engine(database_url, program="test", pool_size=1)
-    yield engine
-    engine.dispose()
-
-
-@pytest.fixture
-def session(database_url: str) -> "Iterator[psycopg.Connection[Any]]":
-    with psycopg.connect(database_url, autocommit=True) as connection:
-        yield connection
 
 
 def store_days(session: "psycopg.Connection[Any]", days: int, names: int, until: datetime) -> None:

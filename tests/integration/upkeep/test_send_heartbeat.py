@@ -4,15 +4,14 @@ import logging
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
 from typing import Any
 
 import pytest
 
 from shared.ids import new_id
 from shared.ledger.jobs.upkeep import SendHeartbeat
-from tests.fixtures.feed_reports import report_feed
+from tests.fixtures.feed_reports import report_feed, report_monitor
+from tests.fixtures.local_service import LocalService, QuietHandler
 from tests.fixtures.operator import RunCommand
 from tests.fixtures.worker_env import WorkerEnv
 from tests.fixtures.worker_processes import process
@@ -22,7 +21,7 @@ from workers.wiring import open_runner
 SECRET = "/ping/6f1c0f5e-secret?rid=1"
 
 
-class Service:
+class Service(LocalService):
     """A monitoring service on this computer: the paths that were requested, and the status it answers with."""
 
     def __init__(self) -> None:
@@ -30,39 +29,31 @@ class Service:
         self.status = 200
         service = self
 
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
+        class Handler(QuietHandler):
+            def do_GET(self) -> None:  # noqa: N802  # as http.server calls it
                 service.paths.append(self.path)
                 self.send_response(service.status)
                 self.send_header("Location", "http://127.0.0.1:1/elsewhere")
                 self.end_headers()
 
-            def log_message(self, *_: object) -> None:
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        Thread(target=self.server.serve_forever, daemon=True).start()
+        super().__init__(Handler)
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.server.server_port}{SECRET}"
+        return f"http://{self.address}{SECRET}"
 
 
 @pytest.fixture
 def service() -> Iterator[Service]:
     found = Service()
     yield found
-    found.server.shutdown()
-    found.server.server_close()
+    found.close()
 
 
 @pytest.fixture
 def watched(worker_env: WorkerEnv) -> WorkerEnv:
     """A stack whose risk monitor and feed work."""
-    worker_env.execute(
-        "INSERT INTO risk_monitor (host, pid, active_since_at, ran_at, run_count, last_delay, p50_delay, max_delay)"
-        " VALUES ('here', 1, now(), now(), 1, '0', '0', '0')"
-    )
+    report_monitor(worker_env)
     report_feed(worker_env, is_subscribed=True)
     return worker_env
 
