@@ -4,7 +4,7 @@ from sqlalchemy import Connection
 
 from cli.client.live_checks import CheckWarningError
 from cli.console.errors import shorten_error
-from shared.config import Settings
+from shared.config import Settings, load_settings
 from shared.db.metrics.metrics import find_newest_end
 from shared.db.notifications import outbox
 from shared.domain.counting import count_of
@@ -14,7 +14,7 @@ from shared.ledger.jobs.notifications import SendNotifications
 def check_notifications(connection: Connection, settings: Settings) -> str:
     """Return how many channels take all that is sent; raise CheckWarningError if one does not, or the job fails."""
     delivered = outbox.summarize(connection)
-    failing = [f"channel {name}: {one['error']}" for name, one in delivered.items() if one["error"]]
+    failing = [f"channel {name}: {one['error'].rstrip('.')}" for name, one in delivered.items() if one["error"]]
     newest = find_newest_end(connection, SendNotifications.job_name())
     if not failing and newest is not None and newest["state"] != "succeeded":
         failing = [shorten_error(newest["error"])]
@@ -22,6 +22,12 @@ def check_notifications(connection: Connection, settings: Settings) -> str:
         raise CheckWarningError(
             f"{'; '.join(failing)}; it is tried again for a day. `tickwork notify test` tries it now, and "
             "`tickwork notify list` shows what waits"
+        )
+    if (typed := load_settings().notify_channels) != settings.notify_channels:
+        names = ", ".join(one.name for one in typed) or "none"
+        raise CheckWarningError(
+            f"the channels are {names} now, and the running stack does not know that: `tickwork down`, then `tickwork "
+            "up`"
         )
     if not settings.notify_channels:
         return "no channel is set: `tickwork notify add NAME` adds one"

@@ -6,6 +6,7 @@ from datetime import timedelta
 from sqlalchemy import Connection
 
 from cli.console.params import format_duration
+from shared.config import Settings
 from shared.db.upkeep import schedules
 from shared.db.upkeep.schedules import ScheduleRow
 
@@ -25,24 +26,30 @@ NEEDED: Mapping[str, str] = {
 }
 
 
-def find_paused_jobs(connection: Connection) -> str | None:
+def find_paused_jobs(connection: Connection, settings: Settings) -> str | None:
     """Return the jobs that safety needs and that do not run as they should, with what to do; None without one."""
-    found = [told for row in schedules.list_entries(connection) if (told := _describe(row)) is not None]
+    rows = schedules.list_entries(connection)
+    found = [told for row in rows if (told := _describe(row, settings)) is not None]
     return "; ".join(found) or None
 
 
-def describe_loss(row: ScheduleRow, every: timedelta | None = None) -> str | None:
+def describe_loss(row: ScheduleRow, settings: Settings, every: timedelta | None = None) -> str | None:
     """Return what is lost while an entry is paused, or runs only `every` so long; None if that is harmless."""
+    unused = {
+        "send_heartbeat": not settings.heartbeat_url,
+        "send_notifications": not settings.notify_channels,
+        "probe_receiver": not settings.public_url,
+    }
     loss = NEEDED.get(row.name)
-    if loss is None or (every is not None and not _is_slowed(row, every)):
+    if loss is None or unused.get(row.name) or (every is not None and not _is_slowed(row, every)):
         return None
     return loss if every is None else f"until its next run, up to {format_duration(every)} later, {loss}"
 
 
-def _describe(row: ScheduleRow) -> str | None:
-    if not row.is_enabled and (loss := describe_loss(row)) is not None:
+def _describe(row: ScheduleRow, settings: Settings) -> str | None:
+    if not row.is_enabled and (loss := describe_loss(row, settings)) is not None:
         return f"{row.name} is paused: {loss}. `tickwork schedule resume {row.name}` lets it run"
-    if row.is_enabled and (loss := describe_loss(row, row.every)) is not None:
+    if row.is_enabled and (loss := describe_loss(row, settings, row.every)) is not None:
         return f"{row.name} is slowed down: {loss}. `tickwork schedule set {row.name} --default` takes that back"
     return None
 

@@ -38,7 +38,7 @@ def list_problems(connection: Connection, settings: Settings) -> list[dict[str, 
         "market hours": find_unknown_hours(connection),
         "late fills": find_unclosed_fills(connection),
         "stops of others": find_oversized_stops(connection),
-        "schedule": find_paused_jobs(connection),
+        "schedule": find_paused_jobs(connection, settings),
     }
     return [{"name": name, "detail": detail} for name, detail in found.items() if detail is not None]
 

@@ -49,7 +49,8 @@ AUDIT = Table(
 def list_audit(account: str | None, limit: int, *, as_json: bool) -> None:
     """List the acts on ACCOUNT, or on all, newest first. Show who acted, from where, the values and the reason.
 
-    They are the commands that change an account, a position, an order, a hook, an API token or a strategy's accounts.
+    They are the commands that change an account, a position, an order, a hook, an API token, a strategy's accounts or
+    the schedule.
     """
     with connect() as connection:
         chosen = None if account is None else resolve_account(connection, account).id

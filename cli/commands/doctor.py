@@ -38,7 +38,7 @@ from cli.console.params import json_option
 from cli.console.table import Table
 from cli.local.home.folder import Home
 from cli.local.home.lock import find_holder
-from cli.local.home.ports import DEFAULTS, is_free
+from cli.local.home.ports import check_ports
 from cli.local.home.state import read_state
 from cli.local.processes.sleep_inhibitor import SleepState, describe_failure, describe_missing, find_command
 from cli.local.servers.binaries import find_postgres_folder, find_valkey_server
@@ -86,7 +86,7 @@ def command(*, as_json: bool) -> None:
     }
     if find_holder(home.root) is None:
         checks |= {
-            "ports": _check_ports,
+            "ports": lambda: check_ports(settings.prometheus_port),
             "stack": lambda: "none runs, so no alert is taken: start it with `tickwork up`",
         }
     else:
@@ -123,7 +123,9 @@ def _list_stack_checks() -> dict[str, _Check]:
         "market hours": _expect_none(problems.find_unknown_hours, "known"),
         "late fills": _expect_none(problems.find_unclosed_fills, "none is left open"),
         "stops of others": _expect_none(find_oversized_stops, "none is larger than its position"),
-        "scheduled jobs": _expect_none(find_paused_jobs, "none that safety needs is paused"),
+        "scheduled jobs": _expect_none(
+            partial(find_paused_jobs, settings=settings), "none that safety needs is paused"
+        ),
         "heartbeat": partial(_ask, partial(check_heartbeat, settings=settings)),
         "notifications": partial(_ask, partial(check_notifications, settings=settings)),
         "venue calls": _expect_none(problems.find_failing_calls, "few or none fail", SettingsError),
@@ -209,11 +211,6 @@ def _check_spool(home: Home) -> str:
     if found is not None:
         raise SettingsError(found)
     return "empty: every accepted alert is stored"
-
-
-def _check_ports() -> str:
-    taken = [f"{name} {port}" for name, port in DEFAULTS.items() if not is_free(port)]
-    return f"in use, `up` will choose others: {', '.join(taken)}" if taken else "the default ports are free"
 
 
 def _check_database() -> str:

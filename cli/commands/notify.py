@@ -28,7 +28,7 @@ CHANNELS = Table(
     is_list=True,
 )
 _SETTING = BY_KEY["notify_channels"]
-_EXAMPLES = "tgram://BOT_TOKEN/CHAT_ID, discord://WEBHOOK_ID/TOKEN, ntfy://TOPIC, mailto://USER:PASSWORD@gmail.com"
+_EXAMPLES = "tgram://BOT_TOKEN/CHAT_ID, discord://WEBHOOK_ID/TOKEN, ntfy://TOPIC"
 
 
 @click.group(name="notify", cls=CommandGroup)

@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from cli.client.change_check import confirm, current_actor
 from cli.client.paused_jobs import describe_loss
 from cli.client.risk_view import require_market
-from cli.client.stack import begin, connect
+from cli.client.stack import begin, connect, load_stack_settings
 from cli.console.groups import CommandGroup
 from cli.console.list_options import echo_note, list_options
 from cli.console.output import print_json
@@ -206,7 +206,7 @@ def _confirm(name: str, every: timedelta | None, *, as_json: bool) -> None:
         entry = schedules.find(connection, name)
     if entry is not None and every is not None:
         _validate(entry, {"every": every})
-    loss = None if entry is None or not entry.is_enabled else describe_loss(entry, every)
+    loss = None if entry is None or not entry.is_enabled else describe_loss(entry, load_stack_settings(), every)
     if loss is not None:
         act = "pause" if every is None else "change"
         confirm(f"{name}: {loss}. {act.capitalize()} it?", f"{act} it", as_json=as_json)

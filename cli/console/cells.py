@@ -10,14 +10,18 @@ from uuid import UUID
 from cli.console.escape import escape_text
 from shared.clock import machine_now
 from shared.domain.accounts.account_name import shorten_account
+from shared.domain.market_data.contract import name_root
 from shared.domain.market_data.price_text import format_price_of
 
 SHORT_ID = 8
 _MOST_OF_MONEY = 4  # decimals: no tick is worth a smaller part of a dollar
 _NUMBERS = (int, float, Decimal)
 _CONTRACT = re.compile(r"CON\.[A-Z]\.[A-Z]+\.([A-Z0-9]+)\.([A-Z])([0-9]{2})")
+# In a sentence: whole, and neither quoted, as what was typed is, nor an example of how to type one.
+_CONTRACT_IN_TEXT = re.compile(rf"(?<!['\"\w.])(?<!as in ){_CONTRACT.pattern}(?![\w'\"]|\.\w)")
 _HEADINGS = {"account_name": "account", "average_fill_price": "fill price"}
 _ACCOUNTS = frozenset({"account", "account_name"})
+_OF_PEOPLE = frozenset({"note", "tags"})  # as they were typed
 _MONEY = frozenset({
     "allowance", "amount", "average_loss", "average_mae", "average_mfe", "average_win", "balance", "commissions",
     "costs", "equity", "expectancy", "fees", "gross", "gross_pnl", "headroom", "mae", "max_drawdown", "mfe", "net",
@@ -40,15 +44,18 @@ _STYLE_OF = {word: style for style, words in _STYLES.items() for word in words.s
 
 
 def shorten_contract(contract_id: str) -> str:
-    """Return root, month and year of the venue's id of a contract, such as `MNQ Z26`; any other text as it is."""
+    """Return root, month and year of the venue's id of a contract, such as `MNQ Z26`; any other text as it is.
+
+    The venue has its own name for some roots, such as ENQ for NQ: no command takes that.
+    """
     found = _CONTRACT.fullmatch(contract_id)
-    return contract_id if found is None else f"{found[1]} {found[2]}{found[3]}"
+    return contract_id if found is None else f"{name_root(found[1])} {found[2]}{found[3]}"
 
 
 def shorten_contracts(text: str) -> str:
-    """Return a sentence with the short names of its contracts; what stands in backticks is to be typed, and stays."""
+    """Return a sentence with the short names of its contracts; what is quoted was typed, or is to be, and stays."""
     parts = text.split("`")
-    parts[::2] = [_CONTRACT.sub(lambda found: shorten_contract(found[0]), part) for part in parts[::2]]
+    parts[::2] = [_CONTRACT_IN_TEXT.sub(lambda found: shorten_contract(found[0]), part) for part in parts[::2]]
     return "`".join(parts)
 
 
@@ -135,6 +142,8 @@ def _format(  # noqa: C901, PLR0911  # one case per type
         case str():
             line = escape_text(" ".join(value.split()))
             if is_wide:
+                return line
+            if column in _OF_PEOPLE:
                 return line
             return shorten_account(line) if column in _ACCOUNTS else shorten_contracts(line)
     return str(value)

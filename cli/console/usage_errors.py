@@ -111,7 +111,8 @@ def _describe_unknown_option(name: str, context: click.Context) -> str:
         subcommands = context.command.commands if isinstance(context.command, click.Group) else {}
         having = [one.name for one in subcommands.values() if any(name in param.opts for param in one.params)]
         if having:
-            hint += f"; {', '.join(f'`{context.command_path} {one}`' for one in having)} have one"
+            verb = "has" if len(having) == 1 else "have"
+            hint += f"; {', '.join(f'`{context.command_path} {one}`' for one in having)} {verb} one"
     return f"{context.command_path} has no option {name}: {hint}"
 
 

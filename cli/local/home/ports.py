@@ -61,6 +61,14 @@ def require_port(port: int, chosen: Mapping[str, int]) -> int:
     return port
 
 
+def check_ports(prometheus_port: int) -> str:
+    """Return which default ports are taken, for which `up` chooses others; raise SettingsError if Prometheus' is."""
+    if prometheus_port:
+        require_port(prometheus_port, DEFAULTS)
+    taken = [f"{name} {port}" for name, port in DEFAULTS.items() if not is_free(port)]
+    return f"in use, `up` will choose others: {', '.join(taken)}" if taken else "the default ports are free"
+
+
 def is_free(port: int) -> bool:
     """Whether the port is free on this computer now."""
     with socket.socket() as probe:

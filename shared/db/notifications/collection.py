@@ -99,14 +99,14 @@ class NewNotification:
 def collect(connection: Connection, channels: Collection[Channel], until: datetime, probe_hook: object) -> int:
     """Make notifications of the events since the last call; return how many are new.
 
-    Without channels, or at the first call, nothing is: a channel that is added later is told of what follows.
+    Without channels, or at the first call with any, nothing is: a first channel is told of what follows.
     """
-    since = _move_on(connection, until)
-    if since is None or not channels:
+    since = _move_on(connection, until, has_channels=bool(channels))
+    if since is None:
         return 0
     values = {
-        "since": since - _COMMITTED_WITHIN,
-        "lowest_id": lowest_id_at(since - _COMMITTED_WITHIN - CLOCK_SKEW),
+        "since": since,
+        "lowest_id": lowest_id_at(since - CLOCK_SKEW),
         "probe_hook": probe_hook,
         "watches": list(_WATCHES),
         "info": _INFO_EVENTS,
@@ -128,13 +128,22 @@ def add(connection: Connection, channels: Collection[Channel], found: Sequence[N
             _deliver(connection, channels, [(new, one.kind, one.level)])
 
 
-def _move_on(connection: Connection, until: datetime) -> datetime | None:
-    """Record that events were looked through until then, and return the end of the look before; None at the first."""
-    column = notification_progress.c.collected_until_at
-    before = connection.execute(select(column).with_for_update()).scalar()
-    statement = insert(notification_progress).values(collected_until_at=until)
-    connection.execute(statement.on_conflict_do_update(index_elements=["is_only"], set_={"collected_until_at": until}))
-    return before
+def _move_on(connection: Connection, until: datetime, *, has_channels: bool) -> datetime | None:
+    """Record that events were looked through until then; return the instant from which on they are to be now.
+
+    That is two minutes before the end of the look before, but not before channels were set; None at the first look
+    with channels, and without them.
+    """
+    table = notification_progress.c
+    before = connection.execute(select(table.began_at, table.collected_until_at).with_for_update()).one_or_none()
+    began_at = None if before is None else before.began_at
+    values = {"began_at": (began_at or until) if has_channels else None, "collected_until_at": until}
+    statement = insert(notification_progress).values(**values)
+    connection.execute(statement.on_conflict_do_update(index_elements=["is_only"], set_=values))
+    if before is None or began_at is None or not has_channels:
+        return None
+    since: datetime = max(began_at, before.collected_until_at - _COMMITTED_WITHIN)
+    return since
 
 
 def _deliver(connection: Connection, channels: Collection[Channel], found: Sequence[tuple[int, Kind, Level]]) -> None:

@@ -63,6 +63,7 @@ notification_progress = Table(
     "notification_progress",
     metadata,
     Column("is_only", Boolean, primary_key=True, server_default=text("true")),
+    at_column("began_at"),
     at_column("collected_until_at", nullable=False),
     CheckConstraint("is_only", name="one_row"),
 )

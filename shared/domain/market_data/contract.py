@@ -108,6 +108,12 @@ ROOTS: dict[str, Root] = {
 _BY_PRODUCT = {root.product: root for root in ROOTS.values()}
 
 
+def name_root(product: str) -> str:
+    """Return the name of the root that is a product of the venue, such as NQ for ENQ; an unknown product as it is."""
+    root = _BY_PRODUCT.get(product)
+    return product if root is None else root.name
+
+
 def root_of_contract(contract_id: str) -> Root:
     """Return the root of a venue's contract id; raise ValueError with the id if it is unknown."""
     match = _CONTRACT_ID.fullmatch(contract_id)

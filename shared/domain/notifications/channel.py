@@ -58,7 +58,7 @@ def check_channel(channel: Channel) -> Channel:
     if "://" not in channel.url or any(character.isspace() for character in channel.url):
         raise SettingsError(
             f"invalid URL of channel {channel.name}: expected one of Apprise, such as tgram://BOT_TOKEN/CHAT_ID, "
-            "discord://WEBHOOK_ID/TOKEN, ntfy://TOPIC or mailto://USER:PASSWORD@example.com"
+            "discord://WEBHOOK_ID/TOKEN or ntfy://TOPIC"
         )
     try:
         ZoneInfo(channel.zone)

@@ -168,6 +168,21 @@ def test_a_paused_or_slowed_job_that_safety_needs_is_named(operator: RunCommand,
     assert "schedule" not in problems(operator)
 
 
+@pytest.mark.parametrize(
+    ("name", "setting"),
+    [("send_heartbeat", "TICKWORK_HEARTBEAT_URL"), ("probe_receiver", "TICKWORK_PUBLIC_URL")],
+)
+def test_a_paused_job_that_would_do_nothing_is_no_problem(
+    operator: RunCommand, worker_env: WorkerEnv, name: str, setting: str
+) -> None:
+    Beat(worker_env.ledger, worker_env.venue.clock).seed()
+    worker_env.execute(f"UPDATE schedule SET is_enabled = false WHERE name = '{name}'")
+    assert "schedule" not in problems(operator)
+
+    write_running(worker_env, **{setting: "https://alerts.example.com"})
+    assert problems(operator)["schedule"].startswith(f"{name} is paused: ")
+
+
 def test_every_job_that_safety_needs_is_one_of_the_timetable() -> None:
     assert set(NEEDED) <= {entry.name for entry in TIMETABLE}
 

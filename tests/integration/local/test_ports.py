@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from cli.local.home.folder import Home
-from cli.local.home.ports import DEFAULTS, choose_ports, is_free, require_port
+from cli.local.home.ports import DEFAULTS, check_ports, choose_ports, is_free, require_port
 from shared.errors import SettingsError
 from tests.fixtures.processes import free_port
 
@@ -181,3 +181,5 @@ def test_the_port_for_prometheus_is_the_one_that_is_set_or_an_error() -> None:
         require_port(taken, {})
     with pytest.raises(SettingsError, match=f"{port} .* is taken by receiver"):
         require_port(port, {"receiver": port})
+    with pytest.raises(SettingsError, match=r"8700 of TICKWORK_PROMETHEUS_PORT is taken by receiver"):
+        check_ports(DEFAULTS["receiver"])

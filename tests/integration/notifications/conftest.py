@@ -15,4 +15,5 @@ def watched(worker_env: WorkerEnv) -> WorkerEnv:
     report_monitor(worker_env, timedelta(hours=1))
     report_feed(worker_env, is_subscribed=True)
     send(worker_env)
+    worker_env.execute("UPDATE notification_progress SET began_at = now()")  # a channel is set from then on
     return worker_env

@@ -6,11 +6,12 @@ import pytest
 
 from shared import notifier
 from shared.db.notifications import outbox
+from shared.domain.notifications.channel import format_channels
 from tests.fixtures.message_service import TOKEN, MessageService
 from tests.fixtures.notifying import MANY, channel, send
 from tests.fixtures.operator import RunCommand
 from tests.fixtures.worker_env import WorkerEnv
-from tests.integration.cli.doctor_checks import check_with_doctor
+from tests.integration.cli.doctor_checks import check_with_doctor, run_doctor
 
 
 def test_what_a_service_does_not_take_is_sent_later_and_doctor_says_why_without_the_url(
@@ -79,6 +80,17 @@ def test_doctor_names_a_dead_channel_also_while_it_is_not_tried(
 
     found = check_with_doctor(operator, watched, "notifications")
     assert ("warning", True) == (found["state"], "channel phone: JSON did not take it" in found["detail"])
+
+
+def test_doctor_names_channels_that_the_running_stack_does_not_know_of(
+    watched: WorkerEnv, inbox: MessageService, operator: RunCommand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "no channel is set" in check_with_doctor(operator, watched, "notifications")["detail"]
+    monkeypatch.setenv("TICKWORK_NOTIFY_CHANNELS", format_channels((channel(inbox),)))
+    found = run_doctor(operator, watched, TICKWORK_NOTIFY_CHANNELS="")["notifications"]
+
+    assert "warning" == found["state"]
+    assert "the channels are phone now, and the running stack does not know that" in found["detail"]
 
 
 def test_a_message_that_is_refused_holds_up_no_other(watched: WorkerEnv, inbox: MessageService) -> None:

@@ -34,10 +34,14 @@ def test_fills_denials_and_halts_are_told_once(watched: WorkerEnv, inbox: Messag
     assert [] == inbox.take()
 
 
-def test_a_channel_is_told_of_what_follows_after_it_was_added(watched: WorkerEnv, inbox: MessageService) -> None:
+def test_a_first_channel_is_told_of_what_follows_and_not_of_what_was_a_moment_before(
+    watched: WorkerEnv, inbox: MessageService
+) -> None:
     watched.execute(MANY % ("halted", "before", 1))
     send(watched)
-    watched.execute("UPDATE account_event SET happened_at = happened_at - interval '5 minutes'")
+    watched.execute(MANY % ("halted", "while no stack ran", 1))
+    send(watched, channel(inbox))
+    assert [] == inbox.take()
     watched.execute(MANY % ("resumed", "after", 1))
     send(watched, channel(inbox))
 

@@ -43,6 +43,7 @@ CREATE TABLE watched_fault (
 
 CREATE TABLE notification_progress (
     is_only boolean DEFAULT true NOT NULL,
+    began_at timestamptz,
     collected_until_at timestamptz NOT NULL,
     CONSTRAINT pk_notification_progress PRIMARY KEY (is_only),
     CONSTRAINT ck_notification_progress_one_row CHECK (is_only)

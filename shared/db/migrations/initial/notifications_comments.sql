@@ -21,4 +21,5 @@ COMMENT ON COLUMN watched_fault.since_at IS 'Since when, in machine time.';
 COMMENT ON COLUMN watched_fault.notified_at IS 'When a notification told of it; empty: it is too young.';
 COMMENT ON TABLE notification_progress IS 'One row: how far events were looked through for notifications.';
 COMMENT ON COLUMN notification_progress.is_only IS 'Always true: there is one row.';
+COMMENT ON COLUMN notification_progress.began_at IS 'The first look with a channel: what happened before is not told; empty: no channel is set.';
 COMMENT ON COLUMN notification_progress.collected_until_at IS 'The end of the last look, in machine time; the next one begins two minutes before.';
