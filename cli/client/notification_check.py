@@ -8,6 +8,7 @@ from shared.config import Settings, load_settings
 from shared.db.metrics.metrics import find_newest_end
 from shared.db.notifications import outbox
 from shared.domain.counting import count_of
+from shared.errors import SettingsError
 from shared.ledger.jobs.notifications import SendNotifications
 
 
@@ -23,7 +24,7 @@ def check_notifications(connection: Connection, settings: Settings) -> str:
             f"{'; '.join(failing)}; it is tried again for a day. `tickwork notify test` tries it now, and "
             "`tickwork notify list` shows what waits"
         )
-    if (typed := load_settings().notify_channels) != settings.notify_channels:
+    if (typed := _load_typed(settings).notify_channels) != settings.notify_channels:
         names = ", ".join(one.name for one in typed) or "none"
         raise CheckWarningError(
             f"the channels are {names} now, and the running stack does not know that: `tickwork down`, then `tickwork "
@@ -33,3 +34,11 @@ def check_notifications(connection: Connection, settings: Settings) -> str:
         return "no channel is set: `tickwork notify add NAME` adds one"
     waiting = sum(one["waiting_count"] for one in delivered.values())
     return f"{count_of(len(settings.notify_channels), 'channel')}, {count_of(waiting, 'notification')} waiting"
+
+
+def _load_typed(settings: Settings) -> Settings:
+    """Return the settings of the next start; or `settings` where they are invalid, as another check says so."""
+    try:
+        return load_settings()
+    except SettingsError:
+        return settings
