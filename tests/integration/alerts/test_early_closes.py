@@ -12,6 +12,7 @@ from shared.db.alerts import hooks
 from shared.hot.quotes import quote_key
 from tests.fixtures.alert_steps import ENTRIES, hold, last_signal, result_of, run_next, run_until, time_ago
 from tests.fixtures.operator import RunCommand
+from tests.fixtures.processes import until
 from tests.fixtures.venue import MNQ
 from tests.fixtures.worker_env import WorkerEnv
 from workers.orders import venue_state
@@ -196,6 +197,7 @@ def test_an_entry_has_a_closing_job_while_the_fill_of_the_one_before_it_is_not_r
     worker_env: WorkerEnv, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run_next(worker_env, worker_env.entry_alert())
+    until(lambda: worker_env.venue.position(MNQ) == 1)
     with monkeypatch.context() as patch:
         patch.setattr(venue_state, "apply_fills", lambda *_: None)
         ((job_id,),) = worker_env.rows("SELECT id FROM job WHERE state = 'queued' AND name = 'orders.poll_fills'")
