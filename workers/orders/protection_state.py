@@ -10,7 +10,7 @@ from shared.db.orders import changes, fills, orders, positions
 from shared.db.orders.orders import OrderRow
 from shared.db.orders.positions import PositionRow
 from shared.domain.market_data.contract import Contract
-from shared.domain.orders.order import OrderState, Origin, Role
+from shared.domain.orders.order import ChangeKind, OrderState, Origin, Role
 from shared.domain.orders.protection import ClosingOrder, ProtectionPlan, plan_protection
 
 _CLOSERS = {Role.STOP_LOSS, Role.TAKE_PROFIT, Role.EXIT}
@@ -33,6 +33,7 @@ class ProtectionState:
     shown: frozenset[int] = frozenset()  # venue ids of the orders that the venue listed before it listed the positions
     opened_by: Role | None = None
     of_fixed_size: frozenset[UUID] = frozenset()  # orders whose quantity the venue has refused to change
+    with_open_cancel: frozenset[UUID] = frozenset()  # read if some are of fixed size: orders that may end any moment
 
     @property
     def plan(self) -> ProtectionPlan:
@@ -40,7 +41,11 @@ class ProtectionState:
         return plan_protection(
             self.quantity,
             [
-                _to_closing_order(row, self.contract, is_size_fixed=row.id in self.of_fixed_size)
+                replace(
+                    _to_closing_order(row, self.contract),
+                    is_size_fixed=row.id in self.of_fixed_size,
+                    has_open_cancel=row.id in self.with_open_cancel,
+                )
                 for row in self.open_orders
                 if row.state is OrderState.WORKING
             ],
@@ -76,7 +81,10 @@ def load_state(connection: Connection, account_id: int, contract_id: str) -> Pro
     if not state.plan.shrinks:
         return state
     fixed = changes.list_refused_resizes(connection, [row.id for row in state.open_orders])
-    return replace(state, of_fixed_size=fixed)
+    if not fixed:
+        return state
+    cancelled = {one.order_id for one in changes.list_open(connection, account_id) if one.kind is ChangeKind.CANCEL}
+    return replace(state, of_fixed_size=fixed, with_open_cancel=frozenset(cancelled))
 
 
 def record_if_protected(connection: Connection, state: ProtectionState) -> None:
@@ -93,7 +101,7 @@ def record_if_protected(connection: Connection, state: ProtectionState) -> None:
     fills.record_guarded(connection, state.account_id, state.contract.id, how)
 
 
-def _to_closing_order(row: OrderRow, contract: Contract, *, is_size_fixed: bool) -> ClosingOrder:
+def _to_closing_order(row: OrderRow, contract: Contract) -> ClosingOrder:
     price = row.stop_price if row.stop_price is not None else row.limit_price
     return ClosingOrder(
         id=row.id,
@@ -104,5 +112,4 @@ def _to_closing_order(row: OrderRow, contract: Contract, *, is_size_fixed: bool)
         price=0 if price is None else int(price / contract.tick_size),
         is_ours=row.role is not Role.OTHER,
         bracket=row.parent_id,
-        is_size_fixed=is_size_fixed,
     )

@@ -20,7 +20,7 @@ class ClosingOrder:
 
     `is_ours` is False for an order of unknown purpose: it counts if it is a stop, and it is never changed. `bracket` is
     the entry whose bracket it is a leg of, None of an order that stands alone, as the protector's stop does. With
-    `is_size_fixed` the venue has refused to change its quantity.
+    `is_size_fixed` the venue has refused to change its quantity, and with `has_open_cancel` a cancel is not answered.
     """
 
     id: UUID
@@ -32,6 +32,7 @@ class ClosingOrder:
     is_ours: bool
     bracket: UUID | None = None
     is_size_fixed: bool = False
+    has_open_cancel: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +65,9 @@ def plan_protection(position: int, working: Sequence[ClosingOrder]) -> Protectio
     Flat: every closing order of ours could open a position, so all are cancelled, and so are orders on the wrong side.
     Otherwise whole brackets stay, those with the stops nearest to the market first, for as many contracts as the
     position has: only the two legs of one bracket cancel each other at the venue, so a stop left with the target of
-    another bracket could open a position. Stops of no bracket, then targets without a stop of their own, stay for what
-    is left. A target of fixed size that is too large is cancelled; such a stop is, once others cover the position.
+    another bracket could open a position. A bracket that is a stop alone is whole too. Stops of no bracket, then
+    targets without a stop of their own, stay for what is left. A target of fixed size that is too large is cancelled;
+    such a stop is, once the position is covered by other brackets and stops as near to the market.
     """
     ours = [one for one in working if one.is_ours and one.role in _CLOSERS]
     if position == 0:
@@ -80,7 +82,7 @@ def plan_protection(position: int, working: Sequence[ClosingOrder]) -> Protectio
     targets = [one for one in on_side if one.role is Role.TAKE_PROFIT]
     # Nearest to the market first: for a long, the highest sell stop and the lowest sell limit.
     aimed = {one.bracket for one in targets}  # of stops at one price, those with a target stay
-    stops.sort(key=lambda one: (one.bracket is None, one.price * closing.sign, one.bracket not in aimed, str(one.id)))
+    stops.sort(key=lambda one: (*_rank(one, closing), one.bracket not in aimed, str(one.id)))
     targets.sort(key=lambda one: (one.price * -closing.sign, str(one.id)))
     kept_stops = _keep_nearest(stops, held)
     kept_targets = _keep_targets(targets, stops, kept_stops, held)
@@ -89,7 +91,7 @@ def plan_protection(position: int, working: Sequence[ClosingOrder]) -> Protectio
     fixed = [one for one in too_large if one.is_size_fixed]
     for one in fixed:
         if one.role is Role.STOP_LOSS:  # of the stops, only one is kept in part
-            return _plan_replacement(position, working, one)
+            return _plan_replacement(position, working, one, kept[one.id])
     cancels = [one.id for one in ours if one.side is not closing]
     cancels += [one.id for one in (*stops, *targets) if kept[one.id] == 0 or one in fixed]
     shrinks = [(one.id, kept[one.id]) for one in too_large if one not in fixed]
@@ -97,16 +99,31 @@ def plan_protection(position: int, working: Sequence[ClosingOrder]) -> Protectio
     return ProtectionPlan(max(0, held - covered), tuple(cancels), tuple(shrinks))
 
 
-def _plan_replacement(position: int, working: Sequence[ClosingOrder], stop: ClosingOrder) -> ProtectionPlan:
-    """Return the changes that put others in the place of a stop, and then cancel it with its bracket."""
-    replaced = [stop]
-    if stop.bracket is not None:
-        replaced += [one for one in working if one.bracket == stop.bracket and one.role is Role.TAKE_PROFIT]
+def _plan_replacement(
+    position: int, working: Sequence[ClosingOrder], stop: ClosingOrder, needed: int
+) -> ProtectionPlan:
+    """Return the changes that put others in the place of a stop for `needed` contracts, and then cancel its bracket.
+
+    Others are brackets, and stops as near to the market, that no cancel may take away.
+    """
+    of_bracket = [one for one in working if one.bracket == stop.bracket and one.role is Role.TAKE_PROFIT]
+    replaced = [stop, *of_bracket] if stop.bracket is not None else [stop]
+    last = _rank(replace(stop, bracket=None), stop.side)
+    others = sum(
+        one.quantity
+        for one in working
+        if one.is_ours and one.role is Role.STOP_LOSS and one.side is stop.side and one is not stop
+        if not one.has_open_cancel and _rank(one, stop.side) <= last
+    )
+    uncovered = min(needed, abs(position) - others)
+    if uncovered > 0:
+        return ProtectionPlan(replacement=(stop.id, uncovered))
     plan = plan_protection(position, [one for one in working if one not in replaced])
-    uncovered = plan.missing if plan.replacement is None else plan.replacement[1]
-    if uncovered:
-        return replace(plan, missing=0, replacement=(stop.id, uncovered))
     return replace(plan, cancels=(*plan.cancels, *(one.id for one in replaced)))
+
+
+def _rank(stop: ClosingOrder, closing: Side) -> tuple[bool, int]:
+    return stop.bracket is None, stop.price * closing.sign
 
 
 def _keep_nearest(closing_orders: Sequence[ClosingOrder], contracts: int) -> dict[UUID, int]:

@@ -144,6 +144,25 @@ def test_a_stop_of_fixed_size_is_cancelled_with_its_bracket_once_another_one_cov
     assert ProtectionPlan() == plan_protection(3, [stop, target])
 
 
+@pytest.mark.parametrize("price", [80, 90, 95])
+def test_a_stop_of_fixed_size_leaves_a_stop_as_near_to_the_market(price: int) -> None:
+    fixed = replace(leg(1, Role.STOP_LOSS, 90, None, quantity=3), is_size_fixed=True)
+    other = leg(2, Role.STOP_LOSS, price, None)
+    plan = plan_protection(1, [fixed, other])
+
+    assert plan == (ProtectionPlan(cancels=(fixed.id,)) if price >= 90 else ProtectionPlan(replacement=(fixed.id, 1)))
+    replacement = leg(3, Role.STOP_LOSS, 90, None)
+    if price < 90:
+        assert {fixed.id, other.id} == set(plan_protection(1, [fixed, other, replacement]).cancels)
+
+
+def test_a_stop_whose_cancel_is_not_answered_takes_no_place_of_another() -> None:
+    fixed = replace(leg(1, Role.STOP_LOSS, 90, None, quantity=3), is_size_fixed=True)
+    leaving = replace(leg(2, Role.STOP_LOSS, 90, None), has_open_cancel=True)
+
+    assert ProtectionPlan(replacement=(fixed.id, 1)) == plan_protection(1, [fixed, leaving])
+
+
 @given(cases(), st.sets(st.integers(1, 9)))
 def test_orders_of_fixed_size_end_as_exactly_the_stops_that_are_needed(
     case: tuple[int, list[ClosingOrder]], fixed: set[int]
@@ -155,10 +174,13 @@ def test_orders_of_fixed_size_end_as_exactly_the_stops_that_are_needed(
     for number in range(100, 100 + len(working) + 2):
         plan = plan_protection(position, working)
         assert not {one for one, _ in plan.shrinks} & {one.id for one in working if one.is_size_fixed}
-        to_place = plan.missing + (0 if plan.replacement is None else plan.replacement[1])
+        prices = {one.id: one.price for one in working}
         working = apply_plan(working, plan)
-        if to_place:
-            working.append(leg(number, Role.STOP_LOSS, 50, None, quantity=to_place, side=closing))
+        if plan.missing:
+            working.append(leg(number, Role.STOP_LOSS, 50, None, quantity=plan.missing, side=closing))
+        if plan.replacement is not None:
+            too_large, quantity = plan.replacement
+            working.append(leg(number, Role.STOP_LOSS, prices[too_large], None, quantity=quantity, side=closing))
         assert abs(position) <= count_open(working, Role.STOP_LOSS)
 
     assert plan_protection(position, working).is_empty
