@@ -88,6 +88,7 @@ class Settings:
     proxy_count: int  # proxies of ours in front of the receiver, whose X-Forwarded-For names the sender
     flower_hosts: tuple[str, ...]  # names under which a browser may ask Flower, besides those of this computer
     prometheus_port: int  # the exporter's on this computer; 0: `up` starts none
+    traces_url: str  # where a collector of OpenTelemetry takes spans; empty: `up` starts no trace exporter
     slots: Mapping[str, int]  # of worker fleets, by their names; the others have their defaults
     inhibit_sleep: bool  # `up` keeps the computer from sleeping
     log_level: str
@@ -168,6 +169,7 @@ def _parse_settings(values: Mapping[str, str]) -> Settings:
         proxy_count=parse_count(values, "TICKWORK_PROXIES", default=0, least=0),
         flower_hosts=tuple(part.lower() for part in parse_list(values, "TICKWORK_FLOWER_HOSTS")),
         prometheus_port=parse_port(values, "TICKWORK_PROMETHEUS_PORT"),
+        traces_url=_parse_traces_url(values),
         slots=parse_slots("TICKWORK_SLOTS", values.get("TICKWORK_SLOTS", "")),
         inhibit_sleep=parse_switch(values, "TICKWORK_INHIBIT_SLEEP", default=True),
         log_format=parse_choice(values, "TICKWORK_LOG_FORMAT", ("CONSOLE", "JSON"), default="CONSOLE").lower(),
@@ -223,6 +225,26 @@ def _parse_heartbeat_url(values: Mapping[str, str]) -> str:
         )
     if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
         raise SettingsError("invalid TICKWORK_HEARTBEAT_URL: expected https, as the URL is a secret")
+    return value
+
+
+def _parse_traces_url(values: Mapping[str, str]) -> str:
+    value = values.get("TICKWORK_TRACES_URL", "").strip()
+    invalid = f"invalid TICKWORK_TRACES_URL {mask_password(value)!r}: expected"
+    if not value:
+        return ""
+    try:
+        parts = urlsplit(value)
+        is_valid = parts.scheme in _PORTS and _is_host(parts.hostname) and parts.port != 0 and parts.path.strip("/")
+    except ValueError:
+        is_valid = False
+    if not is_valid or "@" in parts.netloc or parts.query or parts.fragment or not _PRINTABLE.fullmatch(value):
+        raise SettingsError(
+            f"{invalid} the URL where your collector takes traces by OTLP over HTTP, without a password, such as "
+            "http://127.0.0.1:4318/v1/traces"
+        )
+    if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
+        raise SettingsError(f"{invalid} https, as spans have what you trade, or a collector on this computer")
     return value
 
 

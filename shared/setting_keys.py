@@ -31,6 +31,7 @@ SETTING_KEYS = (
     SettingKey("proxies", "TICKWORK_PROXIES", "0", "tunnels and proxies in front of the receiver"),
     SettingKey("flower_hosts", "TICKWORK_FLOWER_HOSTS", "", "more names under which a browser may open Flower"),
     SettingKey("prometheus_port", "TICKWORK_PROMETHEUS_PORT", "0", "port of the metrics for Prometheus; 0: none"),
+    SettingKey("traces_url", "TICKWORK_TRACES_URL", "", "where a collector of OpenTelemetry takes traces; empty: none"),
     SettingKey("inhibit_sleep", "TICKWORK_INHIBIT_SLEEP", "on", "keep the computer awake while the stack runs"),
     SettingKey("slots", "TICKWORK_SLOTS", "critical=4,high=4,normal=4,bulk=8", "jobs of each fleet at once"),
     SettingKey("log_level", "TICKWORK_LOG_LEVEL", "INFO", "DEBUG, INFO, WARNING or ERROR"),

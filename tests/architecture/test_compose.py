@@ -12,6 +12,7 @@ ROOT = Path(__file__).resolve().parents[2]
 ONE_EACH = {"postgres", "valkey", "simulator", "feed", "receiver", "beat", "relay", "risk-monitor", "flower"} | {
     "worker-direct",
     "exporter",
+    "trace-exporter",
 }
 ONCE_AT_START = {"prepare"}
 

@@ -71,6 +71,7 @@ class Observed:
 @pytest.fixture(scope="module")
 def observed(stack: Stack) -> Observed:
     stack.env["TICKWORK_PROMETHEUS_PORT"] = str(free_port())
+    stack.env["TICKWORK_TRACES_URL"] = f"http://127.0.0.1:{free_port()}/v1/traces"  # no server: the rows are read
     stack.up()
     hook = stack.hook()
     stack.loosen_rules()

@@ -25,8 +25,9 @@ DIRECT_WORKER = "worker-direct"
 RISK_MONITOR = "risk-monitor"
 _SENDER = next(one for one in FLEETS if SendNotifications.queue in one.queues).program  # it alone needs the channels
 EXPORTER = "exporter"
+TRACE_EXPORTER = "trace-exporter"
 _SECRETS = ("TICKWORK_VENUE_KEY", "TICKWORK_HEARTBEAT_URL", "TICKWORK_NOTIFY_CHANNELS")
-_WITHOUT_SECRETS = {"receiver", "flower", EXPORTER, "beat", "relay", RISK_MONITOR}  # they reach no server outside
+_WITHOUT_SECRETS = {"receiver", "flower", EXPORTER, TRACE_EXPORTER, "beat", "relay", RISK_MONITOR}  # they need none
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +95,7 @@ class StackConfig:
             "TICKWORK_APPROVAL_TTL": str(int(self.settings.approval_ttl.total_seconds())),
             "TICKWORK_FLOWER_HOSTS": ",".join(self.settings.flower_hosts),
             "TICKWORK_PROMETHEUS_PORT": str(self.settings.prometheus_port),
+            "TICKWORK_TRACES_URL": self.settings.traces_url,
             "TICKWORK_INHIBIT_SLEEP": "on" if self.settings.inhibit_sleep else "off",
             "TICKWORK_LOG_LEVEL": self.settings.log_level,
             "TICKWORK_LOG_FORMAT": self.settings.log_format,
@@ -139,6 +141,8 @@ def other_programs(stack: StackConfig) -> Iterator[Program]:
     if EXPORTER in stack.ports:
         exporter = ["web.exporter", "--port", str(stack.ports[EXPORTER])]
         yield _http_program(stack, EXPORTER, exporter, "/live", niceness=10)
+    if stack.settings.traces_url:
+        yield _heartbeat_program(stack, TRACE_EXPORTER, ["workers.tracing"], niceness=10)
 
 
 def _http_program(stack: StackConfig, name: str, module: list[str], path: str, *, niceness: int = 0) -> Program:
@@ -154,7 +158,9 @@ def _http_program(stack: StackConfig, name: str, module: list[str], path: str, *
     )
 
 
-def _heartbeat_program(stack: StackConfig, name: str, module: list[str], *, stop_timeout_s: float = 3.0) -> Program:
+def _heartbeat_program(
+    stack: StackConfig, name: str, module: list[str], *, stop_timeout_s: float = 3.0, niceness: int = 0
+) -> Program:
     heartbeat = stack.home.run / f"{name}.heartbeat"
     return Program(
         name,
@@ -163,6 +169,7 @@ def _heartbeat_program(stack: StackConfig, name: str, module: list[str], *, stop
         lambda: is_fresh(heartbeat),
         heartbeat=heartbeat,
         stop_timeout_s=stop_timeout_s,
+        niceness=niceness,
         is_forked=True,
         hung_after_s=_SILENT_HEART_S,
     )

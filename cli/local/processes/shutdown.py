@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from cli.local.home.state import Json
 from cli.local.processes.left_open import start_reading
-from cli.local.processes.programs import DIRECT_WORKER, EXPORTER, RISK_MONITOR, StackConfig
+from cli.local.processes.programs import DIRECT_WORKER, EXPORTER, RISK_MONITOR, TRACE_EXPORTER, StackConfig
 from cli.local.processes.supervisor import Child, Supervisor
 from shared.db.engine import DATABASE_ERRORS, driver, make_engine
 from shared.domain.counting import count_of
@@ -14,7 +14,7 @@ from shared.ledger import recovery
 _WORKERS = (*(fleet.program for fleet in FLEETS), DIRECT_WORKER)
 # A new program takes its place here: the programs of one group are stopped together, and the next group after them.
 _WORK = (("receiver", RISK_MONITOR, "beat", "relay"), _WORKERS)  # nothing new, then what runs
-_MARKET = (("feed", "flower", EXPORTER), ("simulator",))
+_MARKET = (("feed", "flower", EXPORTER, TRACE_EXPORTER), ("simulator",))
 _SERVERS = (("valkey",), ("postgres",))
 STOP_ORDER = (*_WORK, *_MARKET, *_SERVERS)
 

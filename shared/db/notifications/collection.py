@@ -137,6 +137,8 @@ def _move_on(connection: Connection, until: datetime, *, has_channels: bool) -> 
     table = notification_progress.c
     before = connection.execute(select(table.began_at, table.collected_until_at).with_for_update()).one_or_none()
     began_at = None if before is None else before.began_at
+    if began_at is None and not has_channels:
+        return None
     values = {"began_at": (began_at or until) if has_channels else None, "collected_until_at": until}
     statement = insert(notification_progress).values(**values)
     connection.execute(statement.on_conflict_do_update(index_elements=["is_only"], set_=values))

@@ -67,6 +67,15 @@ gauge_rollup = Table(
     CheckConstraint("count > 0", name="count"),
 )
 
+# Up to when spans were sent to a collector; one row, once a trace exporter has run.
+trace_progress = Table(
+    "trace_progress",
+    metadata,
+    Column("is_only", Boolean, primary_key=True, server_default=text("true")),
+    at_column("exported_until_at", nullable=False),
+    CheckConstraint("is_only", name="one_row"),
+)
+
 metric_progress = Table(
     "metric_progress",
     metadata,

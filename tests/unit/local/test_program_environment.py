@@ -1,10 +1,12 @@
 """What `up` gives its programs: every setting, and the venue's key only where it is needed."""
 
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
 from cli.local.market import choose_market
-from cli.local.processes.programs import EXPORTER, other_programs, receiver_program
+from cli.local.processes.programs import EXPORTER, TRACE_EXPORTER, other_programs, receiver_program
 from shared.config import load_settings
 from shared.setting_keys import SETTING_KEYS
 from tests.fixtures.stack_config import stack_config
@@ -55,6 +57,28 @@ def test_only_the_programs_that_log_in_have_the_venues_key(tmp_path: Path) -> No
         for program in (receiver_program(stack), *other_programs(stack))
         if not program.environment["TICKWORK_HEARTBEAT_URL"]
     }
+
+
+def test_the_trace_exporter_runs_only_with_a_url_and_has_no_key(tmp_path: Path) -> None:
+    url = "http://127.0.0.1:4318/v1/traces"
+    settings = load_settings({"TICKWORK_HOME": str(tmp_path), "TICKWORK_TRACES_URL": url, **VENUE})
+    without = stack_config(tmp_path)
+
+    assert TRACE_EXPORTER not in {program.name for program in other_programs(without)}
+    (found,) = (one for one in other_programs(replace(without, settings=settings)) if one.name == TRACE_EXPORTER)
+    assert ("", url) == tuple(found.environment[f"TICKWORK_{name}"] for name in ("VENUE_KEY", "TRACES_URL"))
+
+
+def test_only_the_trace_exporter_loads_the_library_of_traces(tmp_path: Path) -> None:
+    """So it costs nothing while no URL is set."""
+    programs = {one.command[2] for one in other_programs(stack_config(tmp_path))} | {"web.exporter.__main__"}
+    modules = sorted(str(name) for name in programs if name not in {"workers", "scheduler", "simulator"})
+    modules += ["workers.app", "scheduler.beat", "scheduler.relay", "cli.main"]
+    code = f"import sys, importlib; [importlib.import_module(name) for name in {modules}]; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert {"workers.feed", "workers.risk", "workers.direct"} <= set(done.stdout.split())
+    assert not {"opentelemetry.sdk", "opentelemetry.proto", "google.protobuf"} & set(done.stdout.split())
 
 
 def test_the_exporter_runs_only_on_a_port_that_is_set_and_without_the_venues_key(tmp_path: Path) -> None:

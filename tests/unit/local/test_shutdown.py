@@ -14,7 +14,8 @@ SERVERS = {"postgres", "valkey"}
 
 def test_every_program_of_a_stack_is_stopped_in_order(tmp_path: Path) -> None:
     config = stack_config(tmp_path)
-    stack = replace(config, ports=config.ports | {EXPORTER: 9464})
+    settings = replace(config.settings, traces_url="http://127.0.0.1:4318/v1/traces")
+    stack = replace(config, settings=settings, ports=config.ports | {EXPORTER: 9464})
     started = {program.name for program in (receiver_program(stack), *other_programs(stack))}
 
     assert started | SERVERS == set(chain.from_iterable(STOP_ORDER))

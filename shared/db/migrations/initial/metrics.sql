@@ -122,3 +122,10 @@ CREATE TABLE metric_progress (
     CONSTRAINT pk_metric_progress PRIMARY KEY (is_only),
     CONSTRAINT ck_metric_progress_one_row CHECK (is_only)
 );
+
+CREATE TABLE trace_progress (
+    is_only boolean DEFAULT true NOT NULL,
+    exported_until_at timestamptz NOT NULL,
+    CONSTRAINT pk_trace_progress PRIMARY KEY (is_only),
+    CONSTRAINT ck_trace_progress_one_row CHECK (is_only)
+);

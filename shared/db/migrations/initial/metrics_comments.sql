@@ -58,3 +58,7 @@ COMMENT ON TABLE metric_progress IS 'Up to when everything was summed up; one ro
 COMMENT ON COLUMN metric_progress.is_only IS 'Always true: there is one row.';
 COMMENT ON COLUMN metric_progress.rolled_up_until_at IS
     'The end of the newest minute that was summed up. The minutes of the last half hour are summed up again every ten minutes.';
+
+COMMENT ON TABLE trace_progress IS 'Up to when the trace exporter has sent what ended; one row, none while it never ran.';
+COMMENT ON COLUMN trace_progress.is_only IS 'Always true: there is one row.';
+COMMENT ON COLUMN trace_progress.exported_until_at IS 'What ended by then was sent, in machine time.';

@@ -1,0 +1,1 @@
+"""The trace exporter: sends the ways of alerts and orders to a collector of OpenTelemetry."""
