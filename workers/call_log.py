@@ -5,14 +5,14 @@ from datetime import timedelta
 from decimal import Decimal
 from uuid import UUID
 
-from sqlalchemy import Engine
+import psycopg
 
 from shared.clock import monotonic
-from shared.db.engine import DATABASE_ERRORS
 from shared.db.metrics import metrics
 from shared.db.metrics.metrics import ApiCall
 from shared.fleets import ORDERING
 from shared.gateway.ports import Call
+from shared.ledger.connection import AutocommitConnection, LedgerUnavailableError
 
 # A backfill of hours makes a few thousand calls: the memory of its process must not grow with them.
 MAX_KEPT = 1_000
@@ -28,8 +28,8 @@ class CallBuffer:
     A job that may send orders never waits for that: its calls are recorded once it has ended.
     """
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    def __init__(self, connection: AutocommitConnection) -> None:
+        self._connection = connection
         self._calls: list[Call] = []
         self._omitted_count = 0
         self._job_id: UUID | None = None
@@ -59,9 +59,8 @@ class CallBuffer:
         if not calls:
             return
         try:
-            with self._engine.begin() as connection:
-                metrics.record_calls(connection, [_row(call, job_id) for call in calls])
-        except DATABASE_ERRORS:
+            metrics.record_calls(self._connection.open(), [_row(call, job_id) for call in calls])
+        except (psycopg.Error, LedgerUnavailableError):
             log.exception("%s calls to the venue were not recorded", len(calls))
 
 

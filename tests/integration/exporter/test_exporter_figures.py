@@ -13,6 +13,7 @@ from sqlalchemy import text
 
 from shared.clock import machine_now
 from shared.db.alerts.probe_hook import PROBE_HOOK_ID
+from shared.db.engine import driver
 from shared.db.metrics import figures, rollups
 from shared.db.metrics.happened import ENDED, HAPPENED
 from shared.db.metrics.metrics import ApiCall, record_calls
@@ -46,7 +47,7 @@ def next_minute() -> datetime:
 def insert_calls(worker_env: WorkerEnv, *calls: tuple[datetime, Decimal, str | None]) -> None:
     rows = [ApiCall(ENDPOINT, "POST", at, ms, 200, error, None, Queue.LOW) for at, ms, error in calls]
     with worker_env.ledger.engine.begin() as connection:
-        record_calls(connection, rows)
+        record_calls(driver(connection), rows)
 
 
 def roll_up(worker_env: WorkerEnv, slot: datetime) -> None:

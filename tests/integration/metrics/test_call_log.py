@@ -10,7 +10,9 @@ from shared.clock import machine_now
 from shared.db.engine import make_engine
 from shared.fleets import Queue
 from shared.gateway.ports import Call
+from shared.ledger.connection import AutocommitConnection
 from shared.ledger.jobs.accounts import SnapshotAccounts
+from tests.fixtures.processes import free_port
 from tests.fixtures.worker_env import WorkerEnv
 from workers import call_log
 from workers.call_log import CallBuffer
@@ -38,15 +40,13 @@ def test_the_calls_of_a_long_job_that_sends_no_orders_are_recorded_each_second(
     """So a worker that is killed in the middle of it loses those of the last second."""
     now = [100.0]
     monkeypatch.setattr(call_log, "monotonic", lambda: now[0])
-    engine = make_engine(worker_env.settings.database_url, program="test", pool_size=1)
-    log, job_id = CallBuffer(engine), uuid4()
+    log, job_id = CallBuffer(worker_env.ledger.connection), uuid4()
     log.begin(job_id)
     for step in (0.0, 0.9, 0.2):
         now[0] += step
         log.record(replace(call(), queue=queue))
     found = worker_env.rows("SELECT count(*) FROM api_call WHERE job_id = %s", job_id)
     log.flush(job_id)
-    engine.dispose()
 
     assert [(expected,)] == found
     assert [(3,)] == worker_env.rows("SELECT count(*) FROM api_call WHERE job_id = %s", job_id)
@@ -56,16 +56,23 @@ def test_a_job_with_too_many_calls_records_the_first_and_logs_the_number_of_the_
     worker_env: WorkerEnv, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(call_log, "MAX_KEPT", 3)
-    engine = make_engine(worker_env.settings.database_url, program="test", pool_size=1)
-    log, job_id = CallBuffer(engine), uuid4()
+    log, job_id = CallBuffer(worker_env.ledger.connection), uuid4()
     for number in range(20):
         log.record(call("late" if number > 10 else None))
     log.flush(job_id)
     log.flush(job_id)
-    engine.dispose()
 
     assert [(3, 3)] == worker_env.rows(
         "SELECT count(*) FILTER (WHERE success), count(*) FILTER (WHERE NOT success) FROM api_call WHERE job_id = %s",
         job_id,
     )
     assert 1 == caplog.text.count("14 of them were not recorded")
+
+
+def test_calls_that_the_database_does_not_take_fail_no_job(caplog: pytest.LogCaptureFixture) -> None:
+    away = make_engine(f"postgresql://tickwork@127.0.0.1:{free_port()}/tickwork", program="test", pool_size=1)
+    log = CallBuffer(AutocommitConnection(away))
+    log.record(call())
+    log.flush(uuid4())
+
+    assert "1 calls to the venue were not recorded" in caplog.text

@@ -9,6 +9,7 @@ import pytest
 
 from shared.clock import machine_now
 from shared.db.alerts.probe_hook import PROBE_HOOK_ID
+from shared.db.engine import driver
 from shared.db.metrics import rollups
 from shared.db.metrics.metrics import ApiCall, record_calls
 from shared.fleets import Queue
@@ -28,7 +29,7 @@ def insert_calls(worker_env: WorkerEnv, *calls: tuple[datetime, float, str | Non
     """Record calls: when, how many milliseconds, and the error if it failed."""
     rows = [ApiCall(ENDPOINT, "POST", at, Decimal(str(ms)), 200, error, None, Queue.LOW) for at, ms, error in calls]
     with worker_env.ledger.engine.begin() as connection:
-        record_calls(connection, rows)
+        record_calls(driver(connection), rows)
 
 
 def roll_up(worker_env: WorkerEnv, slot: datetime, span: str = "minute") -> list[tuple[object, ...]]:
