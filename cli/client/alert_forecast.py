@@ -16,7 +16,7 @@ from shared.config import Settings
 from shared.db.accounts import accounts
 from shared.db.accounts.accounts import AccountRow
 from shared.db.accounts.installations import describe_read_only
-from shared.db.alerts import hooks, reversals
+from shared.db.alerts import copy_share, hooks, reversals
 from shared.db.alerts.alerts import StoredAlert
 from shared.db.alerts.entry_denials import (
     describe_disagreement,
@@ -33,7 +33,7 @@ from shared.db.orders import root_state
 from shared.db.orders.root_state import RootState, side_of
 from shared.db.risk import entry_check
 from shared.domain.alerts.alert import Alert, AlertAction
-from shared.domain.alerts.copy_ratio import SAME, describe_empty_copy, describe_ratio, scale_alert
+from shared.domain.alerts.copy_ratio import SAME, describe_empty_copy, describe_ratio, scale_alert, scale_opening
 from shared.domain.alerts.entry_terms import build_entry_terms
 from shared.domain.alerts.hook_settings import HookSettings
 from shared.domain.counting import count_of
@@ -130,14 +130,16 @@ def _decide_entry(trial: AlertTrial) -> tuple[AlertOutlook, str]:
         return AlertOutlook.UNKNOWN, NO_ACCOUNT
     state = root_state.read(connection, account.id, alert.root)
     if alert.target_position is None:
-        quantity = size_copy(stored, alert, trial.contract.id, state)
+        opening = copy_share.forecast_opening(connection, stored, alert, account.id, contract_id=trial.contract.id)
+        quantity = size_copy(stored, alert, trial.contract.id, state, opening)
         if alert.quantity is not None and not quantity:
-            raise RefusedError(describe_empty_copy(alert.quantity, stored.ratio))
+            raise RefusedError(describe_empty_copy(alert.quantity, stored.ratio, opening))
         held = state.quantity(trial.contract.id)
         exact: Decimal | int = (alert.quantity or 0) * stored.ratio
         if alert.quantity is None and held * Side(alert.action).sign < 0:
             exact = _size_by_risk(trial, account, trial.contract) or abs(held)
-        reversal = None if account.is_shadow else plan_reversal(Side(alert.action), alert.type, exact, held)
+        most = scale_opening(opening, stored.ratio)
+        reversal = None if account.is_shadow else plan_reversal(Side(alert.action), alert.type, exact, held, most)
         if stale is not None and (reversal is None or reversal.opening):
             raise RefusedError(_after([] if reversal is None else [_describe_close(reversal, trial.contract)], stale))
         if reversal is None:
@@ -241,11 +243,8 @@ def _enter(
         raise RefusedError(_after(before, error)) from None
     if entered is None:
         return AlertOutlook.UNKNOWN, _NO_MARKET
-    first = "".join(f"{one}, then " for one in before)
-    return (
-        AlertOutlook.TRADES,
-        f"{first}{trial.alert.action} {entered} {contract.id}{_describe_modes(account)}{warning}",
-    )
+    first, modes = "".join(f"{one}, then " for one in before), _describe_modes(account)
+    return AlertOutlook.TRADES, f"{first}{trial.alert.action} {entered} {contract.id}{modes}{warning}"
 
 
 def _describe_modes(account: AccountRow) -> str:

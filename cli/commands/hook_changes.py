@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 
 from cli.client.change_check import confirm
 from cli.client.hook_followers import describe_followers, follower_option, match_followers
+from cli.client.hook_messages import warn_of_size
 from cli.client.hook_options import HookOptions, HookOptionValues, describe_settings, hook_options
 from cli.client.hook_store import (
     TOKEN_BYTES,
@@ -98,8 +99,9 @@ def change(name: str, follower_words: tuple[str, ...], *, as_json: bool, **optio
             for one, copies in ((hook.settings, followed), (settings, followers))
         )
         record_hook_act(connection, "hook_set", name, hook.account_id, before=before, after=after)
+    warning = report_warning(warn_of_size(settings), as_json=as_json)
     if as_json:
-        print_json({"name": name, "copy_ratios": followers, "settings": encode_settings(settings)})
+        print_json({"name": name, "copy_ratios": followers, "settings": encode_settings(settings)} | warning)
     else:
         print_fields(
             {"name": name, "followers": describe_followers(followers) or "none", **describe_settings(settings)}

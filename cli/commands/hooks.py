@@ -8,7 +8,7 @@ import click
 
 from cli.client.first_accounts import wait_for_accounts
 from cli.client.hook_followers import describe_followers, follower_option, match_followers
-from cli.client.hook_messages import describe_dialect, guidance, templates
+from cli.client.hook_messages import describe_dialect, guidance, templates, warn_of_size
 from cli.client.hook_options import HookOptions, HookOptionValues, hook_options
 from cli.client.hook_store import (
     TOKEN_BYTES,
@@ -96,14 +96,16 @@ def add(
         told = {"accounts": [trading.id, *followers], "settings": encode_settings(hook_settings)}
         record_hook_act(connection, "hook_add", name, trading.id, after=told)
         tracked = sort_roots(contracts.list_tracked_roots(connection), load_stack_settings().contracts)
-    shown = {"url": url} | report_warning(warning, as_json=as_json)
+    shown = {"url": url} | report_warning(
+        "; ".join(filter(None, (warning, warn_of_size(hook_settings)))) or None, as_json=as_json
+    )
     if as_json:
         print_json(shown)
     else:
         names = {one.id: one.name for one in known}
         shown_accounts = ", then ".join(f"account {one} ({names[one]})" for one in (trading.id, *followers))
         click.echo(f"Hook {name} trades {shown_accounts}. Its URL, shown only once:\n\n  {url}\n")
-        click.echo("\n".join(guidance(url, _example_root(hook_settings, tracked), hook_settings.dialect)))
+        click.echo("\n".join(guidance(url, _example_root(hook_settings, tracked), hook_settings)))
 
 
 @command.command("list")

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from sqlalchemy import Connection
 
-from shared.db.alerts import entry_obstacles, hooks, precedence, reversals, signals
+from shared.db.alerts import copy_share, entry_obstacles, hooks, precedence, reversals, signals
 from shared.db.alerts.alerts import StoredAlert
 from shared.db.alerts.entry_denials import (
     LATE,
@@ -29,6 +29,7 @@ from workers.context import Context
 from workers.orders.current_state import has_waited, require_certain
 
 _RETRY_AFTER = timedelta(seconds=0.05)
+_OPENING_KNOWN_WITHIN = timedelta(seconds=2)
 
 
 def require_current(ctx: Context, account_alert: AccountAlert, contract: Contract) -> RootState:
@@ -113,7 +114,8 @@ def await_copies(ctx: Context, account_alert: AccountAlert) -> None:
             if account_id == account_alert.account_id:
                 continue
             state = root_state.read(connection, account_id, alert.root)
-            opposite = reversals.list_closed_before_entry(alert, state, ratio)
+            recorded = order_reversals.find(connection, stored.id, account_id)
+            opposite = reversals.list_closed_before_entry(alert, state, ratio, recorded)
             if opposite:
                 raise PostponedError(f"account {account_id} still closes {', '.join(opposite)}", _RETRY_AFTER)
 
@@ -129,9 +131,27 @@ def require_copy(ctx: Context, account_alert: AccountAlert, contract: Contract, 
         return 0
     if may_round(alert.quantity, stored.ratio):
         require_certain(state, [contract.id])
-    quantity = size_copy(stored, alert, contract.id, state)
-    deny_if(ctx, account_alert, contract, None if quantity else describe_empty_copy(alert.quantity, stored.ratio))
+    opening = await_opening(ctx, account_alert, contract.id)
+    quantity = size_copy(stored, alert, contract.id, state, opening)
+    empty = None if quantity else describe_empty_copy(alert.quantity, stored.ratio, opening)
+    deny_if(ctx, account_alert, contract, empty)
     return quantity
+
+
+def await_opening(ctx: Context, account_alert: AccountAlert, contract_id: str) -> int | None:
+    """Return how much an order opens on the hook's own account, None if this account does not depend on that.
+
+    Raise PostponedError while that is not known, for two seconds at most: then it opens nothing, as this account must
+    not hold more than its share, and what it closes must not wait.
+    """
+    stored, alert = account_alert.stored, account_alert.alert
+    if not copy_share.is_limited(stored, alert, account_alert.account_id):
+        return None
+    with ctx.autocommit() as connection:
+        opening = copy_share.find_opening(connection, stored, alert, contract_id)
+    if opening is None and not has_waited(ctx, _OPENING_KNOWN_WITHIN):
+        raise PostponedError(f"account {stored.account_id} has not decided what it opens", _RETRY_AFTER)
+    return opening or 0
 
 
 def check_hook_settings(ctx: Context, account_alert: AccountAlert, contract: Contract, state: RootState) -> str | None:

@@ -1,5 +1,6 @@
 """Closes what an alert reverses: a target position, or a market entry of a size, whatever becomes of its entry."""
 
+from dataclasses import replace
 from decimal import Decimal
 
 from shared.clock import machine_now
@@ -7,11 +8,13 @@ from shared.db.alerts import entry_obstacles, precedence, reversals
 from shared.db.alerts.entry_denials import describe_disagreement, describe_inactive, size_copy
 from shared.db.orders.reversals import RecordedReversal
 from shared.db.orders.root_state import RootState, side_of
+from shared.domain.alerts.copy_ratio import scale_opening
 from shared.domain.alerts.entry_terms import build_entry_terms
 from shared.domain.market_data.contract import Contract
 from shared.domain.orders.order import OrderType, Origin, Side
 from shared.domain.orders.poll_pace import poll_pause
 from shared.errors import PostponedError
+from workers.alerts.entry_checks import await_opening
 from workers.alerts.exit_requests import close_first
 from workers.alerts.outcome import AccountAlert
 from workers.context import Context
@@ -97,7 +100,7 @@ def build_sided_request(
 
     Raise PostponedError while one by risk cannot be measured, at most 15 s.
     """
-    stored, alert = account_alert.stored, account_alert.alert
+    stored, alert, opening = account_alert.stored, account_alert.alert, None
     if stored.reversal is not None:
         quantity = _size_recorded(stored.reversal)
     elif alert.quantity is None:
@@ -105,7 +108,8 @@ def build_sided_request(
         quantity = Decimal(measure_or_close_all(ctx, account_id, contract, terms, risk=stored.risk, state=state))
     else:
         quantity = alert.quantity * stored.ratio
-    return _to_sided(account_alert, contract.id, quantity)
+        opening = await_opening(ctx, account_alert, contract.id)
+    return replace(_to_sided(account_alert, contract.id, quantity), most_opening=scale_opening(opening, stored.ratio))
 
 
 def _size_recorded(reversal: RecordedReversal) -> Decimal:

@@ -52,7 +52,9 @@ def close_reversed_first(
         require_active(recorded, request.contract_id)
         return closed
     contract_id = request.contract_id
-    reversal = plan_reversal(request.side, request.type, request.quantity, state.quantity(contract_id))
+    reversal = plan_reversal(
+        request.side, request.type, request.quantity, state.quantity(contract_id), request.most_opening
+    )
     if reversal is None:
         if request.type is OrderType.MARKET and state.is_arriving(contract_id, request.side.opposite):
             with ctx.transaction() as tx:

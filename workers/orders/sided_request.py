@@ -32,6 +32,7 @@ class SidedRequest:
     quantity: Decimal | int
     origin: Origin
     stored: StoredAlert | None = None  # that requests it
+    most_opening: int | None = None  # of a copy: its share of what the hook's own account opens
 
     @property
     def root(self) -> Root:

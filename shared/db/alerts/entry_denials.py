@@ -69,14 +69,15 @@ def describe_idle_hook(stored: StoredAlert, side: Side, contract_id: str, state:
     return None
 
 
-def size_copy(stored: StoredAlert, alert: Alert, contract_id: str, state: RootState) -> int:
+def size_copy(stored: StoredAlert, alert: Alert, contract_id: str, state: RootState, opening: int | None = None) -> int:
     """Return the contracts of an entry that is no position, by the copy ratio of its account; 0 for a size by risk.
 
-    What makes a position smaller is rounded up, beyond what rests on its side.
+    What makes a position smaller is rounded up, beyond what rests on its side. `opening` is how much the order opens on
+    the hook's own account, None if that does not matter.
     """
     side = Side(alert.action)
     against = -state.quantity(contract_id) * side.sign - state.resting_quantity(contract_id, side)
-    return scale_entry(alert.quantity or 0, stored.ratio, against)
+    return scale_entry(alert.quantity or 0, stored.ratio, against, opening)
 
 
 def find_cooldown(connection: Connection, stored: StoredAlert, account_id: int, contract_id: str) -> str | None:

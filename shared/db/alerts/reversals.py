@@ -4,6 +4,7 @@ The worker asks it of an alert that was received, and `tickwork alerts mock` of 
 """
 
 from decimal import Decimal
+from math import ceil
 from uuid import UUID
 
 from sqlalchemy import Connection
@@ -12,8 +13,10 @@ from shared.db.alerts import precedence
 from shared.db.alerts.alerts import StoredAlert
 from shared.db.alerts.entry_denials import came_too_late
 from shared.db.orders import flatten_requests
+from shared.db.orders.reversals import RecordedReversal
 from shared.db.orders.root_state import RootState, side_of
 from shared.domain.alerts.alert import Alert
+from shared.domain.alerts.fields import MAX_CONTRACTS
 from shared.domain.orders.order import OrderType, Side
 
 
@@ -28,15 +31,23 @@ def list_opposite(alert: Alert, state: RootState) -> list[str]:
     return [contract_id for contract_id in held if state.quantity(contract_id) * sign < 0]
 
 
-def list_closed_before_entry(alert: Alert, state: RootState, ratio: Decimal) -> list[str]:
-    """Return the contracts that an account with this copy ratio holds against an alert and closes before it enters."""
+def list_closed_before_entry(
+    alert: Alert, state: RootState, ratio: Decimal, recorded: RecordedReversal | None
+) -> list[str]:
+    """Return the contracts that an account with this copy ratio holds against an alert and closes before it enters.
+
+    `recorded` is what it closes, once that is decided. Until then a size by risk may close all.
+    """
     if alert.target_position is not None:
         return list_opposite(alert, state)
     if not alert.action.is_entry or alert.type is not OrderType.MARKET:
         return []
-    sign, quantity = Side(alert.action).sign, (alert.quantity or 0) * ratio
-    held = filter(alert.symbol.names, state.positions)
-    return [one for one in held if 0 < -state.quantity(one) * sign <= quantity]
+    sign = Side(alert.action).sign
+    against = {one: -state.quantity(one) * sign for one in filter(alert.symbol.names, state.positions)}
+    if recorded is not None:
+        return [one for one, count in against.items() if recorded.closes_all and count > 0]
+    most = MAX_CONTRACTS if alert.quantity is None else ceil(alert.quantity * ratio)
+    return [one for one, count in against.items() if 0 < count <= most]
 
 
 def list_closed_before_target(alert: Alert, state: RootState, contract_id: str) -> list[str]:

@@ -7,7 +7,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, any_, bindparam, case, func, select, update
+from sqlalchemy import ColumnElement, Connection, Row, any_, bindparam, case, func, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 
 from shared.db.tables.orders import IDS, fill, orders, position
@@ -22,7 +22,9 @@ _IN_ACCOUNTS = (
     .order_by(position.c.account_id, position.c.contract_id)
 )
 _ENTRY, _ENTERED = orders.alias("entry"), fill.alias("entered")
-# An entry of the same side makes a position one that was asked for, whichever of the two orders filled first.
+_BETWEEN = fill.alias("between")
+# An entry of the same side makes a position one that was asked for, whichever of the two orders filled first, unless
+# something has filled on the other side since: then that entry was of a position before.
 _IS_ENTERED = (
     select(_ENTERED.c.venue_fill_id)
     .join(
@@ -34,6 +36,17 @@ _IS_ENTERED = (
         _ENTERED.c.side == fill.c.side,
         _ENTERED.c.filled_market_at >= fill.c.filled_market_at - _ENTERED_WITHIN,
         _ENTRY.c.role == Role.ENTRY.value,
+        ~select(_BETWEEN.c.venue_fill_id)
+        .where(
+            _BETWEEN.c.account_id == fill.c.account_id,
+            _BETWEEN.c.contract_id == fill.c.contract_id,
+            _BETWEEN.c.side != fill.c.side,
+            ~_BETWEEN.c.is_voided,
+            _BETWEEN.c.filled_market_at < fill.c.filled_market_at,
+            tuple_(_BETWEEN.c.filled_market_at, _BETWEEN.c.venue_fill_id)
+            > tuple_(_ENTERED.c.filled_market_at, _ENTERED.c.venue_fill_id),
+        )
+        .exists(),
     )
     .exists()
 )

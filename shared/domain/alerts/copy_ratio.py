@@ -44,13 +44,26 @@ def scale_alert(alert: Alert, ratio: Decimal) -> Alert:
     return replace(alert, quantity=_round_up(alert.quantity * ratio))
 
 
-def scale_entry(quantity: int, ratio: Decimal, against: int) -> int:
+def scale_entry(quantity: int, ratio: Decimal, against: int, opening: int | None = None) -> int:
     """Return the size of an entry that is no position, rounded toward zero.
 
     `against` is the position that it makes smaller, 0 for none: what closes of it is an exit, and is rounded up.
+    `opening` is how much of the quantity opens a position on the hook's own account: beyond what it closes, the copy
+    opens its share of that at most. None of an account whose sizes are not rounded.
     """
     exact = quantity * ratio
-    return max(int(exact), min(_round_up(exact), against))
+    size = max(int(exact), min(_round_up(exact), against))
+    return size if opening is None else min(size, max(0, min(size, against)) + int(opening * ratio))
+
+
+def scale_opening(opening: int | None, ratio: Decimal) -> int | None:
+    """Return the share of a copy in what the hook's own account opens, rounded toward zero; None if none limits it."""
+    return None if opening is None else int(opening * ratio)
+
+
+def has_rounded_sizes(ratio: Decimal) -> bool:
+    """Whether a copy ratio rounds some sizes, so that the copy may hold less than its share, or nothing."""
+    return ratio % 1 != 0
 
 
 def may_round(quantity: int, ratio: Decimal) -> bool:
@@ -67,8 +80,13 @@ def describe_ratio(alert: Alert, ratio: Decimal) -> str | None:
     return f"copy ratio {ratio:f}{rest}"
 
 
-def describe_empty_copy(quantity: int, ratio: Decimal) -> str:
+def describe_empty_copy(quantity: int, ratio: Decimal, opening: int | None = None) -> str:
     """Return that a copy has no contract, so that nothing is entered."""
+    if opening is not None and opening < quantity:
+        return (
+            f"copy ratio {ratio:f} of the {count_of(opening, 'contract')} that the hook's own account opens with it is "
+            "less than one contract: nothing is entered"
+        )
     return f"copy ratio {ratio:f} of {count_of(quantity, 'contract')} is less than one contract: nothing is entered"
 
 

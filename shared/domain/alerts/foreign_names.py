@@ -50,6 +50,16 @@ _EXITS = frozenset({
 })  # fmt: skip
 _INTENT_NAMES = frozenset({"intent", "positioneffect", "effect", "openclose", "closeopen", "ordereffect"})
 _EXIT_WORDS = ("clos", "exit", "reduce", "flat", "cover")
+_EXIT_TYPES = frozenset({"close", "exit", "flat", "flatten", "reduce", "closeposition", "closelong", "closeshort"}) | {
+    "exitlong", "exitshort",
+}  # fmt: skip
+# What the chart holds after the order: with "flat" or 0 it must not open.
+_POSITION_NAMES = frozenset({
+    "position", "targetposition", "positionsize", "targetpositionsize", "newposition", "newpositionsize", "sentiment",
+    "marketpos", "positiontype", "positionstate",
+})  # fmt: skip
+_TARGET_NAMES = frozenset({"targetposition", "targetpositionsize"})
+_POSITION = "send market_position (long, short or flat) with market_position_size"
 _PREFIXES = ("strategy", "order")  # of the nested objects of TradingView's messages
 _YES = frozenset({"true", "yes", "on", "1"})
 
@@ -57,7 +67,10 @@ _YES = frozenset({"true", "yes", "on", "1"})
 def is_marked_as_exit(payload: Mapping[str, Json]) -> bool:
     """Whether a field says that a sale or a purchase only closes: it must never open, and nothing may stop it."""
     return any(
-        (plain in _EXITS and _is_yes(value)) or (plain in _INTENT_NAMES and word.startswith(_EXIT_WORDS))
+        (plain in _EXITS and _is_yes(value))
+        or (plain in _INTENT_NAMES and word.startswith(_EXIT_WORDS))
+        or (plain in _TYPE_NAMES and word in _EXIT_TYPES)
+        or (plain in _POSITION_NAMES and (word.startswith("flat") or _is_zero(value)))
         for _, plain, word, value in _list_foreign(payload)
     )
 
@@ -70,6 +83,8 @@ def refuse_foreign_names(payload: Mapping[str, Json]) -> None:
     for name, plain, word, value in _list_foreign(payload):
         if plain in _TYPE_NAMES and word in _OTHER_TYPES:
             _refuse(f"{show_name(name)} {quote_value(value)} is not read", name, _TYPE)
+        if plain in _TARGET_NAMES:
+            _refuse(f"{show_name(name)} {quote_value(value)} is not read", name, _POSITION)
         if plain in _ORDERS and (_is_yes(value) or _is_number(value)):
             _refuse(f"{show_name(name)} {quote_value(value)} is not read", name, _ORDERS[plain])
 
@@ -77,12 +92,17 @@ def refuse_foreign_names(payload: Mapping[str, Json]) -> None:
 def _list_foreign(payload: Mapping[str, Json]) -> Iterator[tuple[str, str, str, Json]]:
     """Yield each field that is not ours and says something: its name, that plain, its word if it is text, its value."""
     for name, value in payload.items():
-        if name not in FIELDS and is_set(value):
-            yield name, _strip(plain_name(name)), plain_name(value) if isinstance(value, str) else "", value
+        plain = _strip(plain_name(name))
+        if name not in FIELDS and (is_set(value) or (plain in _POSITION_NAMES and _is_zero(value))):
+            yield name, plain, plain_name(value) if isinstance(value, str) else "", value
 
 
 def _is_yes(value: Json) -> bool:
     return value is True or (isinstance(value, str | int) and str(value).strip().lower() in _YES)
+
+
+def _is_zero(value: Json) -> bool:
+    return _is_number(value) and not isinstance(value, bool) and Decimal(str(value).strip().removesuffix("%")) == 0
 
 
 def _is_number(value: Json) -> bool:
@@ -96,7 +116,7 @@ def _is_number(value: Json) -> bool:
 def _strip(plain: str) -> str:
     """Return a plain name without the prefixes of nested objects, unless it is in a table with them."""
     for prefix in _PREFIXES:
-        if plain not in _TYPE_NAMES | _INTENT_NAMES:
+        if plain not in _TYPE_NAMES | _INTENT_NAMES | _POSITION_NAMES:
             plain = plain.removeprefix(prefix)
     return plain
 

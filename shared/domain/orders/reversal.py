@@ -63,14 +63,17 @@ class CloseProgress(NamedTuple):
         return max(0, min(self.owed, self.held - stays))
 
 
-def plan_reversal(side: Side, type_: OrderType, quantity: Decimal | int, held: int) -> Reversal | None:
+def plan_reversal(
+    side: Side, type_: OrderType, quantity: Decimal | int, held: int, most_opening: int | None = None
+) -> Reversal | None:
     """Return what an entry closes before it opens; None if it is no market order, or against no position.
 
     `held` is negative when short. A quantity that is no whole number is that of a copy: what it closes is rounded up,
-    and what it opens down.
+    and what it opens down, to `most_opening` at most.
     """
     against = -held * side.sign
     closing = min(against, ceil(quantity))
     if type_ is not OrderType.MARKET or closing < 1:
         return None
-    return Reversal(closing, max(0, int(quantity) - against), closing == against)
+    opening = max(0, int(quantity) - against)
+    return Reversal(closing, opening if most_opening is None else min(opening, most_opening), closing == against)

@@ -75,6 +75,68 @@ def test_plain_orders_are_copied_in_both_directions_and_no_exit_is_lost_to_round
     assert ("CLOSE", 1, "accepted", closed) == last_copy(worker_env)
 
 
+@pytest.mark.parametrize(
+    ("ratio", "orders"),
+    [
+        ("0.5", [(4, 4, 2), (-1, 3, 1), (-1, 2, 0), (-2, 0, 0)]),
+        ("1.5", [(1, 1, 1), (1, 2, 2), (-1, 1, 0), (-1, 0, 0)]),
+        ("0.5", [(1, 1, 0), (-2, -1, 0), (2, 1, 0)]),
+        ("0.5", [(3, 3, 1), (-6, -3, -1)]),
+        ("1.5", [(1, 1, 1), (-2, -1, -1), (1, 0, 0)]),
+    ],
+    ids=str,
+)
+def test_a_copy_of_plain_orders_never_holds_more_than_its_share_nor_what_the_leader_does_not(
+    worker_env: WorkerEnv, ratio: str, orders: list[tuple[int, int, int]]
+) -> None:
+    hook_id = add_hook(worker_env, ratio)
+    worker_env.execute("UPDATE account SET rule_changes = jsonb_build_object('max_quantity', '20')")
+    for quantity, own, copied in orders:
+        worker_env.entry_alert(hook_id, action="buy" if quantity > 0 else "sell", quantity=abs(quantity))
+        run_until_held(worker_env, own, copied)
+
+
+def test_a_reversal_by_risk_is_entered_once_every_account_of_the_hook_has_closed(worker_env: WorkerEnv) -> None:
+    hook_id = add_hook(worker_env, "1", HookSettings(size=SizeMode.RISK, size_value=Decimal(100)))
+    worker_env.entry_alert(hook_id, quantity=1, stop_loss_ticks=40)
+    run_until_held(worker_env, 4, 4)
+    job_id = worker_env.entry_alert(hook_id, action="sell", quantity=1, stop_loss_ticks=20)
+    of_follower = f"arguments ->> 'account_id' = '{read_follower(worker_env)}' AND state = 'queued'"
+
+    def is_waited_for() -> bool:
+        worker_env.execute(f"UPDATE job SET run_at = now() + interval '1 hour' WHERE {of_follower}")
+        worker_env.write_quote()
+        if (found := worker_env.next_job()) is not None:
+            worker_env.runner.run(found[0])
+        return "still closes" in str(worker_env.job(job_id)[2])
+
+    until(is_waited_for, what="the wait for the copy")
+    worker_env.execute(f"UPDATE job SET run_at = now() WHERE {of_follower}")
+    run_until_held(worker_env, -3, -3)
+
+
+def test_a_copy_that_does_not_know_what_the_leader_opens_only_closes_and_does_not_wait_long(
+    worker_env: WorkerEnv,
+) -> None:
+    hook_id = add_hook(worker_env, "0.5")
+    worker_env.entry_alert(hook_id, quantity=3)
+    run_until_held(worker_env, 3, 1)
+    earlier = worker_env.entry_alert(hook_id, quantity=1)
+    worker_env.execute(f"UPDATE job SET run_at = now() + interval '1 hour' WHERE id = '{earlier}'")
+    worker_env.entry_alert(hook_id, action="sell", quantity=6)
+    of_follower = f"arguments ->> 'account_id' = '{read_follower(worker_env)}' AND state = 'queued'"
+
+    def is_closed() -> bool:
+        for (job_id,) in worker_env.rows(f"SELECT id FROM job WHERE name LIKE 'alerts.%%' AND {of_follower}"):
+            run_next(worker_env, job_id)
+        return [(1, 0)] == worker_env.rows(
+            "SELECT quantity_closing, quantity_opening FROM entry_reversal WHERE account_id = %s",
+            read_follower(worker_env),
+        )
+
+    until(is_closed, what="the close of the copy")
+
+
 @pytest.mark.parametrize(("enters", "way"), [("buy", 1), ("sell", -1)])
 def test_a_part_is_rounded_up_and_never_more_than_is_held_and_a_close_closes_all(
     worker_env: WorkerEnv, enters: str, way: int

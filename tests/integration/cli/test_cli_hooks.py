@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 from sqlalchemy import Engine, insert, text
 
-from cli.client.hook_messages import tradingview_message
+from cli.client.hook_messages import order_message, position_message
 from cli.main import tickwork
 from shared.db.engine import make_engine
 from shared.db.tables.accounts import account
@@ -99,7 +99,7 @@ def test_hooks_add_prints_the_url_with_working_examples(operator: Operator) -> N
     assert example is not None
     assert 1 == output.count("| curl")
     assert "MGC" == parse_alert(example[2].encode()).root.name
-    assert tradingview_message("MGC") in output
+    assert position_message("MGC") in output
     assert "put a proxy" not in output
     assert "put a proxy" in operator.run("add", "other", receiver_url="http://127.0.0.1:8080").stdout
 
@@ -125,7 +125,7 @@ def test_the_url_of_a_hook_begins_with_the_public_url(operator: Operator) -> Non
 
 
 def test_tradingview_fills_our_message_into_an_alert() -> None:
-    filled = tradingview_message("MNQ")
+    filled = order_message("MNQ")
     for placeholder, value in {
         "{{strategy.order.action}}": "sell",
         "{{strategy.order.contracts}}": "2",
@@ -140,6 +140,47 @@ def test_tradingview_fills_our_message_into_an_alert() -> None:
     assert (AlertAction.SELL, 2, "2026-11-23T14:30:00Z") == (alert.action, alert.quantity, alert.alert_time)
     assert "MNQ1! 5 Long exit sell 2026-11-23T14:30:00Z" == alert.external_id
     assert alert.target_position is None
+
+
+@pytest.mark.parametrize(("market_position", "action"), [("flat", AlertAction.CLOSE), ("short", AlertAction.SELL)])
+def test_an_exit_in_the_message_that_hooks_add_prints_opens_nothing(market_position: str, action: AlertAction) -> None:
+    """Also where a stop has closed the position before, or its entry was denied."""
+    filled = position_message("MNQ")
+    for placeholder, value in {
+        "{{strategy.order.action}}": "sell",
+        "{{strategy.order.contracts}}": "1",
+        "{{strategy.market_position}}": market_position,
+        "{{strategy.market_position_size}}": "0" if market_position == "flat" else "1",
+        "{{strategy.prev_market_position}}": "long",
+        "{{timenow}}": "2026-11-23T14:30:00Z",
+    }.items():
+        filled = filled.replace(placeholder, value)
+
+    assert action is parse_alert(filled.encode()).action
+
+
+@pytest.mark.parametrize(
+    ("options", "warns"),
+    [
+        (("--size", "sent"), False),
+        (("--size", "x2"), False),
+        (("--size", "1"), True),
+        (("--size", "x0.5"), True),
+        (("--size", "$100"), True),
+        (("--size", "1", "--dialect", "traderspost"), False),
+    ],
+)
+def test_a_size_that_plain_orders_do_not_fit_is_warned_of(
+    operator: Operator, options: tuple[str, ...], *, warns: bool
+) -> None:
+    operator.add_account(7)
+    added = operator.run("add", "mine", "--json", *options)
+    assert warns is ("a plain buy or sell" in (json.loads(added.stdout)["warning"] or ""))
+    changed = operator.run("set", "mine", *options)
+
+    assert warns is ("a plain buy or sell" in changed.stderr)
+    if options == ("--size", "$100"):
+        assert order_message("MNQ") in operator.run("add", "other", *options).stdout
 
 
 def test_an_ambiguous_account_is_refused(operator: Operator) -> None:

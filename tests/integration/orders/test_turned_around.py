@@ -5,6 +5,7 @@ from decimal import Decimal
 import pytest
 
 from shared.ledger.jobs.orders import ReconcileAccount
+from tests.fixtures.alert_steps import run_until
 from tests.fixtures.resting_orders import list_working_orders
 from tests.fixtures.watched_position import entry_price
 from tests.fixtures.worker_env import WorkerEnv
@@ -77,3 +78,20 @@ def test_a_position_is_kept_that_is_entered_against_one_whose_stop_has_filled(wo
 
     assert -1 == worker_env.venue.position()
     assert [] == worker_env.rows(TOLD)
+
+
+def test_an_entry_of_the_position_before_keeps_no_position_that_a_stop_has_turned_around(
+    worker_env: WorkerEnv,
+) -> None:
+    worker_env.entry_alert(action="sell", stop_loss_ticks=100)
+    run_until(worker_env, -1)
+    worker_env.entry_alert(quantity=4, stop_loss_ticks=100)
+    run_until(worker_env, 3)
+    price = entry_price(worker_env)
+    worker_env.venue.close_position(2)
+    worker_env.venue.move_price(price - 110 * TICK)
+    assert -2 == worker_env.venue.position()
+    reconcile(worker_env)
+
+    assert 0 == worker_env.venue.position()
+    assert 1 == len(worker_env.rows(TOLD))

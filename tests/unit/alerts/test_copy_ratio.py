@@ -8,11 +8,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.domain.alerts.alert import Alert
-from shared.domain.alerts.copy_ratio import describe_ratio, may_round, parse_ratio, scale_alert, scale_entry
+from shared.domain.alerts.copy_ratio import (
+    describe_empty_copy,
+    describe_ratio,
+    has_rounded_sizes,
+    may_round,
+    parse_ratio,
+    scale_alert,
+    scale_entry,
+)
 from shared.domain.alerts.fields import MAX_CONTRACTS
 from shared.domain.alerts.hook_rules import apply_settings
 from shared.domain.alerts.hook_settings import HookSettings, SizeMode
 from shared.domain.alerts.parse import parse_payload
+from shared.domain.orders.order import OrderType, Side
+from shared.domain.orders.reversal import plan_reversal
 from shared.errors import RefusedError
 
 TO_LONG: dict[str, Any] = {"action": "buy", "market_position": "long"}
@@ -100,12 +110,45 @@ def test_the_copy_of_a_chart_that_is_flat_holds_nothing_and_never_more_than_the_
     assert orders <= 0
 
 
+@given(
+    ratio=st.decimals("0.1", 4, places=1),
+    orders=st.lists(st.tuples(st.sampled_from(Side), st.integers(1, 6)), min_size=1, max_size=12),
+)
+def test_a_copy_of_plain_orders_is_on_the_side_of_its_leader_and_never_holds_more_than_its_share(
+    ratio: Decimal, orders: list[tuple[Side, int]]
+) -> None:
+    leader = held = 0
+    for side, quantity in orders:
+        opening = max(0, quantity - max(0, -leader * side.sign)) if has_rounded_sizes(ratio) else None
+        most = None if opening is None else int(opening * ratio)
+        reversal = plan_reversal(side, OrderType.MARKET, quantity * ratio, held, most)
+        if reversal is None:
+            held += side.sign * scale_entry(quantity, ratio, 0, opening)
+        else:
+            held += side.sign * (reversal.closing + reversal.opening)
+        leader += side.sign * quantity
+        assert abs(held) <= abs(leader) * ratio
+        assert held * leader >= 0
+
+
+@pytest.mark.parametrize(
+    ("quantity", "against", "opening", "expected"),
+    [(2, 0, 0, 0), (2, 0, 1, 0), (4, 0, 2, 1), (4, 1, 0, 1), (4, 1, 2, 2), (4, 0, 4, 2)],
+)
+def test_a_copy_opens_no_more_than_its_share_of_what_the_leader_opens(
+    quantity: int, against: int, opening: int, expected: int
+) -> None:
+    assert expected == scale_entry(quantity, Decimal("0.5"), against, opening)
+
+
 def test_only_a_ratio_that_changes_a_size_is_told() -> None:
     buy = {"action": "buy", "quantity": 3, "stop_loss_ticks": 40}
     assert None is describe_ratio(copy("1", buy), Decimal(1))
     assert None is describe_ratio(copy("0.5", {"action": "close"}), Decimal("0.5"))
     assert "copy ratio 0.5" == describe_ratio(copy("0.5", buy), Decimal("0.5"))
     empty = describe_ratio(copy("0.5", TO_LONG | {"market_position_size": 1}), Decimal("0.5"))
+    closes_only = "copy ratio 0.5 of the 1 contract that the hook's own account opens with it is less than one contract"
+    assert describe_empty_copy(2, Decimal("0.5"), 1).startswith(closes_only)
     assert "copy ratio 0.5 of the position is less than one contract" == empty
     assert may_round(3, Decimal("0.5"))
     assert not may_round(4, Decimal("0.5"))

@@ -42,6 +42,8 @@ def refuse(dialect: str, body: dict[str, Any]) -> RefusedAlertError:
         ("trail_points", 40, "trail_ticks"),
         ("trailing_stop_ticks", 20, "trail_ticks"),
         ("breakeven_ticks", 20, "breakeven"),
+        ("target_position", 2, "market_position"),
+        ("targetPositionSize", "-1", "market_position"),
     ],
 )
 def test_a_name_that_says_another_order_is_refused_with_ours(dialect: str, name: str, value: object, ours: str) -> None:
@@ -62,6 +64,14 @@ def test_a_name_that_says_another_order_is_refused_with_ours(dialect: str, name:
         {"reduce": 1},
         {"intent": "close"},
         {"position_effect": "CLOSING", "type": "limit"},
+        {"sentiment": "flat"},
+        {"position": "FLAT"},
+        {"position": 0},
+        {"new_position_size": "0"},
+        {"targetPosition": "0.0"},
+        {"type": "exit"},
+        {"order": "Close"},
+        {"kind": "exit-long"},
     ],
     ids=str,
 )
@@ -97,6 +107,8 @@ def test_it_is_refused_in_the_text_of_a_platform() -> None:
         {"comment": "stop", "strategy": "trend", "message": "exit", "alert_name": "limit"},
         {"type": "market"},
         {"type": "entry", "order": "Long"},
+        {"position": "long", "position_size": 3, "sentiment": "bullish"},
+        {"position": 1, "sentiment": "long"},
         {"target": "account-1", "stop_ticks": "NaN", "exit": "18000.25", "stop": "none"},
         {"stop": 0, "target": None, "exit": False, "closePosition": "false", "intent": "open"},
     ],
