@@ -131,25 +131,27 @@ def require_copy(ctx: Context, account_alert: AccountAlert, contract: Contract, 
         return 0
     if may_round(alert.quantity, stored.ratio):
         require_certain(state, [contract.id])
-    opening = await_opening(ctx, account_alert, contract.id)
+    opening = await_opening(ctx, account_alert, contract.id, state)
     quantity = size_copy(stored, alert, contract.id, state, opening)
     empty = None if quantity else describe_empty_copy(alert.quantity, stored.ratio, opening)
     deny_if(ctx, account_alert, contract, empty)
     return quantity
 
 
-def await_opening(ctx: Context, account_alert: AccountAlert, contract_id: str) -> int | None:
+def await_opening(ctx: Context, account_alert: AccountAlert, contract_id: str, state: RootState) -> int | None:
     """Return how much an order opens on the hook's own account, None if this account does not depend on that.
 
-    Raise PostponedError while that is not known, for two seconds at most: then it opens nothing, as this account must
-    not hold more than its share, and what it closes must not wait.
+    Raise PostponedError while that is not known, at most 15 s, and two where something is closed first. Then it opens
+    nothing, as this account must not hold more than its share.
     """
     stored, alert = account_alert.stored, account_alert.alert
-    if not copy_share.is_limited(stored, alert, account_alert.account_id):
+    held = max(0, -state.quantity(contract_id) * Side(alert.action).sign)
+    only_closes = 0 < int((alert.quantity or 0) * stored.ratio) <= held
+    if only_closes or not copy_share.is_limited(stored, alert, account_alert.account_id):
         return None
     with ctx.autocommit() as connection:
         opening = copy_share.find_opening(connection, stored, alert, contract_id)
-    if opening is None and not has_waited(ctx, _OPENING_KNOWN_WITHIN):
+    if opening is None and not (has_waited(ctx, _OPENING_KNOWN_WITHIN) if held else has_waited(ctx)):
         raise PostponedError(f"account {stored.account_id} has not decided what it opens", _RETRY_AFTER)
     return opening or 0
 

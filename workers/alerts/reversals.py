@@ -108,7 +108,7 @@ def build_sided_request(
         quantity = Decimal(measure_or_close_all(ctx, account_id, contract, terms, risk=stored.risk, state=state))
     else:
         quantity = alert.quantity * stored.ratio
-        opening = await_opening(ctx, account_alert, contract.id)
+        opening = await_opening(ctx, account_alert, contract.id, state)
     return replace(_to_sided(account_alert, contract.id, quantity), most_opening=scale_opening(opening, stored.ratio))
 
 

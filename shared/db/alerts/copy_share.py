@@ -7,8 +7,9 @@ from datetime import timedelta
 
 from sqlalchemy import Connection, and_, select
 
+from shared.db.alerts import entry_obstacles
 from shared.db.alerts.alerts import StoredAlert
-from shared.db.orders import reversals, root_state
+from shared.db.orders import reversals
 from shared.db.rows import has_rows
 from shared.db.tables.alerts import alert as alert_table
 from shared.db.tables.alerts import signal
@@ -44,11 +45,18 @@ def find_opening(connection: Connection, stored: StoredAlert, alert: Alert, cont
     quantity, sign = alert.quantity or 0, Side(alert.action).sign
     recorded = reversals.find(connection, stored.id, stored.account_id)
     if recorded is not None:
-        return max(0, quantity - recorded.closing) if recorded.closes_all else 0
-    state = root_state.read(connection, stored.account_id, alert.root)
+        return recorded.opening
     held = _find_held_before(connection, stored)
     if held is None:
-        if state.is_uncertain(contract_id) or _has_earlier(connection, stored):
+        obstacles, state = entry_obstacles.read(
+            connection,
+            stored,
+            alert,
+            account_id=stored.account_id,
+            contract_id=contract_id,
+            correlation_id=stored.id,
+        )
+        if obstacles.waits or state.is_uncertain(contract_id) or _has_earlier(connection, stored):
             return None
         held = state.quantity(contract_id)
     return max(0, quantity - max(0, -held * sign))
@@ -68,6 +76,7 @@ def _has_earlier(connection: Connection, stored: StoredAlert) -> bool:
     earlier = and_(
         alert_table.c.hook_id == stored.hook_id,
         alert_table.c.root == stored.root,
+        alert_table.c.verdict == "accepted",
         alert_table.c.id < stored.id,
         alert_table.c.id >= lowest_id_at(stored.received_at - _LOOK_BACK),
     )

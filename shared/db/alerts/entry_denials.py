@@ -12,7 +12,7 @@ from shared.db.alerts.alerts import StoredAlert
 from shared.db.alerts.precedence import ENTRY_KINDS
 from shared.db.orders.root_state import RootState
 from shared.domain.alerts.alert import Alert
-from shared.domain.alerts.copy_ratio import scale_entry
+from shared.domain.alerts.copy_ratio import scale_entry, scale_opening
 from shared.domain.market_data.contract import Contract
 from shared.domain.orders.order import OrderType, Side
 from shared.domain.orders.position import show_position
@@ -76,8 +76,10 @@ def size_copy(stored: StoredAlert, alert: Alert, contract_id: str, state: RootSt
     the hook's own account, None if that does not matter.
     """
     side = Side(alert.action)
-    against = -state.quantity(contract_id) * side.sign - state.resting_quantity(contract_id, side)
-    return scale_entry(alert.quantity or 0, stored.ratio, against, opening)
+    held = max(0, -state.quantity(contract_id) * side.sign)
+    size = scale_entry(alert.quantity or 0, stored.ratio, held - state.resting_quantity(contract_id, side))
+    share = scale_opening(opening, stored.ratio)
+    return size if share is None else min(size, held + share)
 
 
 def find_cooldown(connection: Connection, stored: StoredAlert, account_id: int, contract_id: str) -> str | None:

@@ -44,16 +44,13 @@ def scale_alert(alert: Alert, ratio: Decimal) -> Alert:
     return replace(alert, quantity=_round_up(alert.quantity * ratio))
 
 
-def scale_entry(quantity: int, ratio: Decimal, against: int, opening: int | None = None) -> int:
+def scale_entry(quantity: int, ratio: Decimal, against: int) -> int:
     """Return the size of an entry that is no position, rounded toward zero.
 
     `against` is the position that it makes smaller, 0 for none: what closes of it is an exit, and is rounded up.
-    `opening` is how much of the quantity opens a position on the hook's own account: beyond what it closes, the copy
-    opens its share of that at most. None of an account whose sizes are not rounded.
     """
     exact = quantity * ratio
-    size = max(int(exact), min(_round_up(exact), against))
-    return size if opening is None else min(size, max(0, min(size, against)) + int(opening * ratio))
+    return max(int(exact), min(_round_up(exact), against))
 
 
 def scale_opening(opening: int | None, ratio: Decimal) -> int | None:

@@ -50,15 +50,14 @@ _EXITS = frozenset({
 })  # fmt: skip
 _INTENT_NAMES = frozenset({"intent", "positioneffect", "effect", "openclose", "closeopen", "ordereffect"})
 _EXIT_WORDS = ("clos", "exit", "reduce", "flat", "cover")
+_KIND_NAMES = frozenset({"type", "order", "kind"})
 _EXIT_TYPES = frozenset({"close", "exit", "flat", "flatten", "reduce", "closeposition", "closelong", "closeshort"}) | {
     "exitlong", "exitshort",
 }  # fmt: skip
-# What the chart holds after the order: with "flat" or 0 it must not open.
-_POSITION_NAMES = frozenset({
-    "position", "targetposition", "positionsize", "targetpositionsize", "newposition", "newpositionsize", "sentiment",
-    "marketpos", "positiontype", "positionstate",
-})  # fmt: skip
-_TARGET_NAMES = frozenset({"targetposition", "targetpositionsize"})
+# What the chart holds after the order: flat, it must not open.
+_TARGET_NAMES = frozenset({"targetposition", "targetpositionsize", "newposition", "newpositionsize"})
+_POSITION_NAMES = _TARGET_NAMES | {"position", "sentiment", "marketpos", "positiontype", "positionstate"}
+_OWN_POSITION = "market_position"
 _POSITION = "send market_position (long, short or flat) with market_position_size"
 _PREFIXES = ("strategy", "order")  # of the nested objects of TradingView's messages
 _YES = frozenset({"true", "yes", "on", "1"})
@@ -69,8 +68,9 @@ def is_marked_as_exit(payload: Mapping[str, Json]) -> bool:
     return any(
         (plain in _EXITS and _is_yes(value))
         or (plain in _INTENT_NAMES and word.startswith(_EXIT_WORDS))
-        or (plain in _TYPE_NAMES and word in _EXIT_TYPES)
-        or (plain in _POSITION_NAMES and (word.startswith("flat") or _is_zero(value)))
+        or (plain in _KIND_NAMES and word in _EXIT_TYPES)
+        or (plain in _POSITION_NAMES and word.startswith("flat"))
+        or (plain in _TARGET_NAMES and _is_zero(value))
         for _, plain, word, value in _list_foreign(payload)
     )
 
@@ -83,7 +83,7 @@ def refuse_foreign_names(payload: Mapping[str, Json]) -> None:
     for name, plain, word, value in _list_foreign(payload):
         if plain in _TYPE_NAMES and word in _OTHER_TYPES:
             _refuse(f"{show_name(name)} {quote_value(value)} is not read", name, _TYPE)
-        if plain in _TARGET_NAMES:
+        if plain in _TARGET_NAMES and not is_set(payload.get(_OWN_POSITION)):
             _refuse(f"{show_name(name)} {quote_value(value)} is not read", name, _POSITION)
         if plain in _ORDERS and (_is_yes(value) or _is_number(value)):
             _refuse(f"{show_name(name)} {quote_value(value)} is not read", name, _ORDERS[plain])
@@ -93,7 +93,7 @@ def _list_foreign(payload: Mapping[str, Json]) -> Iterator[tuple[str, str, str, 
     """Yield each field that is not ours and says something: its name, that plain, its word if it is text, its value."""
     for name, value in payload.items():
         plain = _strip(plain_name(name))
-        if name not in FIELDS and (is_set(value) or (plain in _POSITION_NAMES and _is_zero(value))):
+        if name not in FIELDS and (is_set(value) or (plain in _TARGET_NAMES and _is_zero(value))):
             yield name, plain, plain_name(value) if isinstance(value, str) else "", value
 
 

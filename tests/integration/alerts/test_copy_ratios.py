@@ -115,6 +115,29 @@ def test_a_reversal_by_risk_is_entered_once_every_account_of_the_hook_has_closed
     run_until_held(worker_env, -3, -3)
 
 
+def test_a_copy_closes_beside_its_own_resting_exit_of_the_same_size(worker_env: WorkerEnv) -> None:
+    hook_id = add_hook(worker_env, "0.5")
+    worker_env.entry_alert(hook_id, quantity=4)
+    run_until_held(worker_env, 4, 2)
+    worker_env.entry_alert(hook_id, action="sell", quantity=4, order_type="limit", limit_price="30000")
+    worker_env.run_due_jobs()
+    worker_env.entry_alert(hook_id, action="sell", quantity=4)
+    run_until_held(worker_env, 0, 0)
+
+
+def test_a_copy_enters_after_a_close_that_is_late_on_the_hooks_own_account(worker_env: WorkerEnv) -> None:
+    hook_id = add_hook(worker_env, "0.5")
+    worker_env.entry_alert(hook_id, quantity=4)
+    run_until_held(worker_env, 4, 2)
+    worker_env.critical_alert(hook_id)
+    for _ in range(3):  # the alert's own jobs, which hand over to a flatten
+        found = worker_env.next_job(is_critical_first=True)
+        assert found is not None
+        worker_env.runner.run(found[0])
+    worker_env.entry_alert(hook_id, action="sell", quantity=4)
+    run_until_held(worker_env, -4, -2)
+
+
 def test_a_copy_that_does_not_know_what_the_leader_opens_only_closes_and_does_not_wait_long(
     worker_env: WorkerEnv,
 ) -> None:
