@@ -75,14 +75,16 @@ def roll_up(connection: Connection, slot: datetime, probes: Sequence[str]) -> in
     """Sum up what happened before `slot`, a whole minute, and was not yet, and the last LATE_FOR every ten minutes.
 
     `probes` are the names of the jobs to leave out. Return how many rows of minutes there are. Any number of runs,
-    late, twice or at once, end in the same rows: the periods are computed from the rows of before, and replaced.
+    late, twice or at once, end in the same rows: the periods are computed from the rows of before, and replaced. A
+    `slot` before what is summed up already is taken for the newest.
     """
     connection.execute(_LOCK)
     done = connection.execute(_PROGRESS).scalar()
+    late_for = _JUST_LATE_FOR if slot.minute % _LATE_EVERY_MINUTES and done is not None else LATE_FOR
+    slot = slot if done is None else max(slot, done)  # the hour of an earlier one has minutes after it
     since = slot if done is None else max(done, slot - _ROWS_KEPT)
     end = min(slot, since + _CATCH_UP)
-    late_for = _JUST_LATE_FOR if slot.minute % _LATE_EVERY_MINUTES and done is not None else LATE_FOR
-    start = max(min(since, slot) - late_for, slot - _ROWS_KEPT)
+    start = max(since - late_for, slot - _ROWS_KEPT)
     values = {"start": start, "end": end}
     connection.execute(_DELETE, values | {"span": "minute"})
     left_out = {"probes": list(probes), "probe_hook": PROBE_HOOK_ID}

@@ -13,6 +13,7 @@ from shared.db.engine import driver
 from shared.db.metrics import rollups
 from shared.db.metrics.metrics import ApiCall, record_calls
 from shared.fleets import Queue
+from shared.ledger.jobs import job_names_with
 from shared.ledger.jobs.metrics import RollUp
 from tests.fixtures.alert_steps import run_until
 from tests.fixtures.worker_env import WorkerEnv
@@ -69,6 +70,23 @@ def test_late_calls_are_summed_up_and_none_counts_twice(worker_env: WorkerEnv) -
     assert [(minute, 2, 0, 40, 30)] == roll_up(worker_env, slot)
     assert [(minute, 2, 0, 40, 30)] == roll_up(worker_env, slot)
     assert [(minute, 2, 0, 40, 30)] == roll_up(worker_env, slot - timedelta(minutes=3))  # a slot that ran late
+
+
+@pytest.mark.parametrize("late_by", [3, 75])
+def test_a_slot_that_runs_after_a_later_one_takes_nothing_from_hours_and_days(
+    worker_env: WorkerEnv, late_by: int
+) -> None:
+    slot = this_minute()
+    insert_calls(worker_env, *[(slot - timedelta(minutes=one), one, None) for one in range(1, 100)])
+    worker_env.execute(f"INSERT INTO metric_progress VALUES (true, '{(slot - timedelta(hours=2)).isoformat()}')")
+    roll_up(worker_env, slot)
+    before = worker_env.rows(EVERYTHING)
+    with worker_env.ledger.engine.begin() as connection:
+        rollups.roll_up(connection, slot - timedelta(minutes=late_by), job_names_with("is_probe"))
+
+    of_endpoint = [row for row in worker_env.rows(EVERYTHING) if ENDPOINT in row]
+    assert 99 < len(of_endpoint)
+    assert [row for row in before if ENDPOINT in row] == of_endpoint
 
 
 def test_hours_and_days_are_the_sums_of_their_minutes(worker_env: WorkerEnv) -> None:
@@ -138,6 +156,18 @@ def test_an_alert_is_in_the_sums_of_every_kind_and_they_equal_the_rows(worker_en
     assert (1, acknowledged) == sums["order", "sent_to_acknowledged"]
     assert (1, filled) == sums["order", "acknowledged_to_filled"]
     assert (1, whole) == sums["alert", "received_to_sent"]
+
+
+def test_what_has_no_duration_is_counted_and_is_in_no_bucket(worker_env: WorkerEnv) -> None:
+    worker_env.execute("DELETE FROM job")
+    worker_env.entry_alert()
+    worker_env.execute("UPDATE job SET state = 'expired', finished_at = now(), lease_until = NULL")
+    with worker_env.ledger.engine.begin() as connection:
+        rollups.roll_up(connection, this_minute() + timedelta(minutes=1), [])
+
+    sums = "SELECT DISTINCT kind, count, max_ms, buckets, counts FROM metric_rollup ORDER BY kind"
+    found = [row for row in worker_env.rows(sums) if row[0] in {"alert", "job", "wait"}]
+    assert [(kind, 1, None, [], []) for kind in ("alert", "job", "wait")] == found
 
 
 def test_probes_are_left_out_as_they_are_deleted_before_their_minute_is_final(worker_env: WorkerEnv) -> None:

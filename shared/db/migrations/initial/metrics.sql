@@ -65,8 +65,11 @@ SELECT add_api_call_day((now() AT TIME ZONE 'UTC')::date + ahead) FROM generate_
 
 -- A histogram has two arrays: the buckets that occur, and how many durations each has. Each bucket is 2 % wider than the
 -- one before, so a percentile is right within 1 %, and histograms are merged by putting their arrays together.
+-- What has no duration is in none of them: greatest() would take an empty value for the shortest.
 CREATE FUNCTION bucket_of(ms numeric) RETURNS integer LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    SELECT least(ceil(ln(greatest(ms, 0.01)::double precision / 0.01) / ln(1.02::double precision)), 1500)::integer
+    SELECT CASE WHEN ms IS NOT NULL THEN
+        least(ceil(ln(greatest(ms, 0.01)::double precision / 0.01) / ln(1.02::double precision)), 1500)::integer
+    END
 $$;
 
 -- The middle of a bucket, from which no duration in it is more than 1 % away.
