@@ -1,70 +1,99 @@
-"""Collects the calls of a job to the venue, and records them after the job has ended, or each second of a long one."""
+"""Collects calls to the venue, and records those of a job once it has ended, or within a second of a long one."""
 
 import logging
+from collections.abc import Callable
+from contextlib import ExitStack
 from datetime import timedelta
 from decimal import Decimal
+from threading import Event, Lock, Thread
+from typing import Any
 from uuid import UUID
 
 import psycopg
+from sqlalchemy import Engine
 
-from shared.clock import monotonic
+from shared.db.engine import DATABASE_ERRORS, autocommit, driver
 from shared.db.metrics import metrics
 from shared.db.metrics.metrics import ApiCall
-from shared.fleets import ORDERING
 from shared.gateway.ports import Call
 from shared.ledger.connection import AutocommitConnection, LedgerUnavailableError
 
 # A backfill of hours makes a few thousand calls: the memory of its process must not grow with them.
 MAX_KEPT = 1_000
 
-_RECORDED_EVERY_S = 1.0
+_RECORDED_AFTER_S = 0.8  # a kill loses the calls since then, with the INSERT those of a second
 
 log = logging.getLogger(__name__)
 
 
 class CallBuffer:
-    """The gateway's CallLog: one INSERT per job, or per second of a long job, instead of one per call.
+    """The gateway's CallLog: one INSERT per job, or per second, instead of one per call.
 
-    A job that may send orders never waits for that: its calls are recorded once it has ended.
+    What takes longer than a second is recorded by a thread of its own, so that no job waits for that. It begins with
+    the first call and sleeps while there is none. `connection` is that of the claims of jobs, whose end records the
+    rest: a statement costs a third there.
     """
 
-    def __init__(self, connection: AutocommitConnection) -> None:
+    def __init__(self, engine: Engine, connection: AutocommitConnection | None = None) -> None:
+        self._engine = engine
         self._connection = connection
-        self._calls: list[Call] = []
+        self._calls: list[tuple[Call, UUID | None]] = []
         self._omitted_count = 0
         self._job_id: UUID | None = None
-        self._recorded_at = monotonic()
+        self._lock = Lock()  # calls may be made, and recorded, in several threads
+        self._has_calls = Event()
+        self._thread: Thread | None = None
 
     def begin(self, job_id: UUID) -> None:
-        """Let the calls from now on be those of this job."""
-        self._job_id, self._recorded_at = job_id, monotonic()
+        """Let the calls from now on be those of this job; before the first one they are of no job."""
+        self._job_id = job_id
 
     def record(self, call: Call) -> None:
         """Keep one call until they are recorded: the first MAX_KEPT calls, and failures up to twice as many."""
-        is_due = self._calls and monotonic() - self._recorded_at >= _RECORDED_EVERY_S
-        if is_due and self._job_id is not None and call.queue not in ORDERING:
-            self.flush(self._job_id)
-        if len(self._calls) < MAX_KEPT or (call.error is not None and len(self._calls) < 2 * MAX_KEPT):
-            self._calls.append(call)
-        else:
-            self._omitted_count += 1
+        with self._lock:
+            if len(self._calls) < MAX_KEPT or (call.error is not None and len(self._calls) < 2 * MAX_KEPT):
+                self._calls.append((call, self._job_id))
+            else:
+                self._omitted_count += 1
+            if self._thread is None:
+                self._thread = Thread(target=self._record_late_ones, name="calls", daemon=True)
+                self._thread.start()
+        self._has_calls.set()
 
-    def flush(self, job_id: UUID) -> None:
-        """Record the calls of `job_id`; a database error here is logged and does not fail the job."""
-        self._recorded_at = monotonic()
-        calls, self._calls = self._calls, []
-        omitted_count, self._omitted_count = self._omitted_count, 0
+    def flush(self) -> None:
+        """Record the calls that are kept; a database error here is logged and does not fail the job."""
+        if self._connection is None:
+            self._flush_by_engine()
+        else:
+            self._flush(self._connection.open)
+
+    def _flush_by_engine(self) -> None:
+        with ExitStack() as stack:
+            self._flush(lambda: driver(stack.enter_context(autocommit(self._engine))))
+
+    def _flush(self, connect: Callable[[], psycopg.Connection[Any]]) -> None:
+        self._has_calls.clear()
+        with self._lock:
+            calls, self._calls = self._calls, []
+            omitted_count, self._omitted_count = self._omitted_count, 0
         if omitted_count:
-            log.warning("job %s made too many calls: %s of them were not recorded", job_id, omitted_count)
+            log.warning("job %s made too many calls: %s of them were not recorded", self._job_id, omitted_count)
         if not calls:
             return
         try:
-            metrics.record_calls(self._connection.open(), [_row(call, job_id) for call in calls])
-        except (psycopg.Error, LedgerUnavailableError):
+            metrics.record_calls(connect(), [_row(call, job_id) for call, job_id in calls])
+        except (*DATABASE_ERRORS, LedgerUnavailableError):
             log.exception("%s calls to the venue were not recorded", len(calls))
 
+    def _record_late_ones(self) -> None:
+        pause = Event()
+        while True:
+            self._has_calls.wait()
+            pause.wait(_RECORDED_AFTER_S)
+            self._flush_by_engine()
 
-def _row(call: Call, job_id: UUID) -> ApiCall:
+
+def _row(call: Call, job_id: UUID | None) -> ApiCall:
     milliseconds = Decimal(call.duration // timedelta(microseconds=1)) / 1000
     return ApiCall(
         call.endpoint, call.method, call.started_at, milliseconds, call.status, call.error, job_id, call.queue

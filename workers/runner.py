@@ -130,7 +130,7 @@ class Runner:
                 with self._deadline.watch(claimed.deadline), name_job(claimed.id, claimed.correlation_id):
                     outcome, following = self._run(claimed, context, backlog)
                 outcomes.append(outcome)
-                context.calls.flush(claimed.id)
+                context.calls.flush()
                 self.on_run(Run(claimed, outcome, began_at, monotonic() - began))
             claimed, handoff = context.follow_up, context.next_handoff
         with _require_record(first):
@@ -199,7 +199,7 @@ class Runner:
             self.on_run(run)
         for context in contexts:
             self._ledger.publish(context.wake_ups)
-            context.calls.flush(context.job.id)
+            context.calls.flush()
             if context.follow_up is not None:
                 self._run_chain(context.follow_up, None, context.next_handoff)
         return [run.outcome.state for run in runs]
@@ -207,6 +207,7 @@ class Runner:
     def _run_in_batch(self, connection: Connection, job: ClaimedJob, contexts: list[Context]) -> Run:
         context = self._context_of(job, connection)
         contexts.append(context)
+        context.calls.begin(job.id)
         began_at, began = machine_now(), monotonic()
         try:
             with self._deadline.watch(job.deadline):

@@ -37,7 +37,7 @@ def open_runner(settings: Settings, worker: WorkerProcess, *, program: str) -> I
     """Connect to Postgres, Redis and the broker, and open a runner that claims jobs as `worker`."""
     engine = make_engine(settings.require_database(), program=program, pool_size=2)
     ledger = Ledger(engine, open_publisher(settings.require_broker()))
-    calls = CallBuffer(ledger.connection)
+    calls = CallBuffer(engine, ledger.connection)
     random = Random()  # noqa: S311  # spreads retries; guards no secret
     deadline = Deadline(tracebacks_folder(settings), worker)
     with (

@@ -166,7 +166,7 @@ def test_a_strategys_view(
         return [one.read(connection, contract, timeframe, OPEN_AT, count=300).bars for timeframe in timeframes]
 
     assert [300, 300, 300] == [len(one) for one in view(reader)]
-    calls = CallBuffer(worker_env.ledger.connection)
+    calls = CallBuffer(worker_env.ledger.engine)
     with open_gateway(worker_env.settings, calls) as gateway:
         asked = Span(time_of(seconds_of(OPEN_AT) - 300 * 60), OPEN_AT)
         venue = measure(lambda: gateway.bars(contract, asked), 20)

@@ -52,7 +52,7 @@ def run_jobs(env: WorkerEnv) -> None:
 
 def switch_off(patch: pytest.MonkeyPatch) -> None:
     """Drop what is recorded of calls, and measure no figures of a verdict."""
-    patch.setattr(CallBuffer, "flush", lambda self, _: self.__init__(self._connection))
+    patch.setattr(CallBuffer, "record", lambda *_: None)
     patch.setattr(entry_check, "measure_entry", lambda *_: None)
 
 

@@ -10,8 +10,8 @@ from shared.db.engine import make_engine
 from shared.db.market_data import market_clock
 from shared.errors import CredentialsRefusedError, SettingsError
 from shared.log_setup import set_up_logging
+from workers.call_log import CallBuffer
 from workers.feed.feed import Feed
-from workers.feed.token_source import LoggedCalls
 from workers.venue_wiring import open_gateway
 
 log = logging.getLogger("workers.feed")
@@ -26,9 +26,12 @@ def main() -> int:
     engine = make_engine(settings.require_database(), program="feed", pool_size=1)
     with engine.connect() as connection:
         row = market_clock.require(connection)
+    calls = CallBuffer(engine)
+    with open_gateway(settings, calls) as gateway:
+        code = asyncio.run(_run_until_signal(Feed(settings, gateway, row.clock)))
+    calls.flush()
     engine.dispose()
-    with open_gateway(settings, LoggedCalls()) as gateway:
-        return asyncio.run(_run_until_signal(Feed(settings, gateway, row.clock)))
+    return code
 
 
 async def _run_until_signal(feed: Feed) -> int:

@@ -1,14 +1,9 @@
 """The fleet's token for the hubs, read in a thread so that the event loop does not wait."""
 
 import asyncio
-import logging
-from datetime import timedelta
 
 from shared.fleets import Queue
 from shared.gateway.client import GatewayClient
-from shared.gateway.ports import Call
-
-log = logging.getLogger(__name__)
 
 
 class FleetTokenSource:
@@ -24,11 +19,3 @@ class FleetTokenSource:
     async def replace_token(self, refused: str) -> str:
         """Drop the token `refused` for all processes; return another."""
         return await asyncio.to_thread(self._gateway.replace_token, refused)
-
-
-class LoggedCalls:
-    """The gateway's CallLog for the feed, which makes few calls: writes them to the log."""
-
-    def record(self, call: Call) -> None:
-        """Log one call."""
-        log.info("%s took %.0f ms: %s", call.endpoint, call.duration / timedelta(milliseconds=1), call.error or "ok")

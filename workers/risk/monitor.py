@@ -92,7 +92,7 @@ class RiskMonitor:
                 watch_once(run)
                 with suppress_lock_timeout("how late a run was is recorded by the next one"), run.begin():
                     monitor_runs.record(connection, active, figures)
-                gauge.store_when_due(run)
+                gauge.store(run)
             except Exception:
                 if run.is_lost:
                     raise

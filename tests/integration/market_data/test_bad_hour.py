@@ -58,7 +58,7 @@ def test_after_an_hour_of_bad_answers_every_minute_is_the_venues(
         env = stepped.env
         settings = replace(env.settings, venue=replace(env.settings.venue, url=other.url))
         with (
-            open_gateway(settings, CallBuffer(env.ledger.connection)) as gateway,
+            open_gateway(settings, CallBuffer(env.ledger.engine)) as gateway,
             autocommit(env.ledger.engine) as connection,
         ):
             contract = contracts.require(connection, MNQ)

@@ -1,8 +1,8 @@
 """The call log: every call to the venue becomes a row, after the job has ended."""
 
-from dataclasses import replace
 from datetime import timedelta
-from uuid import uuid4
+from functools import partial
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -12,10 +12,12 @@ from shared.fleets import Queue
 from shared.gateway.ports import Call
 from shared.ledger.connection import AutocommitConnection
 from shared.ledger.jobs.accounts import SnapshotAccounts
-from tests.fixtures.processes import free_port
+from tests.fixtures.processes import free_port, until
 from tests.fixtures.worker_env import WorkerEnv
 from workers import call_log
 from workers.call_log import CallBuffer
+
+CALLS = "SELECT job_id FROM api_call ORDER BY id"
 
 
 def call(error: str | None = None) -> Call:
@@ -33,34 +35,52 @@ def test_a_call_is_recorded_with_its_job_queue_duration_and_success(worker_env: 
     assert [(job_id, queue, False, 503, True), (job_id, queue, True, 200, True)] == found
 
 
-@pytest.mark.parametrize(("queue", "expected"), [(Queue.LOW, 2), (Queue.HIGH, 0)])
-def test_the_calls_of_a_long_job_that_sends_no_orders_are_recorded_each_second(
-    worker_env: WorkerEnv, monkeypatch: pytest.MonkeyPatch, queue: Queue, expected: int
-) -> None:
-    """So a worker that is killed in the middle of it loses those of the last second."""
-    now = [100.0]
-    monkeypatch.setattr(call_log, "monotonic", lambda: now[0])
-    log, job_id = CallBuffer(worker_env.ledger.connection), uuid4()
-    log.begin(job_id)
-    for step in (0.0, 0.9, 0.2):
-        now[0] += step
-        log.record(replace(call(), queue=queue))
-    found = worker_env.rows("SELECT count(*) FROM api_call WHERE job_id = %s", job_id)
-    log.flush(job_id)
+def has_calls(worker_env: WorkerEnv, expected: list[tuple[UUID | None]]) -> bool:
+    return worker_env.rows(CALLS) == expected
 
-    assert [(expected,)] == found
-    assert [(3,)] == worker_env.rows("SELECT count(*) FROM api_call WHERE job_id = %s", job_id)
+
+@pytest.mark.parametrize("job_id", [uuid4(), None], ids=["of a job", "of no job"])
+def test_calls_are_recorded_within_a_second_though_no_other_follows(worker_env: WorkerEnv, job_id: UUID | None) -> None:
+    """So a worker that is killed in the middle of a job, or the feed, which runs none, loses those of a second."""
+    worker_env.execute("DELETE FROM api_call")
+    engine = make_engine(worker_env.settings.database_url, program="test", pool_size=1)
+    log = CallBuffer(engine)
+    if job_id is not None:
+        log.begin(job_id)
+    for number in range(2):
+        log.record(call())
+        until(partial(has_calls, worker_env, [(job_id,)] * (number + 1)), 60, "a call")
+    log.flush()
+    engine.dispose()
+
+    assert [(job_id,)] * 2 == worker_env.rows(CALLS)
+
+
+def test_a_call_is_of_the_job_that_made_it_whenever_it_is_recorded(worker_env: WorkerEnv) -> None:
+    worker_env.execute("DELETE FROM api_call")
+    engine = make_engine(worker_env.settings.database_url, program="test", pool_size=1)
+    log, jobs = CallBuffer(engine), [uuid4(), uuid4()]
+    for job_id in jobs:
+        log.begin(job_id)
+        log.record(call())
+    log.flush()
+    engine.dispose()
+
+    assert [(job_id,) for job_id in jobs] == worker_env.rows(CALLS)
 
 
 def test_a_job_with_too_many_calls_records_the_first_and_logs_the_number_of_the_others(
     worker_env: WorkerEnv, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(call_log, "MAX_KEPT", 3)
-    log, job_id = CallBuffer(worker_env.ledger.connection), uuid4()
+    engine = make_engine(worker_env.settings.database_url, program="test", pool_size=1)
+    log, job_id = CallBuffer(engine), uuid4()
+    log.begin(job_id)
     for number in range(20):
         log.record(call("late" if number > 10 else None))
-    log.flush(job_id)
-    log.flush(job_id)
+    log.flush()
+    log.flush()
+    engine.dispose()
 
     assert [(3, 3)] == worker_env.rows(
         "SELECT count(*) FILTER (WHERE success), count(*) FILTER (WHERE NOT success) FROM api_call WHERE job_id = %s",
@@ -69,10 +89,13 @@ def test_a_job_with_too_many_calls_records_the_first_and_logs_the_number_of_the_
     assert 1 == caplog.text.count("14 of them were not recorded")
 
 
-def test_calls_that_the_database_does_not_take_fail_no_job(caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("has_connection", [False, True])
+def test_calls_that_the_database_does_not_take_fail_no_job(
+    caplog: pytest.LogCaptureFixture, *, has_connection: bool
+) -> None:
     away = make_engine(f"postgresql://tickwork@127.0.0.1:{free_port()}/tickwork", program="test", pool_size=1)
-    log = CallBuffer(AutocommitConnection(away))
+    log = CallBuffer(away, AutocommitConnection(away) if has_connection else None)
     log.record(call())
-    log.flush(uuid4())
+    log.flush()
 
     assert "1 calls to the venue were not recorded" in caplog.text

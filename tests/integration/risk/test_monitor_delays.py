@@ -5,7 +5,7 @@ import psycopg
 from tests.fixtures.monitors import Monitors
 from tests.fixtures.processes import until
 
-FAST = {"workers.risk.delay_gauge:STORE_EVERY_S": 0.5}
+FAST = {"workers.risk.delay_gauge:PAUSE_S": 0.5}
 COUNT = "SELECT coalesce(sum(count), 0)::int FROM gauge_rollup WHERE kind = 'monitor' AND span = 'minute'"
 
 

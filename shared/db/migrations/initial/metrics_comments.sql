@@ -9,7 +9,7 @@ COMMENT ON COLUMN api_call.duration_ms IS 'How long it took, in milliseconds.';
 COMMENT ON COLUMN api_call.status IS 'The HTTP status; empty: no answer.';
 COMMENT ON COLUMN api_call.error IS 'What went wrong; empty: the call succeeded.';
 COMMENT ON COLUMN api_call.job_id IS 'The job that made it; empty: no job, such as the feed.';
-COMMENT ON COLUMN api_call.queue IS 'The queue of that job; empty: not known.';
+COMMENT ON COLUMN api_call.queue IS 'The queue of that job, and critical of the feed; empty: not known.';
 COMMENT ON COLUMN api_call.success IS 'Whether it succeeded.';
 
 COMMENT ON TABLE metric_rollup IS
