@@ -14,6 +14,7 @@ from tests.fixtures.promql import DEPLOY, JOB, Query, list_faults, list_queries
 from tests.fixtures.stack import ALERT, Stack, eventually
 
 PAGE = DEPLOY.parent / "docs" / "howto" / "prometheus.md"
+GAUGES = "SELECT 1 FROM gauge_rollup HAVING count(DISTINCT kind) = 5"
 EVALUATED = "SELECT 1 FROM strategy_run WHERE bars_source IS NOT NULL LIMIT 1"
 
 
@@ -36,6 +37,7 @@ def shown(stack: Stack, port: int) -> Iterator[Exposition]:
     answer = requests.post(stack.hook(), json=ALERT, timeout=60)
     assert "succeeded" == stack.wait_for_end(answer.json()["job_id"])
     eventually("bars were read", lambda: stack.rows(EVALUATED))
+    eventually("gauges of every kind are stored", lambda: stack.rows(GAUGES))
     ((now,),) = stack.rows("SELECT now()")
     stack.rows("UPDATE schedule SET every = '5 seconds' WHERE job_name = 'metrics.roll_up' RETURNING 1")
     eventually(

@@ -12,7 +12,7 @@ from shared.config import Settings
 from shared.db.accounts import accounts
 from shared.db.engine import make_engine, snapshot
 from shared.db.market_data import contracts, market_clock
-from shared.db.metrics import present
+from shared.db.metrics import gauges, present
 from shared.db.metrics.totals import TotalsReader
 from shared.db.risk import monitor_runs, risk_snapshots
 from shared.db.risk.risk_snapshots import ExitPrice
@@ -24,6 +24,7 @@ from web.exporter.accounts import build_accounts
 from web.exporter.feed import build_feed
 from web.exporter.happened import Ratchet, build_counters, build_progress
 from web.exporter.present import build_database, build_fleets, build_monitor, build_queues
+from web.exporter.usage import build_usage
 
 STATEMENT_TIMEOUT_S = 2.0
 _SCRAPE_WITHIN_S = 8.0  # Prometheus gives up after ten
@@ -81,6 +82,7 @@ class StackCollector(Collector):
         yield from build_queues(present.list_queues(connection))
         yield from build_fleets(present.list_fleets(connection))
         yield from build_monitor(monitor_runs.read(connection))
+        yield from build_usage(gauges.list_newest(connection))
         tracked = contracts.list_tracked(connection)
         yield from build_feed(health, tracked, machine_now=machine_now(), market_now=market.clock.now())
         rows = accounts.list_all(connection)

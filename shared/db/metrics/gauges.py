@@ -1,7 +1,9 @@
 """Gauges: figures of computers, programs, prices, the risk monitor and request budgets, by minute, hour and day."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import Connection, text
@@ -39,6 +41,22 @@ _SUMMARIZE = text("""
     FROM gauge_rollup WHERE span = :span AND period_start_at >= :start AND period_start_at < :end
     GROUP BY kind, source, name ORDER BY kind, source, name
 """)
+# A minute that has not begun to be filled may have nothing of what is read every fifteen seconds.
+_NEWEST = text("""
+    SELECT DISTINCT ON (kind, source, name) kind, source, name, total / count AS mean
+    FROM gauge_rollup WHERE span = 'minute' AND period_start_at >= date_trunc('minute', now()) - interval '1 minute'
+    ORDER BY kind, source, name, period_start_at DESC
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class NewestGauge:
+    """The mean of a gauge in the newest minute that has it, in the unit of its name."""
+
+    kind: str
+    source: str
+    name: str
+    mean: Decimal
 
 
 def store(connection: Connection, sums: Sequence[GaugeSum]) -> None:
@@ -73,3 +91,8 @@ def summarize(connection: Connection, start: datetime, end: datetime) -> list[di
     if end - start > EXACT_WITHIN:
         span, first = "hour", first.replace(minute=0)
     return [dict(row) for row in connection.execute(_SUMMARIZE, {"span": span, "start": first, "end": end}).mappings()]
+
+
+def list_newest(connection: Connection) -> list[NewestGauge]:
+    """Return each gauge that was read in this minute or the one before: what is older says nothing about now."""
+    return [NewestGauge(*row) for row in connection.execute(_NEWEST)]

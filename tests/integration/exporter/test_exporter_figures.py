@@ -14,11 +14,12 @@ from sqlalchemy import text
 from shared.clock import machine_now
 from shared.db.alerts.probe_hook import PROBE_HOOK_ID
 from shared.db.engine import driver
-from shared.db.metrics import figures, rollups
+from shared.db.metrics import figures, gauges, rollups
 from shared.db.metrics.happened import ENDED, HAPPENED
 from shared.db.metrics.metrics import ApiCall, record_calls
 from shared.db.metrics.totals import STEP_ENDS_S
 from shared.db.migrate import newest_revision
+from shared.domain.metrics.gauge_sums import Gauge, GaugeSums
 from shared.fleets import Queue
 from shared.hot.quotes import quote_key
 from tests.fixtures.alert_steps import hold
@@ -207,6 +208,43 @@ def test_what_has_never_run_is_infinitely_old(exporter: ExporterProcess) -> None
     assert abs(shown.value("tickwork_database_timestamp_seconds") - machine_now().timestamp()) < 60
 
 
+def test_gauges_are_those_of_the_newest_minute_in_units_of_prometheus(
+    worker_env: WorkerEnv, exporter: ExporterProcess
+) -> None:
+    at = machine_now()
+    insert_gauges(worker_env, at - timedelta(minutes=1), 90)
+    insert_gauges(worker_env, at, 25, 75)
+    shown = exporter.scrape()
+
+    assert 0.5 == shown.value("tickwork_host_cpu_usage_ratio", host="lab")
+    assert 50 == shown.value("tickwork_host_load1", host="lab")
+    assert 50 * 2**20 == shown.value("tickwork_host_disk_free_bytes", host="lab")
+    assert 0.5 == shown.value("tickwork_program_cpu_usage_cores", host="lab", program="feed")
+    assert 50 * 2**20 == shown.value("tickwork_program_memory_bytes", host="lab", program="feed")
+    assert 50 == shown.value("tickwork_program_uptime_seconds", host="lab", program="feed")
+    assert 0.5 == shown.value("tickwork_venue_budget_left_ratio", budget="bars")
+
+
+def test_a_gauge_that_was_not_read_for_minutes_is_absent(worker_env: WorkerEnv, exporter: ExporterProcess) -> None:
+    insert_gauges(worker_env, machine_now() - timedelta(minutes=3), 25)
+    shown = exporter.scrape()
+
+    usage = ("tickwork_host", "tickwork_program", "tickwork_venue_budget")
+    assert [] == [one for one in shown.samples if one.name.startswith(usage)]
+
+
+def insert_gauges(worker_env: WorkerEnv, at: datetime, *values: float) -> None:
+    sums = GaugeSums()
+    for value in values:
+        for name in ("cpu_percent", "load_1m", "disk_free_mb"):
+            sums.add(Gauge("host", "lab", name), value, at)
+        for name in ("cpu_percent", "memory_mb", "uptime_s"):
+            sums.add(Gauge("program", "lab/feed", name), value, at)
+        sums.add(Gauge("budget", "bars", "left_percent"), value, at)
+    with worker_env.ledger.engine.begin() as connection:
+        gauges.store(connection, sums.take())
+
+
 def test_no_label_has_an_id(worker_env: WorkerEnv, exporter: ExporterProcess) -> None:
     hold(worker_env, 1)
     roll_up(worker_env, next_minute())
@@ -215,12 +253,15 @@ def test_no_label_has_an_id(worker_env: WorkerEnv, exporter: ExporterProcess) ->
 
     known = {
         "account",
+        "budget",
         "contract",
         "endpoint",
         "fleet",
+        "host",
         "le",
         "market",
         "name",
+        "program",
         "queue",
         "rule",
         "schema",
