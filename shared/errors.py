@@ -39,7 +39,7 @@ TickworkError
 |   `-- LoggedOutError
 |-- MalformedRecordError           shared.gateway.hubs.protocol
 |-- BodyLateError                  web.receiver.body
-|-- CollectorError                 workers.tracing.collector: it gets the spans later
+|-- CollectorError                 shared.trace_collector: it gets the spans later
 |-- ScrapeFailedError              web.exporter.scrape: Prometheus is answered with a 503
 |-- CheckWarningError              cli.client.live_checks: a check of doctor that warns
 `-- simulator only                 CannotAskError, ControlRequestError, BadFrameError, HandshakeRefusedError

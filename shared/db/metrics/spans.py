@@ -1,6 +1,6 @@
 """The spans of traces: what has ended of the jobs, calls, orders and fills that one cause led to, for OpenTelemetry."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -35,11 +35,22 @@ class SpanRow:
     events: Mapping[str, str]
 
 
-# What was not requested is left out: jobs of the schedule and what follows them, unless it led to an order.
+# What was not requested is left out: jobs of the schedule and what follows them, unless it led to an order. Those
+# are sent with the first order, which may be approved minutes later. Of a denial by a rule only the rule is sent: the
+# rest has the balance.
 _SPANS = text("""
-    WITH ended AS (
+    WITH first_ordered AS (
+        SELECT DISTINCT correlation_id FROM orders
+        WHERE created_at > :since AND created_at <= :until AND NOT EXISTS (
+            SELECT FROM orders AS earlier
+            WHERE earlier.correlation_id = orders.correlation_id AND earlier.created_at <= :since)
+    ), ended AS (
         SELECT job.* FROM job
         WHERE finished_at > :since AND finished_at <= :until AND name <> ALL(:probes)
+        UNION ALL
+        SELECT job.* FROM first_ordered JOIN job USING (correlation_id)
+        JOIN job AS first ON first.id = job.correlation_id
+        WHERE first.schedule IS NOT NULL AND job.finished_at <= :since
     ), called AS (
         SELECT api_call.*, called_at + duration_ms * interval '1 ms' AS ended_at, job.correlation_id
         FROM api_call JOIN job ON job.id = api_call.job_id
@@ -58,7 +69,10 @@ _SPANS = text("""
                     WHEN id = correlation_id AND arguments ? 'alert_id'
                     THEN 'alert ' || (arguments ->> 'alert_id')::uuid END,
                name, enqueued_at, finished_at,
-               CASE WHEN state <> 'succeeded' THEN coalesce(substring(error FROM '([^\\n]+)\\n*$'), state) END,
+               CASE WHEN state = 'succeeded' THEN NULL
+                    WHEN error ~ 'RiskLimitError: [^\\n]*\\n*$'
+                    THEN substring(error FROM '(RiskLimitError: [^:\\n]*)[^\\n]*\\n*$')
+                    ELSE coalesce(substring(error FROM '([^\\n]+)\\n*$'), state) END,
                jsonb_build_object('tickwork.job.id', id, 'tickwork.job.state', state, 'tickwork.job.attempt', attempt,
                                   'messaging.destination.name', queue),
                jsonb_strip_nulls(jsonb_build_object('started', started_at))
@@ -74,23 +88,27 @@ _SPANS = text("""
                decided_at, decided_at, NULL,
                jsonb_strip_nulls(jsonb_build_object(
                    'tickwork.account.id', account_id, 'tickwork.contract', contract_id, 'tickwork.action', action,
-                   'tickwork.quantity', quantity, 'tickwork.reason', reason)), '{}'
+                   'tickwork.quantity', quantity,
+                   'tickwork.rule', CASE WHEN reason LIKE '%: %' THEN split_part(reason, ':', 1) END)), '{}'
         FROM signal WHERE id >= :oldest_id AND decided_at > :since AND decided_at <= :until
         UNION ALL
         SELECT correlation_id, 'order ' || id, 'job ' || correlation_id,
                concat_ws(' ', 'order', lower(replace(role, '_', ' ')), side),
-               created_at, coalesce(accepted_at, updated_at),
-               CASE WHEN state IN ('REJECTED', 'DENIED') THEN coalesce(reason, state) END,
+               created_at, reported_at,
+               CASE WHEN state = 'REJECTED' THEN coalesce(reason, state) WHEN state = 'DENIED' THEN state END,
                jsonb_strip_nulls(jsonb_build_object(
                    'tickwork.order.id', id, 'tickwork.account.id', account_id, 'tickwork.contract', contract_id,
                    'tickwork.order.type', type, 'tickwork.quantity', quantity,
                    'tickwork.price', coalesce(stop_price, limit_price)::text,
                    'tickwork.order.venue_id', venue_order_id)),
                jsonb_strip_nulls(jsonb_build_object('submitted', submitted_at, 'in doubt', in_doubt_at))
-        FROM orders
-        WHERE created_at > :created_since AND client_order_id IS NOT NULL
-          AND (accepted_at IS NOT NULL OR state IN ('REJECTED', 'DENIED'))
-          AND coalesce(accepted_at, updated_at) > :since AND coalesce(accepted_at, updated_at) <= :until
+        FROM orders CROSS JOIN LATERAL (
+            -- A leg of a bracket, and what the venue or a person made, are known to us when they are reported.
+            SELECT CASE WHEN accepted_at IS NOT NULL THEN accepted_at
+                        WHEN state IN ('REJECTED', 'DENIED') THEN updated_at
+                        WHEN submitted_at IS NULL AND state <> 'CREATED' THEN created_at END
+        ) AS reported (reported_at)
+        WHERE created_at > :created_since AND reported_at > :since AND reported_at <= :until
         UNION ALL
         SELECT correlation_id, format('fill %s %s', fill.account_id, venue_fill_id), 'order ' || order_id,
                concat_ws(' ', 'fill', lower(replace(role, '_', ' ')), fill.side),
@@ -105,7 +123,11 @@ _SPANS = text("""
         FROM fill JOIN orders ON orders.id = order_id
         WHERE recorded_at > :created_since AND guarded_at > :since AND guarded_at <= :until
     )
-    SELECT found.* FROM found LEFT JOIN job AS first ON first.id = cause
+    SELECT cause, key,
+           -- A cause of a flatten or of the firm's own screen is no job.
+           CASE WHEN parent_key <> 'job ' || cause OR first.id IS NOT NULL THEN parent_key END AS parent_key,
+           found.name, began_at, ended_at, found.error, attributes, events
+    FROM found LEFT JOIN job AS first ON first.id = cause
     WHERE first.schedule IS NULL OR EXISTS (SELECT FROM orders WHERE orders.correlation_id = cause)
     ORDER BY ended_at, key
 """)
@@ -124,6 +146,12 @@ def lock_progress(connection: Connection) -> datetime | None:
     return found
 
 
+def read_progress(connection: Connection) -> datetime | None:
+    """Return up to when spans were exported, None if none ever was."""
+    found: datetime | None = connection.execute(select(trace_progress.c.exported_until_at)).scalar()
+    return found
+
+
 def record_progress(connection: Connection, until: datetime) -> None:
     """Record up to when spans were exported."""
     connection.execute(update(trace_progress).values(exported_until_at=until))
@@ -131,7 +159,7 @@ def record_progress(connection: Connection, until: datetime) -> None:
 
 def list_ended(
     connection: Connection, since: datetime, until: datetime, probes: Sequence[str]
-) -> Iterator[list[SpanRow]]:
+) -> Generator[list[SpanRow]]:
     """Yield the spans that ended after `since`, up to `until`, in batches; jobs of the names `probes` are left out."""
     values = {
         "since": since,
@@ -142,6 +170,6 @@ def list_ended(
         "oldest_alert": lowest_id_at(since - _LONGEST_ALERT),
         "probes": list(probes),
     }
-    rows = connection.execute(_SPANS.execution_options(yield_per=_BATCH), values)
-    for part in rows.mappings().partitions():
-        yield [SpanRow(**row) for row in part]
+    with connection.execute(_SPANS.execution_options(yield_per=_BATCH), values) as rows:
+        for part in rows.mappings().partitions(_BATCH):
+            yield [SpanRow(**row) for row in part]

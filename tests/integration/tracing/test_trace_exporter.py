@@ -2,8 +2,10 @@
 
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 from itertools import pairwise
 from typing import Any
 
@@ -11,13 +13,14 @@ import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from shared.db.metrics import spans
-from shared.ledger.jobs.orders import ReconcileAccounts
+from shared.ledger.jobs.orders import ReconcileAccount, ReconcileAccounts
+from shared.trace_collector import Collector, CollectorError
 from tests.fixtures.alert_steps import run_until
 from tests.fixtures.local_service import LocalService, QuietHandler
 from tests.fixtures.processes import until
+from tests.fixtures.watched_position import entry_price
 from tests.fixtures.worker_env import WorkerEnv
 from workers.tracing import exporter
-from workers.tracing.collector import Collector, CollectorError
 
 
 class TraceService(LocalService):
@@ -27,18 +30,24 @@ class TraceService(LocalService):
         self.spans: list[Any] = []
         self.resources: list[dict[str, str]] = []
         self.status = 200
+        self.takes = 1_000  # requests
+        self.is_endless = False  # its answer
         service = self
 
         class Handler(QuietHandler):
             def do_POST(self) -> None:  # noqa: N802  # as http.server calls it
                 body = self.rfile.read(int(self.headers["Content-Length"]))
-                if service.status == 200 and self.path == "/v1/traces":
+                if service.status == 200 and service.takes > 0 and self.path == "/v1/traces":
                     for resource in ExportTraceServiceRequest.FromString(body).resource_spans:
                         found = {one.key: one.value.string_value for one in resource.resource.attributes}
                         service.resources.append(found)
                         service.spans += [span for scope in resource.scope_spans for span in scope.spans]
-                self.send_response(service.status)
+                service.takes -= 1
+                self.send_response(service.status if service.takes >= 0 else 503)
                 self.end_headers()
+                with suppress(OSError):
+                    while service.is_endless:
+                        self.wfile.write(b"\n" * 65_536)
 
         super().__init__(Handler)
 
@@ -125,6 +134,109 @@ def test_a_denied_entry_and_a_job_that_fails_say_why(traced: WorkerEnv, service:
     assert "No such account." in failed["order entry BUY"]
 
 
+@pytest.mark.parametrize("exit_", ["close", "stop", "flatten"])
+def test_every_span_of_an_exit_has_its_parent(traced: WorkerEnv, service: TraceService, exit_: str) -> None:
+    traced.entry_alert(quantity=2, stop_loss_ticks=100)
+    run_until(traced, 2)
+    if exit_ == "close":
+        traced.critical_alert()
+    elif exit_ == "flatten":
+        traced.flatten()
+    else:
+        traced.venue.move_price(entry_price(traced) - 110 * Decimal("0.25"))
+        traced.run(ReconcileAccount(account_id=traced.venue.account_id))
+    run_until(traced, 0)
+    export(traced, service)
+
+    assert {"fill exit SELL", "fill stop loss SELL"} & set(service.names())
+    known = {one.span_id for one in service.spans}
+    assert [] == [one.name for one in service.spans if one.parent_span_id and one.parent_span_id not in known]
+
+
+def test_no_span_has_the_balance(traced: WorkerEnv, service: TraceService) -> None:
+    traced.execute("UPDATE account SET rule_changes = jsonb_build_object('max_quantity', '900')")
+    traced.entry_alert(quantity=900)
+    traced.run_due_jobs()
+    export(traced, service)
+
+    ((reason,),) = traced.rows("SELECT reason FROM signal WHERE verdict = 'denied'")
+    assert "equity" in reason
+    assert "verdict denied" in service.names()
+    assert "equity" not in str(service.spans)
+
+
+def test_a_strategys_order_that_is_approved_late_brings_its_evaluation_along(
+    traced: WorkerEnv, service: TraceService
+) -> None:
+    job_id = traced.enqueue(ReconcileAccounts())
+    traced.execute(f"UPDATE job SET schedule = 'evaluate_strategies' WHERE id = '{job_id}'")
+    traced.run_due_jobs()
+    assert 0 == export(traced, service)
+    traced.entry_alert()
+    run_until(traced, 1)
+    traced.execute(f"UPDATE orders SET correlation_id = '{job_id}' WHERE role = 'ENTRY'")
+    export(traced, service)
+
+    jobs = {one.span_id for one in service.spans if one.name == "accounts.reconcile_accounts"} | {
+        one.span_id for one in service.spans if one.name == "orders.reconcile_accounts"
+    }
+    (order,) = [one for one in service.spans if one.name == "order entry BUY"]
+    assert order.parent_span_id in jobs
+
+
+def test_spans_go_out_in_parts_and_what_was_taken_is_not_sent_again(
+    traced: WorkerEnv, service: TraceService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spans, "_BATCH", 3)
+    traced.entry_alert()
+    run_until(traced, 1)
+    service.takes = 2
+    with pytest.raises(CollectorError):
+        export(traced, service)
+    assert 6 == len(service.spans)
+    service.takes = 1_000
+    export(traced, service)
+
+    assert len(service.spans) - len({one.span_id for one in service.spans}) <= 3  # those of the last instant
+
+
+def test_what_a_collector_refuses_for_good_is_dropped_and_told(
+    traced: WorkerEnv, service: TraceService, caplog: pytest.LogCaptureFixture
+) -> None:
+    traced.entry_alert()
+    run_until(traced, 1)
+    service.status = 413
+    assert 0 < export(traced, service)
+    assert "refused" in caplog.text
+    assert "answered 413" in caplog.text
+    service.status = 200
+    assert 0 == export(traced, service)
+
+
+def test_after_the_clock_was_set_back_traces_go_on(
+    traced: WorkerEnv, service: TraceService, caplog: pytest.LogCaptureFixture
+) -> None:
+    traced.execute("UPDATE trace_progress SET exported_until_at = now() + interval '1 hour'")
+    export(traced, service)
+    traced.entry_alert()
+    run_until(traced, 1)
+    export(traced, service)
+
+    assert "the clock was set back by 0:59:59" in caplog.text or "the clock was set back by 1:00:00" in caplog.text
+    assert "protect" in service.names()
+
+
+def test_an_endless_answer_is_cut_and_no_proxy_is_asked(
+    traced: WorkerEnv, service: TraceService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    service.is_endless = True
+    traced.entry_alert()
+    run_until(traced, 1)
+
+    assert 0 < export(traced, service)
+
+
 def test_jobs_of_the_schedule_are_no_traces(traced: WorkerEnv, service: TraceService) -> None:
     job_id = traced.enqueue(ReconcileAccounts())
     traced.execute(f"UPDATE job SET schedule = 'reconcile_accounts' WHERE id = '{job_id}'")
@@ -138,8 +250,8 @@ def test_a_collector_that_is_away_gets_everything_of_the_last_hour_later(
 ) -> None:
     traced.entry_alert()
     run_until(traced, 1)
-    service.status = 400
-    with pytest.raises(CollectorError, match=r"the collector at http://127.0.0.1:\d+/v1/traces answered 400"):
+    service.status = 503
+    with pytest.raises(CollectorError, match=r"the collector at http://127.0.0.1:\d+/v1/traces answered 503"):
         export(traced, service)
     service.status = 200
     export(traced, service)
@@ -166,7 +278,7 @@ def test_the_program_exports_until_it_is_stopped_and_outlives_a_collector_that_i
     traced: WorkerEnv, service: TraceService, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(exporter, "EVERY_S", 0.05)
-    service.status = 400
+    service.status = 503
     stopping = threading.Event()
     settings = replace(traced.settings, traces_url=service.url)
     program = threading.Thread(target=exporter.run, args=(settings, stopping))

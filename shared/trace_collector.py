@@ -8,6 +8,7 @@ from hashlib import blake2b
 from importlib.metadata import version
 
 import requests
+import urllib3
 from google.protobuf.message import DecodeError
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceRequest,
@@ -17,18 +18,22 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue, InstrumentationSc
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Span, Status
 
+from shared.clock import monotonic
 from shared.db.metrics.spans import SpanRow
 from shared.errors import TickworkError
 
 _TIMEOUT_S = (3, 10)
+_ANSWERED_WITHIN_S, _MOST_BYTES = 10.0, 65_536
 _KINDS = {"alert": Span.SPAN_KIND_SERVER, "job": Span.SPAN_KIND_CONSUMER, "call": Span.SPAN_KIND_CLIENT}
 _HEADERS = {"Content-Type": "application/x-protobuf"}
+# Another answer than success or these is final, says the protocol: https://opentelemetry.io/docs/specs/otlp/.
+_TRY_AGAIN = {429, 502, 503, 504}
 
 log = logging.getLogger(__name__)
 
 
 class CollectorError(TickworkError):
-    """The collector did not take the spans."""
+    """The collector has not taken the spans, and may take them later."""
 
 
 class Collector:
@@ -37,41 +42,62 @@ class Collector:
     def __init__(self, url: str) -> None:
         self._url = url
         self._session = requests.Session()
+        self._session.trust_env = False  # no proxy sees the spans
         names = {"service.name": "tickwork", "service.version": version("tickwork"), "host.name": platform.node()}
         self._resource = Resource(attributes=_encode(names))
 
     def send(self, rows: Sequence[SpanRow]) -> None:
-        """Send spans; raise CollectorError if it does not take them within some seconds."""
+        """Send spans; raise CollectorError if it does not take them within some seconds.
+
+        What it refuses for good is dropped, with a line of the log.
+        """
         scope = ScopeSpans(scope=InstrumentationScope(name="tickwork"), spans=[build_span(row) for row in rows])
         request = ExportTraceServiceRequest(
             resource_spans=[ResourceSpans(resource=self._resource, scope_spans=[scope])]
         )
         try:
-            answer = self._session.post(
+            with self._session.post(
                 self._url,
                 request.SerializeToString(),
                 headers=_HEADERS,
                 timeout=_TIMEOUT_S,
                 allow_redirects=False,
-            )
-        except requests.RequestException as error:
+                stream=True,
+            ) as answer:
+                status, body = answer.status_code, _read_body(answer)
+        except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
             raise CollectorError(f"the collector at {self._url} does not answer: {error}") from error
-        if answer.status_code != requests.codes.ok:
-            raise CollectorError(f"the collector at {self._url} answered {answer.status_code}")
-        self._warn_of_refused(answer.content)
+        if status in _TRY_AGAIN:
+            raise CollectorError(f"the collector at {self._url} answered {status}")
+        if status // 100 != 2:  # noqa: PLR2004  # a success
+            log.warning("the collector refused %s spans, which are dropped: it answered %s", len(rows), status)
+            return
+        _warn_of_refused(body)
 
     def close(self) -> None:
         """Close the connection."""
         self._session.close()
 
-    def _warn_of_refused(self, answer: bytes) -> None:
-        """Log how many spans the collector has dropped: it takes them no better a second time, says the protocol."""
-        try:
-            refused = ExportTraceServiceResponse.FromString(answer).partial_success
-        except DecodeError:
-            return
-        if refused.rejected_spans:
-            log.warning("the collector dropped %s spans: %s", refused.rejected_spans, refused.error_message)
+
+def _read_body(answer: requests.Response) -> bytes:
+    """Return the beginning of an answer, as much of it as comes in time."""
+    body, give_up_at = b"", monotonic() + _ANSWERED_WITHIN_S
+    while len(body) < _MOST_BYTES and monotonic() < give_up_at:
+        part = answer.raw.read1(_MOST_BYTES)
+        if not part:
+            break
+        body += part
+    return body
+
+
+def _warn_of_refused(answer: bytes) -> None:
+    """Log how many spans the collector has dropped: it takes them no better a second time, says the protocol."""
+    try:
+        refused = ExportTraceServiceResponse.FromString(answer).partial_success
+    except DecodeError:
+        return
+    if refused.rejected_spans:
+        log.warning("the collector dropped %s spans: %.200s", refused.rejected_spans, refused.error_message)
 
 
 def build_span(row: SpanRow) -> Span:
