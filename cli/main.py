@@ -86,7 +86,7 @@ def _fail(message: str, status_code: int) -> None:
     if _wants_json(sys.argv):
         print_json({"error": text})
     else:
-        from cli.console.cells import shorten_contracts  # noqa: PLC0415  # of a failure alone
+        from shared.domain.market_data.contract_text import shorten_contracts  # noqa: PLC0415  # of a failure alone
 
         # An error of usage quotes what was typed.
         click.echo(f"tickwork: {text if status_code == _USAGE else shorten_contracts(text)}", err=True)

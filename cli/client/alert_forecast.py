@@ -10,7 +10,6 @@ from sqlalchemy import Connection
 
 from cli.client.alert_outlook import AlertOutlook, Forecast
 from cli.client.exit_forecast import NO_ACCOUNT, AlertTrial, decide_exit
-from cli.client.risk_view import read_fresh_quotes
 from shared.clock import machine_now
 from shared.config import Settings
 from shared.db.accounts import accounts
@@ -47,6 +46,7 @@ from shared.domain.risk.preconditions import check_session
 from shared.errors import MarketClosedError, PostponedError, RefusedError, RiskLimitError
 from shared.hot.quotes import exit_price_from
 from shared.ids import new_id
+from shared.overview.risk_view import read_fresh_quotes
 
 _NO_HOOK = UUID(int=0)
 _NO_MARKET = "this database has no market yet: run `tickwork up`"

@@ -10,12 +10,12 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from cli.client.alert_reading import read_body
-from cli.console.errors import shorten_error
 from shared.db import views
 from shared.db.accounts import accounts
 from shared.db.alerts import alert_history, hooks
 from shared.db.alerts.alert_history import AlertRecord
 from shared.domain.alerts.copy_ratio import SAME
+from shared.domain.error_text import shorten_error
 from shared.domain.orders.order import OrderState, Role
 
 _PENDING = {OrderState.CREATED, OrderState.SUBMITTING, OrderState.IN_DOUBT, OrderState.WORKING}

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import click
 from sqlalchemy import Connection
 
-from cli.client.risk_view import read_fresh_quotes, require_market
+from cli.client.risk_view import require_market
 from shared.config import Settings
 from shared.db.accounts.accounts import AccountRow
 from shared.db.accounts.audit import Actor
@@ -21,6 +21,7 @@ from shared.domain.risk.change_effects import immediate_effects
 from shared.domain.risk.findings import dollars
 from shared.errors import SettingsError
 from shared.hot.quotes import exit_price_from
+from shared.overview.risk_view import read_fresh_quotes
 
 
 def current_actor() -> Actor:

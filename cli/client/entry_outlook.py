@@ -5,15 +5,15 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from cli.client.risk_view import RiskView
-from cli.console.cells import shorten_contract
 from shared.db.accounts.accounts import AccountRow
 from shared.db.market_data import contracts
 from shared.db.risk import entry_check
 from shared.db.risk.entry_check import Obstacle
+from shared.domain.market_data.contract_text import shorten_contract
 from shared.domain.orders.order import MIN_TICKS, Side
 from shared.domain.risk.preconditions import EntryTerms
 from shared.hot.quotes import exit_price_from
+from shared.overview.risk_view import RiskView
 
 _NOTHING_TRACKED = Obstacle(
     "nothing_tracked", "no tracked contract is active: `tickwork status` shows whether everything runs"

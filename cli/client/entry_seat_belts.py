@@ -7,7 +7,7 @@ from decimal import Decimal
 from sqlalchemy import Connection
 
 from cli.client.change_check import confirm, foresee
-from cli.client.risk_view import read_fresh_quotes, require_market
+from cli.client.risk_view import require_market
 from shared.config import Settings
 from shared.db.accounts.accounts import AccountRow
 from shared.db.market_data import untracked
@@ -23,6 +23,7 @@ from shared.domain.risk.headroom import MAX_LOSS_LIMIT, list_headroom
 from shared.domain.risk.preconditions import EntryTerms, check_session
 from shared.errors import PostponedError, RefusedError
 from shared.hot.quotes import exit_price_from
+from shared.overview.risk_view import read_fresh_quotes
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,12 +9,12 @@ from sqlalchemy import Connection
 
 from cli.client.job_client import JobClient
 from cli.client.lookup import short_id
-from cli.console.errors import shorten_error
 from shared.clock import monotonic
 from shared.db.engine import driver
 from shared.db.orders import orders, reversals
 from shared.db.orders.orders import OrderRow
 from shared.db.orders.reversals import RecordedReversal
+from shared.domain.error_text import shorten_error
 from shared.domain.orders.order import NOT_CONFIRMED, OrderState
 from shared.ledger import operations
 from shared.ledger.progress import JobProgress

@@ -1,7 +1,7 @@
 """Flatten requests, and the wait for the venue's confirmation."""
 
 import sys
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -12,23 +12,17 @@ from sqlalchemy import Connection
 
 from cli.client.change_check import current_actor
 from cli.client.job_client import JobClient, JobOutcomes
-from cli.client.locks import require_unlocked, visit_accounts
+from cli.client.locks import require_unlocked
 from cli.client.risk_view import require_market
-from cli.console.cells import shorten_contract
 from cli.console.output import print_json
 from cli.console.table import Table
-from shared.db.accounts import accounts
 from shared.db.accounts.accounts import AccountRow
-from shared.db.accounts.audit import record_act
+from shared.db.accounts.in_turn import visit_accounts
 from shared.db.accounts.installations import find_other
 from shared.db.engine import limit_lock_wait
-from shared.db.orders import flatten_requests, orders, positions
-from shared.domain.counting import count_of
-from shared.domain.orders.order import Origin, direction_of
+from shared.db.orders import flatten_requests
 from shared.errors import SettingsError
-from shared.ids import new_id
-from shared.ledger.jobs.orders import Flatten
-from shared.ledger.ledger import Transaction
+from shared.ledger.flattening import request_flatten
 
 REQUESTS = Table(
     "Flatten requests", ("account", "contract", "venue", "sweeps", "requested_at", "flat_at"), spare=("requested_at",)
@@ -43,25 +37,6 @@ def confirm(question: str, *, yes: bool, as_json: bool) -> None:
         raise SettingsError(f"{question} There is no terminal to confirm at: add --yes")
     if not click.confirm(question, err=True):
         raise SettingsError("nothing was flattened")
-
-
-def describe_holdings(
-    connection: Connection, chosen: Sequence[AccountRow], contract_ids: Collection[str] | None
-) -> str:
-    """Return the positions and orders of the accounts in our rows, as one line."""
-    holdings = [(one, _list_holdings(connection, one.id, contract_ids)) for one in chosen]
-    return "; ".join(f"{one.name} ({one.id}) {', '.join(found) or 'no position, no order'}" for one, found in holdings)
-
-
-def _list_holdings(connection: Connection, account_id: int, contract_ids: Collection[str] | None) -> list[str]:
-    held = [
-        f"{direction_of(row.quantity)} {abs(row.quantity)} {shorten_contract(row.contract_id)}"
-        for row in positions.list_of_account(connection, account_id)
-        if contract_ids is None or row.contract_id in contract_ids
-    ]
-    open_orders = orders.list_open(connection, account_id)
-    count = sum(contract_ids is None or order.contract_id in contract_ids for order in open_orders)
-    return held + ([count_of(count, "order")] if count else [])
 
 
 def warn_read_only(connection: Connection, chosen: Sequence[AccountRow]) -> None:
@@ -136,7 +111,7 @@ def request_and_wait(
         with client.transaction() as tx:
             limit_lock_wait(tx.connection, wait)
             wanted = [None] if contract_ids is None else contract_ids
-            requested = [_request_flatten(tx, account, contract_id, reason) for contract_id in wanted]
+            requested = [request_flatten(tx, account, contract_id, reason, current_actor()) for contract_id in wanted]
         job_by_request.update(requested)
 
     locked = visit_accounts(chosen, request)
@@ -169,20 +144,3 @@ def request_and_wait(
         for request in requests
     ]
     return FlattenOutcome(rows, outcomes, chosen, locked)
-
-
-def _request_flatten(tx: Transaction, account: AccountRow, contract_id: str | None, reason: str) -> tuple[UUID, UUID]:
-    """Create a flatten request, also beside an open one: entries that were received before it are not made after it.
-
-    Return the ids of the request and of its job. Flattens of one contract send one close of it, and end together.
-    """
-    accounts.lock(tx.connection, account.id)
-    correlation_id, told = new_id(), contract_id or "everything"
-    record_act(
-        tx.connection, current_actor(), "flatten", account.id, before={}, after={"contract": told}, reason=reason
-    )
-    request_id = flatten_requests.create(
-        tx.connection, account.id, contract_id, origin=Origin.MANUAL, reason=reason, correlation_id=correlation_id
-    )
-    accounts.record_event(tx.connection, account.id, "flatten_requested", f"{told}: {reason}")
-    return request_id, tx.enqueue(Flatten(flatten_request_id=request_id), correlation_id=correlation_id).job_id

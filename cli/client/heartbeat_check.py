@@ -3,9 +3,9 @@
 from sqlalchemy import Connection
 
 from cli.client.live_checks import CheckWarningError
-from cli.console.errors import shorten_error
 from shared.config import Settings
 from shared.db.metrics.metrics import find_newest_end
+from shared.domain.error_text import shorten_error
 from shared.ledger.jobs.upkeep import SendHeartbeat
 
 

@@ -17,12 +17,12 @@ import click
 from sqlalchemy import Connection
 
 from cli.client.stack import load_stack_settings, stack_environment
-from cli.console.errors import shorten_error
 from cli.local.home.folder import Home
 from cli.local.processes.one_shot import LOG, detach_one_shot, start_one_shot
 from shared.clock import monotonic
 from shared.config import Settings
 from shared.db.engine import DATABASE_ERRORS, driver, is_lock_timeout, make_engine
+from shared.domain.error_text import shorten_error
 from shared.ledger import recovery
 from shared.ledger.ledger import Ledger, Transaction
 from shared.ledger.progress import JobProgress, read_progress

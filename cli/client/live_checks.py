@@ -5,7 +5,6 @@ from datetime import timedelta
 from sqlalchemy import Connection
 
 from cli.client.risk_view import require_market
-from cli.client.stack_problems import describe_unknown_root
 from shared.config import Settings
 from shared.db.accounts import accounts
 from shared.db.accounts.accounts import AccountRow
@@ -20,6 +19,7 @@ from shared.domain.risk.findings import chicago_time
 from shared.domain.risk.preconditions import check_session
 from shared.errors import MarketClosedError, OutsideCalendarError, RetryableError, SettingsError, TickworkError
 from shared.gateway.rest.venue_time import measure_clock_difference
+from shared.overview.stack_problems import describe_unknown_root
 
 WARNED_FROM, WRONG_FROM = timedelta(seconds=2), timedelta(seconds=30)
 _SET_CLOCK = "set the clock by the network (Linux: `timedatectl set-ntp true`), then restart the stack"

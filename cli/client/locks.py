@@ -1,6 +1,6 @@
 """Locks that other sessions hold: ends the sessions that block a command, and says what to do about them."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 
@@ -18,8 +18,6 @@ from shared.db.upkeep.session_ender import SessionEnder, describe_remedy
 from shared.errors import RefusedError
 
 IDLE_FOR = timedelta(seconds=2)
-# An account that is locked comes last, so that no other waits for it.
-_WAITS = (timedelta(seconds=0.5), timedelta(seconds=LOCK_TIMEOUT_S))
 _ROLLED_BACK = "what waited for it was rolled back, and what the command did before stands"
 
 
@@ -42,24 +40,6 @@ def end_blocking_sessions(consequence: str = _ROLLED_BACK) -> Iterator[None]:
             if not is_lock_timeout(error):
                 raise
             raise RefusedError(describe_locks(consequence, ender.holders)) from error
-
-
-def visit_accounts(chosen: Sequence[AccountRow], visit: Callable[[AccountRow, timedelta], None]) -> list[AccountRow]:
-    """Call `visit` for each account, with how long it may wait for a lock; return those that stayed locked.
-
-    An account that is locked is visited again, after the others.
-    """
-    for wait in _WAITS:
-        locked = []
-        for one in chosen:
-            try:
-                visit(one, wait)
-            except DATABASE_ERRORS as error:
-                if not is_lock_timeout(error):
-                    raise
-                locked.append(one)
-        chosen = locked
-    return list(chosen)
 
 
 def require_unlocked(locked: Sequence[AccountRow], chosen: Sequence[AccountRow], wanted: str) -> None:

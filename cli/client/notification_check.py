@@ -3,11 +3,11 @@
 from sqlalchemy import Connection
 
 from cli.client.live_checks import CheckWarningError
-from cli.console.errors import shorten_error
 from shared.config import Settings, load_settings
 from shared.db.metrics.metrics import find_newest_end
 from shared.db.notifications import outbox
 from shared.domain.counting import count_of
+from shared.domain.error_text import shorten_error
 from shared.errors import SettingsError
 from shared.ledger.jobs.notifications import SendNotifications
 

@@ -11,17 +11,18 @@ from sqlalchemy import Connection
 
 from cli.client.change_check import current_actor
 from cli.client.job_client import JobClient
-from cli.client.risk_view import list_findings, print_findings, read_risk_view
-from cli.console.errors import shorten_error
+from cli.client.risk_view import list_findings, print_findings
 from cli.console.output import RefusedChange, print_json, print_outcome
 from cli.console.table import Table
 from shared.db.accounts.audit import record_act
 from shared.db.orders import changes as order_changes
 from shared.db.orders.orders import OrderRow
+from shared.domain.error_text import shorten_error
 from shared.domain.orders.order import ChangeKind, Origin
 from shared.errors import RefusedError
 from shared.ids import new_id
 from shared.ledger.jobs.orders import ChangeOrder
+from shared.overview.risk_view import read_risk_view
 
 REQUESTS = Table("Requests to send", ("id", "kind", "contract_id", "order", "quantity", "limit_price", "stop_price"))
 

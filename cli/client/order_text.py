@@ -3,7 +3,7 @@
 from decimal import Decimal
 from typing import Any
 
-from cli.console.cells import shorten_contract
+from shared.domain.market_data.contract_text import shorten_contract
 from shared.domain.market_data.price_text import format_price_of
 from shared.domain.orders.order import PRICE_FIELDS, OrderState
 

@@ -4,7 +4,6 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from cli.client.risk_view import read_fresh_quotes
 from shared.config import Settings
 from shared.db import views
 from shared.db.accounts import accounts
@@ -16,6 +15,7 @@ from shared.domain.market_data.price_text import format_price_of
 from shared.domain.orders.order import direction_of
 from shared.domain.risk.account_risk import Holding, open_profit
 from shared.hot.quotes import exit_price_from
+from shared.overview.risk_view import read_fresh_quotes
 
 
 def list_positions(connection: Connection, settings: Settings) -> list[dict[str, Any]]:

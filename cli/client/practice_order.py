@@ -11,13 +11,12 @@ from uuid import UUID
 import click
 
 from cli.client.fill_wait import wait_for_fills
-from cli.client.flatten import describe_holdings, request_and_wait
+from cli.client.flatten import request_and_wait
 from cli.client.job_client import JobClient
 from cli.client.live_checks import CheckWarningError, check_account, check_brackets, check_clock, check_contract
 from cli.client.live_switch import confirm_live, switch_live
 from cli.client.locks import end_blocking_sessions
 from cli.client.lookup import resolve_active_contract
-from cli.console.cells import shorten_contract
 from shared.clock import monotonic
 from shared.db import views
 from shared.db.accounts import accounts
@@ -29,6 +28,7 @@ from shared.db.orders import orders, positions
 from shared.domain.counting import count_of
 from shared.domain.market_data.calendar import calendar_of
 from shared.domain.market_data.contract import ROOTS, Contract
+from shared.domain.market_data.contract_text import shorten_contract
 from shared.domain.market_data.price_text import format_price_of
 from shared.domain.orders.bracket_setting import TO_DO, names_bracket_setting
 from shared.domain.orders.order import OrderState, OrderType, Role, Side
@@ -36,6 +36,7 @@ from shared.domain.risk.preconditions import check_session
 from shared.errors import RefusedError, SettingsError
 from shared.ledger.jobs.accounts import SnapshotAccounts
 from shared.ledger.jobs.orders import EnterManually
+from shared.overview.holdings import describe_holdings
 
 STOP_TICKS = TARGET_TICKS = 40
 _POLL_EVERY_S = 0.1

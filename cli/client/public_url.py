@@ -7,9 +7,9 @@ import click
 from sqlalchemy.exc import SQLAlchemyError
 
 from cli.client.stack import connect, load_stack_settings
-from cli.console.errors import shorten_error
 from shared.clock import machine_now
 from shared.db.engine import driver
+from shared.domain.error_text import shorten_error
 from shared.ledger.probe_record import ProbeRecord, read_probe_record
 
 _OVERDUE_AFTER = timedelta(minutes=11)  # beat requests a test alert every five minutes

@@ -9,8 +9,8 @@ from decimal import Decimal
 from html import escape
 from typing import Any
 
-from cli.console.cells import shorten_contract
 from cli.console.escape import escape_formula
+from shared.domain.market_data.contract_text import shorten_contract
 from shared.domain.market_data.price_text import format_price_of
 from shared.domain.trades.statement import StatementLine
 

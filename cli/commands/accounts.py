@@ -9,9 +9,8 @@ import click
 
 from cli.client import live_switch
 from cli.client.change_check import confirm, confirm_effects, current_actor, describe_lowered_mark
-from cli.client.live_switch import confirm_live
 from cli.client.lookup import resolve_account
-from cli.client.risk_view import NO_FINDINGS, RiskView, find_lock_out, list_findings, read_risk_view, require_market
+from cli.client.risk_view import NO_FINDINGS, list_findings, require_market
 from cli.client.stack import begin, connect, load_stack_settings
 from cli.commands.account_acts import clear_breach, list_audit, lock_out_account, set_approval, take_over_account
 from cli.commands.account_balance import record_balance_move
@@ -33,6 +32,7 @@ from shared.domain.orders.order import OrderState, Role
 from shared.domain.risk.account_risk import loss_limit_level
 from shared.domain.risk.findings import chicago_time
 from shared.errors import RefusedError
+from shared.overview.risk_view import RiskView, find_lock_out, read_risk_view
 
 ACCOUNTS = Table(
     "Accounts",
@@ -148,7 +148,7 @@ def switch_live(account: str, switch: str, name: str | None, *, reason: str | No
     if switch != "off" and parse_stage(row.name) is Stage.UNKNOWN:
         raise RefusedError(f"unknown stage of account {row.name!r}: trading is disabled")
     if is_on:
-        confirm_live(row, name, as_json=as_json)
+        live_switch.confirm_live(row, name, as_json=as_json)
     row = live_switch.switch_live(row, switch, reason=reason)
     if as_json:
         modes = {"is_live": is_on, "is_shadow": switch == "shadow"}

@@ -14,7 +14,6 @@ from cli.client.alert_outlook import Forecast
 from cli.client.alert_reading import describe_problem, describe_request, format_field, list_fields, read_body
 from cli.client.hook_store import require_active_hook
 from cli.client.stack import connect, load_stack_settings
-from cli.console.cells import shorten_contracts
 from cli.console.output import print_json_line
 from shared.clock import machine_now
 from shared.config import Settings
@@ -25,6 +24,7 @@ from shared.domain.alerts.alert import Alert
 from shared.domain.alerts.hook_settings import HookSettings, encode_settings
 from shared.domain.alerts.payload import RefusedAlertError
 from shared.domain.alerts.receivable import require_receivable
+from shared.domain.market_data.contract_text import shorten_contracts
 from shared.domain.market_data.tracking import sort_roots
 
 _EXAMPLE_ROOT = "MNQ"

@@ -16,16 +16,17 @@ from cli.client.alert_watch import AlertWatch
 from cli.client.hook_store import find_hook
 from cli.client.stack import connect
 from cli.commands import alert_mock, alert_replay
-from cli.console.cells import shorten_contracts
-from cli.console.errors import shorten_error
 from cli.console.groups import CommandGroup
 from cli.console.list_options import Form, chosen_columns, chosen_form, form_options
 from cli.console.output import describe_none, print_json, print_json_line
-from cli.console.params import AlertIdType, DurationType, format_duration, json_option
+from cli.console.params import AlertIdType, DurationType, json_option
 from cli.console.table import Table
 from shared.db.alerts import alert_history
 from shared.db.alerts.alert_history import AlertFilter, AlertRecord
 from shared.domain.alerts.copy_ratio import SAME
+from shared.domain.duration_text import format_duration
+from shared.domain.error_text import shorten_error
+from shared.domain.market_data.contract_text import shorten_contracts
 
 ALERTS = Table(
     "Alerts",

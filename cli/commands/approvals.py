@@ -13,7 +13,6 @@ from cli.client.job_client import open_client, wait_option
 from cli.client.risk_view import require_market
 from cli.client.stack import begin, connect
 from cli.commands.order_entry import print_entry
-from cli.console.cells import shorten_contract
 from cli.console.groups import CommandGroup
 from cli.console.list_options import list_options
 from cli.console.output import print_json
@@ -24,6 +23,7 @@ from shared.db.accounts.audit import Actor, record_act
 from shared.db.orders import entry_approvals
 from shared.db.orders.entry_approvals import EntryApproval
 from shared.domain.counting import count_of
+from shared.domain.market_data.contract_text import shorten_contract
 from shared.domain.market_data.price_text import format_price_of
 from shared.domain.orders.approval import ApprovalState
 from shared.errors import RefusedError

@@ -8,7 +8,6 @@ from cli.client.bar_reads import describe_history, list_bar_rows, read_market_no
 from cli.client.lookup import list_contract_ids
 from cli.client.series_gaps import read_series_coverage
 from cli.client.stack import connect
-from cli.console.cells import shorten_contract
 from cli.console.list_options import echo_note, list_options
 from cli.console.output import print_json
 from cli.console.params import SymbolType, TimeframeType, json_option
@@ -18,6 +17,7 @@ from shared.domain.market_data.bar_columns import time_of
 from shared.domain.market_data.calendar import assumed_calendar_of
 from shared.domain.market_data.continuous import Adjustment, stitch
 from shared.domain.market_data.contract import Contract
+from shared.domain.market_data.contract_text import shorten_contract
 from shared.domain.market_data.coverage import Span
 from shared.domain.market_data.rollup import newest_close, roll_up
 from shared.domain.market_data.symbol import Symbol

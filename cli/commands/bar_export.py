@@ -11,11 +11,11 @@ from cli.client.bar_files import ending_of
 from cli.client.bar_reads import read_market_now, require_past, resolve_bar_contract
 from cli.client.stack import connect
 from cli.commands.bar_show import timeframe_option
-from cli.console.cells import shorten_contract
 from cli.console.params import InstantType, SymbolType, require_span
 from shared.db.market_data import bars
 from shared.domain.counting import count_of
 from shared.domain.market_data.bar_columns import no_bars
+from shared.domain.market_data.contract_text import shorten_contract
 from shared.domain.market_data.coverage import Span
 from shared.domain.market_data.symbol import Symbol
 from shared.domain.market_data.timeframe import Timeframe

@@ -11,12 +11,12 @@ import click
 from cli.client.bar_imports import FileReport, ImportOptions, find_or_make_contract, import_file
 from cli.client.bar_reads import open_recent_bars
 from cli.client.stack import connect
-from cli.console.cells import shorten_contract
 from cli.console.output import print_json
 from cli.console.params import SymbolType, json_option
 from cli.console.table import Table
 from shared.domain.counting import count_of
 from shared.domain.market_data.bar_layout import parse_columns
+from shared.domain.market_data.contract_text import shorten_contract
 from shared.domain.market_data.foreign_bars import BarTimes
 from shared.domain.market_data.symbol import Symbol
 

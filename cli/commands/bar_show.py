@@ -19,7 +19,6 @@ from cli.client.bar_reads import (
 )
 from cli.client.stack import connect
 from cli.console.candles import ChartStyle, can_show_unicode, count_candles, draw_candles
-from cli.console.cells import shorten_contract
 from cli.console.list_options import echo_note, list_options, may_color
 from cli.console.output import print_json
 from cli.console.params import InstantType, SymbolType, TimeframeType, json_option
@@ -28,6 +27,7 @@ from shared.bars.bar_reader import BarsRead
 from shared.db.market_data import bars
 from shared.domain.market_data.bar import MINUTE
 from shared.domain.market_data.contract import Contract
+from shared.domain.market_data.contract_text import shorten_contract
 from shared.domain.market_data.coverage import Span, intersect
 from shared.domain.market_data.price_text import format_price
 from shared.domain.market_data.symbol import Symbol

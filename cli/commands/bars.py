@@ -13,7 +13,6 @@ from cli.client.job_client import open_client
 from cli.client.lookup import list_contract_ids
 from cli.client.stack import connect
 from cli.commands import bar_check, bar_continuous, bar_export, bar_import, bar_show
-from cli.console.cells import shorten_contract
 from cli.console.groups import CommandGroup
 from cli.console.list_options import list_options
 from cli.console.output import print_json
@@ -23,6 +22,7 @@ from shared.bars.backfill import request_backfill
 from shared.db import views
 from shared.db.market_data import contracts, rejected_bars
 from shared.domain.counting import count_of
+from shared.domain.market_data.contract_text import shorten_contract
 from shared.domain.market_data.coverage import Span
 from shared.domain.market_data.symbol import Symbol, parse_symbol
 from shared.errors import RefusedError

@@ -10,7 +10,6 @@ import click
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
-from cli.client import stack_problems as problems
 from cli.client.clock_skew import check_database_clock, check_schedule
 from cli.client.connection_check import check_connections
 from cli.client.heartbeat_check import check_heartbeat
@@ -27,8 +26,6 @@ from cli.client.live_checks import (
 from cli.client.locks import IDLE_FOR
 from cli.client.monitor_view import check_monitor
 from cli.client.notification_check import check_notifications
-from cli.client.oversized_stops import find_oversized_stops
-from cli.client.paused_jobs import find_paused_jobs
 from cli.client.receiver_check import send_test_alert
 from cli.client.redis_checks import list_redis_checks
 from cli.client.spool_view import describe_spool, read_spool_figures
@@ -57,6 +54,9 @@ from shared.domain.risk.assumed_size import describe_assumed_size
 from shared.domain.risk.disk_space import DiskSpace, find_fullest
 from shared.errors import ProbeFailedError, SettingsError
 from shared.log import mask_secrets
+from shared.overview import stack_problems as problems
+from shared.overview.oversized_stops import find_oversized_stops
+from shared.overview.paused_jobs import find_paused_jobs
 
 _Check = Callable[[], str]
 CHECKS = Table("Checks", ("name", "state", "detail"))

@@ -5,14 +5,15 @@ from collections.abc import Sequence
 import click
 from sqlalchemy import Connection
 
-from cli.client.flatten import confirm, describe_holdings, flatten
+from cli.client.flatten import confirm, flatten
 from cli.client.job_client import open_client
 from cli.client.locks import end_blocking_sessions
 from cli.client.lookup import list_exit_contracts, resolve_accounts
-from cli.client.risk_view import may_close, require_market
+from cli.client.risk_view import require_market
 from cli.console.params import json_option
 from shared.db.accounts.accounts import AccountRow
 from shared.errors import RefusedError
+from shared.overview.holdings import describe_holdings, split_closable
 
 wait_option = click.option(
     "--wait",
@@ -60,9 +61,7 @@ def select_closable(
     Raise RefusedError when there is no account to flatten.
     """
     is_simulated = require_market(connection).kind != "live"
-    found = resolve_accounts(connection, account_word)
-    chosen = [one for one in found if may_close(one, is_simulated=is_simulated)]
-    left = [one for one in found if one not in chosen]
+    chosen, left = split_closable(resolve_accounts(connection, account_word), is_simulated=is_simulated)
     if not chosen:
         names = ", ".join(f"{one.name} ({one.id})" for one in left)
         raise RefusedError(

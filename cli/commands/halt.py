@@ -6,9 +6,9 @@ from datetime import timedelta
 import click
 
 from cli.client.change_check import current_actor
-from cli.client.flatten import confirm, describe_holdings, flatten
+from cli.client.flatten import confirm, flatten
 from cli.client.job_client import open_client
-from cli.client.locks import end_blocking_sessions, list_names, require_unlocked, visit_accounts
+from cli.client.locks import end_blocking_sessions, list_names, require_unlocked
 from cli.client.lookup import resolve_accounts
 from cli.client.stack import connect
 from cli.commands.flatten import select_closable
@@ -16,9 +16,11 @@ from cli.console.output import print_json
 from cli.console.params import json_option
 from shared.db.accounts import halts
 from shared.db.accounts.accounts import AccountRow
+from shared.db.accounts.in_turn import visit_accounts
 from shared.db.engine import limit_lock_wait
 from shared.domain.accounts.trading_state import TradingState
 from shared.errors import RefusedError
+from shared.overview.holdings import describe_holdings
 
 
 @click.command("halt")

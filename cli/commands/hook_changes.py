@@ -24,7 +24,6 @@ from cli.client.hook_store import (
 )
 from cli.client.lookup import match_account
 from cli.client.stack import begin, connect
-from cli.console.cells import shorten_contract
 from cli.console.output import print_fields, print_json
 from cli.console.params import json_option, yes_option
 from shared.clock import machine_now
@@ -33,6 +32,7 @@ from shared.db.alerts import hook_secrets, hooks
 from shared.db.alerts.hooks import Hook, hash_token
 from shared.db.orders import positions
 from shared.domain.alerts.hook_settings import encode_settings
+from shared.domain.market_data.contract_text import shorten_contract
 from shared.domain.orders.position import show_position
 
 

@@ -12,7 +12,7 @@ from uuid import UUID
 import click
 
 from cli.client.stack import connect
-from cli.console.errors import extract_headline, wants_traceback
+from cli.console.errors import wants_traceback
 from cli.console.groups import CommandGroup
 from cli.console.list_options import echo_note, list_options
 from cli.console.output import RefusedChange, describe_none, print_json, print_outcome
@@ -21,6 +21,7 @@ from cli.console.table import Table
 from shared.db import views
 from shared.db.engine import driver
 from shared.domain.counting import count_of
+from shared.domain.error_text import extract_headline
 from shared.errors import RefusedError, SettingsError
 from shared.fleets import Queue
 from shared.ledger import operations

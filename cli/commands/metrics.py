@@ -14,10 +14,11 @@ from cli.client.stack import connect
 from cli.client.system_usage import read_system
 from cli.console.list_options import watch
 from cli.console.output import print_json
-from cli.console.params import DurationType, format_duration, json_option
+from cli.console.params import DurationType, json_option
 from cli.console.table import Table
 from shared.clock import machine_now
 from shared.db.metrics import figures, gauges, metrics
+from shared.domain.duration_text import format_duration
 from shared.fleets import Queue
 from shared.ledger.jobs import job_names_with
 

@@ -16,12 +16,12 @@ from cli.client.fill_wait import wait_for_fills
 from cli.client.job_client import JobClient, JobOutcomes, open_client, wait_option
 from cli.client.lookup import require_tick_multiple, resolve_account, resolve_active_contract, short_id
 from cli.client.order_text import describe_order, list_terms
-from cli.console.cells import shorten_contracts
 from cli.console.output import print_json
 from cli.console.params import PriceType, SideType, account_option, json_option, yes_option
 from cli.console.table import Table
 from shared.clock import monotonic
 from shared.db import views
+from shared.domain.market_data.contract_text import shorten_contracts
 from shared.domain.orders.order import MAX_TICKS, NOT_CONFIRMED, PRICE_FIELDS, OrderState, OrderType, Side
 from shared.domain.risk.preconditions import EntryTerms
 from shared.errors import RefusedError

@@ -14,7 +14,6 @@ from cli.client.job_client import open_client, wait_option
 from cli.client.lookup import find_order, list_exit_contracts, require_tick_multiple, resolve_account, resolve_accounts
 from cli.client.order_changes import OrderChangeRequest, apply_changes, require_open_orders
 from cli.client.order_text import describe_order, describe_terms
-from cli.client.risk_view import list_alarms
 from cli.client.stack import connect
 from cli.commands import order_entry
 from cli.console.groups import CommandGroup
@@ -30,6 +29,7 @@ from shared.db.orders.orders import OrderRow
 from shared.domain.counting import count_of
 from shared.domain.orders.order import PRICE_FIELDS, ChangeKind, OrderState, Role
 from shared.errors import RefusedError, SettingsError
+from shared.overview.alarms import list_alarms
 
 _COLUMNS = ("id", "created_at", "account_name", "contract_id", "role", "side", "quantity", "type", "state", "price",
             "average_fill_price", "stop_price", "limit_price", "origin", "reason")  # fmt: skip

@@ -9,16 +9,14 @@ from sqlalchemy import Connection
 
 from cli.client.change_check import current_actor
 from cli.client.fill_wait import is_filled, wait_for_fills
-from cli.client.flatten import describe_holdings, flatten, warn_read_only
+from cli.client.flatten import flatten, warn_read_only
 from cli.client.job_client import JobClient, open_client, wait_option
 from cli.client.locks import end_blocking_sessions
 from cli.client.lookup import list_exit_contracts, resolve_account, resolve_contract, short_id
 from cli.client.order_changes import OrderChangeRequest, apply_changes
 from cli.client.position_view import list_positions, to_cells
-from cli.client.risk_view import list_alarms, read_fresh_quotes
 from cli.client.stack import begin, connect, load_stack_settings
 from cli.commands.flatten import select_closable
-from cli.console.cells import shorten_contract
 from cli.console.groups import CommandGroup
 from cli.console.list_options import echo_note, list_options
 from cli.console.output import print_json
@@ -33,11 +31,15 @@ from shared.db.orders.orders import OrderRow
 from shared.db.orders.positions import PositionRow
 from shared.db.orders.stops import list_external, list_working, read_stopped_position, set_trail
 from shared.domain.market_data.contract import Contract
+from shared.domain.market_data.contract_text import shorten_contract
 from shared.domain.orders.order import ChangeKind, OrderState, direction_of
 from shared.domain.orders.stop_moves import plan_breakeven, require_to_rest
 from shared.errors import RefusedError
 from shared.hot.quotes import exit_price_from
 from shared.ledger.jobs.orders import ReducePosition
+from shared.overview.alarms import list_alarms
+from shared.overview.holdings import describe_holdings
+from shared.overview.risk_view import read_fresh_quotes
 
 POSITIONS = Table(
     "Positions",

@@ -6,7 +6,6 @@ from typing import Any
 
 import click
 
-from cli.client.risk_view import read_fresh_quotes
 from cli.client.stack import connect, load_stack_settings
 from cli.console.list_options import list_options
 from cli.console.output import print_json
@@ -20,6 +19,7 @@ from shared.hot.connection import CircuitBreaker
 from shared.hot.connection import connect as open_redis
 from shared.hot.forming_bars import FormingBar, FormingBarReader
 from shared.hot.quotes import FRESH_FOR, HotQuote
+from shared.overview.risk_view import read_fresh_quotes
 
 QUOTES = Table(
     "Quotes",

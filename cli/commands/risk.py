@@ -8,9 +8,8 @@ import click
 
 from cli.client.entry_outlook import EntryOutlook, describe_exceptions, list_common_obstacles, list_outlooks
 from cli.client.lookup import resolve_accounts
-from cli.client.risk_view import RiskView, list_findings, print_findings, read_risk_view
+from cli.client.risk_view import list_findings, print_findings
 from cli.client.stack import connect, load_stack_settings
-from cli.console.cells import shorten_contracts
 from cli.console.output import print_json
 from cli.console.params import json_option
 from cli.console.sparkline import draw_share
@@ -19,10 +18,12 @@ from shared.db.accounts import watch_times
 from shared.db.accounts.accounts import AccountRow
 from shared.db.risk.risk_snapshots import RiskSnapshot
 from shared.domain.accounts.trading_state import TradingState
+from shared.domain.market_data.contract_text import shorten_contracts
 from shared.domain.risk.account_risk import loss_limit_level
 from shared.domain.risk.assumed_size import describe_assumed_size
 from shared.domain.risk.payouts import list_payout_ways
 from shared.domain.risk.rule_usage import DOLLARS, list_usage
+from shared.overview.risk_view import RiskView, read_risk_view
 
 _BAR_WIDTH = 20
 _LABELS = {

@@ -9,22 +9,23 @@ import msgspec
 from sqlalchemy import Connection
 
 from cli.client.change_check import confirm, current_actor
-from cli.client.paused_jobs import describe_loss
 from cli.client.risk_view import require_market
 from cli.client.stack import begin, connect, load_stack_settings
 from cli.console.groups import CommandGroup
 from cli.console.list_options import echo_note, list_options
 from cli.console.output import print_json
-from cli.console.params import DurationType, format_duration, json_option, reason_option, yes_option
+from cli.console.params import DurationType, json_option, reason_option, yes_option
 from cli.console.table import Table
 from shared.clock import MarketClock
 from shared.db.accounts.audit import record_act
 from shared.db.upkeep import schedules
 from shared.db.upkeep.schedules import ScheduleRow
+from shared.domain.duration_text import format_duration
 from shared.domain.upkeep.slots import Missed, slot_at
 from shared.errors import QueueFullError, RefusedError
 from shared.ledger.ledger import Transaction
 from shared.ledger.schedule_jobs import build_request, enqueue_slot, takes_slot
+from shared.overview.paused_jobs import describe_loss
 
 SCHEDULE = Table(
     "Schedule (last slot by the entry's clock, the rest in machine time)",

@@ -14,10 +14,8 @@ from cli.client.hook_store import describe_blind_hooks
 from cli.client.monitor_view import print_monitor, read_monitor_figures
 from cli.client.public_url import print_public_url, read_public_url_figures
 from cli.client.redis_memory import print_memory, read_memory_figures
-from cli.client.risk_view import Alarm, AlarmCode, list_alarms, list_gap_alarms
 from cli.client.spool_view import describe_spool, read_spool_figures
 from cli.client.stack import connect, load_stack_settings
-from cli.client.stack_problems import list_problems
 from cli.console.addresses import ADDRESSES, list_addresses
 from cli.console.output import print_json
 from cli.console.table import Table
@@ -28,6 +26,8 @@ from shared.config import environment, home_folder
 from shared.db.market_data import market_clock
 from shared.db.market_data.market_clock import MarketRow
 from shared.log import mask_secrets
+from shared.overview.alarms import Alarm, AlarmCode, list_alarms, list_gap_alarms
+from shared.overview.stack_problems import list_problems
 
 PROGRAMS = Table("Programs", ("name", "pid", "state", "restarts"), is_list=True)
 _NOT_RUNNING = 3  # the status of systemctl for a stopped unit

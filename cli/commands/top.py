@@ -13,9 +13,8 @@ from cli.client.alert_view import read_outcomes, to_row
 from cli.client.alert_view import to_cells as to_alert_cells
 from cli.client.feed_health import describe_feed, read_feed_figures
 from cli.client.position_view import list_positions, to_cells
-from cli.client.risk_view import RiskView, list_alarms, read_risk_view, require_market
+from cli.client.risk_view import require_market
 from cli.client.stack import connect, load_stack_settings, read_running_state
-from cli.client.stack_problems import list_problems
 from cli.console.list_options import watch
 from cli.console.output import print_json
 from cli.console.params import json_option
@@ -29,6 +28,9 @@ from shared.db.alerts.alert_history import AlertFilter, AlertRecord
 from shared.db.metrics import metrics
 from shared.domain.risk.account_risk import day_equity_result, loss_limit_level
 from shared.fleets import Queue
+from shared.overview.alarms import list_alarms
+from shared.overview.risk_view import RiskView, read_risk_view
+from shared.overview.stack_problems import list_problems
 
 ACCOUNTS = Table(
     "Accounts",

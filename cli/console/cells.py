@@ -1,6 +1,5 @@
 """The text and the colour of a table's cells: by the type of a value and the name of its column."""
 
-import re
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -10,15 +9,12 @@ from uuid import UUID
 from cli.console.escape import escape_text
 from shared.clock import machine_now
 from shared.domain.accounts.account_name import shorten_account
-from shared.domain.market_data.contract import name_root
+from shared.domain.market_data.contract_text import shorten_contracts
 from shared.domain.market_data.price_text import format_price_of
 
 SHORT_ID = 8
 _MOST_OF_MONEY = 4  # decimals: no tick is worth a smaller part of a dollar
 _NUMBERS = (int, float, Decimal)
-_CONTRACT = re.compile(r"CON\.[A-Z]\.[A-Z]+\.([A-Z0-9]+)\.([A-Z])([0-9]{2})")
-# In a sentence: whole, and neither quoted, as what was typed is, nor an example of how to type one.
-_CONTRACT_IN_TEXT = re.compile(rf"(?<!['\"\w.])(?<!as in ){_CONTRACT.pattern}(?![\w'\"]|\.\w)")
 _HEADINGS = {"account_name": "account", "average_fill_price": "fill price"}
 _ACCOUNTS = frozenset({"account", "account_name"})
 _OF_PEOPLE = frozenset({"note", "tags"})  # as they were typed
@@ -41,22 +37,6 @@ _STYLES = {
     "dim": "CANCELLED EXPIRED cancelled stopped SUSPENDED",
 }
 _STYLE_OF = {word: style for style, words in _STYLES.items() for word in words.split()}
-
-
-def shorten_contract(contract_id: str) -> str:
-    """Return root, month and year of the venue's id of a contract, such as `MNQ Z26`; any other text as it is.
-
-    The venue has its own name for some roots, such as ENQ for NQ: no command takes that.
-    """
-    found = _CONTRACT.fullmatch(contract_id)
-    return contract_id if found is None else f"{name_root(found[1])} {found[2]}{found[3]}"
-
-
-def shorten_contracts(text: str) -> str:
-    """Return a sentence with the short names of its contracts; what is quoted was typed, or is to be, and stays."""
-    parts = text.split("`")
-    parts[::2] = [_CONTRACT_IN_TEXT.sub(lambda found: shorten_contract(found[0]), part) for part in parts[::2]]
-    return "`".join(parts)
 
 
 def heading_of(column: str) -> str:

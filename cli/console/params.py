@@ -15,7 +15,6 @@ from shared.errors import RefusedError
 
 _NUMERAL = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
-_SECONDS = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
 _LONGEST_DURATION = timedelta(days=3_650)
 _SIDES = {"buy": Side.BUY, "long": Side.BUY, "sell": Side.SELL, "short": Side.SELL}
 
@@ -200,13 +199,6 @@ def require_span(since: datetime | None, until: datetime | None) -> None:
 
 def _format(at: datetime) -> str:
     return f"{at:%Y-%m-%d}" if at.time() == time.min else f"{at:%Y-%m-%dT%H:%M}"
-
-
-def format_duration(duration: timedelta) -> str:
-    """Return a duration in its longest unit, such as `90s`, `30m`, `2h` or `1d`."""
-    seconds = int(duration.total_seconds())
-    unit, length = next((unit, length) for unit, length in _SECONDS.items() if not seconds % length)
-    return f"{seconds // length}{unit}"
 
 
 def parse_ticks_or_none(word: str) -> int | None:

@@ -7,7 +7,6 @@ from typing import Any
 import jsonschema_rs
 import pytest
 
-from cli.client.risk_view import AlarmCode
 from cli.local.processes.supervisor import ChildState
 from shared.domain.accounts.stage import Stage
 from shared.domain.accounts.trading_state import TradingState
@@ -19,6 +18,7 @@ from shared.domain.orders.order import Direction, OrderState, OrderType, Origin,
 from shared.domain.risk.findings import RuleAction
 from shared.domain.upkeep.slots import Missed
 from shared.fleets import Queue
+from shared.overview.alarms import AlarmCode
 from tests.fixtures.json_schemas import ERROR, FOLDER, SHARED, check_output, check_value, name_command, read_schema
 from tests.reference_pages import JOB_STATES, all_commands
 

@@ -4,12 +4,12 @@ from collections.abc import Callable, Sequence
 
 from sqlalchemy import Engine
 
-from cli.console.cells import shorten_contracts
 from cli.console.escape import escape_text
 from cli.local.processes.background import Background
 from cli.local.processes.supervisor import Child, ChildState
 from shared.db.engine import DATABASE_ERRORS
 from shared.db.recent_events import RecentEvent, RecentEvents
+from shared.domain.market_data.contract_text import shorten_contracts
 
 _EVERY_S = 1.0
 

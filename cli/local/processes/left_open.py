@@ -5,12 +5,12 @@ from threading import Thread
 
 from sqlalchemy import Connection
 
-from cli.console.cells import shorten_contract
 from cli.local.home.state import Json
 from shared.db.accounts import accounts
 from shared.db.engine import DATABASE_ERRORS, make_engine, snapshot
 from shared.db.orders import orders, positions, stops
 from shared.domain.counting import count_of
+from shared.domain.market_data.contract_text import shorten_contract
 from shared.domain.orders.order import OrderState, direction_of
 
 _TIMEOUT_S = 1.0

@@ -7,8 +7,8 @@ from uuid import UUID
 
 import pytest
 
-from cli.console.cells import shorten_contract
 from shared.db.alerts import hooks
+from shared.domain.market_data.contract_text import shorten_contract
 from shared.hot.quotes import quote_key
 from tests.fixtures.alert_steps import ENTRIES, hold, last_signal, result_of, run_next, run_until, time_ago
 from tests.fixtures.operator import RunCommand

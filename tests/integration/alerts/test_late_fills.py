@@ -2,9 +2,9 @@
 
 from uuid import UUID
 
-from cli.client.stack_problems import find_unclosed_fills
 from shared.domain.orders.order import Side
 from shared.ledger.jobs.orders import EnterManually, ReconcileAccounts
+from shared.overview.stack_problems import find_unclosed_fills
 from tests.fixtures.alert_steps import average, hold, last_signal, result_of, run_next, run_until, trade_by_hand
 from tests.fixtures.venue import MNQ
 from tests.fixtures.worker_env import WorkerEnv

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from cli.console.cells import shorten_contract
 from shared.db.alerts import hooks
 from shared.domain.alerts.hook_settings import HookSettings, SizeMode
+from shared.domain.market_data.contract_text import shorten_contract
 from shared.domain.orders.order import Side
 from shared.ledger.jobs.orders import EnterManually
 from tests.fixtures.alert_steps import ENTRIES, hold, last_signal, result_of, run_next, run_until, stop_quantities

@@ -8,11 +8,11 @@ import pytest
 from click.testing import CliRunner, Result
 from sqlalchemy import update
 
-from cli.console.cells import shorten_contract
 from cli.main import tickwork
 from shared.db.engine import make_engine
 from shared.db.tables.alerts import hook
 from shared.domain.alerts.hook_settings import HookSettings, SizeMode, encode_settings
+from shared.domain.market_data.contract_text import shorten_contract
 from tests.fixtures.json_schemas import check_output
 from tests.fixtures.receiver_process import ENTRY, ReceiverProcess
 from tests.fixtures.venue import MNQ

@@ -5,13 +5,13 @@ from typing import Any
 
 import pytest
 
-from cli.client.paused_jobs import NEEDED
 from cli.local.home.folder import Home
 from cli.local.home.lock import Lock
 from cli.local.home.state import write_state
 from scheduler.beat import Beat
 from scheduler.timetable import TIMETABLE
 from shared.ids import new_id
+from shared.overview.paused_jobs import NEEDED
 from tests.fixtures.alert_steps import run_until
 from tests.fixtures.operator import RunCommand
 from tests.fixtures.venue import MNQ

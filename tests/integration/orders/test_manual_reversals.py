@@ -6,9 +6,9 @@ from typing import Any
 import psycopg
 import pytest
 
-from cli.console.cells import shorten_contract
 from shared.db.orders import reversals
 from shared.db.orders.reversals import RecordedReversal
+from shared.domain.market_data.contract_text import shorten_contract
 from shared.domain.orders.order import OrderType, Side
 from shared.ledger.jobs.orders import EnterManually
 from tests.fixtures.alert_steps import (

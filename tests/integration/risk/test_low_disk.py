@@ -5,8 +5,8 @@ import socket
 
 import pytest
 
-from cli.client.risk_view import list_alarms
 from shared.ledger.jobs.upkeep import CheckDisk
+from shared.overview.alarms import list_alarms
 from tests.fixtures.operator import RunCommand
 from tests.fixtures.venue import MNQ
 from tests.fixtures.worker_env import WorkerEnv

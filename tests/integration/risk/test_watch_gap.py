@@ -4,8 +4,8 @@ from datetime import timedelta
 
 from sqlalchemy import text
 
-from cli.client.risk_view import list_alarms, list_gap_alarms
 from shared.clock import machine_now
+from shared.overview.alarms import list_alarms, list_gap_alarms
 from tests.fixtures.operator import RunCommand
 from tests.fixtures.worker_env import WorkerEnv
 from workers.risk.watch_record import record_watch

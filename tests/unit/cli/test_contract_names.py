@@ -2,7 +2,8 @@
 
 import pytest
 
-from cli.console.cells import format_column, shorten_contracts
+from cli.console.cells import format_column
+from shared.domain.market_data.contract_text import shorten_contracts
 from shared.domain.market_data.symbol import parse_symbol
 
 

@@ -6,20 +6,20 @@ from difflib import get_close_matches
 
 from sqlalchemy import Connection
 
-from cli.client.oversized_stops import find_oversized_stops
-from cli.client.paused_jobs import find_paused_jobs
-from cli.console.cells import shorten_contract
-from cli.console.errors import shorten_error
 from shared.clock import machine_now
 from shared.config import Settings
 from shared.db.market_data import contracts, market_clock, rejected_bars
 from shared.db.metrics import metrics
 from shared.db.orders import late_fills
 from shared.domain.counting import count_of
+from shared.domain.error_text import shorten_error
 from shared.domain.market_data.calendar import CHICAGO
 from shared.domain.market_data.contract import ROOTS
+from shared.domain.market_data.contract_text import shorten_contract
 from shared.domain.market_data.holidays import describe_doubts
 from shared.ledger.jobs.market_data import RefreshContracts
+from shared.overview.oversized_stops import find_oversized_stops
+from shared.overview.paused_jobs import find_paused_jobs
 
 Find = Callable[[Connection], str | None]
 

@@ -5,10 +5,10 @@ from datetime import timedelta
 
 from sqlalchemy import Connection
 
-from cli.console.params import format_duration
 from shared.config import Settings
 from shared.db.upkeep import schedules
 from shared.db.upkeep.schedules import ScheduleRow
+from shared.domain.duration_text import format_duration
 
 _MOST_SLOWED = 10  # times its default period
 NEEDED: Mapping[str, str] = {

@@ -4,12 +4,12 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from cli.console.cells import shorten_contract
 from shared.db.accounts import accounts
 from shared.db.orders import orders, positions
 from shared.db.orders.external_orders import list_resting
 from shared.db.orders.positions import PositionRow
 from shared.domain.counting import count_of
+from shared.domain.market_data.contract_text import shorten_contract
 from shared.domain.orders.order import closing_side_of, direction_of
 
 
