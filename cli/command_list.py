@@ -41,6 +41,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "config": "Show and change the settings in settings.toml.",
         "hooks": "Add, list, change and remove webhooks for alerts.",
         "notify": "Add, list, test and remove the channels that tell you what happens.",
+        "telegram": "Set up the bot that takes status, halt and flatten from Telegram, and its users.",
         "tokens": "Add, list and revoke API tokens, with which programs request jobs.",
         "db": "Upgrade the database, or open psql on it.",
         "completion": "Print the shell's completion script.",

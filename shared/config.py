@@ -1,7 +1,6 @@
 """The settings of every program, read once from the environment and settings.toml, and frozen."""
 
 import os
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -20,12 +19,26 @@ from shared.server_urls import (
     require_port,
     split_url,
 )
-from shared.setting_values import parse_choice, parse_count, parse_list, parse_port, parse_slots, parse_switch
+from shared.service_urls import (
+    LOOPBACK,
+    PORTS,
+    is_host,
+    is_plain_url,
+    parse_heartbeat_url,
+    parse_telegram_url,
+    parse_traces_url,
+)
+from shared.setting_values import (
+    parse_bot_token,
+    parse_choice,
+    parse_count,
+    parse_list,
+    parse_port,
+    parse_slots,
+    parse_switch,
+)
 from shared.settings_file import SettingsFile, read_settings_file, settings_file
 
-_LOOPBACK = {"127.0.0.1", "localhost", "::1"}
-_PORTS = {"https": 443, "http": 80}
-_PRINTABLE = re.compile(r"[!-~]+")
 _IPV4 = 4
 
 
@@ -85,6 +98,8 @@ class Settings:
     public_url: str  # the address under which the internet reaches the receiver; empty: it does not
     heartbeat_url: str = field(repr=False)  # requested while everything is watched: a dead-man switch; empty: none
     notify_channels: tuple[Channel, ...] = field(repr=False)  # where notifications are sent
+    telegram_token: str = field(repr=False)  # of the bot that takes commands; empty: `up` starts no such program
+    telegram_url: str  # of the Bot API
     proxy_count: int  # proxies of ours in front of the receiver, whose X-Forwarded-For names the sender
     flower_hosts: tuple[str, ...]  # names under which a browser may ask Flower, besides those of this computer
     prometheus_port: int  # the exporter's on this computer; 0: `up` starts none
@@ -164,12 +179,14 @@ def _parse_settings(values: Mapping[str, str]) -> Settings:
         approval_ttl=timedelta(seconds=parse_count(values, "TICKWORK_APPROVAL_TTL", default=300)),
         receiver_url=_parse_receiver_url(values),
         public_url=_parse_public_url(values),
-        heartbeat_url=_parse_heartbeat_url(values),
+        heartbeat_url=parse_heartbeat_url(values),
         notify_channels=parse_channels(values.get("TICKWORK_NOTIFY_CHANNELS", "")),
+        telegram_token=parse_bot_token(values, "TICKWORK_TELEGRAM_TOKEN"),
+        telegram_url=parse_telegram_url(values),
         proxy_count=parse_count(values, "TICKWORK_PROXIES", default=0, least=0),
         flower_hosts=tuple(part.lower() for part in parse_list(values, "TICKWORK_FLOWER_HOSTS")),
         prometheus_port=parse_port(values, "TICKWORK_PROMETHEUS_PORT"),
-        traces_url=_parse_traces_url(values),
+        traces_url=parse_traces_url(values),
         slots=parse_slots("TICKWORK_SLOTS", values.get("TICKWORK_SLOTS", "")),
         inhibit_sleep=parse_switch(values, "TICKWORK_INHIBIT_SLEEP", default=True),
         log_format=parse_choice(values, "TICKWORK_LOG_FORMAT", ("CONSOLE", "JSON"), default="CONSOLE").lower(),
@@ -183,9 +200,9 @@ def _parse_venue(values: Mapping[str, str]) -> VenueSettings:
     for name, value in (("TICKWORK_VENUE_URL", url), ("TICKWORK_VENUE_HUBS_URL", hubs_url)):
         shown, parts = mask_password(value), split_url(name, value)
         require_port(name, parts)
-        if value and (parts.scheme not in {"http", "https", "ws", "wss"} or not _is_host(parts.hostname)):
+        if value and (parts.scheme not in {"http", "https", "ws", "wss"} or not is_host(parts.hostname)):
             raise SettingsError(f"invalid {name} {shown!r}: expected a URL such as https://api.topstepx.com")
-        if parts.scheme in {"http", "ws"} and parts.hostname not in _LOOPBACK:
+        if parts.scheme in {"http", "ws"} and parts.hostname not in LOOPBACK:
             raise SettingsError(
                 f"invalid {name} {shown!r}: expected https, as only the simulator on this computer may use http"
             )
@@ -200,51 +217,11 @@ def _parse_venue(values: Mapping[str, str]) -> VenueSettings:
 
 def _parse_receiver_url(values: Mapping[str, str]) -> str:
     value = values.get("TICKWORK_RECEIVER_URL", "").rstrip("/")
-    if value and not _is_plain_url(value):
+    if value and not is_plain_url(value):
         raise SettingsError(
             f"invalid TICKWORK_RECEIVER_URL {mask_password(value)!r}: expected the receiver's own address, such as "
             "http://127.0.0.1:8700"
         )
-    return value
-
-
-def _parse_heartbeat_url(values: Mapping[str, str]) -> str:
-    """Return the URL, which is a secret: who knows it can feign that all is well. No message shows it."""
-    value = values.get("TICKWORK_HEARTBEAT_URL", "").strip()
-    if not value:
-        return ""
-    try:
-        parts = urlsplit(value)
-        is_valid = parts.scheme in _PORTS and _is_host(parts.hostname) and parts.port != 0
-    except ValueError:
-        is_valid = False
-    if not is_valid or not _PRINTABLE.fullmatch(value):
-        raise SettingsError(
-            "invalid TICKWORK_HEARTBEAT_URL: expected the whole URL that your monitoring service gave you, such as "
-            "https://hc-ping.com/ID"
-        )
-    if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
-        raise SettingsError("invalid TICKWORK_HEARTBEAT_URL: expected https, as the URL is a secret")
-    return value
-
-
-def _parse_traces_url(values: Mapping[str, str]) -> str:
-    value = values.get("TICKWORK_TRACES_URL", "").strip()
-    invalid = f"invalid TICKWORK_TRACES_URL {mask_password(value)!r}: expected"
-    if not value:
-        return ""
-    try:
-        parts = urlsplit(value)
-        is_valid = parts.scheme in _PORTS and _is_host(parts.hostname) and parts.port != 0 and parts.path.strip("/")
-    except ValueError:
-        is_valid = False
-    if not is_valid or "@" in parts.netloc or parts.query or parts.fragment or not _PRINTABLE.fullmatch(value):
-        raise SettingsError(
-            f"{invalid} the URL where your collector takes traces by OTLP over HTTP, without a password, such as "
-            "http://127.0.0.1:4318/v1/traces"
-        )
-    if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
-        raise SettingsError(f"{invalid} https, as spans have what you trade, or a collector on this computer")
     return value
 
 
@@ -254,10 +231,10 @@ def _parse_public_url(values: Mapping[str, str]) -> str:
     if not value:
         return ""
     invalid = f"invalid TICKWORK_PUBLIC_URL {mask_password(value)!r}"
-    if not _is_plain_url(value):
+    if not is_plain_url(value):
         raise SettingsError(f"{invalid}: expected an address such as https://alerts.example.com, and nothing behind it")
     parts = urlsplit(value)
-    if (parts.scheme, parts.port or _PORTS[parts.scheme]) not in _PORTS.items():
+    if (parts.scheme, parts.port or PORTS[parts.scheme]) not in PORTS.items():
         raise SettingsError(
             f"{invalid}: expected https on port 443, or http on port 80: TradingView posts to no other port"
         )
@@ -267,25 +244,6 @@ def _parse_public_url(values: Mapping[str, str]) -> str:
             "docs/howto/expose-the-receiver.md shows how to get one"
         )
     return value.rstrip("/")
-
-
-def _is_plain_url(value: str) -> bool:
-    """Whether this is http or https with a host and a valid port, and without a user, a query or a fragment."""
-    try:
-        parts = urlsplit(value)
-        is_port_valid = parts.port != 0
-    except ValueError:
-        return False
-    has_more = "@" in parts.netloc or "?" in value or "#" in value or not _PRINTABLE.fullmatch(value)
-    return is_port_valid and parts.scheme in _PORTS and _is_host(parts.hostname) and not has_more
-
-
-def _is_host(host: str | None) -> bool:
-    """Whether a connection can be made to this name: no part of it is empty, or longer than 63 characters."""
-    try:
-        return bool((host or "").encode("idna"))
-    except UnicodeError:
-        return False
 
 
 def _is_public(host: str) -> bool:

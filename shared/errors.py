@@ -35,6 +35,7 @@ TickworkError
 |-- JobCancelledError              workers.context: a person cancelled the job while it ran
 |-- RedisUnavailableError          shared.hot.connection: continue without Redis
 |-- TokenRefusedError              shared.gateway.rest.transport: renew the token
+|-- BotApiError                    shared.bot_api: Telegram took no request, or refused it
 |-- HubError                       shared.gateway.hubs.hub: connect again
 |   `-- LoggedOutError
 |-- MalformedRecordError           shared.gateway.hubs.protocol

@@ -3,10 +3,11 @@
 import re
 
 # A password in a URL, up to the last @ before a slash; a bearer or API token, any JWT, a webhook token in a path, a
-# secret that signs webhooks, the venue's key: none may be logged.
+# secret that signs webhooks, the venue's key, the token of a Telegram bot: none may be logged.
 _SECRETS = re.compile(
     r"(?<=://)([^\s:/]*):[^\s@]+@(?:[^\s/@\"']*@)*|(?i:bearer )\S+|(?<=/hooks/tv/)[\w%-]+|(access_token=)[^&\s]+"
-    r"|\beyJ[\w-]+\.[\w-]+\.[\w-]*|\btw_[\w-]{43}|\bwhsec_[\w+/=-]+|(\bapiKey\W{1,5})[^\s\"',}]+"
+    r"|(?<!\d)\d{6,}(?::|%3A)(?![0-9a-f]{8}-)[\w-]{30,}|\beyJ[\w-]+\.[\w-]+\.[\w-]*|\btw_[\w-]{43}|\bwhsec_[\w+/=-]+"
+    r"|(\bapiKey\W{1,5})[^\s\"',}]+"
 )
 _PASSWORD_IN_QUERY = re.compile(r"([?&](?:ssl)?password=)[^&\s]+")
 

@@ -28,6 +28,10 @@ SETTING_KEYS = (
         "heartbeat_url", "TICKWORK_HEARTBEAT_URL", "", "requested each minute while all is watched", is_secret=True
     ),
     SettingKey("notify_channels", "TICKWORK_NOTIFY_CHANNELS", "", "written by `tickwork notify add`", is_secret=True),
+    SettingKey("telegram_token", "TICKWORK_TELEGRAM_TOKEN", "", "the bot that takes commands", is_secret=True),
+    SettingKey(
+        "telegram_url", "TICKWORK_TELEGRAM_URL", "https://api.telegram.org", "the address of Telegram's Bot API"
+    ),
     SettingKey("proxies", "TICKWORK_PROXIES", "0", "tunnels and proxies in front of the receiver"),
     SettingKey("flower_hosts", "TICKWORK_FLOWER_HOSTS", "", "more names under which a browser may open Flower"),
     SettingKey("prometheus_port", "TICKWORK_PROMETHEUS_PORT", "0", "port of the metrics for Prometheus; 0: none"),

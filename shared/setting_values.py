@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 from shared.errors import SettingsError
 
+_BOT_TOKEN = re.compile(r"[0-9]{6,20}:[A-Za-z0-9_-]{30,80}")
 _MOST_SLOTS = 64
 _LAST_PORT = 65535
 
@@ -37,6 +38,14 @@ def parse_port(values: Mapping[str, str], name: str) -> int:
     if port > _LAST_PORT:
         raise SettingsError(f"invalid {name} '{port}': expected a port, at most {_LAST_PORT}, or 0 for none")
     return port
+
+
+def parse_bot_token(values: Mapping[str, str], name: str) -> str:
+    """Return the token of a Telegram bot, empty without one; raise SettingsError, which does not show it."""
+    value = values.get(name, "").strip()
+    if value and not _BOT_TOKEN.fullmatch(value):
+        raise SettingsError(f"invalid {name}: expected the bot's token as @BotFather gave it, digits:letters")
+    return value
 
 
 def parse_list(values: Mapping[str, str], name: str) -> list[str]:

@@ -31,6 +31,8 @@ pytest_plugins = (
     "tests.fixtures.order_sessions",
     "tests.fixtures.silent_server",
     "tests.fixtures.message_service",
+    "tests.fixtures.telegram_service",
+    "tests.fixtures.telegram_bot",
 )
 
 # The same examples on every machine, however slow it is; `make chaos` tries new ones.

@@ -30,6 +30,7 @@ SUBJECTS = (
     "ledger",
     "metrics",
     "notifications",
+    "telegram",
 )
 JOB_STATES = {
     "queued": "committed, and not claimed yet; it may run from `run_at` on",

@@ -30,6 +30,7 @@ from cli.client.receiver_check import send_test_alert
 from cli.client.redis_checks import list_redis_checks
 from cli.client.spool_view import describe_spool, read_spool_figures
 from cli.client.stack import connect, load_settings_or_defaults, load_stack_settings
+from cli.client.telegram_check import check_telegram
 from cli.client.traces_check import check_traces
 from cli.console.output import print_json
 from cli.console.params import json_option
@@ -129,6 +130,7 @@ def _list_stack_checks() -> dict[str, _Check]:
         ),
         "heartbeat": partial(_ask, partial(check_heartbeat, settings=settings)),
         "notifications": partial(_ask, partial(check_notifications, settings=settings)),
+        "telegram": partial(_ask, partial(check_telegram, settings=settings)),
         "traces": partial(_ask, partial(check_traces, settings=settings)),
         "venue calls": _expect_none(problems.find_failing_calls, "few or none fail", SettingsError),
         **_list_trading_checks(settings),

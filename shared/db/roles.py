@@ -13,6 +13,7 @@ SECRETS: Final[Mapping[str, tuple[str, ...]]] = {
     "hook": ("token_hash", "previous_token_hash"),
     "hook_secret": ("secret",),
     "api_token": ("token_hash",),
+    "telegram_user": ("totp_secret", "pairing_hash"),
 }
 _READER_CONNECTIONS = 10  # the rest is for the programs
 # What blocking_sessions and disk_space need.

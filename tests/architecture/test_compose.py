@@ -13,6 +13,7 @@ ONE_EACH = {"postgres", "valkey", "simulator", "feed", "receiver", "beat", "rela
     "worker-direct",
     "exporter",
     "trace-exporter",
+    "telegram",
 }
 ONCE_AT_START = {"prepare"}
 

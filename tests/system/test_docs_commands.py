@@ -22,7 +22,7 @@ PAGES = [
             "replay", "real-venue", "own-servers", "recover", "add-a-job", "add-a-route", "check-a-gateway",
             "expose-the-receiver", "sign-alerts", "change-the-schedule", "read-lists", "flower", "ask-the-database",
             "statement", "notebook", "markets", "windows",
-            "bars", "heartbeat", "notifications", "prometheus", "opentelemetry",
+            "bars", "heartbeat", "notifications", "prometheus", "opentelemetry", "telegram",
         )
     ),
 ]  # fmt: skip

@@ -26,8 +26,9 @@ RISK_MONITOR = "risk-monitor"
 _SENDER = next(one for one in FLEETS if SendNotifications.queue in one.queues).program  # it alone needs the channels
 EXPORTER = "exporter"
 TRACE_EXPORTER = "trace-exporter"
+TELEGRAM = "telegram"  # it alone needs the bot's token
 _SECRETS = ("TICKWORK_VENUE_KEY", "TICKWORK_HEARTBEAT_URL", "TICKWORK_NOTIFY_CHANNELS")
-_WITHOUT_SECRETS = {"receiver", "flower", EXPORTER, TRACE_EXPORTER, "beat", "relay", RISK_MONITOR}  # they need none
+_WITHOUT_SECRETS = {"receiver", "flower", EXPORTER, TRACE_EXPORTER, TELEGRAM, "beat", "relay", RISK_MONITOR}  # no need
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +87,8 @@ class StackConfig:
             "TICKWORK_PUBLIC_URL": self.settings.public_url,
             "TICKWORK_HEARTBEAT_URL": self.settings.heartbeat_url,
             "TICKWORK_NOTIFY_CHANNELS": format_channels(self.settings.notify_channels),
+            "TICKWORK_TELEGRAM_TOKEN": self.settings.telegram_token,
+            "TICKWORK_TELEGRAM_URL": self.settings.telegram_url,
             "TICKWORK_PROXIES": str(self.settings.proxy_count),
             # Every shell checks orders with these limits, whatever its own environment holds.
             "TICKWORK_BARS_LIMIT": str(self.settings.bars_limit),
@@ -143,6 +146,8 @@ def other_programs(stack: StackConfig) -> Iterator[Program]:
         yield _http_program(stack, EXPORTER, exporter, "/live", niceness=10)
     if stack.settings.traces_url:
         yield _heartbeat_program(stack, TRACE_EXPORTER, ["workers.tracing"], niceness=10)
+    if stack.settings.telegram_token:
+        yield _heartbeat_program(stack, TELEGRAM, ["workers.telegram"], niceness=10)
 
 
 def _http_program(stack: StackConfig, name: str, module: list[str], path: str, *, niceness: int = 0) -> Program:
@@ -167,9 +172,9 @@ def _heartbeat_program(
         _python_command(module),
         _program_environment(stack, name) | {"TICKWORK_HEARTBEAT_FILE": str(heartbeat)},
         lambda: is_fresh(heartbeat),
+        niceness=niceness,
         heartbeat=heartbeat,
         stop_timeout_s=stop_timeout_s,
-        niceness=niceness,
         is_forked=True,
         hung_after_s=_SILENT_HEART_S,
     )
@@ -183,4 +188,6 @@ def _program_environment(stack: StackConfig, name: str) -> dict[str, str]:
     without = dict.fromkeys(_SECRETS, "") if name in _WITHOUT_SECRETS else {}
     if name != _SENDER:
         without["TICKWORK_NOTIFY_CHANNELS"] = ""
+    if name != TELEGRAM:
+        without["TICKWORK_TELEGRAM_TOKEN"] = ""
     return environment() | stack.environment() | without | {"PYTHONUNBUFFERED": "1"}

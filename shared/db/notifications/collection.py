@@ -61,6 +61,13 @@ _COLLECT = text("""
     FROM account_event JOIN account ON account.id = account_id
     WHERE account_event.id > :lowest_id AND happened_at > :since AND kind <> ALL(:silent)
     UNION ALL
+    SELECT 'act ' || id, 'account', CASE WHEN act = 'telegram_lock' THEN 'critical' ELSE 'warning' END,
+           CASE WHEN act = 'telegram_lock'
+                THEN format('%s is locked after %s wrong codes', who, after ->> 'wrong_codes')
+                ELSE format('%s may send commands: paired with account %s', who, after ->> 'telegram_id') END,
+           happened_at
+    FROM audit WHERE id > :lowest_id AND happened_at > :since AND act IN ('telegram_lock', 'telegram_pair')
+    UNION ALL
     SELECT format('job %s %s', id, finished_at), 'job', CASE WHEN queue = 'critical' THEN 'critical' ELSE 'warning' END,
            format('%s is dead, and waits for a person: %s', name, substring(error FROM '([^\\n]+)\\n*$')), finished_at
     FROM job WHERE state = 'dead' AND finished_at > :since

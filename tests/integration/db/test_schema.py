@@ -10,7 +10,7 @@ from alembic.migration import MigrationContext
 
 from shared.db.engine import make_engine
 from shared.db.migrate import upgrade
-from shared.db.tables import accounts, alerts, ledger, market_data, metrics, orders, strategies, trades
+from shared.db.tables import accounts, alerts, ledger, market_data, metrics, orders, strategies, telegram, trades
 from shared.db.tables.metadata import metadata
 from shared.errors import SettingsError
 
@@ -22,6 +22,7 @@ PARTS = (
     metrics,
     orders,
     strategies,
+    telegram,
     trades,
 )  # each registers its tables in the metadata
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from cli.local.market import choose_market
-from cli.local.processes.programs import EXPORTER, TRACE_EXPORTER, other_programs, receiver_program
+from cli.local.processes.programs import EXPORTER, TELEGRAM, TRACE_EXPORTER, other_programs, receiver_program
 from shared.config import load_settings
 from shared.setting_keys import SETTING_KEYS
 from tests.fixtures.stack_config import stack_config
@@ -92,3 +92,20 @@ def test_the_exporter_runs_only_on_a_port_that_is_set_and_without_the_venues_key
     assert ["web.exporter", "--port", "9464"] == list(exporter.command)[-3:]
     assert ("", "9464") == tuple(exporter.environment[f"TICKWORK_{name}"] for name in ("VENUE_KEY", "PROMETHEUS_PORT"))
     assert "http://127.0.0.1:9464/metrics" == stack.urls["prometheus"]
+
+
+def test_the_bot_runs_only_where_its_token_is_set_and_has_no_other_secret(tmp_path: Path) -> None:
+    token = "123456789:AAsecret-token_of_the_bot-0123456789"
+    secrets = {"TICKWORK_HEARTBEAT_URL": "https://hc.example/1", **VENUE}
+    settings = load_settings({"TICKWORK_HOME": str(tmp_path), "TICKWORK_TELEGRAM_TOKEN": token, **secrets})
+    stack = replace(stack_config(tmp_path), settings=settings, market=choose_market(settings))
+    programs = {program.name: program for program in (receiver_program(stack), *other_programs(stack))}
+
+    assert TELEGRAM not in {program.name for program in other_programs(stack_config(tmp_path))}
+    with_token = [name for name, one in programs.items() if one.environment["TICKWORK_TELEGRAM_TOKEN"]]
+    assert [TELEGRAM] == with_token
+    bot = programs[TELEGRAM]
+    assert token not in " ".join(map(str, bot.command))
+    assert "https://api.telegram.org" == bot.environment["TICKWORK_TELEGRAM_URL"]
+    assert {""} == {bot.environment[name] for name in ("TICKWORK_VENUE_KEY", *secrets.keys() - VENUE.keys())}
+    assert token not in repr(settings)

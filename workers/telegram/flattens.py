@@ -1,0 +1,48 @@
+"""The end of a flatten that the bot has requested, told to the person who asked for it."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from shared.db.accounts import accounts
+from shared.db.orders import flatten_requests
+from shared.db.orders.flatten_requests import FlattenRequestRow
+from shared.db.telegram import answers, followed_flattens
+from shared.domain.accounts.account_name import shorten_account
+from shared.overview.holdings import describe_holdings
+
+
+def tell_ended(connection: Connection, now: datetime) -> bool:
+    """Write an answer for each flatten that has ended, or that is not flat after the time that it is followed for.
+
+    Return whether one is left.
+    """
+    left = False
+    for one in followed_flattens.lock_all(connection):
+        requests = flatten_requests.list_by_ids(connection, one.flatten_request_ids)
+        open_ones = [request for request in requests if request.flat_at is None and request.dropped_at is None]
+        if not open_ones or now >= one.until_at:
+            answers.add(connection, one.telegram_id, _describe(connection, requests))
+            followed_flattens.remove(connection, one.id)
+        else:
+            left = True
+    return left
+
+
+def _describe(connection: Connection, requests: Sequence[FlattenRequestRow]) -> str:
+    known = {one.id: one for one in accounts.list_all(connection)}
+    lines = []
+    for request in requests:
+        account = known[request.account_id]
+        name = shorten_account(account.name)
+        if request.flat_at is not None:
+            lines.append(f"FLAT: {name}, as the venue confirms.")
+            continue
+        held = describe_holdings(connection, [account], None)
+        lines.append(f"NOT FLAT: {name}: {request.progress or 'no worker has begun yet'}. Held: {held}.")
+    if any(request.flat_at is None for request in requests):
+        lines.append(
+            "What is not dropped goes on without an answer: /status shows what is held. Look at the venue too."
+        )
+    return "\n".join(lines)

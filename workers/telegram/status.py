@@ -1,0 +1,48 @@
+"""The answer to /status: accounts, positions, working orders, today's result, and what is wrong."""
+
+from collections.abc import Iterator
+
+from sqlalchemy import Connection
+
+from shared.config import Settings
+from shared.db.accounts.accounts import AccountRow
+from shared.db.market_data import market_clock
+from shared.db.orders import orders, positions
+from shared.domain.accounts.account_name import shorten_account
+from shared.domain.counting import count_of
+from shared.domain.market_data.contract_text import shorten_contract, shorten_contracts
+from shared.domain.market_data.price_text import format_price_of
+from shared.domain.orders.order import direction_of
+from shared.domain.risk.account_risk import day_equity_result, day_result
+from shared.domain.risk.findings import dollars
+from shared.overview.alarms import list_alarms, list_gap_alarms
+from shared.overview.risk_view import RiskView, read_risk_view
+from shared.overview.stack_problems import list_problems
+
+
+def describe_status(connection: Connection, settings: Settings) -> str:
+    """Return what `tickwork status`, `positions` and `risk` show, in a few lines."""
+    market = market_clock.require(connection)
+    found = read_risk_view(connection, settings)
+    lines = [f"{market.market} ({market.kind}), {market.clock.now():%Y-%m-%d %H:%M:%S} UTC"]
+    for one in found.accounts:
+        lines += _describe_account(connection, found, one)
+    alarms = [*list_alarms(connection), *list_gap_alarms(connection)]
+    lines += [shorten_contracts(alarm.message) for alarm in alarms]
+    problems = list_problems(connection, settings)
+    lines += [f"PROBLEM, {one['name']}: {shorten_contracts(one['detail'])}." for one in problems]
+    return "\n".join(lines)
+
+
+def _describe_account(connection: Connection, found: RiskView, row: AccountRow) -> Iterator[str]:
+    snapshot = found.snapshots.get(row.id)
+    result = None if snapshot is None else day_equity_result(snapshot.risk)
+    closed = None if snapshot is None else day_result(snapshot.risk)
+    today = f"today {dollars(result)}" if result is not None else f"today {dollars(closed)} without what is open"
+    working = count_of(len(orders.list_open(connection, row.id)), "working order")
+    held = positions.list_of_account(connection, row.id)
+    yield f"{shorten_account(row.name)}: {row.state}, {today}, {working}{'' if held else ', flat'}"
+    for one in held:
+        price = "an unknown price" if one.average_price is None else format_price_of(one.contract_id, one.average_price)
+        contract = shorten_contract(one.contract_id)
+        yield f"  {direction_of(one.quantity)} {abs(one.quantity)} {contract} at {price}"
