@@ -85,6 +85,7 @@ class BotApi:
             with self._session.post(
                 f"{self._url}/bot{self._token}/{method}",
                 json=asked,
+                headers={"Accept-Encoding": "identity"},  # what is unpacked may be much larger
                 timeout=(_CONNECT_TIMEOUT_S, timeout_s),
                 allow_redirects=False,
                 stream=True,

@@ -12,7 +12,7 @@ from shared.domain.accounts.account_name import shorten_account
 from shared.domain.counting import count_of
 from shared.domain.market_data.contract_text import shorten_contract, shorten_contracts
 from shared.domain.market_data.price_text import format_price_of
-from shared.domain.orders.order import direction_of
+from shared.domain.orders.order import OrderState, direction_of
 from shared.domain.risk.account_risk import day_equity_result, day_result
 from shared.domain.risk.findings import dollars
 from shared.overview.alarms import list_alarms, list_gap_alarms
@@ -39,7 +39,10 @@ def _describe_account(connection: Connection, found: RiskView, row: AccountRow) 
     result = None if snapshot is None else day_equity_result(snapshot.risk)
     closed = None if snapshot is None else day_result(snapshot.risk)
     today = f"today {dollars(result)}" if result is not None else f"today {dollars(closed)} without what is open"
-    working = count_of(len(orders.list_open(connection, row.id)), "working order")
+    states = [one.state for one in orders.list_open(connection, row.id)]
+    working = count_of(states.count(OrderState.WORKING), "working order")
+    if in_doubt := states.count(OrderState.IN_DOUBT):
+        working += f", {count_of(in_doubt, 'order')} IN DOUBT"
     held = positions.list_of_account(connection, row.id)
     yield f"{shorten_account(row.name)}: {row.state}, {today}, {working}{'' if held else ', flat'}"
     for one in held:

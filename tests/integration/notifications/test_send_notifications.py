@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from shared.db.accounts.audit import Actor, record_act
 from shared.domain.notifications.channel import Channel
 from shared.domain.notifications.kinds import Kind, Level
 from tests.fixtures.alert_steps import run_until
@@ -193,3 +194,19 @@ def test_the_result_of_a_day_that_has_ended_is_told(watched: WorkerEnv, inbox: M
     ((title, text),) = inbox.take()
     assert ("Tickwork (simulator): summary", True) == (title, "on 2026-01-05: net 0" in text)
     assert "balance 50120.50" in text
+
+
+def test_a_paired_phone_and_a_lock_after_wrong_codes_are_told(watched: WorkerEnv, inbox: MessageService) -> None:
+    acts = [("telegram_pair", {"telegram_id": 41}), ("telegram_lock", {"wrong_codes": 5}), ("telegram_add", {})]
+    with watched.ledger.engine.begin() as connection:
+        for act, after in acts:
+            actor = Actor("telegram:anna", "Telegram account 41")
+            record_act(connection, actor, act, None, before={}, after=after, reason=None)
+    for _ in range(2):
+        send(watched, channel(inbox))
+    told = " ".join(" ".join(parts) for parts in inbox.take())
+
+    assert 1 == told.count("telegram:anna is locked after 5 wrong codes")
+    assert 1 == told.count("telegram:anna may send commands: paired with account 41")
+    assert "CRITICAL" in told
+    assert "telegram_add" not in told
