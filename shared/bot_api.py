@@ -71,7 +71,7 @@ class BotApi:
         result, server_at = self._call("getUpdates", asked, POLL_S + _READ_TIMEOUT_S)
         try:
             return RawUpdates([bytes(one) for one in msgspec.json.decode(result, type=list[msgspec.Raw])], server_at)
-        except msgspec.MsgspecError:
+        except (msgspec.MsgspecError, RecursionError):
             raise BotApiError("Telegram answered with something that is no list of updates") from None
 
     def send_message(self, telegram_id: int, text: str) -> None:
@@ -97,7 +97,7 @@ class BotApi:
             raise BotApiError(f"Telegram cannot be reached: {type(error).__name__}") from None
         try:
             reply = msgspec.json.decode(body, type=_Reply)
-        except (msgspec.MsgspecError, UnicodeError):
+        except (msgspec.MsgspecError, UnicodeError, RecursionError):
             raise BotApiError(f"Telegram answered {status} with no JSON of the Bot API", status) from None
         if not reply.ok or status != HTTPStatus.OK:
             raise self._to_error(status, reply)

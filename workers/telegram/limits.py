@@ -15,9 +15,9 @@ class SenderLimits:
         self._messages: dict[str, deque[datetime]] = {}
         self._audited: dict[int | None, datetime] = {}
 
-    def may_command(self, name: str, now: datetime) -> bool:
-        """Whether a user has sent at most 20 messages within the last minute, this one included."""
-        sent = self._messages.setdefault(name, deque(maxlen=_MOST_MESSAGES))
+    def may_command(self, kind: str, now: datetime) -> bool:
+        """Whether at most 20 messages of this kind, such as the fresh ones of a user, came in the last minute."""
+        sent = self._messages.setdefault(kind, deque(maxlen=_MOST_MESSAGES))
         if len(sent) == _MOST_MESSAGES and sent[0] > now - _WITHIN:
             return False
         sent.append(now)

@@ -19,7 +19,6 @@ from workers.telegram.updates import TypedMessage, Update
 
 CODE_WITHIN = timedelta(seconds=60)
 _TOO_OLD_AFTER = timedelta(seconds=60)
-_MOST_WAITING = 10  # answers for one account
 _SKEW_FROM = timedelta(seconds=20)  # at which a right code may count as a wrong one
 
 
@@ -57,16 +56,19 @@ class Reactions:
         if user is None:
             is_paired = _is_fresh(message, clocks) and _pair(tx, message, clocks.now)
             return is_paired or self._ignore(tx, update, "unknown user", clocks.now)
-        if not self.limits.may_command(user.name, clocks.now):
+        is_fresh = _is_fresh(message, clocks)
+        # What was sent while the computer was off must not use up what may be sent now.
+        if not self.limits.may_command(user.name if is_fresh else f"{user.name}, too old", clocks.now):
             return False
-        if not _is_fresh(message, clocks):
-            _answer(tx, message.telegram_id, _describe_age(message, clocks))
+        if not is_fresh:
+            if not answers.is_waiting(tx.connection, message.telegram_id):  # one is enough for a heap of them
+                answers.add(tx.connection, message.telegram_id, _describe_age(message, clocks))
             return True
         try:
             said = self._obey(tx, user, message, clocks)
         except TickworkError as error:
             said = f"Not done: {error}"
-        _answer(tx, message.telegram_id, said)
+        answers.add(tx.connection, message.telegram_id, said)
         return True
 
     def _obey(self, tx: Transaction, user: TelegramUser, message: TypedMessage, clocks: Clocks) -> str:
@@ -98,7 +100,7 @@ def tell_error(tx: Transaction, update: Update) -> None:
     """Tell a user that an error has kept the last message from being obeyed."""
     message = update.message
     if message is not None and users.lock_by_telegram_id(tx.connection, message.telegram_id) is not None:
-        _answer(tx, message.telegram_id, "Not done, after an error of Tickwork: act at the computer.")
+        answers.add(tx.connection, message.telegram_id, "Not done, after an error of Tickwork: act at the computer.")
 
 
 def _is_fresh(message: TypedMessage, clocks: Clocks) -> bool:
@@ -125,7 +127,7 @@ def _pair(tx: Transaction, message: TypedMessage, now: datetime) -> bool:
     users.pair(tx.connection, user.name, message.telegram_id, now)
     actor, after = _actor(user.name, message.telegram_id), {"name": user.name, "telegram_id": message.telegram_id}
     record_act(tx.connection, actor, "telegram_pair", None, before={}, after=after, reason=None)
-    _answer(tx, message.telegram_id, f"Paired: you are {user.name}.\n{HELP}")
+    answers.add(tx.connection, message.telegram_id, f"Paired: you are {user.name}.\n{HELP}")
     return True
 
 
@@ -177,7 +179,7 @@ def _refuse_code(tx: Transaction, user: TelegramUser, telegram_id: int, clocks: 
     )
     for other in users.list_all(tx.connection):
         if other.telegram_id is not None and other.telegram_id != telegram_id:
-            _answer(tx, other.telegram_id, f"{user.name} has sent {failed} wrong codes and is locked.")
+            answers.add(tx.connection, other.telegram_id, f"{user.name} has sent {failed} wrong codes and is locked.")
     return f"{failed} wrong codes. {_describe_lock(until)}"
 
 
@@ -187,8 +189,3 @@ def _describe_lock(until: datetime | None) -> str:
 
 def _actor(name: str, telegram_id: int) -> Actor:
     return Actor(f"telegram:{name}", f"Telegram account {telegram_id} by {platform.node()}")
-
-
-def _answer(tx: Transaction, telegram_id: int, said: str) -> None:
-    if answers.count_waiting(tx.connection, telegram_id) < _MOST_WAITING:
-        answers.add(tx.connection, telegram_id, said)

@@ -7,6 +7,8 @@ from typing import Annotated, Any
 import msgspec
 
 _LAST_DATE = 32_503_680_000  # the year 3000
+# The last of what is nested a thousand times.
+_UNREADABLE = (msgspec.MsgspecError, UnicodeError, RecursionError)
 _Id = Annotated[int, msgspec.Meta(ge=-(2**52), le=2**52)]  # of accounts and chats, by the Bot API
 _UpdateId = Annotated[int, msgspec.Meta(ge=0, lt=2**62)]
 
@@ -74,7 +76,7 @@ def parse_update(raw: bytes) -> Update | None:
     """Return an update; None for what has no number, which cannot be one."""
     try:
         found = msgspec.json.decode(raw, type=_Update)
-    except (msgspec.MsgspecError, UnicodeError):
+    except _UNREADABLE:
         return _parse_number(raw)
     message = found.message
     if message is None:
@@ -91,7 +93,7 @@ def parse_update(raw: bytes) -> Update | None:
 def _parse_number(raw: bytes) -> Update | None:
     try:
         return Update(msgspec.json.decode(raw, type=_Numbered).update_id, None, None, "not understood")
-    except (msgspec.MsgspecError, UnicodeError):
+    except _UNREADABLE:
         return None
 
 

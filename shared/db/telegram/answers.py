@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, delete, func, insert, select
+from sqlalchemy import Connection, delete, insert, select
 
+from shared.db.rows import has_rows
 from shared.db.tables.telegram import telegram_answer
 
 
@@ -22,10 +23,9 @@ def add(connection: Connection, telegram_id: int, text: str) -> None:
     connection.execute(insert(telegram_answer).values(telegram_id=telegram_id, text=text))
 
 
-def count_waiting(connection: Connection, telegram_id: int) -> int:
-    """Return how many answers wait for a Telegram account."""
-    of_user = telegram_answer.c.telegram_id == telegram_id
-    return connection.execute(select(func.count()).select_from(telegram_answer).where(of_user)).scalar_one()
+def is_waiting(connection: Connection, telegram_id: int) -> bool:
+    """Whether an answer waits for a Telegram account."""
+    return has_rows(connection, select(telegram_answer.c.id).where(telegram_answer.c.telegram_id == telegram_id))
 
 
 def find_next(connection: Connection) -> WaitingAnswer | None:

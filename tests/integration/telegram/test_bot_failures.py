@@ -15,7 +15,7 @@ from tests.fixtures.forked import ForkedProgram
 from tests.fixtures.program_env import make_program_env
 from tests.fixtures.stack import eventually
 from tests.fixtures.telegram_bot import Person, running_bot
-from tests.fixtures.telegram_service import TOKEN, TelegramService
+from tests.fixtures.telegram_service import HALF, TOKEN, TelegramService
 from tests.fixtures.worker_env import WorkerEnv
 
 SECRET_PART = TOKEN.partition(":")[2]
@@ -110,8 +110,9 @@ def test_a_bot_that_is_killed_within_a_command_does_it_after_its_start(
         ((200, {"ok": True, "result": [{"message": {}}, 7]}), "updates that have no number"),
         ((302, ""), "Telegram answered 302"),
         ((None, ""), "Telegram cannot be reached: ConnectionError"),
+        ((HALF, '{"ok":true,"result":['), "Telegram cannot be reached: "),
     ],
-    ids=["409", "401", "500", "502", "garbage", "no list", "no numbers", "302", "cut"],
+    ids=["409", "401", "500", "502", "garbage", "no list", "no numbers", "302", "cut", "half"],
 )
 def test_what_telegram_answers_is_recorded_without_the_token_and_commands_work_after_it(
     worker_env: WorkerEnv,

@@ -78,6 +78,16 @@ def test_a_user_who_is_removed_is_obeyed_no_more(operator: RunCommand, worker_en
     assert 1 == operator("telegram", "remove-user", "anna").status
 
 
+def test_a_heap_of_old_messages_keeps_no_fresh_one_waiting(worker_env: WorkerEnv, anna: Person) -> None:
+    for _ in range(50):
+        anna.telegram.say(anna.telegram_id, "/flatten", age_s=3600)
+    anna.telegram.say(anna.telegram_id, "/halt now")
+    eventually("it is asked", lambda: [text for text in anna.telegram.texts(41) if text.startswith("Halt stops")])
+
+    assert [(30,)] == worker_env.rows(IGNORED)
+    assert [("halt",)] == worker_env.rows("SELECT pending_act FROM telegram_user")
+
+
 @pytest.mark.parametrize(
     "message",
     [

@@ -44,6 +44,13 @@ def test_bytes_of_any_kind_are_an_update_or_none(raw: bytes) -> None:
     assert parse_update(raw) is None
 
 
+def test_what_is_nested_without_end_is_not_understood() -> None:
+    deep = "[" * 100_000 + "]" * 100_000
+    assert parse_update(deep.encode()) is None
+    found = parse_update(f'{{"update_id": 7, "message": {{"via_bot": {deep}}}}}'.encode())
+    assert found is None or (found.message, found.ignored) == (None, "not understood")
+
+
 @given(PARTS)
 def test_what_is_no_message_of_a_person_is_ignored_with_a_reason(part: dict[str, object]) -> None:
     found = parse_update(json.dumps(part).encode())
