@@ -12,7 +12,6 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from cli.client.clock_skew import check_database_clock, check_schedule
 from cli.client.connection_check import check_connections
-from cli.client.heartbeat_check import check_heartbeat
 from cli.client.hook_store import describe_blind_hooks, load_sender_settings
 from cli.client.live_checks import (
     CheckWarningError,
@@ -25,13 +24,11 @@ from cli.client.live_checks import (
 )
 from cli.client.locks import IDLE_FOR
 from cli.client.monitor_view import check_monitor
-from cli.client.notification_check import check_notifications
+from cli.client.optional_checks import list_optional_checks
 from cli.client.receiver_check import send_test_alert
 from cli.client.redis_checks import list_redis_checks
 from cli.client.spool_view import describe_spool, read_spool_figures
 from cli.client.stack import connect, load_settings_or_defaults, load_stack_settings
-from cli.client.telegram_check import check_telegram
-from cli.client.traces_check import check_traces
 from cli.console.output import print_json
 from cli.console.params import json_option
 from cli.console.table import Table
@@ -128,10 +125,7 @@ def _list_stack_checks() -> dict[str, _Check]:
         "scheduled jobs": _expect_none(
             partial(find_paused_jobs, settings=settings), "none that safety needs is paused"
         ),
-        "heartbeat": partial(_ask, partial(check_heartbeat, settings=settings)),
-        "notifications": partial(_ask, partial(check_notifications, settings=settings)),
-        "telegram": partial(_ask, partial(check_telegram, settings=settings)),
-        "traces": partial(_ask, partial(check_traces, settings=settings)),
+        **{name: partial(_ask, check) for name, check in list_optional_checks(settings).items()},
         "venue calls": _expect_none(problems.find_failing_calls, "few or none fail", SettingsError),
         **_list_trading_checks(settings),
     }
