@@ -3,12 +3,12 @@
 from sqlalchemy import Connection
 
 from cli.client.live_checks import CheckWarningError
-from shared.config import Settings, load_settings
+from cli.client.stack import load_next_settings
+from shared.config import Settings
 from shared.db.metrics.metrics import find_newest_end
 from shared.db.notifications import outbox
 from shared.domain.counting import count_of
 from shared.domain.error_text import shorten_error
-from shared.errors import SettingsError
 from shared.ledger.jobs.notifications import SendNotifications
 
 
@@ -24,7 +24,7 @@ def check_notifications(connection: Connection, settings: Settings) -> str:
             f"{'; '.join(failing)}; it is tried again for a day. `tickwork notify test` tries it now, and "
             "`tickwork notify list` shows what waits"
         )
-    if (typed := _load_typed(settings).notify_channels) != settings.notify_channels:
+    if (typed := load_next_settings(settings).notify_channels) != settings.notify_channels:
         names = ", ".join(one.name for one in typed) or "none"
         raise CheckWarningError(
             f"the channels are {names} now, and the running stack does not know that: `tickwork down`, then `tickwork "
@@ -34,11 +34,3 @@ def check_notifications(connection: Connection, settings: Settings) -> str:
         return "no channel is set: `tickwork notify add NAME` adds one"
     waiting = sum(one["waiting_count"] for one in delivered.values())
     return f"{count_of(len(settings.notify_channels), 'channel')}, {count_of(waiting, 'notification')} waiting"
-
-
-def _load_typed(settings: Settings) -> Settings:
-    """Return the settings of the next start; or `settings` where they are invalid, as another check says so."""
-    try:
-        return load_settings()
-    except SettingsError:
-        return settings

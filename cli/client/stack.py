@@ -53,6 +53,14 @@ def load_settings_or_defaults() -> tuple[Settings, str | None]:
     return own if read_running_state() is None else load_settings(stack_environment()), invalid
 
 
+def load_next_settings(settings: Settings) -> Settings:
+    """Return the settings of the next start; or `settings` where they are invalid, as another check says so."""
+    try:
+        return load_settings()
+    except SettingsError:
+        return settings
+
+
 @contextmanager
 def connect() -> Iterator[Connection]:
     """Connect to the stack's database."""

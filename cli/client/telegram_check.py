@@ -5,12 +5,12 @@ from datetime import timedelta
 from sqlalchemy import Connection
 
 from cli.client.live_checks import CheckWarningError
+from cli.client.stack import load_next_settings
 from shared.clock import machine_now
-from shared.config import Settings, load_settings
+from shared.config import Settings
 from shared.db.telegram import bots, users
 from shared.domain.counting import count_of
 from shared.domain.risk.watch_gap import describe_duration
-from shared.errors import SettingsError
 
 _SILENT_AFTER = timedelta(minutes=2)  # it asks at least each half minute
 
@@ -18,7 +18,7 @@ _SILENT_AFTER = timedelta(minutes=2)  # it asks at least each half minute
 def check_telegram(connection: Connection, settings: Settings) -> str:
     """Return whom the bot obeys; raise CheckWarningError if it takes no commands, or obeys no user."""
     token = settings.telegram_token
-    if _load_typed(settings).telegram_token != token:
+    if load_next_settings(settings).telegram_token != token:
         raise CheckWarningError(
             "the bot's token was changed, and the running stack does not know that: `tickwork down`, then `tickwork up`"
         )
@@ -43,11 +43,3 @@ def check_telegram(connection: Connection, settings: Settings) -> str:
             f"locked after wrong codes: {', '.join(locked)}; `tickwork telegram users` says until when"
         )
     return f"takes commands of {count_of(len(paired), 'user')}"
-
-
-def _load_typed(settings: Settings) -> Settings:
-    """Return the settings of the next start; or `settings` where they are invalid, as another check says so."""
-    try:
-        return load_settings()
-    except SettingsError:
-        return settings
