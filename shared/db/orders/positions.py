@@ -7,7 +7,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, any_, bindparam, case, func, select, tuple_, update
+from sqlalchemy import ColumnElement, Connection, Row, any_, bindparam, case, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
 from shared.db.tables.orders import IDS, fill, orders, position
@@ -36,17 +36,20 @@ _IS_ENTERED = (
         _ENTERED.c.side == fill.c.side,
         _ENTERED.c.filled_market_at >= fill.c.filled_market_at - _ENTERED_WITHIN,
         _ENTRY.c.role == Role.ENTRY.value,
-        ~select(_BETWEEN.c.venue_fill_id)
-        .where(
-            _BETWEEN.c.account_id == fill.c.account_id,
-            _BETWEEN.c.contract_id == fill.c.contract_id,
-            _BETWEEN.c.side != fill.c.side,
-            ~_BETWEEN.c.is_voided,
-            _BETWEEN.c.filled_market_at < fill.c.filled_market_at,
-            tuple_(_BETWEEN.c.filled_market_at, _BETWEEN.c.venue_fill_id)
-            > tuple_(_ENTERED.c.filled_market_at, _ENTERED.c.venue_fill_id),
-        )
-        .exists(),
+        _ENTERED.c.filled_market_at
+        >= func.coalesce(
+            select(func.max(_BETWEEN.c.filled_market_at))
+            .where(
+                _BETWEEN.c.account_id == fill.c.account_id,
+                _BETWEEN.c.contract_id == fill.c.contract_id,
+                _BETWEEN.c.side != fill.c.side,
+                ~_BETWEEN.c.is_voided,
+                _BETWEEN.c.filled_market_at >= fill.c.filled_market_at - _ENTERED_WITHIN,
+                _BETWEEN.c.filled_market_at < fill.c.filled_market_at,
+            )
+            .scalar_subquery(),
+            text("'-infinity'"),
+        ),
     )
     .exists()
 )
