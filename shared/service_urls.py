@@ -45,8 +45,8 @@ def parse_traces_url(values: Mapping[str, str]) -> str:
         is_valid = False
     if not is_valid or "@" in parts.netloc or parts.query or parts.fragment or not _PRINTABLE.fullmatch(value):
         raise SettingsError(
-            f"{invalid} the URL where your collector takes traces by OTLP over HTTP, without a password, such as "
-            "http://127.0.0.1:4318/v1/traces"
+            f"{invalid} the URL where your collector takes traces by OTLP over HTTP, without a password or query, such "
+            "as http://127.0.0.1:4318/v1/traces"
         )
     if parts.scheme == "http" and parts.hostname not in LOOPBACK:
         raise SettingsError(f"{invalid} https, as spans have what you trade, or a collector on this computer")

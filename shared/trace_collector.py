@@ -26,8 +26,9 @@ _TIMEOUT_S = (3, 10)
 _ANSWERED_WITHIN_S, _MOST_BYTES = 10.0, 65_536
 _KINDS = {"alert": Span.SPAN_KIND_SERVER, "job": Span.SPAN_KIND_CONSUMER, "call": Span.SPAN_KIND_CLIENT}
 _HEADERS = {"Content-Type": "application/x-protobuf"}
-# Another answer than success or these is final, says the protocol: https://opentelemetry.io/docs/specs/otlp/.
-_TRY_AGAIN = {429, 502, 503, 504}
+# The spans themselves are at fault. By the protocol (https://opentelemetry.io/docs/specs/otlp/) only 429, 502, 503 and
+# 504 are tried again; but a person mends a wrong path or a missing permission, so that is told and waits.
+_DROPPED = {400, 413}
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +50,7 @@ class Collector:
     def send(self, rows: Sequence[SpanRow]) -> None:
         """Send spans; raise CollectorError if it does not take them within some seconds.
 
-        What it refuses for good is dropped, with a line of the log.
+        What it calls invalid or too large is dropped, with a line of the log.
         """
         scope = ScopeSpans(scope=InstrumentationScope(name="tickwork"), spans=[build_span(row) for row in rows])
         request = ExportTraceServiceRequest(
@@ -67,12 +68,12 @@ class Collector:
                 status, body = answer.status_code, _read_body(answer)
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
             raise CollectorError(f"the collector at {self._url} does not answer: {error}") from error
-        if status in _TRY_AGAIN:
-            raise CollectorError(f"the collector at {self._url} answered {status}")
-        if status // 100 != 2:  # noqa: PLR2004  # a success
+        if status in _DROPPED:
             log.warning("the collector refused %s spans, which are dropped: it answered %s", len(rows), status)
-            return
-        _warn_of_refused(body)
+        elif status // 100 != 2:  # noqa: PLR2004  # a success
+            raise CollectorError(f"the collector at {self._url} answered {status}")
+        else:
+            _warn_of_refused(body)
 
     def close(self) -> None:
         """Close the connection."""

@@ -24,7 +24,7 @@ def guidance(url: str, root: str, settings: HookSettings) -> Iterator[str]:
         else:
             yield "TradingView message of a strategy's alert, which trades the position that the chart shows (one chart"
             yield f"for an account and product; `tickwork hooks template` has others):\n\n  {position_message(root)}\n"
-        close = {"action": "close", "symbol": root}
+        close = {"action": "close", "symbol": root, "timenow": "{{timenow}}"}
         yield f"TradingView message of an alert that closes everything in {root}:\n\n  {json.dumps(close)}\n"
     else:
         yield describe_dialect(settings.dialect)

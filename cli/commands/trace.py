@@ -1,5 +1,6 @@
 """`tickwork trace`: every step from an alert, a person or a strategy to the proof of a stop, with its time."""
 
+from datetime import datetime
 from typing import Any
 
 import click
@@ -96,12 +97,14 @@ def _describe(step: TraceStep) -> str:
 
 
 def _list_durations(steps: list[TraceStep]) -> list[str]:
-    """Return how long it took from the first step to the first order, fill and proven stop."""
+    """Return how long it took from the first step to an order, its fill and a proven stop; of copies, to the last."""
     named = {"order_submitted": "sent", "fill": "filled", "stop_proven": "with a proven stop", "flat": "flat"}
-    first = {kind: next((one.at for one in steps if one.kind == kind), None) for kind in named}
+    first: dict[str, dict[str | None, datetime]] = {}
+    for one in steps:
+        first.setdefault(one.kind, {}).setdefault(one.account, one.at)
     took = [
-        f"{name} after {(at - steps[0].at).total_seconds() * 1000:,.0f} ms"
+        f"{name} after {(max(first[kind].values()) - steps[0].at).total_seconds() * 1000:,.0f} ms"
         for kind, name in named.items()
-        if (at := first[kind]) is not None
+        if kind in first
     ]
     return [f"Since the first step: {', '.join(took)}."] if took else []

@@ -47,6 +47,7 @@ _IS_ENTERED = (
                 _BETWEEN.c.filled_market_at >= fill.c.filled_market_at - _ENTERED_WITHIN,
                 _BETWEEN.c.filled_market_at < fill.c.filled_market_at,
             )
+            .correlate(fill)
             .scalar_subquery(),
             text("'-infinity'"),
         ),

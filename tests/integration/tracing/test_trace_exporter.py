@@ -250,9 +250,10 @@ def test_a_collector_that_is_away_gets_everything_of_the_last_hour_later(
 ) -> None:
     traced.entry_alert()
     run_until(traced, 1)
-    service.status = 503
-    with pytest.raises(CollectorError, match=r"the collector at http://127.0.0.1:\d+/v1/traces answered 503"):
-        export(traced, service)
+    for status in (503, 404, 302):  # 404: a wrong path
+        service.status = status
+        with pytest.raises(CollectorError, match=rf"the collector at http://127.0.0.1:\d+/v1/traces answered {status}"):
+            export(traced, service)
     service.status = 200
     export(traced, service)
     assert "protect" in service.names()
