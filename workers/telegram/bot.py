@@ -14,7 +14,7 @@ from shared.ledger.ledger import Ledger
 from workers.telegram import flattens
 from workers.telegram.limits import SenderLimits
 from workers.telegram.poller import Poll, Poller
-from workers.telegram.reactions import Clocks, Reactions, tell_error
+from workers.telegram.reactions import Clocks, Reactions, give_up
 from workers.telegram.sender import Sender
 from workers.telegram.updates import Update
 
@@ -90,17 +90,16 @@ class Bot:
             raise
         except Exception:
             log.exception("update %s is skipped after an error", update.id)
-            self._skip(update, clocks)
+            self._skip(update, clocks, "Not done, after an error of Tickwork: act at the computer.")
         self._is_following = True
         self._sender.wake()
 
-    def _skip(self, update: Update, clocks: Clocks) -> None:
-        """Record an update as handled that leads to an error each time: those behind it must not wait for ever."""
+    def _skip(self, update: Update, clocks: Clocks, said: str) -> None:
+        """Record an update as handled that leads to an error: those behind it must not wait for ever."""
         with self._ledger.transaction() as tx:
             bots.lock(tx.connection, self._bot_id)
             bots.record_update(tx.connection, self._bot_id, update.id, clocks.now, is_ignored=True)
-        with self._ledger.transaction() as tx:
-            tell_error(tx, update)
+            give_up(tx, update, said)
 
     def _follow(self) -> None:
         with self._ledger.engine.begin() as connection:

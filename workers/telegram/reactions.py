@@ -19,6 +19,7 @@ from workers.telegram.updates import TypedMessage, Update
 
 CODE_WITHIN = timedelta(seconds=60)
 _TOO_OLD_AFTER = timedelta(seconds=60)
+_CONFIRMED = {CommandKind.HALT, CommandKind.FLATTEN}
 _SKEW_FROM = timedelta(seconds=20)  # at which a right code may count as a wrong one
 
 
@@ -56,6 +57,7 @@ class Reactions:
         if user is None:
             is_paired = _is_fresh(message, clocks) and _pair(tx, message, clocks.now)
             return is_paired or self._ignore(tx, update, "unknown user", clocks.now)
+        _forget_former(tx, user, message)
         is_fresh = _is_fresh(message, clocks)
         # What was sent while the computer was off must not use up what may be sent now.
         if not self.limits.may_command(user.name if is_fresh else f"{user.name}, too old", clocks.now):
@@ -96,11 +98,19 @@ class Reactions:
         return False
 
 
-def tell_error(tx: Transaction, update: Update) -> None:
-    """Tell a user that an error has kept the last message from being obeyed."""
+def give_up(tx: Transaction, update: Update, said: str) -> None:
+    """Tell a user why a message was not obeyed; what waited for a code before a new halt or flatten waits no more."""
     message = update.message
-    if message is not None and users.lock_by_telegram_id(tx.connection, message.telegram_id) is not None:
-        answers.add(tx.connection, message.telegram_id, "Not done, after an error of Tickwork: act at the computer.")
+    user = None if message is None else users.find_by_telegram_id(tx.connection, message.telegram_id)
+    if message is not None and user is not None:
+        _forget_former(tx, user, message)
+        answers.add(tx.connection, message.telegram_id, said)
+
+
+def _forget_former(tx: Transaction, user: TelegramUser, message: TypedMessage) -> None:
+    """Let nothing wait for a code once a new halt or flatten is asked for: its code must not do the former one."""
+    if user.pending_act is not None and parse_command(message.text).kind in _CONFIRMED:
+        users.clear_pending(tx.connection, user.name)
 
 
 def _is_fresh(message: TypedMessage, clocks: Clocks) -> bool:

@@ -63,6 +63,12 @@ def list_all(connection: Connection) -> list[TelegramUser]:
     return [TelegramUser(*row) for row in connection.execute(select(*_COLUMNS).order_by(telegram_user.c.name))]
 
 
+def find_by_telegram_id(connection: Connection, telegram_id: int) -> TelegramUser | None:
+    """Return the user who is paired with a Telegram account; None if there is none."""
+    row = connection.execute(select(*_COLUMNS).where(telegram_user.c.telegram_id == telegram_id)).one_or_none()
+    return None if row is None else TelegramUser(*row)
+
+
 def lock_by_telegram_id(connection: Connection, telegram_id: int) -> TelegramUser | None:
     """Return the user who is paired with a Telegram account, locked; None if there is none."""
     return _lock(connection, telegram_user.c.telegram_id == telegram_id)

@@ -75,6 +75,18 @@ def test_a_code_that_comes_late_or_for_nothing_does_nothing(worker_env: WorkerEn
     assert [(0, None)] == worker_env.rows("SELECT failed_count, used_step FROM telegram_user")
 
 
+@pytest.mark.parametrize("age_s", [0, 90], ids=["refused", "too old"])
+def test_a_new_flatten_that_fails_leaves_nothing_that_waits_for_a_code(
+    worker_env: WorkerEnv, anna: Person, age_s: float
+) -> None:
+    anna.ask("/halt now")
+    worker_env.execute("UPDATE market_clock SET kind = 'live'")  # where live orders were never on
+    assert anna.ask("/flatten", age_s=age_s).startswith(("Not done: live orders", "Too old: "))
+
+    assert "Nothing waits for a code." in anna.ask(anna.code())
+    assert not is_halted(worker_env)
+
+
 def test_five_wrong_codes_lock_for_longer_and_longer_and_are_told_to_the_others(
     worker_env: WorkerEnv, anna: Person, ben: Person
 ) -> None:

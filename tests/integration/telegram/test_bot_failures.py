@@ -188,7 +188,9 @@ def test_an_update_that_leads_to_an_error_each_time_is_skipped(
 ) -> None:
     worker_env.execute("ALTER TABLE telegram_user ADD CHECK (pending_reason <> 'broken')")
     with running_bot(worker_env, telegram):
+        anna.ask("/flatten")
         assert "Not done, after an error of Tickwork: act at the computer." == anna.ask("/halt broken")
+        assert "Nothing waits for a code." in anna.ask(anna.code())
         assert "today" in anna.ask("/status")
 
     assert "is skipped after an error" in caplog.text
