@@ -45,6 +45,11 @@ def is_lock_timeout(error: BaseException) -> bool:
     return isinstance(getattr(error, "orig", error), psycopg.errors.LockNotAvailable)
 
 
+def is_cancelled(error: BaseException) -> bool:
+    """Whether Postgres has cancelled a statement, as after its time limit: its transaction is rolled back."""
+    return isinstance(getattr(error, "orig", error), psycopg.errors.QueryCanceled)
+
+
 @contextmanager
 def suppress_lock_timeout(consequence: str) -> Iterator[None]:
     """End the block quietly when a statement in it gave up its wait for a lock; the log names the `consequence`."""

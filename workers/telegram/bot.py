@@ -6,7 +6,7 @@ import threading
 from shared.bot_api import BotApi
 from shared.clock import machine_now
 from shared.config import Settings
-from shared.db.engine import CONNECTION_ERRORS, DATABASE_ERRORS
+from shared.db.engine import CONNECTION_ERRORS, DATABASE_ERRORS, is_cancelled, is_rolled_back
 from shared.db.telegram import bots
 from shared.errors import TickworkError
 from shared.heartbeat import touch, touch_waiting
@@ -22,8 +22,10 @@ log = logging.getLogger(__name__)
 
 _LOOK_EVERY_S = 0.5
 _PAUSE_S = 2.0  # while Postgres does not answer
-# After these an update is handled again; after others, a mistake of ours, it would lead to the same each time.
+# After these an update is handled again, unless Postgres has certainly rolled back what it led to: those behind it must
+# not wait for a lock. After others, a mistake of ours, it would lead to the same each time.
 _RETRIED = (*CONNECTION_ERRORS, TickworkError)
+_BUSY = "Not done, as Postgres was too busy or another session locks what it needs: send it again."
 
 
 class Bot:
@@ -86,8 +88,11 @@ class Bot:
                     return
                 is_answered = self._reactions.react(tx, update, clocks)
                 bots.record_update(tx.connection, self._bot_id, update.id, clocks.now, is_ignored=not is_answered)
-        except _RETRIED:
-            raise
+        except _RETRIED as error:
+            if not (is_rolled_back(error) or is_cancelled(error)):
+                raise
+            log.warning("update %s is given up: %s", update.id, error)
+            self._skip(update, clocks, _BUSY)
         except Exception:
             log.exception("update %s is skipped after an error", update.id)
             self._skip(update, clocks, "Not done, after an error of Tickwork: act at the computer.")

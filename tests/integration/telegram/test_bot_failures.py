@@ -22,6 +22,11 @@ SECRET_PART = TOKEN.partition(":")[2]
 HALTS = "SELECT count(*) FROM audit WHERE act = 'halt'"
 WAITS = "SELECT 1 FROM pg_stat_activity WHERE application_name = 'tickwork telegram' AND wait_event_type = 'Lock'"
 
+CANCEL = """
+    SELECT pg_cancel_backend(pid) FROM pg_stat_activity
+    WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE '%%FROM position%%'
+"""
+
 
 class BotProcess(ForkedProgram):
     """A program `workers.telegram`."""
@@ -194,6 +199,22 @@ def test_an_update_that_leads_to_an_error_each_time_is_skipped(
         assert "today" in anna.ask("/status")
 
     assert "is skipped after an error" in caplog.text
+
+
+@pytest.mark.parametrize("is_cancelled", [False, True], ids=["lock timeout", "cancelled"])
+def test_a_status_that_postgres_gives_up_keeps_no_halt_waiting(
+    worker_env: WorkerEnv, anna: Person, telegram: TelegramService, *, is_cancelled: bool
+) -> None:
+    with running_bot(worker_env, telegram), worker_env.ledger.engine.connect() as other, other.begin():
+        other.exec_driver_sql("LOCK TABLE position")
+        telegram.say(anna.telegram_id, "/status")
+        if is_cancelled:
+            eventually("the bot's statement is cancelled", lambda: worker_env.rows(CANCEL))
+        told = anna.answer_after(0)
+        asked = anna.ask("/halt now")
+
+    assert told.startswith("Not done, as Postgres was too busy or another session locks what it needs")
+    assert asked.startswith("Halt stops new entries of ")
 
 
 def test_while_postgres_does_not_answer_no_update_is_confirmed(
