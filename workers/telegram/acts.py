@@ -6,12 +6,12 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
+from shared.clock import monotonic
 from shared.db.accounts import accounts, halts
 from shared.db.accounts.accounts import AccountRow
 from shared.db.accounts.audit import Actor
-from shared.db.accounts.in_turn import visit_accounts
 from shared.db.accounts.installations import find_other
-from shared.db.engine import limit_lock_wait
+from shared.db.engine import DATABASE_ERRORS, LOCK_TIMEOUT_S, is_lock_timeout, limit_lock_wait
 from shared.db.market_data import market_clock
 from shared.db.telegram import followed_flattens
 from shared.domain.accounts.account_name import shorten_account
@@ -21,8 +21,9 @@ from shared.ledger.ledger import Transaction
 from shared.overview.holdings import describe_holdings, split_closable
 
 FOLLOWED_FOR = timedelta(seconds=120)
-# Shorter than those of the command line: what is done already keeps its locks meanwhile.
-_WAITS = (timedelta(seconds=0.5), timedelta(seconds=1))
+# What is done already keeps its locks until the transaction ends, so that no account is waited for.
+_LOCK_WAIT = timedelta(milliseconds=50)
+_MOST_S = 2.0  # for all accounts
 
 
 def describe_halt(connection: Connection) -> str:
@@ -56,9 +57,9 @@ def halt(tx: Transaction, actor: Actor, reason: str) -> str:
         (new if is_new else old).append(one)
 
     locked = _visit(tx, _list_accounts(tx.connection), halt_one)
-    lines = [f"HALTED: {_list_names(new)}"] if new else []
+    lines = [f"NOT halted, as another session locks it: {_list_names(locked)}. Send /halt again"] if locked else []
+    lines += [f"HALTED: {_list_names(new)}"] if new else []
     lines += [f"Was halted before, which stays: {_list_names(old)}"] if old else []
-    lines += [f"NOT halted, as another session locks it: {_list_names(locked)}. Send /halt again"] if locked else []
     return ".\n".join([*lines, "Positions stay open. `tickwork resume REASON` at the computer allows entries again."])
 
 
@@ -77,20 +78,31 @@ def flatten(tx: Transaction, actor: Actor, telegram_id: int, now: datetime) -> s
     if requested:
         followed_flattens.add(tx.connection, telegram_id, list(requested.values()), now + FOLLOWED_FOR)
     done = [one for one in chosen if one.id in requested]
-    lines = [f"Flatten requested: {_list_names(done)}. You are told when the venue confirms flat"] if done else []
-    lines += (
+    lines = (
         [f"NOT requested, as another session locks it: {_list_names(locked)}. Send /flatten again"] if locked else []
     )
+    lines += [f"Flatten requested: {_list_names(done)}. You are told when the venue confirms flat"] if done else []
     return ".\n".join(lines) + "."
 
 
 def _visit(tx: Transaction, chosen: Sequence[AccountRow], act: Callable[[AccountRow], None]) -> list[AccountRow]:
-    def act_within(one: AccountRow, wait: timedelta) -> None:
-        with tx.connection.begin_nested():  # so that a lock on one undoes nothing of the others
-            limit_lock_wait(tx.connection, wait)
-            act(one)
+    """Act on each account once, and return those that are locked, or that are left when the time is over."""
+    until = monotonic() + _MOST_S
+    left = [one for one in chosen if monotonic() >= until or not _act_unless_locked(tx, one, act)]
+    limit_lock_wait(tx.connection, timedelta(seconds=LOCK_TIMEOUT_S))
+    return left
 
-    return visit_accounts(chosen, act_within, _WAITS)
+
+def _act_unless_locked(tx: Transaction, one: AccountRow, act: Callable[[AccountRow], None]) -> bool:
+    try:
+        with tx.connection.begin_nested():  # so that a lock on one undoes nothing of the others
+            limit_lock_wait(tx.connection, _LOCK_WAIT)
+            act(one)
+    except DATABASE_ERRORS as error:
+        if not is_lock_timeout(error):
+            raise
+        return False
+    return True
 
 
 def _list_accounts(connection: Connection) -> list[AccountRow]:

@@ -10,16 +10,12 @@ from shared.db.engine import DATABASE_ERRORS, LOCK_TIMEOUT_S, is_lock_timeout
 _WAITS = (timedelta(seconds=0.5), timedelta(seconds=LOCK_TIMEOUT_S))
 
 
-def visit_accounts(
-    chosen: Sequence[AccountRow],
-    visit: Callable[[AccountRow, timedelta], None],
-    waits: Sequence[timedelta] = _WAITS,
-) -> list[AccountRow]:
+def visit_accounts(chosen: Sequence[AccountRow], visit: Callable[[AccountRow, timedelta], None]) -> list[AccountRow]:
     """Call `visit` for each account, with how long it may wait for a lock; return those that stayed locked.
 
-    An account that is locked is visited again, after the others, with the next of the `waits`.
+    An account that is locked is visited again, after the others, with a longer wait.
     """
-    for wait in waits:
+    for wait in _WAITS:
         locked = []
         for one in chosen:
             try:

@@ -1,5 +1,7 @@
 """Commands from Telegram: status at once, halt and flatten once a right and unused code follows in time."""
 
+import time
+
 import pytest
 
 from tests.fixtures.alert_steps import hold
@@ -162,18 +164,33 @@ def test_a_flatten_that_is_not_flat_in_time_is_told_with_what_is_held(worker_env
     assert [] == worker_env.rows("SELECT 1 FROM telegram_flatten")
 
 
-def test_an_account_that_another_session_locks_keeps_no_other_from_being_halted(
-    worker_env: WorkerEnv, anna: Person
-) -> None:
-    worker_env.execute("INSERT INTO account (id, name, balance, can_trade) VALUES (7, '50KTC-V2-1-7007', 50000, true)")
-    with worker_env.ledger.engine.connect() as other, other.begin():
-        other.exec_driver_sql("SELECT 1 FROM account WHERE id <> 7 FOR UPDATE")
-        anna.ask("/halt now")
-        told = anna.ask(anna.code())
+ADD_ACCOUNTS = """
+    INSERT INTO account (id, name, balance, can_trade)
+    SELECT id, '50KTC-V2-1-70' || id, 50000, true FROM generate_series(10, 29) AS id
+"""
 
-    assert "HALTED: 50KTC-7007" in told
-    assert "NOT halted, as another session locks it: " in told
-    assert [(7,)] == worker_env.rows("SELECT id FROM account WHERE halted_at IS NOT NULL")
+
+@pytest.mark.parametrize("act", ["halt", "flatten"])
+def test_locked_accounts_are_not_waited_for_while_others_are_held(
+    worker_env: WorkerEnv, anna: Person, act: str
+) -> None:
+    worker_env.execute(ADD_ACCOUNTS)
+    with worker_env.ledger.engine.connect() as other, other.begin():
+        other.exec_driver_sql("SELECT 1 FROM account WHERE id <> 10 FOR UPDATE")
+        anna.ask(f"/{act}")
+        began = time.monotonic()
+        told = anna.ask(anna.code())
+        took_s = time.monotonic() - began
+
+    first, second = told.splitlines()[:2]
+    assert first.startswith("NOT ")
+    assert "50KTC-7029" in first
+    assert first.endswith(f"Send /{act} again.")
+    assert second.startswith(("HALTED: 50KTC-7010.", "Flatten requested: 50KTC-7010."))
+    assert took_s < 5  # twenty waits of 50 ms, and what sends a message
+    assert [(10,)] == worker_env.rows(
+        "SELECT id FROM account WHERE halted_at IS NOT NULL UNION SELECT account_id FROM flatten_request"
+    )
 
 
 FULL_WIDTH_DIGITS = "".join(chr(0xFF10 + number) for number in range(1, 7))
