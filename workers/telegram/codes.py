@@ -1,5 +1,6 @@
 """The codes of authenticator apps (RFC 6238): each is good once, and wrong ones lock for longer and longer."""
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from pyotp import TOTP
@@ -11,13 +12,23 @@ _FIRST_LOCK, _LONGEST_LOCK = timedelta(minutes=15), timedelta(days=1)
 _MOST_DOUBLINGS = 10
 
 
-def find_step(secret: str, code: str, now: datetime, used_step: int | None) -> int | None:
-    """Return the step of a right code that is newer than the newest one that was used; None for a wrong code."""
+def find_step(secret: str, code: str, moments: Iterable[datetime], used_step: int | None) -> int | None:
+    """Return the step of a code that is right at one of the moments, and newer than the one that was used; else None.
+
+    A code is right in its step of 30 s and the ones beside it.
+    """
+    for moment in moments:
+        step = _find_step_at(secret, code, moment)
+        if step is not None and (used_step is None or step > used_step):
+            return step
+    return None
+
+
+def _find_step_at(secret: str, code: str, moment: datetime) -> int | None:
     try:
-        step = TOTP(secret).verify_and_get_timecode(code, for_time=now.timestamp(), valid_window=_WINDOW)
+        return TOTP(secret).verify_and_get_timecode(code, for_time=moment.timestamp(), valid_window=_WINDOW)
     except OTPVerificationError:
         return None
-    return step if used_step is None or step > used_step else None
 
 
 def find_lock(failed_count: int, now: datetime) -> datetime | None:

@@ -163,7 +163,8 @@ def _confirm(tx: Transaction, user: TelegramUser, message: TypedMessage, code: s
     if now > user.pending_until_at:
         users.clear_pending(tx.connection, user.name)
         return f"Too late: nothing was done. Send /{user.pending_act} again."
-    step = find_step(user.totp_secret, code, now, user.used_step)
+    # Also when it was sent, which is a minute ago at most: on a slow way the app shows other codes meanwhile.
+    step = find_step(user.totp_secret, code, (now, message.sent_at), user.used_step)
     if step is None:
         return _refuse_code(tx, user, message.telegram_id, clocks)
     users.record_right_code(tx.connection, user.name, step)

@@ -2,6 +2,7 @@
 
 import time
 
+import pyotp
 import pytest
 
 from tests.fixtures.alert_steps import hold
@@ -61,6 +62,15 @@ def test_a_wrong_or_used_code_does_nothing(worker_env: WorkerEnv, anna: Person) 
 
     assert "Wrong code, or one that was used" in anna.ask(code)
     assert not is_halted(worker_env)
+
+
+def test_a_right_code_that_is_delivered_late_counts_as_right(anna: Person) -> None:
+    anna.ask("/halt now")
+    code = pyotp.TOTP(anna.secret).at(int(time.time()) - 80)  # one step before it was sent, and wrong by now
+    assert anna.ask(code, age_s=50).startswith("HALTED: ")
+
+    anna.ask("/halt again")
+    assert "Wrong code, or one that was used" in anna.ask(code, age_s=50)
 
 
 def test_a_code_that_comes_late_or_for_nothing_does_nothing(worker_env: WorkerEnv, anna: Person) -> None:

@@ -99,7 +99,20 @@ def test_a_code_is_right_within_a_step_and_newer_than_the_one_that_was_used(
     steps: int, used: int | None, expected: int | None
 ) -> None:
     code = TOTP(SECRET).generate_otp(STEP + steps)
-    found = find_step(SECRET, code, NOW, None if used is None else STEP + used)
+    found = find_step(SECRET, code, (NOW,), None if used is None else STEP + used)
+
+    assert (None if expected is None else STEP + expected) == found
+
+
+@pytest.mark.parametrize(
+    ("steps", "used", "expected"),
+    [(-4, None, None), (-3, None, -3), (-3, -4, -3), (-3, -3, None), (-2, -1, None), (1, -1, 1)],
+)
+def test_a_code_that_was_right_when_it_was_sent_is_right_once(
+    steps: int, used: int | None, expected: int | None
+) -> None:
+    code = TOTP(SECRET).generate_otp(STEP + steps)
+    found = find_step(SECRET, code, (NOW, NOW - timedelta(seconds=60)), None if used is None else STEP + used)
 
     assert (None if expected is None else STEP + expected) == found
 
