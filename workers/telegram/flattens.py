@@ -1,7 +1,7 @@
 """The end of a flatten that the bot has requested, told to the person who asked for it."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
@@ -11,6 +11,8 @@ from shared.db.orders.flatten_requests import FlattenRequestRow
 from shared.db.telegram import answers, followed_flattens
 from shared.domain.accounts.account_name import shorten_account
 from shared.overview.holdings import describe_holdings
+
+_KEPT_FOR = timedelta(days=1)  # while Telegram takes no answer
 
 
 def tell_ended(connection: Connection, now: datetime) -> bool:
@@ -23,14 +25,14 @@ def tell_ended(connection: Connection, now: datetime) -> bool:
         requests = flatten_requests.list_by_ids(connection, one.flatten_request_ids)
         open_ones = [request for request in requests if request.flat_at is None and request.dropped_at is None]
         if not open_ones or now >= one.until_at:
-            answers.add(connection, one.telegram_id, _describe(connection, requests))
+            answers.add(connection, one.telegram_id, _describe(connection, requests, now), _KEPT_FOR)
             followed_flattens.remove(connection, one.id)
         else:
             left = True
     return left
 
 
-def _describe(connection: Connection, requests: Sequence[FlattenRequestRow]) -> str:
+def _describe(connection: Connection, requests: Sequence[FlattenRequestRow], now: datetime) -> str:
     known = {one.id: one for one in accounts.list_all(connection)}
     lines = []
     for request in requests:
@@ -45,4 +47,5 @@ def _describe(connection: Connection, requests: Sequence[FlattenRequestRow]) -> 
         lines.append(
             "What is not dropped goes on without an answer: /status shows what is held. Look at the venue too."
         )
+    lines.append(f"As of {now:%Y-%m-%d %H:%M:%S} UTC.")
     return "\n".join(lines)

@@ -2,12 +2,10 @@
 
 import logging
 import threading
-from datetime import timedelta
 
 from sqlalchemy import Engine
 
 from shared.bot_api import BotApi, BotApiError
-from shared.clock import machine_now
 from shared.db.engine import DATABASE_ERRORS
 from shared.db.telegram import answers
 
@@ -15,7 +13,6 @@ log = logging.getLogger(__name__)
 
 _LOOK_EVERY_S = 1.0
 _PAUSE_S = 2.0  # after an error for which Telegram names no pause
-_SENT_WITHIN = timedelta(minutes=10)  # what is older is no longer true
 _HOPELESS = {400, 403}  # no such chat, or the person has blocked the bot
 
 
@@ -52,8 +49,8 @@ class Sender:
     def _send_next(self) -> bool:
         """Send the oldest answer; return whether there was one."""
         with self._engine.begin() as connection:
-            if old := answers.remove_older(connection, machine_now() - _SENT_WITHIN):
-                log.warning("%s answers were not sent within ten minutes, and are given up", old)
+            if expired := answers.remove_expired(connection):
+                log.warning("%s answers were not sent in time, and are given up", expired)
             answer = answers.find_next(connection)
         if answer is None:
             return False

@@ -56,6 +56,7 @@ telegram_answer = Table(
     Column("telegram_id", BigInteger, nullable=False),
     Column("text", Text, nullable=False),
     at_column("created_at", nullable=False, now=True),
+    at_column("expires_at", nullable=False),
 )
 
 telegram_flatten = Table(

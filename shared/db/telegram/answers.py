@@ -1,12 +1,14 @@
 """Answers on their way to Telegram: written with what they tell of, and gone once they are sent."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import timedelta
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, delete, func, insert, select
 
 from shared.db.rows import has_rows
 from shared.db.tables.telegram import telegram_answer
+
+_KEPT_FOR = timedelta(minutes=10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,9 +20,10 @@ class WaitingAnswer:
     text: str
 
 
-def add(connection: Connection, telegram_id: int, text: str) -> None:
-    """Store an answer; it is sent once the transaction has committed."""
-    connection.execute(insert(telegram_answer).values(telegram_id=telegram_id, text=text))
+def add(connection: Connection, telegram_id: int, text: str, kept_for: timedelta = _KEPT_FOR) -> None:
+    """Store an answer; it is sent once the transaction has committed, or given up after so long, as no longer true."""
+    values = {"telegram_id": telegram_id, "text": text, "expires_at": func.now() + kept_for}
+    connection.execute(insert(telegram_answer).values(**values))
 
 
 def is_waiting(connection: Connection, telegram_id: int) -> bool:
@@ -40,6 +43,6 @@ def remove(connection: Connection, answer_id: int) -> None:
     connection.execute(delete(telegram_answer).where(telegram_answer.c.id == answer_id))
 
 
-def remove_older(connection: Connection, before: datetime) -> int:
-    """Remove the answers that are older, and return how many: what they say is no longer true."""
-    return connection.execute(delete(telegram_answer).where(telegram_answer.c.created_at < before)).rowcount
+def remove_expired(connection: Connection) -> int:
+    """Remove the answers that were not sent in time, and return how many."""
+    return connection.execute(delete(telegram_answer).where(telegram_answer.c.expires_at <= func.now())).rowcount

@@ -170,6 +170,30 @@ def test_an_answer_is_sent_after_errors_and_given_up_where_it_is_hopeless(
     assert [] == worker_env.rows("SELECT 1 FROM telegram_answer")
 
 
+def test_the_outcome_of_a_flatten_is_sent_for_a_day_and_an_answer_for_ten_minutes(
+    worker_env: WorkerEnv, anna: Person, telegram: TelegramService
+) -> None:
+    with running_bot(worker_env, telegram):
+        anna.ask("/flatten")
+        anna.ask(anna.code())
+        count = len(telegram.texts(anna.telegram_id))
+        telegram.script.extend([("sendMessage", 500, b"{}")] * 1000)
+        worker_env.execute("UPDATE telegram_flatten SET until_at = now()")
+        telegram.say(anna.telegram_id, "/help")
+        eventually("both wait", lambda: worker_env.rows("SELECT count(*) FROM telegram_answer") == [(2,)])
+        worker_env.execute(
+            "UPDATE telegram_answer SET created_at = created_at - kept, expires_at = expires_at - kept"
+            " FROM (SELECT interval '23 h' AS kept) AS outage"
+        )
+        eventually("the answer is given up", lambda: worker_env.rows("SELECT count(*) FROM telegram_answer") == [(1,)])
+        telegram.script.clear()
+        told = anna.answer_after(count)
+
+    assert told.startswith("NOT FLAT: ")
+    assert "As of 20" in told
+    assert telegram.texts(anna.telegram_id)[count:] == [told]
+
+
 def test_no_log_of_the_program_has_a_secret(
     worker_env: WorkerEnv, anna: Person, telegram: TelegramService, tmp_path: Path
 ) -> None:

@@ -36,6 +36,7 @@ CREATE TABLE telegram_answer (
     telegram_id bigint NOT NULL,
     text text NOT NULL,
     created_at timestamptz DEFAULT now() NOT NULL,
+    expires_at timestamptz NOT NULL,
     CONSTRAINT pk_telegram_answer PRIMARY KEY (id)
 );
 

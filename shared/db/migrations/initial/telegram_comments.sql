@@ -20,11 +20,12 @@ COMMENT ON COLUMN telegram_user.pending_act IS 'halt or flatten, which waits for
 COMMENT ON COLUMN telegram_user.pending_reason IS 'The reason typed with it; empty: none, or nothing waits.';
 COMMENT ON COLUMN telegram_user.pending_until_at IS 'Until when it waits, in machine time; empty: nothing waits.';
 COMMENT ON COLUMN telegram_user.created_at IS 'When the user was added, or added anew, in machine time.';
-COMMENT ON TABLE telegram_answer IS 'An answer that Telegram has not taken yet; its row is gone once it has, or after ten minutes.';
+COMMENT ON TABLE telegram_answer IS 'An answer that Telegram has not taken yet; its row is gone once it has, or once it expires.';
 COMMENT ON COLUMN telegram_answer.id IS 'A number of ours, in the order of the answers.';
 COMMENT ON COLUMN telegram_answer.telegram_id IS 'The Telegram account that it goes to.';
 COMMENT ON COLUMN telegram_answer.text IS 'The text.';
 COMMENT ON COLUMN telegram_answer.created_at IS 'When it was written, in machine time.';
+COMMENT ON COLUMN telegram_answer.expires_at IS 'From then on it is not sent, in machine time: after ten minutes, for the outcome of a flatten after a day.';
 COMMENT ON TABLE telegram_flatten IS 'A flatten by Telegram whose outcome is not told yet; its row is gone once it is.';
 COMMENT ON COLUMN telegram_flatten.id IS 'A number of ours.';
 COMMENT ON COLUMN telegram_flatten.telegram_id IS 'The Telegram account that is told.';
