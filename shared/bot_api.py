@@ -19,7 +19,7 @@ from shared.log import mask_secrets
 POLL_S = 25  # that Telegram waits for an update before it answers with none
 _CONNECT_TIMEOUT_S, _READ_TIMEOUT_S = 5.0, 10.0
 _MOST_BYTES = 4_000_000  # a hundred updates have far less
-_MOST_UNITS = 4_096  # of UTF-16, in a message
+MOST_UNITS = 4_096  # of UTF-16, in a message
 _LONGEST_DESCRIPTION = 200
 _LONGEST_PAUSE_S = 3_600
 
@@ -76,7 +76,7 @@ class BotApi:
 
     def send_message(self, telegram_id: int, text: str) -> None:
         """Send a plain text, cut to what a message takes, to the private chat with an account; raise BotApiError."""
-        cut = text.encode("utf-16-le", "replace")[: 2 * _MOST_UNITS].decode("utf-16-le", "ignore")
+        cut = text.encode("utf-16-le", "replace")[: 2 * MOST_UNITS].decode("utf-16-le", "ignore")
         asked = {"chat_id": telegram_id, "text": cut, "link_preview_options": {"is_disabled": True}}
         self._call("sendMessage", asked, _READ_TIMEOUT_S)
 

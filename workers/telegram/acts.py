@@ -26,25 +26,25 @@ _LOCK_WAIT = timedelta(milliseconds=50)
 _MOST_S = 2.0  # for all accounts
 
 
-def describe_halt(connection: Connection) -> str:
-    """Return what a halt would do now; raise RefusedError without an account."""
-    return f"Halt stops new entries of {_list_names(_list_accounts(connection))}. Positions stay open, exits pass"
+def describe_halt(connection: Connection) -> Sequence[str]:
+    """Return what a halt would do now, in lines; raise RefusedError without an account."""
+    return [f"Halt stops new entries of {_list_names(_list_accounts(connection))}. Positions stay open, exits pass."]
 
 
-def describe_flatten(connection: Connection) -> str:
-    """Return what a flatten would do now; raise RefusedError where there is nothing that may be closed."""
+def describe_flatten(connection: Connection) -> Sequence[str]:
+    """Return what a flatten would do now, in lines; raise RefusedError where there is nothing that may be closed."""
     chosen, left = _split(connection)
-    lines = [f"Flatten closes everything: {describe_holdings(connection, chosen, None)}"]
     market_now = market_clock.require(connection).clock.now()
-    lines += [
+    lines = [
         f"Another installation of Tickwork trades {shorten_account(one.name)} too: two closes at once can reverse a "
-        "position"
+        "position."
         for one in chosen
         if find_other(one, market_now) is not None
     ]
     if left:
-        lines.append(f"Skipped, because live orders were never on: {_list_names(left)}")
-    return ". ".join(lines)
+        lines.append(f"Skipped, because live orders were never on: {_list_names(left)}.")
+    held = (f"{describe_holdings(connection, [one], None)}." for one in chosen)
+    return [f"Flatten closes everything of {_list_names(chosen)}.", *lines, *held]
 
 
 def halt(tx: Transaction, actor: Actor, reason: str) -> str:

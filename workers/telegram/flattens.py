@@ -6,11 +6,13 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection
 
 from shared.db.accounts import accounts
+from shared.db.accounts.accounts import AccountRow
 from shared.db.orders import flatten_requests
 from shared.db.orders.flatten_requests import FlattenRequestRow
 from shared.db.telegram import answers, followed_flattens
 from shared.domain.accounts.account_name import shorten_account
 from shared.overview.holdings import describe_holdings
+from workers.telegram.message_text import fit_lines
 
 _KEPT_FOR = timedelta(days=1)  # while Telegram takes no answer
 
@@ -34,18 +36,18 @@ def tell_ended(connection: Connection, now: datetime) -> bool:
 
 def _describe(connection: Connection, requests: Sequence[FlattenRequestRow], now: datetime) -> str:
     known = {one.id: one for one in accounts.list_all(connection)}
-    lines = []
-    for request in requests:
-        account = known[request.account_id]
-        name = shorten_account(account.name)
-        if request.flat_at is not None:
-            lines.append(f"FLAT: {name}, as the venue confirms.")
-            continue
-        held = describe_holdings(connection, [account], None)
-        lines.append(f"NOT FLAT: {name}: {request.progress or 'no worker has begun yet'}. Held: {held}.")
-    if any(request.flat_at is None for request in requests):
+    flat = [one for one in requests if one.flat_at is not None]
+    left = [one for one in requests if one.flat_at is None]
+    lines = [_describe_left(connection, one, known[one.account_id]) for one in left]
+    if left:
         lines.append(
             "What is not dropped goes on without an answer: /status shows what is held. Look at the venue too."
         )
-    lines.append(f"As of {now:%Y-%m-%d %H:%M:%S} UTC.")
-    return "\n".join(lines)
+    lines += [f"FLAT: {shorten_account(known[one.account_id].name)}, as the venue confirms." for one in flat]
+    return fit_lines(lines, "`tickwork positions`", f"As of {now:%Y-%m-%d %H:%M:%S} UTC.")
+
+
+def _describe_left(connection: Connection, request: FlattenRequestRow, account: AccountRow) -> str:
+    held = describe_holdings(connection, [account], None)
+    progress = request.progress or "no worker has begun yet"
+    return f"NOT FLAT: {shorten_account(account.name)}: {progress}. Held: {held}."

@@ -14,6 +14,7 @@ from workers.telegram import acts
 from workers.telegram.codes import find_lock, find_step
 from workers.telegram.commands import HELP, Command, CommandKind, parse_command
 from workers.telegram.limits import SenderLimits
+from workers.telegram.message_text import fit_lines
 from workers.telegram.status import describe_status
 from workers.telegram.updates import TypedMessage, Update
 
@@ -150,7 +151,7 @@ def _prepare(tx: Transaction, user: TelegramUser, command: Command, now: datetim
     would = acts.describe_halt(tx.connection) if is_halt else acts.describe_flatten(tx.connection)
     users.set_pending(tx.connection, user.name, command.kind, reason, now + CODE_WITHIN)
     seconds = int(CODE_WITHIN.total_seconds())
-    return f"{would}.\nSend your 6-digit code within {seconds} s, or /cancel."
+    return fit_lines(would, "`tickwork positions`", f"Send your 6-digit code within {seconds} s, or /cancel.")
 
 
 def _confirm(tx: Transaction, user: TelegramUser, message: TypedMessage, code: str, clocks: Clocks) -> str:

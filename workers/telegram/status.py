@@ -18,20 +18,23 @@ from shared.domain.risk.findings import dollars
 from shared.overview.alarms import list_alarms, list_gap_alarms
 from shared.overview.risk_view import RiskView, read_risk_view
 from shared.overview.stack_problems import list_problems
+from workers.telegram.message_text import fit_lines
 
 
 def describe_status(connection: Connection, settings: Settings) -> str:
-    """Return what `tickwork status`, `positions` and `risk` show, in a few lines."""
+    """Return what `tickwork status`, `positions` and `risk` show, in a few lines: what is wrong first."""
     market = market_clock.require(connection)
     found = read_risk_view(connection, settings)
-    lines = [f"{market.market} ({market.kind}), {market.clock.now():%Y-%m-%d %H:%M:%S} UTC"]
+    alarms = [*list_alarms(connection), *list_gap_alarms(connection)]
+    problems = list_problems(connection, settings)
+    lines = [
+        f"{market.market} ({market.kind}), {market.clock.now():%Y-%m-%d %H:%M:%S} UTC",
+        *(shorten_contracts(alarm.message) for alarm in alarms),
+        *(f"PROBLEM, {one['name']}: {shorten_contracts(one['detail'])}." for one in problems),
+    ]
     for one in found.accounts:
         lines += _describe_account(connection, found, one)
-    alarms = [*list_alarms(connection), *list_gap_alarms(connection)]
-    lines += [shorten_contracts(alarm.message) for alarm in alarms]
-    problems = list_problems(connection, settings)
-    lines += [f"PROBLEM, {one['name']}: {shorten_contracts(one['detail'])}." for one in problems]
-    return "\n".join(lines)
+    return fit_lines(lines, "`tickwork status` and `tickwork positions`")
 
 
 def _describe_account(connection: Connection, found: RiskView, row: AccountRow) -> Iterator[str]:

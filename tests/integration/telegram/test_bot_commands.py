@@ -1,5 +1,6 @@
 """Commands from Telegram: status at once, halt and flatten once a right and unused code follows in time."""
 
+import re
 import time
 
 import pyotp
@@ -172,6 +173,28 @@ def test_a_flatten_that_is_not_flat_in_time_is_told_with_what_is_held(worker_env
     assert "no worker has begun yet. Held: " in told
     assert "LONG 1 MNQ H26" in told
     assert [] == worker_env.rows("SELECT 1 FROM telegram_flatten")
+
+
+def test_a_long_answer_tells_what_is_wrong_first_and_how_much_is_left_out(worker_env: WorkerEnv, anna: Person) -> None:
+    worker_env.execute(ADD_ACCOUNTS.replace("10, 29", "10, 120"))
+    worker_env.execute("UPDATE account SET halted_at = now(), halt_reason = 'lunch' WHERE id = 120")
+    told = anna.ask("/status").splitlines()
+    assert "is HALTED: lunch" in told[1]
+    assert re.fullmatch(r"\.\.\. [0-9]+ lines more: `tickwork status` and `tickwork positions`", told[-1])
+    assert "Send your 6-digit code within 60 s, or /cancel." == anna.ask("/flatten").splitlines()[-1]
+
+
+def test_an_outcome_tells_first_what_is_not_flat(worker_env: WorkerEnv, anna: Person) -> None:
+    worker_env.execute(ADD_ACCOUNTS.replace("10, 29", "10, 150"))
+    anna.ask("/flatten")
+    anna.ask(anna.code())
+    count = len(anna.telegram.texts(anna.telegram_id))
+    worker_env.execute("UPDATE flatten_request SET flat_at = now() WHERE account_id <> 90")
+    worker_env.execute("UPDATE telegram_flatten SET until_at = now()")
+    told = anna.answer_after(count).splitlines()
+
+    assert told[0].startswith("NOT FLAT: 50KTC-7090: ")
+    assert told[-2].endswith(" lines more: `tickwork positions`")
 
 
 ADD_ACCOUNTS = """

@@ -12,6 +12,7 @@ from shared.log import mask_secrets
 from workers.telegram.codes import find_lock, find_step
 from workers.telegram.commands import Command, CommandKind, parse_command
 from workers.telegram.limits import SenderLimits
+from workers.telegram.message_text import fit_lines
 from workers.telegram.updates import parse_update
 
 NOW = datetime(2026, 11, 30, 18, 0, 10, tzinfo=UTC)
@@ -115,6 +116,22 @@ def test_a_code_that_was_right_when_it_was_sent_is_right_once(
     found = find_step(SECRET, code, (NOW, NOW - timedelta(seconds=60)), None if used is None else STEP + used)
 
     assert (None if expected is None else STEP + expected) == found
+
+
+@given(st.lists(st.text(max_size=3_000) | st.just("\N{ROCKET}" * 900), max_size=40))
+def test_lines_that_do_not_fit_into_a_message_are_counted(lines: list[str]) -> None:
+    told = fit_lines(lines, "`tickwork status`", "Send your code.")
+    shown, count = told.split("\n"), sum(len(one.splitlines()) for one in lines)
+    rest = [one for one in shown if one.startswith("... ") and one.endswith("more: `tickwork status`")]
+
+    assert len(told.encode("utf-16-le", "replace")) <= 2 * 4096
+    assert shown[-1] == "Send your code."
+    assert len(shown) - 1 == count or int(rest[-1].split()[1]) == count - (len(shown) - 2)
+
+
+def test_a_line_that_is_cut_shows_it() -> None:
+    assert fit_lines(["a" * 1_001], "there") == "a" * 996 + " ..."
+    assert fit_lines(["a" * 1_000], "there") == "a" * 1_000
 
 
 def test_each_fifth_wrong_code_locks_for_twice_as_long_up_to_a_day() -> None:
