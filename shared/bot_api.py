@@ -18,7 +18,9 @@ from shared.log import mask_secrets
 
 POLL_S = 25  # that Telegram waits for an update before it answers with none
 _CONNECT_TIMEOUT_S, _READ_TIMEOUT_S = 5.0, 10.0
-_MOST_BYTES = 4_000_000  # a hundred updates have far less
+MOST_UPDATES = 100  # in an answer, by the Bot API
+_MOST_BYTES = 4_000_000  # of an answer; the Bot API's may be a little longer, and more after JSON's escapes
+_MOST_BYTES_OF_ONE = 16_000_000  # of an answer with one update, of which no smaller part can be asked for
 MOST_UNITS = 4_096  # of UTF-16, in a message
 _LONGEST_DESCRIPTION = 200
 _LONGEST_PAUSE_S = 3_600
@@ -31,6 +33,10 @@ class BotApiError(TickworkError):
         super().__init__(message)
         self.status = status
         self.retry_after = retry_after
+
+
+class AnswerTooLongError(BotApiError):
+    """Telegram answered with more than is read at once."""
 
 
 class _Parameters(msgspec.Struct):
@@ -60,15 +66,17 @@ class BotApi:
         self._url, self._token = url, token
         self._session = requests.Session()
 
-    def get_updates(self, offset: int | None) -> RawUpdates:
+    def get_updates(self, offset: int | None, limit: int = MOST_UPDATES) -> RawUpdates:
         """Wait up to POLL_S for updates from number `offset` on, by which all before are confirmed; raise BotApiError.
 
-        Only one program may do so for a bot.
+        At most `limit` come, 1 to 100; raise AnswerTooLongError for more than 4 MB, or for one of more than 16 MB. Only
+        one program may do so for a bot.
         """
-        asked: dict[str, Any] = {"timeout": POLL_S, "allowed_updates": ["message"]}
+        asked: dict[str, Any] = {"timeout": POLL_S, "allowed_updates": ["message"], "limit": limit}
         if offset is not None:
             asked["offset"] = offset
-        result, server_at = self._call("getUpdates", asked, POLL_S + _READ_TIMEOUT_S)
+        most_bytes = _MOST_BYTES if limit > 1 else _MOST_BYTES_OF_ONE
+        result, server_at = self._call("getUpdates", asked, POLL_S + _READ_TIMEOUT_S, most_bytes)
         try:
             return RawUpdates([bytes(one) for one in msgspec.json.decode(result, type=list[msgspec.Raw])], server_at)
         except (msgspec.MsgspecError, RecursionError):
@@ -80,7 +88,9 @@ class BotApi:
         asked = {"chat_id": telegram_id, "text": cut, "link_preview_options": {"is_disabled": True}}
         self._call("sendMessage", asked, _READ_TIMEOUT_S)
 
-    def _call(self, method: str, asked: Mapping[str, Any], timeout_s: float) -> tuple[msgspec.Raw, datetime | None]:
+    def _call(
+        self, method: str, asked: Mapping[str, Any], timeout_s: float, most_bytes: int = _MOST_BYTES
+    ) -> tuple[msgspec.Raw, datetime | None]:
         try:
             with self._session.post(
                 f"{self._url}/bot{self._token}/{method}",
@@ -91,7 +101,7 @@ class BotApi:
                 stream=True,
             ) as response:
                 status, at = response.status_code, _parse_date(response.headers.get("Date"))
-                body = _read(response, monotonic() + timeout_s)
+                body = _read(response, monotonic() + timeout_s, most_bytes)
         except (requests.RequestException, HTTPError, OSError, ValueError) as error:
             # Not its text, which has the URL.
             raise BotApiError(f"Telegram cannot be reached: {type(error).__name__}") from None
@@ -110,13 +120,15 @@ class BotApi:
         return BotApiError(message, status, timedelta(seconds=pause_s) if pause_s else None)
 
 
-def _read(response: requests.Response, until: float) -> bytes:
-    """Return the body; raise OSError for one that is too long, or that has not ended then."""
+def _read(response: requests.Response, until: float, most_bytes: int) -> bytes:
+    """Return the body; raise AnswerTooLongError for one that is too long, TimeoutError if it has not ended then."""
     parts, size = [], 0
     while part := response.raw.read1(65_536, decode_content=True):
         size += len(part)
-        if size > _MOST_BYTES or monotonic() > until:
-            raise OSError("the answer is too long, or does not end")
+        if size > most_bytes:
+            raise AnswerTooLongError(f"Telegram answered with more than {most_bytes // 1_000_000} MB at once")
+        if monotonic() > until:
+            raise TimeoutError("the answer does not end")
         parts.append(part)
     return b"".join(parts)
 

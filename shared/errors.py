@@ -36,6 +36,7 @@ TickworkError
 |-- RedisUnavailableError          shared.hot.connection: continue without Redis
 |-- TokenRefusedError              shared.gateway.rest.transport: renew the token
 |-- BotApiError                    shared.bot_api: Telegram took no request, or refused it
+|   `-- AnswerTooLongError         asked for in smaller parts
 |-- HubError                       shared.gateway.hubs.hub: connect again
 |   `-- LoggedOutError
 |-- MalformedRecordError           shared.gateway.hubs.protocol

@@ -7,7 +7,7 @@ from datetime import datetime
 from queue import Empty, Queue
 from random import SystemRandom
 
-from shared.bot_api import BotApi, BotApiError
+from shared.bot_api import MOST_UPDATES, AnswerTooLongError, BotApi, BotApiError
 from shared.clock import monotonic
 from workers.telegram.updates import Update, parse_update
 
@@ -42,6 +42,7 @@ class Poller:
         self._offsets: Queue[int | None] = Queue()
         self._polls: Queue[Poll] = Queue()
         self._failed_in_row = 0
+        self._limit = MOST_UPDATES
         self._began: float | None = None  # the request that is under way
         self._is_asked = False
         threading.Thread(target=self._run, name="telegram poller", daemon=True).start()
@@ -77,6 +78,8 @@ class Poller:
             self._began = monotonic()
             try:
                 poll, pause_s = self._poll(offset), 0.0
+            except AnswerTooLongError as error:
+                poll, pause_s = Poll(error=str(error)), self._ask_for_fewer(error)
             except BotApiError as error:
                 poll, pause_s = Poll(error=_describe(error)), self._choose_pause(error)
             except Exception as error:  # a thread that ends would be missed by no one
@@ -87,12 +90,20 @@ class Poller:
             self._stopping.wait(pause_s)
 
     def _poll(self, offset: int | None) -> Poll:
-        found = self._api.get_updates(offset)
+        found = self._api.get_updates(offset, self._limit)
         updates = tuple(update for raw in found.updates if (update := parse_update(raw)) is not None)
         if found.updates and not updates:  # it would bring the same at once, again and again
             raise BotApiError("Telegram answered with updates that have no number")
         self._failed_in_row = 0
+        self._limit = min(2 * self._limit, MOST_UPDATES)
         return Poll(updates, found.server_at)
+
+    def _ask_for_fewer(self, error: AnswerTooLongError) -> float:
+        """Halve how many updates are asked for, and return the pause before that: none as long as that may help."""
+        if self._limit == 1:
+            return self._choose_pause(error)
+        self._limit //= 2
+        return 0.0
 
     def _choose_pause(self, error: BotApiError) -> float:
         """Return the pause after an error, in seconds: what Telegram asks for, or one that doubles, with jitter."""

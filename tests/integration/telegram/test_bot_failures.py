@@ -141,6 +141,33 @@ def test_what_telegram_answers_is_recorded_without_the_token_and_commands_work_a
     assert "Telegram answers again" in caplog.text
 
 
+def test_answers_that_are_too_long_are_asked_for_in_smaller_parts(
+    worker_env: WorkerEnv, anna: Person, telegram: TelegramService, caplog: pytest.LogCaptureFixture
+) -> None:
+    for size in (6_000_000, *[70_000] * 99):  # the first is too long for any but an answer of its own
+        telegram.say(66, "/halt", reply_to_message={"text": "x" * size})
+    with running_bot(worker_env, telegram):
+        assert "today" in anna.ask("/status")
+        eventually("all is well again", lambda: telegram.limits[-1] == 100 and not error_of(worker_env))
+
+    assert [100, 50, 25, 12, 6, 3, 1, 2, 4] == telegram.limits[:9]
+    assert "no commands are taken: Telegram answered with more than 4 MB at once" in caplog.text
+    assert "cannot be reached" not in caplog.text
+
+
+def test_an_update_that_is_too_long_alone_is_recorded_as_that(
+    worker_env: WorkerEnv, anna: Person, telegram: TelegramService
+) -> None:
+    telegram.say(66, "/halt", reply_to_message={"text": "x" * 17_000_000})
+    with running_bot(worker_env, telegram):
+        eventually("it is recorded", lambda: "more than 16 MB at once" in error_of(worker_env), timeout=30)
+        count = len(telegram.limits)
+        telegram.updates.clear()
+        assert "today" in anna.ask("/status")
+
+    assert count <= 10  # each after a longer pause
+
+
 def test_the_pause_that_telegram_asks_for_is_kept(
     worker_env: WorkerEnv, anna: Person, telegram: TelegramService
 ) -> None:
