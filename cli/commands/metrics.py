@@ -8,9 +8,9 @@ from typing import Any
 
 import click
 
-from cli.client.feed_health import print_feed, read_feed_figures
+from cli.client.feed_health import print_feed
 from cli.client.gauge_tables import KINDS, print_gauges
-from cli.client.stack import connect
+from cli.client.stack import connect, load_stack_settings
 from cli.client.system_usage import read_system
 from cli.console.list_options import watch
 from cli.console.output import print_json
@@ -21,6 +21,7 @@ from shared.db.metrics import figures, gauges, metrics
 from shared.domain.duration_text import format_duration
 from shared.fleets import Queue
 from shared.ledger.jobs import job_names_with
+from shared.overview.feed_view import read_feed_figures
 
 _STATES = ("queued", "running", "succeeded", "failed", "dead", "expired", "cancelled")
 _DURATIONS = ("count", "error_count", "p50_ms", "p95_ms", "p99_ms", "max_ms")
@@ -116,7 +117,7 @@ def _read(window: timedelta) -> dict[str, Any]:
         "system": read_system(),
         "strategies": strategies,
         "bars": _count_by_tier(_of(found, "bars", "source")),
-        "feed": read_feed_figures(),
+        "feed": read_feed_figures(load_stack_settings().cache_url),
         "gauges": recorded,
     }
 

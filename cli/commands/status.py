@@ -9,9 +9,9 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from cli.client.clock_skew import print_skew, read_skew_figures
 from cli.client.failures import describe_failure
-from cli.client.feed_health import print_feed, read_feed_figures
+from cli.client.feed_health import print_feed
 from cli.client.hook_store import describe_blind_hooks
-from cli.client.monitor_view import print_monitor, read_monitor_figures
+from cli.client.monitor_view import print_monitor
 from cli.client.public_url import print_public_url, read_public_url_figures
 from cli.client.redis_memory import print_memory, read_memory_figures
 from cli.client.spool_view import describe_spool, read_spool_figures
@@ -27,6 +27,8 @@ from shared.db.market_data import market_clock
 from shared.db.market_data.market_clock import MarketRow
 from shared.log import mask_secrets
 from shared.overview.alarms import Alarm, AlarmCode, list_alarms, list_gap_alarms
+from shared.overview.feed_view import read_feed_figures
+from shared.overview.monitor_health import read_monitor_figures
 from shared.overview.stack_problems import list_problems
 
 PROGRAMS = Table("Programs", ("name", "pid", "state", "restarts"), is_list=True)
@@ -46,7 +48,7 @@ def command(*, as_json: bool) -> None:
     is_up = pid is not None and bool(state["urls"])
     database = _read_database() if is_up else None
     answers = database is not None and database.error is None
-    feed = read_feed_figures() if is_up else None
+    feed = read_feed_figures(load_stack_settings().cache_url) if is_up else None
     public_url = read_public_url_figures() if answers else None
     clock = read_skew_figures(has_database=answers) if is_up else None
     spool = read_spool_figures(home.root)

@@ -11,7 +11,6 @@ from sqlalchemy import Connection
 
 from cli.client.alert_view import read_outcomes, to_row
 from cli.client.alert_view import to_cells as to_alert_cells
-from cli.client.feed_health import describe_feed, read_feed_figures
 from cli.client.position_view import list_positions, to_cells
 from cli.client.risk_view import require_market
 from cli.client.stack import connect, load_stack_settings, read_running_state
@@ -29,6 +28,7 @@ from shared.db.metrics import metrics
 from shared.domain.risk.account_risk import day_equity_result, loss_limit_level
 from shared.fleets import Queue
 from shared.overview.alarms import list_alarms
+from shared.overview.feed_view import describe_feed, read_feed_figures
 from shared.overview.risk_view import RiskView, read_risk_view
 from shared.overview.stack_problems import list_problems
 
@@ -95,7 +95,7 @@ def _read() -> dict[str, Any]:
         alerts = alert_history.list_newest(connection, AlertFilter(), _ALERTS_SEARCHED)
         return {
             "market": {"name": market.market, "kind": market.kind, "market_now": market.clock.now()},
-            "feed": read_feed_figures(),
+            "feed": read_feed_figures(settings.cache_url),
             "alarms": list_alarms(connection),
             "problems": list_problems(connection, settings),
             "accounts": [_to_figures(risk, one, balances.get(one.id, [])) for one in risk.accounts],

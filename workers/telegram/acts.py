@@ -6,7 +6,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
-from shared.clock import monotonic
+from shared.clock import machine_now, monotonic
 from shared.db.accounts import accounts, halts
 from shared.db.accounts.accounts import AccountRow
 from shared.db.accounts.audit import Actor
@@ -18,6 +18,7 @@ from shared.domain.accounts.account_name import shorten_account
 from shared.errors import RefusedError
 from shared.ledger.flattening import request_flatten
 from shared.ledger.ledger import Transaction
+from shared.overview.comparison import describe_uncompared
 from shared.overview.holdings import describe_holdings, split_closable
 
 FOLLOWED_FOR = timedelta(seconds=120)
@@ -43,8 +44,17 @@ def describe_flatten(connection: Connection) -> Sequence[str]:
     ]
     if left:
         lines.append(f"Skipped, because live orders were never on: {_list_names(left)}.")
-    held = (f"{describe_holdings(connection, [one], None)}." for one in chosen)
-    return [f"Flatten closes everything of {_list_names(chosen)}.", *lines, *held]
+    return [
+        f"Flatten closes everything of {_list_names(chosen)}.",
+        *lines,
+        *(_describe_known(connection, one) for one in chosen),
+    ]
+
+
+def _describe_known(connection: Connection, one: AccountRow) -> str:
+    uncompared = describe_uncompared(one, machine_now())
+    doubt = "" if uncompared is None else f", but {uncompared}"
+    return f"{describe_holdings(connection, [one], None)}{doubt}."
 
 
 def halt(tx: Transaction, actor: Actor, reason: str) -> str:

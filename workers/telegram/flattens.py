@@ -11,6 +11,7 @@ from shared.db.orders import flatten_requests
 from shared.db.orders.flatten_requests import FlattenRequestRow
 from shared.db.telegram import answers, followed_flattens
 from shared.domain.accounts.account_name import shorten_account
+from shared.overview.comparison import describe_uncompared
 from shared.overview.holdings import describe_holdings
 from workers.telegram.message_text import fit_lines
 
@@ -38,7 +39,7 @@ def _describe(connection: Connection, requests: Sequence[FlattenRequestRow], now
     known = {one.id: one for one in accounts.list_all(connection)}
     flat = [one for one in requests if one.flat_at is not None]
     left = [one for one in requests if one.flat_at is None]
-    lines = [_describe_left(connection, one, known[one.account_id]) for one in left]
+    lines = [_describe_left(connection, one, known[one.account_id], now) for one in left]
     if left:
         lines.append(
             "What is not dropped goes on without an answer: /status shows what is held. Look at the venue too."
@@ -47,7 +48,9 @@ def _describe(connection: Connection, requests: Sequence[FlattenRequestRow], now
     return fit_lines(lines, "`tickwork positions`", f"As of {now:%Y-%m-%d %H:%M:%S} UTC.")
 
 
-def _describe_left(connection: Connection, request: FlattenRequestRow, account: AccountRow) -> str:
+def _describe_left(connection: Connection, request: FlattenRequestRow, account: AccountRow, now: datetime) -> str:
     held = describe_holdings(connection, [account], None)
     progress = request.progress or "no worker has begun yet"
-    return f"NOT FLAT: {shorten_account(account.name)}: {progress}. Held: {held}."
+    uncompared = describe_uncompared(account, now)
+    doubt = "" if uncompared is None else f", but {uncompared}"
+    return f"NOT FLAT: {shorten_account(account.name)}: {progress}. Held: {held}{doubt}."

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from cli.client.monitor_view import print_monitor, read_monitor_figures
+from cli.client.monitor_view import print_monitor
+from shared.overview.monitor_health import read_monitor_figures
 from tests.fixtures.monitors import Monitors
 from tests.fixtures.operator import RunCommand
 from tests.fixtures.worker_env import WorkerEnv

@@ -179,7 +179,7 @@ def test_a_long_answer_tells_what_is_wrong_first_and_how_much_is_left_out(worker
     worker_env.execute(ADD_ACCOUNTS.replace("10, 29", "10, 120"))
     worker_env.execute("UPDATE account SET halted_at = now(), halt_reason = 'lunch' WHERE id = 120")
     told = anna.ask("/status").splitlines()
-    assert "is HALTED: lunch" in told[1]
+    assert ["is HALTED: lunch" in line for line in told[1:6]].count(True) == 1
     assert re.fullmatch(r"\.\.\. [0-9]+ lines more: `tickwork status` and `tickwork positions`", told[-1])
     assert "Send your 6-digit code within 60 s, or /cancel." == anna.ask("/flatten").splitlines()[-1]
 

@@ -122,7 +122,7 @@ def test_updates_that_are_no_messages_are_ignored_and_numbers_may_jump(
     telegram.push({"update_id": 2_000_000, "edited_message": {"text": "/halt"}})
     telegram.push({"update_id": 2_000_007, "message": {"text": 7}})
     until_ignored(worker_env, 2)
-    assert "flat" in anna.ask("/status")
+    assert "today" in anna.ask("/status")
     assert [(2_000_009,)] == worker_env.rows(f"SELECT next_update_id FROM telegram_bot WHERE bot_id = {BOT_ID}")
 
 
@@ -134,7 +134,7 @@ def test_after_a_week_without_updates_lower_numbers_are_new_ones(
     telegram.next_id = 12
     worker_env.execute("UPDATE telegram_bot SET updated_at = now() - interval '7 days'")
 
-    assert "flat" in anna.ask("/status")
+    assert "today" in anna.ask("/status")
     assert [(13,)] == worker_env.rows("SELECT next_update_id FROM telegram_bot")
 
 
@@ -163,7 +163,7 @@ def test_a_flood_of_unknown_senders_is_counted_and_leaves_few_rows(
     for number in range(300):
         telegram.say(1000 + number % 150, "/halt")
     began = time.monotonic()
-    assert "flat" in anna.ask("/status")
+    assert "today" in anna.ask("/status")
     until_ignored(worker_env, 300)
 
     audited = worker_env.rows(AUDITED)
