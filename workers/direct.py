@@ -4,7 +4,6 @@ Exits go on while Redis refuses writes, the broker is away or the critical worke
 """
 
 import logging
-import signal
 import threading
 from datetime import timedelta
 from uuid import UUID
@@ -23,6 +22,7 @@ from shared.log_setup import set_up_logging
 from workers.app import import_tasks
 from workers.lease_renewer import STATEMENT_TIMEOUT_S, LeaseRenewer
 from workers.runner import Runner
+from workers.stop_signals import stop_on_signals
 from workers.task import TASKS
 from workers.wiring import open_runner
 
@@ -80,10 +80,7 @@ def main() -> None:
     """Run until SIGTERM or SIGINT; the job that runs then is finished first."""
     settings = load_settings()
     set_up_logging(settings.log_level, settings.log_format)
-    stopping = threading.Event()
-    for name in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(name, lambda *_: stopping.set())
-    run(settings, stopping)
+    run(settings, stop_on_signals())
 
 
 if __name__ == "__main__":

@@ -1,10 +1,8 @@
 """Entry point of the trace exporter: `python -m workers.tracing`; a second one finds nothing to do."""
 
-import signal
-import threading
-
 from shared.config import load_settings
 from shared.log_setup import set_up_logging
+from workers.stop_signals import stop_on_signals
 from workers.tracing.exporter import run
 
 
@@ -12,10 +10,7 @@ def main() -> None:
     """Run until SIGTERM or SIGINT."""
     settings = load_settings()
     set_up_logging(settings.log_level, settings.log_format)
-    stopping = threading.Event()
-    for name in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(name, lambda *_: stopping.set())
-    run(settings, stopping)
+    run(settings, stop_on_signals())
 
 
 if __name__ == "__main__":

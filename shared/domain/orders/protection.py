@@ -117,7 +117,8 @@ def _plan_replacement(
     )
     uncovered = min(needed, abs(position) - others)
     if uncovered > 0:
-        return ProtectionPlan(replacement=(stop.id, uncovered))
+        wrong = [one.id for one in working if one.is_ours and one.role in _CLOSERS and one.side is not stop.side]
+        return ProtectionPlan(cancels=tuple(wrong), replacement=(stop.id, uncovered))
     plan = plan_protection(position, [one for one in working if one not in replaced])
     return replace(plan, cancels=(*plan.cancels, *(one.id for one in replaced)))
 

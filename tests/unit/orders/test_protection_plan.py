@@ -163,6 +163,14 @@ def test_a_stop_whose_cancel_is_not_answered_takes_no_place_of_another() -> None
     assert ProtectionPlan(replacement=(fixed.id, 1)) == plan_protection(1, [fixed, leaving])
 
 
+def test_a_closing_order_on_the_wrong_side_is_cancelled_while_a_stop_of_fixed_size_waits_for_another() -> None:
+    """The venue may reject the other one for long."""
+    fixed = replace(leg(1, Role.STOP_LOSS, 90, None, quantity=3), is_size_fixed=True)
+    wrong = leg(2, Role.EXIT, 90, None, side=Side.BUY)
+
+    assert ProtectionPlan(cancels=(wrong.id,), replacement=(fixed.id, 1)) == plan_protection(1, [fixed, wrong])
+
+
 @given(cases(), st.sets(st.integers(1, 9)))
 def test_orders_of_fixed_size_end_as_exactly_the_stops_that_are_needed(
     case: tuple[int, list[ClosingOrder]], fixed: set[int]
