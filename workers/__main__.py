@@ -90,16 +90,20 @@ def main() -> None:
     def _leave_unknown_task(name: str, id: str, **_: Any) -> None:  # noqa: A002, ANN401  # what Celery sends
         log.warning("job %s waits for a worker that knows its name %r: this one is another version", id, name)
 
-    watchdog = Watchdog(
-        open_publisher(settings.require_broker()), fleet, CeleryActivity(), keeper.has_jobs, end_at_once
-    )
+    def end(status: int) -> None:
+        if status == os.EX_OK:
+            keeper.stop()
+        end_at_once(status)
+
+    watchdog = Watchdog(open_publisher(settings.require_broker()), fleet, CeleryActivity(), keeper.has_jobs, end)
     with suppress(*DATABASE_ERRORS):  # with its first heartbeat otherwise
         keeper.register()
     watchdog.start()
-    signals.worker_shutting_down.connect(lambda **_: watchdog.stop(), weak=False)
+    signals.worker_shutting_down.connect(lambda **_: watchdog.shut_down(), weak=False)
     delete_old_tracebacks(tracebacks_folder(settings))
     share_memory_with_children()
     worker.start()
+    watchdog.stop()
     keeper.stop()
     sys.exit(worker.exitcode)
 

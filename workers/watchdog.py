@@ -1,4 +1,4 @@
-"""Ends a worker that runs without progress of its own: without its broker, or connected and not consuming."""
+"""Ends a worker that runs without progress: without its broker, connected and not consuming, or done and not ending."""
 
 import logging
 import os
@@ -19,6 +19,8 @@ CHECK_EVERY_S = 1.0
 # Celery takes up to half a minute to recover; a new process takes two seconds.
 WITHOUT_BROKER_S = 5.0
 STUCK_AFTER = timedelta(seconds=15)
+# Celery waits without limit for each child, also for one that waits for its parent to read a result.
+ENDS_WITHIN_S = 5.0
 
 
 class Activity(Protocol):
@@ -43,7 +45,7 @@ class Watchdog(threading.Thread):
         fleet: Fleet,
         activity: Activity,
         has_jobs: Callable[[], bool],
-        end: Callable[[], None],
+        end: Callable[[int], None],
     ) -> None:
         super().__init__(name="watchdog", daemon=True)
         self._publisher = publisher
@@ -52,6 +54,7 @@ class Watchdog(threading.Thread):
         self._has_jobs = has_jobs  # by the ledger: without its broker a worker does not learn that its jobs have ended
         self._end = end
         self._stopping = threading.Event()
+        self._is_shutting_down = False
         self._begun = -1
         self._idle_since = monotonic()  # since then wake-ups wait, a slot is free, and nothing has begun
 
@@ -63,12 +66,18 @@ class Watchdog(threading.Thread):
             except DATABASE_ERRORS:
                 continue
             if reason is not None and not self._stopping.is_set():
-                log.error("this worker ends, to be started again: %s", reason)
-                self._end()
+                if self._is_shutting_down:
+                    log.warning("this worker ends: %s", reason)
+                    self._end(os.EX_OK)
+                else:
+                    log.error("this worker ends, to be started again: %s", reason)
+                    self._end(os.EX_UNAVAILABLE)
                 return
 
     def find_reason_to_end(self) -> str | None:
         """Return why this worker should end, or None; raise one of DATABASE_ERRORS if it cannot be known."""
+        if self._is_shutting_down:
+            return self._find_reason_to_end_now()
         if seconds_without_broker() > WITHOUT_BROKER_S:
             # Running jobs do not need the broker: the worker waits for them.
             return None if self._has_jobs() else f"without its broker for {WITHOUT_BROKER_S:.0f} s"
@@ -82,14 +91,25 @@ class Watchdog(threading.Thread):
             return None
         return f"no job started for {STUCK_AFTER.total_seconds():.0f} s, though wake-ups wait and slots are free"
 
+    def _find_reason_to_end_now(self) -> str | None:
+        if self._has_jobs():
+            self._idle_since = monotonic()
+        is_late = monotonic() - self._idle_since > ENDS_WITHIN_S
+        return "its jobs are done, and Celery still waits for a child" if is_late else None
+
     def _has_waiting(self) -> bool:
         return any(self._publisher.waiting(queue) for queue in self._fleet.queues)
+
+    def shut_down(self) -> None:
+        """Say that the worker is to end once its jobs have, which it is given ENDS_WITHIN_S for."""
+        self._idle_since = monotonic()
+        self._is_shutting_down = True
 
     def stop(self) -> None:
         """Stop the checks, because the worker ends by itself."""
         self._stopping.set()
 
 
-def end_at_once() -> None:
-    """End this process without Celery's shutdown, which would wait for a broker that does not answer."""
-    os._exit(os.EX_UNAVAILABLE)
+def end_at_once(status: int) -> None:
+    """End this process without Celery's shutdown, which would wait for a broker or a child that does not answer."""
+    os._exit(status)

@@ -10,7 +10,7 @@ import pyotp
 import segno
 
 from cli.client.change_check import current_actor
-from cli.client.stack import begin, connect, read_running_state
+from cli.client.stack import begin, connect, load_stack_settings, read_running_state
 from cli.console.groups import CommandGroup
 from cli.console.list_options import list_options
 from cli.console.output import print_json
@@ -81,7 +81,10 @@ def add_user(name: str) -> None:
             )
         record_act(connection, current_actor(), "telegram_add", None, before={}, after={"name": name}, reason=None)
     uri = pyotp.TOTP(secret).provisioning_uri(name=name, issuer_name="Tickwork")
-    click.echo(f"1. Add this to an authenticator app. It is shown only once:\n\n  {uri}\n")
+    click.echo(
+        "1. Add this to an authenticator app. It is shown only once; what was shown before for this name is void:\n\n"
+        f"  {uri}\n"
+    )
     if sys.stdout.isatty():
         segno.make(uri, micro=False).terminal(compact=True)
     minutes = int(_CODE_FOR.total_seconds() // 60)
@@ -89,6 +92,8 @@ def add_user(name: str) -> None:
         f"2. Send this to the bot, in a private chat, within {minutes} minutes. Who does so first is {name}:\n\n"
         f"  /start {code}\n"
     )
+    if not load_stack_settings().telegram_token:
+        click.echo("No bot takes it yet: `tickwork telegram setup` sets one, then `tickwork down` and `tickwork up`.")
 
 
 @command.command("users")

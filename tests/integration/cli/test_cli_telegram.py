@@ -50,17 +50,24 @@ def test_a_name_that_the_audit_cannot_show_is_refused(operator: RunCommand, name
 
 
 def test_a_user_is_added_listed_and_removed_and_the_secret_shown_once(
-    operator: RunCommand, worker_env: WorkerEnv
+    operator: RunCommand, worker_env: WorkerEnv, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     added = operator("telegram", "add-user", "anna")
     ((secret,),) = worker_env.rows("SELECT totp_secret FROM telegram_user")
     assert f"otpauth://totp/Tickwork:anna?secret={secret}&issuer=Tickwork" in added.out
+    assert "No bot takes it yet: `tickwork telegram setup`" in added.words
+    monkeypatch.setenv("TICKWORK_TELEGRAM_TOKEN", TOKEN)
+    with_bot = operator("telegram", "add-user", "anna")
+    ((secret,),) = worker_env.rows("SELECT totp_secret FROM telegram_user")
+    assert "what was shown before for this name is void" in with_bot.words
+    assert "No bot" not in with_bot.words
     shown = operator("telegram", "users")
     assert "not paired" in shown.words
     assert secret not in shown.words + operator("telegram", "users", "--json").out
     assert 0 == operator("telegram", "remove-user", "anna").status
     audited = worker_env.rows("SELECT act, before, after FROM audit ORDER BY id")
-    assert [("telegram_add", {}, {"name": "anna"}), ("telegram_remove", {"name": "anna"}, {})] == audited
+    assert ["telegram_add", "telegram_add", "telegram_remove"] == [act for act, *_ in audited]
+    assert {"name": "anna"} == audited[0][2] == audited[2][1]
 
 
 def check(operator: RunCommand, worker_env: WorkerEnv, token: str = TOKEN) -> tuple[str, str]:

@@ -214,6 +214,19 @@ def test_a_worker_that_shuts_down_finishes_its_running_jobs_and_leaves_the_rest(
     other.stop()
 
 
+def test_a_worker_that_shuts_down_ends_though_a_child_does_not_answer(ledger_env: LedgerEnv) -> None:
+    """As one that waits for its parent to read a result: Celery would wait for it without limit."""
+    worker = start_worker(ledger_env)
+    worker.wait_until_running()
+    _, child, *_ = worker.family()
+    child.suspend()
+
+    assert 0 == worker.stop()
+    until(lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE, 60, "the end of the child")
+    (row,) = ledger_env.rows(f"SELECT ended_at FROM worker WHERE process_id = {worker.pid}")
+    assert row["ended_at"] is not None
+
+
 def test_another_worker_runs_the_jobs_of_a_killed_and_a_frozen_one_and_late_results_change_nothing(
     ledger_env: LedgerEnv, worker: StartedProgram, tmp_path: Path, held: Held
 ) -> None:

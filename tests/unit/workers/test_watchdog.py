@@ -8,7 +8,7 @@ import pytest
 from shared.fleets import Fleet, Queue
 from shared.ledger.envelope import WakeUp
 from workers import heartbeat, watchdog
-from workers.watchdog import STUCK_AFTER, WITHOUT_BROKER_S, Watchdog
+from workers.watchdog import ENDS_WITHIN_S, STUCK_AFTER, WITHOUT_BROKER_S, Watchdog
 
 
 @dataclass
@@ -19,6 +19,7 @@ class Situation:
     jobs_running: int = 0
     jobs_begun: int = 5
     wake_ups: int = 1
+    is_shutting_down: bool = False
 
     def running(self) -> int:
         return self.jobs_running
@@ -51,7 +52,9 @@ def situation(monkeypatch: pytest.MonkeyPatch) -> Situation:
 def watch(situation: Situation, seconds: float) -> str | None:
     """Check once a second for so long; return the reason to end, if there is one."""
     fleet = Fleet("high", (Queue.HIGH,), slots=2)
-    dog = Watchdog(situation, fleet, situation, lambda: situation.jobs_running > 0, lambda: None)
+    dog = Watchdog(situation, fleet, situation, lambda: situation.jobs_running > 0, lambda _: None)
+    if situation.is_shutting_down:
+        dog.shut_down()
     for _ in range(int(seconds)):
         reason = dog.find_reason_to_end()
         if reason is not None:
@@ -89,3 +92,12 @@ def test_a_worker_without_its_broker_ends_once_its_jobs_have(
     assert watch(situation, WITHOUT_BROKER_S + 60) is None
     situation.jobs_running = 0
     assert "without its broker" in (watch(situation, 1) or "")
+
+
+def test_a_worker_that_shuts_down_ends_soon_after_its_jobs_whatever_celery_waits_for(situation: Situation) -> None:
+    situation.is_shutting_down = True
+    situation.jobs_running = 1
+    assert watch(situation, 600) is None
+    situation.jobs_running = 0
+    assert watch(situation, ENDS_WITHIN_S) is None
+    assert "its jobs are done" in (watch(situation, ENDS_WITHIN_S + 2) or "")
