@@ -1,5 +1,6 @@
 """Locks by an amount that counted as a result and was none: `tickwork accounts balance-move` lifts them."""
 
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
@@ -10,6 +11,7 @@ from tests.fixtures.operator import RunCommand
 from tests.fixtures.watch import open_watch_run
 from tests.fixtures.watched_position import entry_price, watch_once_at
 from tests.fixtures.worker_env import WorkerEnv
+from workers.risk import watch_run
 from workers.risk.confirmation import NEXT_DAY_RUNS, SETTLING_RUNS
 from workers.risk.enforcement import enforce_rules
 from workers.risk.snapshots import read_accounts
@@ -209,7 +211,7 @@ def test_a_limit_does_not_wait_for_ever_for_the_first_report_of_a_day(worker_env
 
 
 def test_a_run_of_the_watch_that_a_person_has_overtaken_locks_and_closes_nothing(
-    operator: RunCommand, worker_env: WorkerEnv
+    operator: RunCommand, worker_env: WorkerEnv, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The run has read the account and confirms its limits as a person tells that the amount was a payout."""
     worker_env.execute(LIMITS)
@@ -225,6 +227,7 @@ def test_a_run_of_the_watch_that_a_person_has_overtaken_locks_and_closes_nothing
     worker_env.watch()  # the amount counts as a result, and touches a limit for the first time
     worker_env.execute("UPDATE account SET losses_seen_at = losses_seen_at - interval '1 second'")
     worker_env.write_quote()
+    monkeypatch.setattr(watch_run, "LONGEST_RUN", timedelta(hours=1))  # however long the command takes
     with open_watch_run(worker_env.settings) as run:
         watched = read_accounts(run)
         assert 0 == operator(*MOVE, "-2000", "--yes").status

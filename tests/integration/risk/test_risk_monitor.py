@@ -75,7 +75,7 @@ def test_a_frozen_monitor_is_replaced_and_stands_by_once_it_goes_on(monitors: Mo
 
 def test_a_run_that_froze_in_a_transaction_commits_nothing_after_another_took_over(monitors: Monitors) -> None:
     account_id = monitors.worker_env.venue.account_id
-    with open_watch_run(monitors.worker_env.settings) as run:
+    with open_watch_run(monitors.worker_env.settings, ends_when_idle=True) as run:
         acquire(run)
         other = monitors.start()
 
@@ -94,7 +94,7 @@ def test_a_run_that_froze_in_a_transaction_commits_nothing_after_another_took_ov
 
 
 def test_a_run_that_froze_between_two_transactions_does_nothing_after_another_took_over(monitors: Monitors) -> None:
-    with open_watch_run(monitors.worker_env.settings) as run:
+    with open_watch_run(monitors.worker_env.settings, ends_when_idle=True) as run:
         acquire(run)
         other = monitors.start()
         monitors.wait_until_active(other)
