@@ -54,7 +54,8 @@ def describe_request(alert: Alert) -> str:
     """Return what an alert asks for in a few words: `BUY 1 MNQ`, `CLOSE MNQ`, `BUY MNQ to a position of +2`."""
     root, month = alert.root.name, f" ({alert.symbol.month}{alert.symbol.year})" if alert.symbol.month else ""
     if alert.target_position is not None:
-        return f"{alert.action} {root}{month} to a position of {alert.target_position:+}"
+        wanted = f"a position of {alert.target_position:+}" if alert.target_position else "flat"
+        return f"{alert.action} {root}{month} to {wanted}"
     size = "" if alert.quantity is None else f" {alert.quantity}"
     return f"{alert.action}{size} {root}{month}"
 

@@ -1,7 +1,7 @@
 """Received alerts with their outcomes, as `tickwork alerts` shows them."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -14,6 +14,7 @@ from shared.db import views
 from shared.db.accounts import accounts
 from shared.db.alerts import alert_history, hooks
 from shared.db.alerts.alert_history import AlertRecord
+from shared.domain.accounts.account_name import shorten_account
 from shared.domain.alerts.copy_ratio import SAME
 from shared.domain.error_text import shorten_error
 from shared.domain.orders.order import OrderState, Role
@@ -49,10 +50,10 @@ class AlertOutcome:
         record = self.record
         if record.verdict == "refused":
             return record.reason
-        denied = [row["reason"] for row in self.signals if row["verdict"] == "denied"]
+        denied = _join(list(self._list_denials()), "; ")
         result = record.job_result if isinstance(record.job_result, dict) else {}
         candidates = [
-            *denied,
+            denied,
             # Of one that has done its work the error is that of an earlier attempt.
             record.job_error and record.job_state != "succeeded" and shorten_error(record.job_error),
             result.get("nothing_to_do"),
@@ -61,6 +62,15 @@ class AlertOutcome:
             None if self.signals else result.get("waits_for_approval"),
         ]
         return _join([*filter(None, candidates)][:1] + ([record.reason] if record.reason else []), "; ")
+
+    def _list_denials(self) -> Iterator[str]:
+        """Yield why the entry was denied; where several accounts were asked, with the names of those it was denied."""
+        denied: dict[str, list[str]] = defaultdict(list)
+        for row in self.signals:
+            if row["verdict"] == "denied":
+                denied[row["reason"]].append(shorten_account(row["account_name"]))
+        for reason, names in denied.items():
+            yield f"{', '.join(names)}: {reason}" if len(self.signals) > 1 else reason
 
 
 def read_outcomes(connection: Connection, records: Sequence[AlertRecord]) -> list[AlertOutcome]:
@@ -73,9 +83,9 @@ def read_outcomes(connection: Connection, records: Sequence[AlertRecord]) -> lis
     return [
         AlertOutcome(
             one,
-            signals.get(one.id, []),
-            list(filter(_is_trade, orders.get(one.correlation_id, []))),
-            flattens.get(one.correlation_id, []),
+            _sort_by_account(signals.get(one.id, []), one),
+            _sort_by_account(filter(_is_trade, orders.get(one.correlation_id, [])), one),
+            _sort_by_account(flattens.get(one.correlation_id, []), one),
         )
         for one in records
     ]
@@ -95,7 +105,7 @@ def to_row(outcome: AlertOutcome) -> dict[str, Any]:
         "target_position": alert and alert.target_position,
         "verdict": record.verdict,
         "job": record.job_state,
-        "signals": [row["verdict"] for row in outcome.signals],
+        "signals": [{name: row[name] for name in ("account_id", "account_name", "verdict")} for row in outcome.signals],
         "orders": outcome.order_states,
         "submitted_ms": submitted_at and _milliseconds(record.received_at, submitted_at),
         "reason": outcome.reason,
@@ -104,8 +114,12 @@ def to_row(outcome: AlertOutcome) -> dict[str, Any]:
 
 def to_cells(row: dict[str, Any]) -> dict[str, Any]:
     """Return a row of `to_row` for a table: its signals and the states of its orders as text, None without any."""
+    signals = row["signals"]
     return row | {
-        "signal": _join(row["signals"]),
+        "signal": _join(
+            f"{shorten_account(one['account_name'])} {one['verdict']}" if len(signals) > 1 else one["verdict"]
+            for one in signals
+        ),
         "order": _join(state.replace("_", " ") if state == "NOT_FLATTENED" else state for state in row["orders"]),
     }
 
@@ -169,6 +183,11 @@ def _group(rows: Iterable[dict[str, Any]], key: str) -> dict[UUID | None, list[d
     for row in rows:
         groups[row[key]].append(row)
     return groups
+
+
+def _sort_by_account(rows: Iterable[dict[str, Any]], record: AlertRecord) -> list[dict[str, Any]]:
+    """Return the rows with those of the hook's own account first."""
+    return sorted(rows, key=lambda row: (row["account_id"] != record.account_id, row["account_id"]))
 
 
 def _of_account(rows: Sequence[dict[str, Any]], account_id: int) -> list[dict[str, Any]]:

@@ -1,7 +1,5 @@
 """What `doctor` says of the bot that takes commands from Telegram."""
 
-from datetime import timedelta
-
 from sqlalchemy import Connection
 
 from cli.client.live_checks import CheckWarningError
@@ -10,9 +8,7 @@ from shared.clock import machine_now
 from shared.config import Settings
 from shared.db.telegram import bots, users
 from shared.domain.counting import count_of
-from shared.domain.risk.watch_gap import describe_duration
-
-_SILENT_AFTER = timedelta(minutes=2)  # it asks at least each half minute
+from shared.overview.optional_problems import find_failing_bot
 
 
 def check_telegram(connection: Connection, settings: Settings) -> str:
@@ -24,15 +20,12 @@ def check_telegram(connection: Connection, settings: Settings) -> str:
         )
     if not token:
         return "off, as no bot is set: `tickwork telegram setup` sets one"
+    if (problem := find_failing_bot(connection, settings)) is not None:
+        raise CheckWarningError(problem)
     row, now = bots.find(connection, int(token.partition(":")[0])), machine_now()
-    if row is not None and row.error is not None:
-        since = f" since {row.failing_since_at:%H:%M:%S} UTC" if row.failing_since_at else ""
-        raise CheckWarningError(f"no commands are taken{since}: {row.error}")
-    if row is None or row.polled_at is None or row.polled_at < now - _SILENT_AFTER:
-        silent = None if row is None or row.polled_at is None else describe_duration(now - row.polled_at)
+    if row is None or row.polled_at is None:
         raise CheckWarningError(
-            f"the bot has not asked Telegram for commands {f'for {silent}' if silent else 'yet'}: `tickwork status` "
-            "shows the program telegram, its log says why"
+            "the bot has not asked Telegram for commands yet: its log, `tickwork logs telegram`, says why"
         )
     paired = [one for one in users.list_all(connection) if one.telegram_id is not None]
     if not paired:

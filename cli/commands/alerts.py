@@ -72,8 +72,8 @@ def list_alerts(
 ) -> None:
     """List received alerts, newest first.
 
-    A refused alert has a reason and no job. The signal is the verdict of the pre-trade check on each account, and
-    submitted ms the time from the alert's receipt until its first order was submitted.
+    A refused alert has a reason and no job. The signal is the verdict of the pre-trade check, of several accounts with
+    the name of each, the hook's own first; submitted ms is the time until its first order was submitted.
     """
     with connect() as connection:
         hook_id = None if hook_name is None else find_hook(connection, hook_name).id
@@ -183,7 +183,8 @@ def _print_account(account: dict[str, Any]) -> None:
         reason = f": {format_field(signal['reason'])}" if signal["reason"] else ""
         _print_facts({"signal": f"{shorten_contracts(asked)}, {signal['verdict']}{reason}"})
     if job is not None:
-        error = f": {format_field(shorten_error(job['error']))}" if job["error"] else ""
+        is_failure = job["error"] and job["state"] != "succeeded"  # else it is the error of an earlier attempt
+        error = f": {format_field(shorten_error(job['error']))}" if is_failure else ""
         _print_facts({"job": f"{job['id']}, {job['state']}{error}"})
     ORDERS.print(account["orders"], empty="No orders.")
     if account["flatten_requests"]:

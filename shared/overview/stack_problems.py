@@ -1,4 +1,4 @@
-"""What is wrong in a stack whose programs all run: dead jobs, failing calls to the venue, roots without a contract."""
+"""What is wrong in a stack whose programs all run: dead jobs, failing calls to the venue, a bot that hears nothing."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -18,6 +18,12 @@ from shared.domain.market_data.contract import ROOTS
 from shared.domain.market_data.contract_text import shorten_contract
 from shared.domain.market_data.holidays import describe_doubts
 from shared.ledger.jobs.market_data import RefreshContracts
+from shared.overview.optional_problems import (
+    find_failing_bot,
+    find_failing_channels,
+    find_failing_heartbeat,
+    find_late_traces,
+)
 from shared.overview.oversized_stops import find_oversized_stops
 from shared.overview.paused_jobs import find_paused_jobs
 
@@ -39,6 +45,10 @@ def list_problems(connection: Connection, settings: Settings) -> list[dict[str, 
         "late fills": find_unclosed_fills(connection),
         "stops of others": find_oversized_stops(connection),
         "schedule": find_paused_jobs(connection, settings),
+        "heartbeat": find_failing_heartbeat(connection),
+        "notifications": find_failing_channels(connection),
+        "telegram": find_failing_bot(connection, settings),
+        "traces": find_late_traces(connection, settings),
     }
     return [{"name": name, "detail": detail} for name, detail in found.items() if detail is not None]
 

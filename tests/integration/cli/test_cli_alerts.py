@@ -11,8 +11,9 @@ from shared.clock import machine_now
 from shared.db.alerts import alert_history, hooks
 from shared.db.alerts.alert_history import AlertFilter
 from shared.db.tables.alerts import alert as alert_table
+from shared.domain.accounts.account_name import shorten_account
 from shared.ids import lowest_id_at, new_id
-from tests.fixtures.alert_steps import run_until
+from tests.fixtures.alert_steps import list_verdicts, run_until
 from tests.fixtures.operator import RunCommand
 from tests.fixtures.venue import RunningVenue, StartVenue
 from tests.fixtures.worker_env import WorkerEnv
@@ -88,12 +89,11 @@ def test_a_list_shows_the_newest_alerts_first_with_what_became_of_them(
 
     refused, denied, filled = listed(operator)
 
-    names = ("action", "root", "quantity", "target_position", "verdict", "job", "signals", "orders")
-    assert ["BUY", "MNQ", 2, None, "accepted", "succeeded", ["accepted"], ["FILLED"]] == [
-        filled[name] for name in names
-    ]
-    assert ["TARGET", "MNQ", None, 3, "accepted", "failed", ["denied"], ["DENIED"]] == [denied[name] for name in names]
-    assert [None, None, None, None, "refused", None, [], []] == [refused[name] for name in names]
+    names = ("action", "root", "quantity", "target_position", "verdict", "job", "orders")
+    assert ["BUY", "MNQ", 2, None, "accepted", "succeeded", ["FILLED"]] == [filled[name] for name in names]
+    assert ["TARGET", "MNQ", None, 3, "accepted", "failed", ["DENIED"]] == [denied[name] for name in names]
+    assert [None, None, None, None, "refused", None, []] == [refused[name] for name in names]
+    assert [["accepted"], ["denied"], []] == [list_verdicts(row) for row in (filled, denied, refused)]
     assert "is halted: a test" in denied["reason"]
     assert "422: invalid quantity '0'" == refused["reason"]
     assert 0 < filled["submitted_ms"] < 60_000
@@ -176,10 +176,18 @@ def test_show_has_a_section_for_each_account_of_the_hook(operator: RunCommand, w
     assert [["FILLED"], ["DENIED"]] == [
         [row["state"] for row in one["orders"] if row["role"] == "ENTRY"] for one in found["accounts"]
     ]
-    assert (["accepted", "denied"], ["FILLED", "DENIED"]) == (found["alert"]["signals"], found["alert"]["orders"])
+    signals = [(one["account_id"], one["verdict"]) for one in found["alert"]["signals"]]
+    assert ([(leader, "accepted"), (follower, "denied")], ["FILLED", "DENIED"]) == (signals, found["alert"]["orders"])
     text = operator("alerts", "show", str(alert_id)).words
     assert f"Account {leader} (" in text
     assert "is halted: a test" in text
+
+    short = {row[0]: shorten_account(row[1]) for row in worker_env.rows("SELECT id, name FROM account")}
+    table = operator("alerts", "list", "--columns", "signal,reason").words
+    assert f"{short[leader]} accepted, {short[follower]} denied" in table
+    assert f"{short[follower]}: account " in table
+    worker_env.execute("UPDATE job SET error = 'an earlier attempt' WHERE state = 'succeeded'")
+    assert "an earlier attempt" not in operator("alerts", "show", str(alert_id)).words
 
 
 def test_show_of_a_refused_alert_escapes_its_body_and_names_the_field(

@@ -9,7 +9,7 @@ from shared.clock import machine_now
 from shared.db.alerts import alert_history
 from shared.domain.alerts.parse import parse_alert
 from shared.ids import new_id
-from tests.fixtures.alert_steps import run_until
+from tests.fixtures.alert_steps import list_verdicts, run_until
 from tests.fixtures.operator import CommandResult, RunCommand, worker_at
 from tests.fixtures.venue import MNQ
 from tests.fixtures.worker_env import WorkerEnv
@@ -131,10 +131,10 @@ def test_a_denied_replay_fails_with_the_reason(operator: RunCommand, worker_env:
     newest = operator("alerts", "list", "--json").json["alerts"][0]
     assert (newest["id"], ["denied"], True) == (
         as_json.json["alert_id"],
-        as_json.json["signals"],
+        list_verdicts(as_json.json),
         "is halted: a test" in as_json.json["error"],
     )
-    assert ["denied"] == newest["signals"]
+    assert ["denied"] == list_verdicts(newest)
     assert newest["reason"].endswith(f"; replay of {filled} by hand")
 
 

@@ -14,6 +14,7 @@ from shared.ids import new_id
 from shared.overview.paused_jobs import NEEDED
 from tests.fixtures.alert_steps import run_until
 from tests.fixtures.operator import RunCommand
+from tests.fixtures.telegram_service import BOT_ID, TOKEN
 from tests.fixtures.venue import MNQ
 from tests.fixtures.worker_env import WorkerEnv
 
@@ -149,6 +150,29 @@ def test_a_stop_placed_elsewhere_that_is_larger_than_its_position_is_named(
     assert ("warning", True) == (found["state"], expected in found["detail"])
     worker_env.execute("UPDATE orders SET side = 'BUY' WHERE role = 'OTHER'")
     assert "stops of others" not in problems(operator)
+
+
+def test_a_bot_a_collector_and_jobs_of_messages_that_fail_are_named(
+    operator: RunCommand, worker_env: WorkerEnv
+) -> None:
+    write_running(worker_env, TICKWORK_TELEGRAM_TOKEN=TOKEN, TICKWORK_TRACES_URL="http://127.0.0.1:9/v1/traces")
+    assert {} == problems(operator), "none has begun"
+    worker_env.execute(f"INSERT INTO telegram_bot (bot_id, polled_at) VALUES ({BOT_ID}, now())")
+    worker_env.execute("INSERT INTO trace_progress (exported_until_at) VALUES (now())")
+    for name in ("upkeep.send_heartbeat", "notifications.send_notifications"):
+        add_job(worker_env, name, "failed", "a test")
+    found = problems(operator)
+    assert ["heartbeat", "notifications"] == [*found]
+    assert found["heartbeat"].startswith("a test; docs/howto/heartbeat.md")
+    assert found["notifications"].startswith("a test; it is tried again")
+    worker_env.execute("DELETE FROM job")
+    worker_env.execute("UPDATE telegram_bot SET error = 'Telegram answered 401', failing_since_at = now()")
+    worker_env.execute("UPDATE trace_progress SET exported_until_at = now() - interval '5 minutes'")
+    found = problems(operator)
+
+    assert ["telegram", "traces"] == [*found]
+    assert found["telegram"].endswith("UTC: Telegram answered 401")
+    assert "http://127.0.0.1:9/v1/traces took none since" in found["traces"]
 
 
 def test_a_paused_or_slowed_job_that_safety_needs_is_named(operator: RunCommand, worker_env: WorkerEnv) -> None:

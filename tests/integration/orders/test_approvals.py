@@ -3,7 +3,7 @@
 from uuid import UUID
 
 from shared.ledger.jobs.orders import EnterApproved, LapseApproval
-from tests.fixtures.alert_steps import hold, last_signal, result_of, strategy_fields
+from tests.fixtures.alert_steps import hold, last_signal, list_verdicts, result_of, strategy_fields
 from tests.fixtures.approvals import ENTRIES, approve, ask, require_approval, state_of, type_entry
 from tests.fixtures.operator import RunCommand
 from tests.fixtures.venue import MNQ
@@ -46,7 +46,11 @@ def test_an_approved_entry_is_traced_to_its_alert(worker_env: WorkerEnv, operato
         " JOIN alert ON alert.id = alert_id JOIN job ON job.id = alert.job_id WHERE role = 'ENTRY'"
     )
     (row,) = operator("alerts", "list", "--json").json["alerts"]
-    assert (["accepted"], ["FILLED"], True) == (row["signals"], row["orders"], row["reason"].startswith("approved by"))
+    assert (["accepted"], ["FILLED"], True) == (
+        list_verdicts(row),
+        row["orders"],
+        row["reason"].startswith("approved by"),
+    )
 
 
 def test_while_an_entry_waits_others_of_the_account_are_handled(worker_env: WorkerEnv, operator: RunCommand) -> None:
