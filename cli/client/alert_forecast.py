@@ -18,13 +18,13 @@ from shared.db.accounts.installations import describe_read_only
 from shared.db.alerts import copy_share, hooks, reversals
 from shared.db.alerts.alerts import StoredAlert
 from shared.db.alerts.entry_denials import (
+    build_copy,
     describe_disagreement,
     describe_idle_hook,
     describe_inactive,
     describe_stale,
     find_cooldown,
     find_late,
-    size_copy,
 )
 from shared.db.alerts.hooks import Hook
 from shared.db.market_data import contracts, market_clock
@@ -32,7 +32,7 @@ from shared.db.orders import root_state
 from shared.db.orders.root_state import RootState, side_of
 from shared.db.risk import entry_check
 from shared.domain.alerts.alert import Alert, AlertAction
-from shared.domain.alerts.copy_ratio import SAME, describe_empty_copy, describe_ratio, scale_alert, scale_opening
+from shared.domain.alerts.copy_ratio import SAME, describe_empty_copy, describe_ratio, scale_alert
 from shared.domain.alerts.entry_terms import build_entry_terms
 from shared.domain.alerts.hook_settings import HookSettings
 from shared.domain.counting import count_of
@@ -130,20 +130,19 @@ def _decide_entry(trial: AlertTrial) -> tuple[AlertOutlook, str]:
         return AlertOutlook.UNKNOWN, NO_ACCOUNT
     state = root_state.read(connection, account.id, alert.root)
     if alert.target_position is None:
-        opening = copy_share.forecast_opening(connection, stored, alert, account.id, contract_id=trial.contract.id)
-        quantity = size_copy(stored, alert, trial.contract.id, state, opening)
-        if alert.quantity is not None and not quantity:
-            raise RefusedError(describe_empty_copy(alert.quantity, stored.ratio, opening))
-        held = state.quantity(trial.contract.id)
-        exact: Decimal | int = (alert.quantity or 0) * stored.ratio
-        if alert.quantity is None and held * Side(alert.action).sign < 0:
-            exact = _size_by_risk(trial, account, trial.contract) or abs(held)
-        most = scale_opening(opening, stored.ratio)
-        reversal = None if account.is_shadow else plan_reversal(Side(alert.action), alert.type, exact, held, most)
+        part = copy_share.forecast_part(connection, stored, alert, account.id, contract_id=trial.contract.id)
+        order = build_copy(stored, alert, trial.contract.id, state, part)
+        if order.size == 0:
+            raise RefusedError(describe_empty_copy(order))
+        held, exact = state.quantity(trial.contract.id), order.exact
+        if exact is None:
+            exact = Decimal((_size_by_risk(trial, account, trial.contract) or order.held) if order.held else 0)
+        reversal = None if account.is_shadow else plan_reversal(Side(alert.action), alert.type, exact, held)
+        reversal = reversal and reversal.limit_to(order.most_opening)
         if stale is not None and (reversal is None or reversal.opening):
             raise RefusedError(_after([] if reversal is None else [_describe_close(reversal, trial.contract)], stale))
         if reversal is None:
-            return _enter(trial, account, trial.contract, state, quantity=quantity)
+            return _enter(trial, account, trial.contract, state, quantity=order.size)
         return _reverse(trial, account, trial.contract, state, reversal)
     return _trade_to_position(trial, account, trial.contract, state)
 
@@ -232,10 +231,10 @@ def _enter(
     contract: Contract,
     state: RootState,
     *,
-    quantity: int,
+    quantity: int | None,
     before: Sequence[str] = (),
 ) -> tuple[AlertOutlook, str]:
-    """Return the outcome of an entry of so many contracts, after what is done `before` it."""
+    """Return the outcome of an entry of so many contracts, None for what its risk covers, after what is `before` it."""
     try:
         warning = _find_warning(trial, account, contract, state, has_closed=bool(before))
         entered = _check(trial, account, contract, quantity, has_closed=bool(before))
@@ -265,7 +264,7 @@ def _find_warning(
 
 
 def _check(
-    trial: AlertTrial, account: AccountRow, contract: Contract, quantity: int, *, has_closed: bool
+    trial: AlertTrial, account: AccountRow, contract: Contract, quantity: int | None, *, has_closed: bool
 ) -> int | None:
     """Return the quantity of an entry that passes the pre-trade check, None without a market; raise what it raises.
 
@@ -276,17 +275,17 @@ def _check(
     market = market_clock.read(trial.connection)
     if market is None:
         return None
-    clock, settings, by_risk = market.clock, trial.settings, trial.alert.quantity is None
+    clock, settings = market.clock, trial.settings
     check_session(calendar_of(ROOTS[contract.root].group), contract, clock.now(), speed=clock.speed)
     checked = entry_check.check(
         trial.connection,
         account,
         contract,
-        build_entry_terms(trial.alert, quantity),
+        build_entry_terms(trial.alert, quantity or 0),
         settings=settings,
         clock=clock,
         exit_prices=lambda held: exit_price_from(read_fresh_quotes(settings, held)),
-        risk=trial.stored.risk if by_risk else None,
+        risk=trial.stored.risk if quantity is None else None,
     )
     if checked.denial is not None and not (has_closed and checked.findings):
         raise checked.denial

@@ -9,7 +9,13 @@ import click
 from sqlalchemy import Connection
 
 from cli.client.change_check import confirm
-from cli.client.hook_followers import describe_followers, follower_option, match_followers
+from cli.client.hook_followers import (
+    describe_followers,
+    describe_holdings,
+    follower_option,
+    match_followers,
+    warn_of_holdings,
+)
 from cli.client.hook_messages import warn_of_size
 from cli.client.hook_options import HookOptions, HookOptionValues, describe_settings, hook_options
 from cli.client.hook_store import (
@@ -30,10 +36,7 @@ from shared.clock import machine_now
 from shared.db.accounts import accounts
 from shared.db.alerts import hook_secrets, hooks
 from shared.db.alerts.hooks import Hook, hash_token
-from shared.db.orders import positions
 from shared.domain.alerts.hook_settings import encode_settings
-from shared.domain.market_data.contract_text import shorten_contract
-from shared.domain.orders.position import show_position
 
 
 @click.command("show")
@@ -99,7 +102,9 @@ def change(name: str, follower_words: tuple[str, ...], *, as_json: bool, **optio
             for one, copies in ((hook.settings, followed), (settings, followers))
         )
         record_hook_act(connection, "hook_set", name, hook.account_id, before=before, after=after)
-    warning = report_warning(warn_of_size(settings), as_json=as_json)
+        changed = [account_id for account_id, ratio in ratios.items() if followed.get(account_id) != ratio]
+        warnings = [warn_of_size(settings), *(warn_of_holdings(connection, one) for one in changed)]
+    warning = report_warning("; ".join(filter(None, warnings)) or None, as_json=as_json)
     if as_json:
         print_json({"name": name, "copy_ratios": followers, "settings": encode_settings(settings)} | warning)
     else:
@@ -129,15 +134,14 @@ def unfollow(name: str, account_word: str, *, as_json: bool) -> None:
             {"copy_ratios": {str(id_): str(ratio) for id_, ratio in copies.items()}} for copies in (followed, followers)
         )
         record_hook_act(connection, "hook_unfollow", name, account.id, before=before, after=after)
-        held = positions.list_of_account(connection, account.id)
+        held = describe_holdings(connection, account.id)
     if as_json:
         print_json({"name": name, "copy_ratios": followers})
         return
     others = describe_followers(followers) or "none"
     click.echo(f"Account {account.id} follows hook {name} no longer; other followers: {others}.")
-    if held:
-        told = ", ".join(f"{show_position(one.quantity)} {shorten_contract(one.contract_id)}" for one in held)
-        click.echo(f"It holds {told}, which no alert of the hook closes from now on.")
+    if held is not None:
+        click.echo(f"It holds {held}, which no alert of the hook closes from now on.")
 
 
 @click.command("rotate")
@@ -215,12 +219,8 @@ def remove(name: str, *, yes: bool, as_json: bool) -> None:
 
 
 def _describe_removal(connection: Connection, hook: Hook) -> str:
-    ids = [hook.account_id, *hooks.list_followers(connection).get(hook.id, {})]
-    held = [
-        f"{show_position(one.quantity)} {shorten_contract(one.contract_id)}"
-        for one in positions.list_in_accounts(connection, ids)
-    ]
-    holds = f" What its accounts hold, {', '.join(held)}, is closed by none of them." if held else ""
+    held = describe_holdings(connection, hook.account_id, *hooks.list_followers(connection).get(hook.id, {}))
+    holds = "" if held is None else f" What its accounts hold, {held}, is closed by none of them."
     return (
         f"Every later alert to the URL of hook {hook.name} is answered with 404, also one that closes, and nothing "
         f"brings the URL back; `tickwork hooks pause {quote(hook.name)}` stops its entries alone.{holds} Remove it?"

@@ -1,5 +1,6 @@
 """The checks that keep an entry of an alert from being made: its age, its precedence, and the settings of its hook."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 from sqlalchemy import Connection
@@ -8,18 +9,18 @@ from shared.db.alerts import copy_share, entry_obstacles, hooks, precedence, rev
 from shared.db.alerts.alerts import StoredAlert
 from shared.db.alerts.entry_denials import (
     LATE,
+    build_copy,
     describe_disagreement,
     describe_idle_hook,
     describe_stale,
     find_cooldown,
-    size_copy,
 )
 from shared.db.alerts.entry_obstacles import EntryObstacles, LaterRequests
 from shared.db.alerts.signals import NewSignal
 from shared.db.orders import flatten_requests, root_state
 from shared.db.orders import reversals as order_reversals
 from shared.db.orders.root_state import RootState
-from shared.domain.alerts.copy_ratio import SAME, describe_empty_copy, may_round
+from shared.domain.alerts.copy_ratio import SAME, CopyOrder, describe_empty_copy, may_round
 from shared.domain.market_data.contract import Contract
 from shared.domain.orders.order import OrderType, Origin, Side
 from shared.errors import PostponedError, RefusedError
@@ -110,50 +111,51 @@ def await_copies(ctx: Context, account_alert: AccountAlert) -> None:
         return
     with ctx.autocommit() as connection:
         followers = hooks.list_followers(connection).get(stored.hook_id, {})
+        own = order_reversals.find(connection, stored.id, stored.account_id)
+        closes_all = own is not None and own.closes_all
         for account_id, ratio in {stored.account_id: SAME, **followers}.items():
             if account_id == account_alert.account_id:
                 continue
             state = root_state.read(connection, account_id, alert.root)
             recorded = order_reversals.find(connection, stored.id, account_id)
-            opposite = reversals.list_closed_before_entry(alert, state, ratio, recorded)
+            opposite = reversals.list_closed_before_entry(alert, state, ratio, recorded, closes_all=closes_all)
             if opposite:
                 raise PostponedError(f"account {account_id} still closes {', '.join(opposite)}", _RETRY_AFTER)
 
 
-def require_copy(ctx: Context, account_alert: AccountAlert, contract: Contract, state: RootState) -> int:
-    """Return the contracts of an entry that is no position, by the copy ratio of its account; 0 for a size by risk.
+def require_copy(ctx: Context, account_alert: AccountAlert, contract: Contract, state: RootState) -> int | None:
+    """Return the contracts of an entry that is no position, by the copy ratio of its account; None for a size by risk.
 
     Raise RefusedError, after recording it, if that is less than one, and PostponedError while a size that is rounded
     depends on a position that is not certain.
     """
     stored, alert = account_alert.stored, account_alert.alert
-    if alert.quantity is None:
-        return 0
-    if may_round(alert.quantity, stored.ratio):
+    if alert.quantity is not None and may_round(alert.quantity, stored.ratio):
         require_certain(state, [contract.id])
-    opening = await_opening(ctx, account_alert, contract.id, state)
-    quantity = size_copy(stored, alert, contract.id, state, opening)
-    empty = None if quantity else describe_empty_copy(alert.quantity, stored.ratio, opening)
-    deny_if(ctx, account_alert, contract, empty)
-    return quantity
+    order = await_copy(ctx, account_alert, contract.id, state)
+    deny_if(ctx, account_alert, contract, describe_empty_copy(order) if order.size == 0 else None)
+    return order.size
 
 
-def await_opening(ctx: Context, account_alert: AccountAlert, contract_id: str, state: RootState) -> int | None:
-    """Return how much an order opens on the hook's own account, None if this account does not depend on that.
+def await_copy(ctx: Context, account_alert: AccountAlert, contract_id: str, state: RootState) -> CopyOrder:
+    """Return the order of an entry that is no position, for this account.
 
-    Raise PostponedError while that is not known, at most 15 s, and two where something is closed first. Then it opens
-    nothing, as this account must not hold more than its share.
+    Raise PostponedError while it depends on the hook's own account and it is not known what the order opens there: at
+    most 15 s, and two where something is closed first. Then it opens nothing, as this account must not hold more than
+    its share. What only closes is not waited for.
     """
     stored, alert = account_alert.stored, account_alert.alert
-    held = max(0, -state.quantity(contract_id) * Side(alert.action).sign)
-    only_closes = 0 < int((alert.quantity or 0) * stored.ratio) <= held
-    if only_closes or not copy_share.is_limited(stored, alert, account_alert.account_id):
-        return None
+    order = build_copy(stored, alert, contract_id, state, None)
+    if not copy_share.is_limited(stored, alert, account_alert.account_id):
+        return order
     with ctx.autocommit() as connection:
-        opening = copy_share.find_opening(connection, stored, alert, contract_id)
-    if opening is None and not (has_waited(ctx, _OPENING_KNOWN_WITHIN) if held else has_waited(ctx)):
-        raise PostponedError(f"account {stored.account_id} has not decided what it opens", _RETRY_AFTER)
-    return opening or 0
+        part = copy_share.find_part(connection, stored, alert, contract_id)
+    if part is None:
+        if order.exact is not None and 0 < order.exact <= order.held:
+            return order
+        if not (has_waited(ctx, _OPENING_KNOWN_WITHIN) if order.held else has_waited(ctx)):
+            raise PostponedError(f"account {stored.account_id} has not decided what it opens", _RETRY_AFTER)
+    return replace(order, part=part or copy_share.UNKNOWN)
 
 
 def check_hook_settings(ctx: Context, account_alert: AccountAlert, contract: Contract, state: RootState) -> str | None:

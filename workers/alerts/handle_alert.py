@@ -112,7 +112,7 @@ def _trade_size(ctx: Context, account_alert: AccountAlert, contract: Contract, s
         return _record_closed(ctx, account_alert, reversal)
     warning = check_hook_settings(ctx, account_alert, contract, state)
     against = -state.quantity(contract.id) * Side(account_alert.alert.action).sign
-    opens = reversal is not None or quantity > max(0, against) or account_alert.alert.quantity is None
+    opens = reversal is not None or quantity is None or quantity > max(0, against)
     if account_alert.stored.is_copied and opens:
         await_copies(ctx, account_alert)
     return _enter(ctx, account_alert, contract, quantity=quantity, reason=warning, reversal=reversal)
@@ -180,22 +180,23 @@ def _enter(
     account_alert: AccountAlert,
     contract: Contract,
     *,
-    quantity: int,
+    quantity: int | None,
     reason: str | None = None,
     reversal: RecordedReversal | None = None,
 ) -> dict[str, str]:
+    """Submit an entry of so many contracts, None for as many as its risk covers, or of the rest of a reversal."""
     alert, stored = account_alert.alert, account_alert.stored
     require_open_session(ctx, contract)
     request = EntryRequest(
         account_alert.account_id,
         contract,
-        build_entry_terms(alert, quantity),
+        build_entry_terms(alert, quantity or 0),
         Origin.ALERT,
         expires_at=_expires_at(ctx),
         alert_id=stored.id,
         reason="; ".join(filter(None, (reason, account_alert.copy_note))) or None,
         find_obstacle=partial(find_later_close, ctx, account_alert, contract),
-        risk=stored.risk if alert.quantity is None else None,
+        risk=stored.risk if quantity is None else None,
         target_position=alert.target_position,
     )
     if reversal is not None:

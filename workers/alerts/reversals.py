@@ -5,16 +5,15 @@ from decimal import Decimal
 
 from shared.clock import machine_now
 from shared.db.alerts import entry_obstacles, precedence, reversals
-from shared.db.alerts.entry_denials import describe_disagreement, describe_inactive, size_copy
+from shared.db.alerts.entry_denials import describe_disagreement, describe_inactive
 from shared.db.orders.reversals import RecordedReversal
 from shared.db.orders.root_state import RootState, side_of
-from shared.domain.alerts.copy_ratio import scale_opening
 from shared.domain.alerts.entry_terms import build_entry_terms
 from shared.domain.market_data.contract import Contract
 from shared.domain.orders.order import OrderType, Origin, Side
 from shared.domain.orders.poll_pace import poll_pause
 from shared.errors import PostponedError
-from workers.alerts.entry_checks import await_opening
+from workers.alerts.entry_checks import await_copy
 from workers.alerts.exit_requests import close_first
 from workers.alerts.outcome import AccountAlert
 from workers.context import Context
@@ -100,16 +99,15 @@ def build_sided_request(
 
     Raise PostponedError while one by risk cannot be measured, at most 15 s.
     """
-    stored, alert, opening = account_alert.stored, account_alert.alert, None
+    stored, alert = account_alert.stored, account_alert.alert
     if stored.reversal is not None:
-        quantity = _size_recorded(stored.reversal)
-    elif alert.quantity is None:
+        return _to_sided(account_alert, contract.id, _size_recorded(stored.reversal))
+    order = await_copy(ctx, account_alert, contract.id, state)
+    quantity = order.exact
+    if quantity is None:
         account_id, terms = account_alert.account_id, build_entry_terms(alert, 0)
         quantity = Decimal(measure_or_close_all(ctx, account_id, contract, terms, risk=stored.risk, state=state))
-    else:
-        quantity = alert.quantity * stored.ratio
-        opening = await_opening(ctx, account_alert, contract.id, state)
-    return replace(_to_sided(account_alert, contract.id, quantity), most_opening=scale_opening(opening, stored.ratio))
+    return replace(_to_sided(account_alert, contract.id, quantity), most_opening=order.most_opening)
 
 
 def _size_recorded(reversal: RecordedReversal) -> Decimal:
@@ -151,8 +149,6 @@ def _may_close(ctx: Context, account_alert: AccountAlert, contract: Contract) ->
 def _may_reverse(ctx: Context, account_alert: AccountAlert, contract: Contract, state: RootState) -> bool:
     """Whether what is held against the entry was not entered after it, and is what it may close."""
     stored, alert, held = account_alert.stored, account_alert.alert, state.quantity(contract.id)
-    if alert.quantity is not None and not size_copy(stored, alert, contract.id, state):
-        return False
     if stored.settings.is_agreement_required and describe_disagreement(alert, contract.id, state) is not None:
         return False
     with ctx.autocommit() as connection:

@@ -33,7 +33,7 @@ class ProtectionState:
     shown: frozenset[int] = frozenset()  # venue ids of the orders that the venue listed before it listed the positions
     opened_by: Role | None = None
     of_fixed_size: frozenset[UUID] = frozenset()  # orders whose quantity the venue has refused to change
-    with_open_cancel: frozenset[UUID] = frozenset()  # read if some are of fixed size: orders that may end any moment
+    with_open_cancel: frozenset[UUID] = frozenset()  # read if some are to change: orders that may end any moment
 
     @property
     def plan(self) -> ProtectionPlan:
@@ -78,13 +78,13 @@ def load_state(connection: Connection, account_id: int, contract_id: str) -> Pro
         orders.list_open_in_contract(connection, account_id, contract_id),
         opened_by=held.opened_by if held else None,
     )
-    if not state.plan.shrinks:
-        return state
-    fixed = changes.list_refused_resizes(connection, [row.id for row in state.open_orders])
-    if not fixed:
+    if not state.plan.shrinks and not state.plan.cancels:
         return state
     cancelled = {one.order_id for one in changes.list_open(connection, account_id) if one.kind is ChangeKind.CANCEL}
-    return replace(state, of_fixed_size=fixed, with_open_cancel=frozenset(cancelled))
+    state = replace(state, with_open_cancel=frozenset(cancelled))
+    if not state.plan.shrinks:
+        return state
+    return replace(state, of_fixed_size=changes.list_refused_resizes(connection, [row.id for row in state.open_orders]))
 
 
 def record_if_protected(connection: Connection, state: ProtectionState) -> None:

@@ -52,9 +52,7 @@ def close_reversed_first(
         require_active(recorded, request.contract_id)
         return closed
     contract_id = request.contract_id
-    reversal = plan_reversal(
-        request.side, request.type, request.quantity, state.quantity(contract_id), request.most_opening
-    )
+    reversal = plan_reversal(request.side, request.type, request.quantity, state.quantity(contract_id))
     if reversal is None:
         if request.type is OrderType.MARKET and state.is_arriving(contract_id, request.side.opposite):
             with ctx.transaction() as tx:
@@ -70,7 +68,8 @@ def close_reversed_first(
         return None
     if account is not None and (read_only := describe_read_only(account, ctx.market_now)) is not None:
         raise RefusedError(read_only)
-    require_certain(leave_entries(ctx, request, state, reversal.opening), [contract_id])
+    limited = reversal.limit_to(request.most_opening)
+    require_certain(leave_entries(ctx, request, state, limited.opening), [contract_id])
     _request_close(ctx, request, state, reversal)
     raise PostponedError(f"closing {reversal.closing} of {contract_id} before the entry", RETRY_AFTER)
 
@@ -82,7 +81,8 @@ def _request_close(ctx: Context, request: SidedRequest, state: RootState, revers
         lock_and_require_may_exit(tx, ctx, request.account_id)
         _require_no_later_request(tx.connection, ctx, request)
         locked = root_state.read(tx.connection, request.account_id, request.root)
-        require_certain(leave_entries(ctx, request, locked, reversal.opening), [contract_id])
+        limited = reversal.limit_to(request.most_opening)
+        require_certain(leave_entries(ctx, request, locked, limited.opening), [contract_id])
         is_being_closed = precedence.has_open_reduction(tx.connection, request.account_id, contract_id)
         if is_being_closed or locked.quantity(contract_id) != state.quantity(contract_id):
             raise PostponedError(f"what is held of {contract_id} has just changed", RETRY_AFTER)
@@ -104,7 +104,7 @@ def _request_close(ctx: Context, request: SidedRequest, state: RootState, revers
             request.account_id,
             contract_id,
             side=request.side,
-            reversal=reversal,
+            reversal=reversal.limit_to(request.most_opening),
             unconfirmed={order.id: order.filled_quantity for order in unconfirmed},
         ):
             reason = f"an entry that closes all of {contract_id} was requested after this one"

@@ -12,7 +12,7 @@ from shared.db.alerts.alerts import StoredAlert
 from shared.db.alerts.precedence import ENTRY_KINDS
 from shared.db.orders.root_state import RootState
 from shared.domain.alerts.alert import Alert
-from shared.domain.alerts.copy_ratio import scale_entry, scale_opening
+from shared.domain.alerts.copy_ratio import CopyOrder, OwnPart
 from shared.domain.market_data.contract import Contract
 from shared.domain.orders.order import OrderType, Side
 from shared.domain.orders.position import show_position
@@ -69,17 +69,19 @@ def describe_idle_hook(stored: StoredAlert, side: Side, contract_id: str, state:
     return None
 
 
-def size_copy(stored: StoredAlert, alert: Alert, contract_id: str, state: RootState, opening: int | None = None) -> int:
-    """Return the contracts of an entry that is no position, by the copy ratio of its account; 0 for a size by risk.
-
-    What makes a position smaller is rounded up, beyond what rests on its side. `opening` is how much the order opens on
-    the hook's own account, None if that does not matter.
-    """
+def build_copy(
+    stored: StoredAlert, alert: Alert, contract_id: str, state: RootState, part: OwnPart | None
+) -> CopyOrder:
+    """Return the order of an entry that is no position, for the account with this state and the ratio of `stored`."""
     side = Side(alert.action)
-    held = max(0, -state.quantity(contract_id) * side.sign)
-    size = scale_entry(alert.quantity or 0, stored.ratio, held - state.resting_quantity(contract_id, side))
-    share = scale_opening(opening, stored.ratio)
-    return size if share is None else min(size, held + share)
+    return CopyOrder(
+        alert.quantity,
+        stored.ratio,
+        is_market=alert.type is OrderType.MARKET,
+        held=max(0, -state.quantity(contract_id) * side.sign),
+        resting=state.resting_quantity(contract_id, side),
+        part=part,
+    )
 
 
 def find_cooldown(connection: Connection, stored: StoredAlert, account_id: int, contract_id: str) -> str | None:

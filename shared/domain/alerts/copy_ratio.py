@@ -1,7 +1,7 @@
 """The copy ratio of a follower account: what the sizes of an alert are on that account."""
 
 import re
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from decimal import ROUND_CEILING, Decimal
 
 from shared.domain.alerts.alert import Alert
@@ -44,23 +44,86 @@ def scale_alert(alert: Alert, ratio: Decimal) -> Alert:
     return replace(alert, quantity=_round_up(alert.quantity * ratio))
 
 
-def scale_entry(quantity: int, ratio: Decimal, against: int) -> int:
+def scale_entry(exact: Decimal, against: int) -> int:
     """Return the size of an entry that is no position, rounded toward zero.
 
     `against` is the position that it makes smaller, 0 for none: what closes of it is an exit, and is rounded up.
     """
-    exact = quantity * ratio
     return max(int(exact), min(_round_up(exact), against))
 
 
-def scale_opening(opening: int | None, ratio: Decimal) -> int | None:
-    """Return the share of a copy in what the hook's own account opens, rounded toward zero; None if none limits it."""
-    return None if opening is None else int(opening * ratio)
+@dataclass(frozen=True, slots=True)
+class OwnPart:
+    """What an order does on the hook's own account: the contracts it closes of what is against it, and those it opens.
+
+    `opening` is None if it opens what its risk allows, and closes nothing. `closes_all` says that nothing of what is
+    against it stays.
+    """
+
+    closing: int
+    opening: int | None
+    closes_all: bool
+
+    @classmethod
+    def of(cls, quantity: int, against: int) -> "OwnPart":
+        """Return the part of an order of a size; `against` is the position that it makes smaller, 0 for none."""
+        closing = min(quantity, max(0, against))
+        return cls(closing, quantity - closing, 0 < closing == against)
+
+    @property
+    def quantity(self) -> int | None:
+        """The size of the order, None if it follows from its risk."""
+        return None if self.opening is None else self.closing + self.opening
 
 
-def has_rounded_sizes(ratio: Decimal) -> bool:
-    """Whether a copy ratio rounds some sizes, so that the copy may hold less than its share, or nothing."""
-    return ratio % 1 != 0
+@dataclass(frozen=True, slots=True)
+class CopyOrder:
+    """The order of an entry that is no position, on one account.
+
+    `quantity` is that of the order on the hook's own account, None by risk. `held` is the position that it makes
+    smaller, 0 for none, and `resting` what rests on its side. `part` is what it does on the hook's own account, None if
+    that does not matter.
+    """
+
+    quantity: int | None
+    ratio: Decimal
+    is_market: bool
+    held: int
+    resting: int = 0
+    part: OwnPart | None = None
+
+    @property
+    def most_opening(self) -> int | None:
+        """The share of the account in what is opened, rounded toward zero; None if only its own size limits it."""
+        opening = None if self.part is None else self.part.opening
+        return None if opening is None else int(opening * self.ratio)
+
+    @property
+    def exact(self) -> Decimal | None:
+        """The size before it is rounded and limited, None if it follows from the risk of the account.
+
+        Where the hook's own account closes all that is against a market order, so does the copy, whatever its ratio was
+        when it entered.
+        """
+        quantity = self.quantity
+        if quantity is None and self.part is not None and self.part.closing:
+            quantity = self.part.quantity
+        if quantity is None:
+            return None
+        closes_all = self.is_market and self.part is not None and self.part.closes_all
+        return max(quantity * self.ratio, Decimal(self.held + (self.most_opening or 0) if closes_all else 0))
+
+    @property
+    def size(self) -> int | None:
+        """The contracts of the order, None if they follow from the risk of the account; 0 enters nothing.
+
+        What a market order makes smaller is rounded up; one that rests counts beside those that rest on its side.
+        """
+        exact = self.exact
+        if exact is None:
+            return 0 if self.most_opening == 0 and not self.held else None
+        size = scale_entry(exact, self.held - (0 if self.is_market else self.resting))
+        return size if self.most_opening is None else min(size, self.held + self.most_opening)
 
 
 def may_round(quantity: int, ratio: Decimal) -> bool:
@@ -77,14 +140,18 @@ def describe_ratio(alert: Alert, ratio: Decimal) -> str | None:
     return f"copy ratio {ratio:f}{rest}"
 
 
-def describe_empty_copy(quantity: int, ratio: Decimal, opening: int | None = None) -> str:
+def describe_empty_copy(order: CopyOrder) -> str:
     """Return that a copy has no contract, so that nothing is entered."""
-    if opening is not None and opening < quantity:
+    opening = None if order.part is None else order.part.opening
+    if opening == 0:
+        return "the hook's own account opens nothing with it: nothing is entered"
+    if opening is not None and (order.quantity is None or opening < order.quantity):
         return (
-            f"copy ratio {ratio:f} of the {count_of(opening, 'contract')} that the hook's own account opens with it is "
-            "less than one contract: nothing is entered"
+            f"copy ratio {order.ratio:f} of the {count_of(opening, 'contract')} that the hook's own account opens with "
+            "it is less than one contract: nothing is entered"
         )
-    return f"copy ratio {ratio:f} of {count_of(quantity, 'contract')} is less than one contract: nothing is entered"
+    sent = count_of(order.quantity or 0, "contract")
+    return f"copy ratio {order.ratio:f} of {sent} is less than one contract: nothing is entered"
 
 
 def _round_up(exact: Decimal) -> int:

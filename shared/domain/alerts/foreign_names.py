@@ -33,13 +33,15 @@ _ORDERS: Mapping[str, str] = {
     **dict.fromkeys(["lossticks", "losspoints"], _STOP),
     **dict.fromkeys(["profitticks", "profitpoints"], _TARGET),
     **dict.fromkeys(["trailactivation", "trailtrigger"], _TRAIL),
-    **dict.fromkeys(["limit", "lmt", "lmtprice"], "send limit_price, the price of a limit entry"),
+    **dict.fromkeys(["limit", "lmt", "lmtprice", "limitprice"], "send limit_price, the price of a limit entry"),
+    "stopprice": "send stop_price, the price of a stop entry, beside the other fields",
     **dict.fromkeys(
         ["breakeventicks", "breakevenpoints", "breakevenprice", "breakeventrigger", "movetobreakeven"],
         "send an alert with the action breakeven once the stop is to move",
     ),
 }
-_TYPE_NAMES = frozenset({"type", "order", "kind", "orderkind", "entrytype", "executiontype", "entryordertype"})
+_KIND_NAMES = frozenset({"type", "order", "kind", "orderkind", "ordertype"})
+_TYPE_NAMES = _KIND_NAMES | {"entrytype", "executiontype", "entryordertype"}
 _OTHER_TYPES = frozenset({
     "limit", "lmt", "stop", "stp", "stoplimit", "stopmarket", "stoploss", "takeprofit", "trailing", "trailingstop",
     "trailstop", "mit", "lit", "marketiftouched", "limitiftouched", "joinbid", "joinask", "bracket", "oco",
@@ -50,13 +52,13 @@ _EXITS = frozenset({
 })  # fmt: skip
 _INTENT_NAMES = frozenset({"intent", "positioneffect", "effect", "openclose", "closeopen", "ordereffect"})
 _EXIT_WORDS = ("clos", "exit", "reduce", "flat", "cover")
-_KIND_NAMES = frozenset({"type", "order", "kind"})
 _EXIT_TYPES = frozenset({"close", "exit", "flat", "flatten", "reduce", "closeposition", "closelong", "closeshort"}) | {
     "exitlong", "exitshort",
 }  # fmt: skip
 # What the chart holds after the order: flat, it must not open.
-_TARGET_NAMES = frozenset({"targetposition", "targetpositionsize", "newposition", "newpositionsize"})
-_POSITION_NAMES = _TARGET_NAMES | {"position", "sentiment", "marketpos", "positiontype", "positionstate"}
+_TARGET_NAMES = frozenset({"targetposition", "targetpositionsize", "newposition", "newpositionsize", "marketposition"})
+_SIZE_NAMES = _TARGET_NAMES | {"strategypositionsize", "marketpositionsize"}
+_POSITION_NAMES = _SIZE_NAMES | {"position", "sentiment", "marketpos", "positiontype", "positionstate"}
 _OWN_POSITION = "market_position"
 _POSITION = "send market_position (long, short or flat) with market_position_size"
 _PREFIXES = ("strategy", "order")  # of the nested objects of TradingView's messages
@@ -70,7 +72,7 @@ def is_marked_as_exit(payload: Mapping[str, Json]) -> bool:
         or (plain in _INTENT_NAMES and word.startswith(_EXIT_WORDS))
         or (plain in _KIND_NAMES and word in _EXIT_TYPES)
         or (plain in _POSITION_NAMES and word.startswith("flat"))
-        or (plain in _TARGET_NAMES and _is_zero(value))
+        or (plain in _SIZE_NAMES and _is_zero(value))
         for _, plain, word, value in _list_foreign(payload)
     )
 
@@ -90,11 +92,22 @@ def refuse_foreign_names(payload: Mapping[str, Json]) -> None:
 
 
 def _list_foreign(payload: Mapping[str, Json]) -> Iterator[tuple[str, str, str, Json]]:
-    """Yield each field that is not ours and says something: its name, that plain, its word if it is text, its value."""
-    for name, value in payload.items():
+    """Yield each field that is not ours and says something: its name, that plain, its word if it is text, its value.
+
+    Those of the objects `strategy` and `order` are not ours, whatever their names: a dialect has read what it reads.
+    """
+    for name, value in _flatten(payload):
         plain = _strip(plain_name(name))
-        if name not in FIELDS and (is_set(value) or (plain in _TARGET_NAMES and _is_zero(value))):
+        if name not in FIELDS and (is_set(value) or (plain in _SIZE_NAMES and _is_zero(value))):
             yield name, plain, plain_name(value) if isinstance(value, str) else "", value
+
+
+def _flatten(payload: Mapping[str, Json], before: str = "") -> Iterator[tuple[str, Json]]:
+    for name, value in payload.items():
+        if isinstance(value, dict) and plain_name(name) in _PREFIXES:
+            yield from _flatten(value, f"{before}{name}.")
+        else:
+            yield f"{before}{name}", value
 
 
 def _is_yes(value: Json) -> bool:

@@ -67,7 +67,8 @@ def plan_protection(position: int, working: Sequence[ClosingOrder]) -> Protectio
     position has: only the two legs of one bracket cancel each other at the venue, so a stop left with the target of
     another bracket could open a position. A bracket that is a stop alone is whole too. Stops of no bracket, then
     targets without a stop of their own, stay for what is left. A target of fixed size that is too large is cancelled;
-    such a stop is, once the position is covered by other brackets and stops as near to the market.
+    such a stop is, once the position is covered by other brackets and stops as near to the market. A stop whose cancel
+    is not answered may end any moment: others stay before it.
     """
     ours = [one for one in working if one.is_ours and one.role in _CLOSERS]
     if position == 0:
@@ -82,7 +83,7 @@ def plan_protection(position: int, working: Sequence[ClosingOrder]) -> Protectio
     targets = [one for one in on_side if one.role is Role.TAKE_PROFIT]
     # Nearest to the market first: for a long, the highest sell stop and the lowest sell limit.
     aimed = {one.bracket for one in targets}  # of stops at one price, those with a target stay
-    stops.sort(key=lambda one: (*_rank(one, closing), one.bracket not in aimed, str(one.id)))
+    stops.sort(key=lambda one: (one.has_open_cancel, *_rank(one, closing), one.bracket not in aimed, str(one.id)))
     targets.sort(key=lambda one: (one.price * -closing.sign, str(one.id)))
     kept_stops = _keep_nearest(stops, held)
     kept_targets = _keep_targets(targets, stops, kept_stops, held)

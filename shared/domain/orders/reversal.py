@@ -27,6 +27,10 @@ class Reversal(NamedTuple):
         opening = 0 if dropped is None else max(0, self.opening - offset - dropped)
         return self._replace(opening=opening, offset=offset)
 
+    def limit_to(self, most_opening: int | None) -> "Reversal":
+        """Return the reversal that opens so many contracts at most; None does not limit it."""
+        return self if most_opening is None else self._replace(opening=min(self.opening, most_opening))
+
 
 class CloseProgress(NamedTuple):
     """How far the close of what an entry reverses has come; every count is of contracts.
@@ -63,17 +67,14 @@ class CloseProgress(NamedTuple):
         return max(0, min(self.owed, self.held - stays))
 
 
-def plan_reversal(
-    side: Side, type_: OrderType, quantity: Decimal | int, held: int, most_opening: int | None = None
-) -> Reversal | None:
+def plan_reversal(side: Side, type_: OrderType, quantity: Decimal | int, held: int) -> Reversal | None:
     """Return what an entry closes before it opens; None if it is no market order, or against no position.
 
     `held` is negative when short. A quantity that is no whole number is that of a copy: what it closes is rounded up,
-    and what it opens down, to `most_opening` at most.
+    and what it opens down.
     """
     against = -held * side.sign
     closing = min(against, ceil(quantity))
     if type_ is not OrderType.MARKET or closing < 1:
         return None
-    opening = max(0, int(quantity) - against)
-    return Reversal(closing, opening if most_opening is None else min(opening, most_opening), closing == against)
+    return Reversal(closing, max(0, int(quantity) - against), closing == against)

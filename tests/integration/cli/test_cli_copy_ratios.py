@@ -9,7 +9,7 @@ import pytest
 from shared.db.alerts import hooks
 from tests.fixtures.alert_steps import hold
 from tests.fixtures.operator import RunCommand
-from tests.fixtures.venue import RunningVenue, StartVenue
+from tests.fixtures.venue import MNQ, RunningVenue, StartVenue
 from tests.fixtures.worker_env import WorkerEnv
 
 BUY = {"action": "buy", "symbol": "MNQ", "quantity": 3, "stop_loss_ticks": 400}
@@ -45,6 +45,21 @@ def test_a_ratio_is_given_shown_and_changed(operator: RunCommand, worker_env: Wo
     assert {str(follower): "2"} == operator("hooks", "show", "copied", "--json").json["copy_ratios"]
     assert 0 == operator("hooks", "set", "copied", "--follower", str(follower), "--size", "2").status
     assert f"followers {follower} last alert" in operator("hooks", "show", "copied").words
+
+
+def test_a_new_ratio_names_what_is_held_that_it_has_not_sized(operator: RunCommand, worker_env: WorkerEnv) -> None:
+    follower = read_follower(worker_env)
+    operator("hooks", "add", "copied", "--account", "20001", "--follower", f"{follower}:1")
+    worker_env.execute(
+        "INSERT INTO position (account_id, contract_id, direction, quantity, opened_market_at)"
+        f" VALUES ({follower}, '{MNQ}', 'SHORT', 4, now())"
+    )
+    same = operator("hooks", "set", "copied", "--follower", str(follower))
+    assert (0, "") == (same.status, same.error)
+    warned = operator("hooks", "set", "copied", "--follower", f"{follower}:0.5")
+    assert f"account {follower} holds -4 MNQ H26, which its new ratio has not sized" in warned.error
+    as_json = operator("hooks", "set", "copied", "--follower", f"{follower}:2", "--json").json
+    assert as_json["warning"].startswith(f"account {follower} holds -4 MNQ H26")
 
 
 def test_a_follower_is_taken_from_its_hook_and_may_follow_again(operator: RunCommand, worker_env: WorkerEnv) -> None:

@@ -9,14 +9,14 @@ from hypothesis import strategies as st
 
 from shared.domain.alerts.alert import Alert
 from shared.domain.alerts.copy_ratio import (
+    CopyOrder,
+    OwnPart,
     describe_empty_copy,
     describe_ratio,
-    has_rounded_sizes,
     may_round,
     parse_ratio,
     scale_alert,
     scale_entry,
-    scale_opening,
 )
 from shared.domain.alerts.fields import MAX_CONTRACTS
 from shared.domain.alerts.hook_rules import apply_settings
@@ -88,7 +88,7 @@ def test_a_full_close_stays_one_and_what_closes_nothing_on_a_side_too() -> None:
 def test_an_entry_is_rounded_toward_zero_but_for_what_it_closes(
     quantity: int, ratio: str, against: int, expected: int
 ) -> None:
-    assert expected == scale_entry(quantity, Decimal(ratio), against)
+    assert expected == scale_entry(quantity * Decimal(ratio), against)
 
 
 @given(ratio=st.decimals("0.01", 100, places=2), entries=st.lists(st.integers(1, 5), min_size=1, max_size=5))
@@ -98,7 +98,7 @@ def test_the_copy_of_a_chart_that_is_flat_holds_nothing_and_never_more_than_the_
     """Each part of the chart is closed as it was opened, as parts and as orders to the other side."""
     held = 0
     for entry in entries:
-        held += scale_entry(entry, ratio, -held)
+        held += scale_entry(entry * ratio, -held)
     assert 0 <= held <= sum(entries) * ratio
     parts = orders = held
     for entry in entries:
@@ -106,7 +106,7 @@ def test_the_copy_of_a_chart_that_is_flat_holds_nothing_and_never_more_than_the_
         assert part is not None
         assert part >= 1
         parts -= min(part, parts)
-        orders -= scale_entry(entry, ratio, orders)
+        orders -= scale_entry(entry * ratio, orders)
     assert parts == 0
     assert orders <= 0
 
@@ -120,14 +120,12 @@ def test_a_copy_of_plain_orders_is_on_the_side_of_its_leader_and_never_holds_mor
 ) -> None:
     leader = held = 0
     for side, quantity in orders:
-        opening = max(0, quantity - max(0, -leader * side.sign)) if has_rounded_sizes(ratio) else None
-        most = scale_opening(opening, ratio)
-        reversal = plan_reversal(side, OrderType.MARKET, quantity * ratio, held, most)
-        if reversal is None:
-            size = scale_entry(quantity, ratio, 0)
-            held += side.sign * (size if most is None else min(size, most))
-        else:
-            held += side.sign * (reversal.closing + reversal.opening)
+        part = OwnPart.of(quantity, -leader * side.sign)
+        order = CopyOrder(quantity, ratio, is_market=True, held=max(0, -held * side.sign), part=part)
+        assert order.exact is not None
+        reversal = plan_reversal(side, OrderType.MARKET, order.exact, held)
+        reversal = reversal and reversal.limit_to(order.most_opening)
+        held += side.sign * ((order.size or 0) if reversal is None else reversal.closing + reversal.opening)
         leader += side.sign * quantity
         assert abs(held) <= abs(leader) * ratio
         assert held * leader >= 0
@@ -140,7 +138,10 @@ def test_only_a_ratio_that_changes_a_size_is_told() -> None:
     assert "copy ratio 0.5" == describe_ratio(copy("0.5", buy), Decimal("0.5"))
     empty = describe_ratio(copy("0.5", TO_LONG | {"market_position_size": 1}), Decimal("0.5"))
     closes_only = "copy ratio 0.5 of the 1 contract that the hook's own account opens with it is less than one contract"
-    assert describe_empty_copy(2, Decimal("0.5"), 1).startswith(closes_only)
+    opens_one = CopyOrder(2, Decimal("0.5"), is_market=True, held=0, part=OwnPart.of(2, 1))
+    assert describe_empty_copy(opens_one).startswith(closes_only)
+    opens_none = CopyOrder(2, Decimal(1), is_market=True, held=0, part=OwnPart.of(2, 2))
+    assert (0, True) == (opens_none.size, describe_empty_copy(opens_none).startswith("the hook's own account opens no"))
     assert "copy ratio 0.5 of the position is less than one contract" == empty
     assert may_round(3, Decimal("0.5"))
     assert not may_round(4, Decimal("0.5"))

@@ -72,6 +72,10 @@ def test_a_name_that_says_another_order_is_refused_with_ours(dialect: str, name:
         {"type": "exit"},
         {"order": "Close"},
         {"kind": "exit-long"},
+        {"strategy": {"order": {"kind": "exit"}}},
+        {"strategy": {"order": {"reduce_only": True}}},
+        {"strategy": {"position": "flat"}},
+        {"Strategy": {"position_size": 0}},
     ],
     ids=str,
 )
@@ -128,3 +132,33 @@ def test_nothing_of_that_stops_an_exit(dialect: str) -> None:
     body = ENTRIES[dialect] | {"action": "exit", "type": "limit", "stop": 21480, "closePosition": True}
 
     assert AlertAction.CLOSE is parse_alert(json.dumps(body).encode(), dialect).action
+
+
+@pytest.mark.parametrize("name", ["strategy.market_position", "strategy_market_position", "strategyMarketPosition"])
+@pytest.mark.parametrize("dialect", ["tickwork", "traderspost"])
+def test_the_chart_under_the_name_of_its_placeholder_opens_nothing_while_it_is_flat(dialect: str, name: str) -> None:
+    sale = ENTRIES[dialect] | {"action": "sell"}
+    alert = parse_alert(json.dumps(sale | {name: "flat"}).encode(), dialect)
+
+    assert (AlertAction.CLOSE, Direction.LONG) == (alert.action, alert.only_direction)
+    if dialect == "tickwork":  # a plain sale of TradersPost is a position, which this does not change
+        assert "send market_position" in refuse(dialect, sale | {name: "long"}).hint
+
+
+@pytest.mark.parametrize("dialect", ["tickwork", "traderspost", "pickmytrade"])
+@pytest.mark.parametrize(
+    ("nested", "field"),
+    [
+        ({"order": {"type": "limit", "limit_price": 21400}}, "order.type"),
+        ({"order": {"limit_price": 21400}}, "order.limit_price"),
+        ({"order": {"stop_price": 21400}}, "order.stop_price"),
+        ({"strategy": {"order_type": "stop"}}, "strategy.order_type"),
+        ({"strategy": {"stop_loss": 21600.25}}, "strategy.stop_loss"),
+        ({"strategy": {"order": {"take_profit_ticks": 40}}}, "strategy.order.take_profit_ticks"),
+    ],
+)
+def test_what_an_object_says_of_the_order_is_refused_where_it_is_not_read(
+    dialect: str, nested: dict[str, Any], field: str
+) -> None:
+    entry = ENTRIES.get(dialect) or {"symbol": "MNQ", "data": "buy", "quantity": 1}
+    assert field == refuse(dialect, entry | nested).field

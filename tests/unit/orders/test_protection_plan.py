@@ -163,6 +163,14 @@ def test_a_stop_whose_cancel_is_not_answered_takes_no_place_of_another() -> None
     assert ProtectionPlan(replacement=(fixed.id, 1)) == plan_protection(1, [fixed, leaving])
 
 
+def test_a_stop_whose_cancel_is_not_answered_keeps_its_place_from_no_other() -> None:
+    """Its cancel may arrive any moment, and leaves its contract to the farther stop."""
+    nearest, farthest = (leg(number, Role.STOP_LOSS, price, None) for number, price in ((1, 99), (3, 97)))
+    leaving = replace(leg(2, Role.STOP_LOSS, 98, None), has_open_cancel=True)
+
+    assert ProtectionPlan(cancels=(leaving.id,)) == plan_protection(2, [nearest, leaving, farthest])
+
+
 def test_a_closing_order_on_the_wrong_side_is_cancelled_while_a_stop_of_fixed_size_waits_for_another() -> None:
     """The venue may reject the other one for long."""
     fixed = replace(leg(1, Role.STOP_LOSS, 90, None, quantity=3), is_size_fixed=True)
