@@ -40,8 +40,9 @@ _BESIDE = text("""
     ) AS own ON true
     LEFT JOIN LATERAL (
         SELECT CASE WHEN signal.id IS NULL THEN reversal.quantity_opening
-                    WHEN signal.verdict = 'accepted' AND signal.action <> 'CLOSE' THEN GREATEST(0, signal.quantity - GREATEST(0,
-                        -(signal.figures ->> 'held')::integer * :sign)) END AS opening
+                    WHEN signal.verdict = 'accepted' AND signal.action <> 'CLOSE' THEN
+                        GREATEST(0, signal.quantity - GREATEST(0, -(signal.figures ->> 'held')::integer * :sign))
+               END AS opening
         FROM (VALUES (alert.id)) AS one (id)
         LEFT JOIN entry_reversal AS reversal ON reversal.request_id = one.id AND reversal.account_id = :copy
         LEFT JOIN signal ON signal.alert_id = one.id AND signal.account_id = :copy
