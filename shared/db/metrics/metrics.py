@@ -43,8 +43,11 @@ def _fetch_rows(connection: Connection, sql: str, **values: object) -> list[dict
     return [dict(row) for row in connection.execute(text(sql), values).mappings()]
 
 
-def job_summary(connection: Connection, window: timedelta) -> list[dict[str, Any]]:
-    """Return how many jobs of each queue wait, run or are dead now, and how many have ended otherwise in the window."""
+def job_summary(connection: Connection, window: timedelta, probes: Sequence[str]) -> list[dict[str, Any]]:
+    """Return how many jobs of each queue wait, run or are dead now, and how many have ended otherwise in the window.
+
+    Those of the names `probes` that have ended are left out: their rows are kept for minutes.
+    """
     return _fetch_rows(
         connection,
         """
@@ -52,10 +55,12 @@ def job_summary(connection: Connection, window: timedelta) -> list[dict[str, Any
             SELECT queue, state FROM job WHERE state = 'queued'
             UNION ALL SELECT queue, state FROM job WHERE state = 'running'
             UNION ALL SELECT queue, state FROM job WHERE state = 'dead'
-            UNION ALL SELECT queue, state FROM job WHERE finished_at > now() - :window AND state <> 'dead') AS one
+            UNION ALL SELECT queue, state FROM job
+            WHERE finished_at > now() - :window AND state <> 'dead' AND name <> ALL(:probes)) AS one
         GROUP BY queue, state
         """,
         window=window,
+        probes=list(probes),
     )
 
 
