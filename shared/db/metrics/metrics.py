@@ -128,10 +128,13 @@ def count_dead_by_name(connection: Connection) -> dict[str, int]:
 
 
 def find_newest_end(connection: Connection, name: str) -> dict[str, Any] | None:
-    """Return state, result, error and finished_at of the newest job of this name that has ended; None if none has."""
+    """Return state, result, error and finished_at of the newest job of this name that has ended; None if none has.
+
+    One that ended later than now, by a clock that was set back since, is left out.
+    """
     statement = """
         SELECT state, result, error, finished_at FROM job
-        WHERE name = :name AND finished_at IS NOT NULL ORDER BY id DESC LIMIT 1
+        WHERE name = :name AND finished_at <= clock_timestamp() ORDER BY id DESC LIMIT 1
     """
     return next(iter(_fetch_rows(connection, statement, name=name)), None)
 

@@ -125,16 +125,29 @@ def test_no_heartbeat_is_sent_once_the_feed_stops(
 
 
 def test_no_heartbeat_is_sent_while_alerts_of_the_internet_do_not_arrive(watched: WorkerEnv, service: Service) -> None:
-    job_id = new_id()
-    watched.execute(
-        "INSERT INTO job (id, name, queue, arguments, state, max_attempts, sequence_id, correlation_id, finished_at,"
-        f" error) VALUES ('{job_id}', 'upkeep.probe_receiver', 'low', '{{}}', 'failed', 1, '{job_id}', '{job_id}',"
-        " now(), 'ProbeFailedError: no answer')"
-    )
+    insert_failed_probe(watched)
     assert "succeeded" == send(watched, service.url)[0]  # no public URL, so none is expected
     state, _, error = send(watched, service.url, public_url="https://alerts.example.com")
 
     assert ("failed", True) == (state, "do not arrive: ProbeFailedError: no answer" in (error or ""))
+
+
+def test_a_probe_that_failed_by_a_clock_that_was_set_back_since_withholds_nothing(
+    watched: WorkerEnv, service: Service
+) -> None:
+    insert_failed_probe(watched)
+    watched.execute("UPDATE job SET finished_at = now() + interval '90 minutes' WHERE name = 'upkeep.probe_receiver'")
+
+    assert "succeeded" == send(watched, service.url, public_url="https://alerts.example.com")[0]
+
+
+def insert_failed_probe(env: WorkerEnv) -> None:
+    job_id = new_id()
+    env.execute(
+        "INSERT INTO job (id, name, queue, arguments, state, max_attempts, sequence_id, correlation_id, finished_at,"
+        f" error) VALUES ('{job_id}', 'upkeep.probe_receiver', 'low', '{{}}', 'failed', 1, '{job_id}', '{job_id}',"
+        " now(), 'ProbeFailedError: no answer')"
+    )
 
 
 @pytest.mark.parametrize(
