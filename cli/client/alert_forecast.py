@@ -1,7 +1,6 @@
 """What an alert would lead to if it came now, on each account of its hook, by the questions that a worker asks."""
 
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import replace
 from decimal import Decimal
 from uuid import UUID
@@ -9,13 +8,14 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from cli.client.alert_outlook import AlertOutlook, Forecast
+from cli.client.copy_forecast import forecast_part, forecast_size
 from cli.client.exit_forecast import NO_ACCOUNT, AlertTrial, decide_exit
 from shared.clock import machine_now
 from shared.config import Settings
 from shared.db.accounts import accounts
 from shared.db.accounts.accounts import AccountRow
 from shared.db.accounts.installations import describe_read_only
-from shared.db.alerts import copy_share, hooks, reversals
+from shared.db.alerts import hooks, reversals
 from shared.db.alerts.alerts import StoredAlert
 from shared.db.alerts.entry_denials import (
     build_copy,
@@ -32,7 +32,7 @@ from shared.db.orders import root_state
 from shared.db.orders.root_state import RootState, side_of
 from shared.db.risk import entry_check
 from shared.domain.alerts.alert import Alert, AlertAction
-from shared.domain.alerts.copy_ratio import SAME, UNKNOWN, OwnPart, describe_empty_copy, describe_ratio, scale_alert
+from shared.domain.alerts.copy_ratio import SAME, describe_empty_copy, describe_ratio, scale_alert
 from shared.domain.alerts.entry_terms import build_entry_terms
 from shared.domain.alerts.hook_settings import HookSettings
 from shared.domain.counting import count_of
@@ -130,13 +130,13 @@ def _decide_entry(trial: AlertTrial) -> tuple[AlertOutlook, str]:
         return AlertOutlook.UNKNOWN, NO_ACCOUNT
     state = root_state.read(connection, account.id, alert.root)
     if alert.target_position is None:
-        part = _forecast_part(trial, account, trial.contract)
+        part = forecast_part(trial, account, trial.contract)
         order = build_copy(stored, alert, trial.contract.id, state, part)
         if order.size == 0:
             raise RefusedError(describe_empty_copy(order))
         held, exact = state.quantity(trial.contract.id), order.exact
         if exact is None:
-            exact = Decimal((_size_by_risk(trial, account, trial.contract) or order.held) if order.held else 0)
+            exact = Decimal((forecast_size(trial, account, trial.contract) or order.held) if order.held else 0)
         reversal = None if account.is_shadow else plan_reversal(Side(alert.action), alert.type, exact, held)
         reversal = reversal and reversal.limit_to(order.most_opening)
         if stale is not None and (reversal is None or reversal.opening):
@@ -163,37 +163,6 @@ def _reverse(
 
 def _describe_close(reversal: Reversal, contract: Contract) -> str:
     return f"closes {'' if reversal.closes_all else f'{reversal.closing} of '}{contract.id}"
-
-
-def _size_by_risk(trial: AlertTrial, account: AccountRow, contract: Contract) -> int:
-    """Return the contracts that the risk covers, 0 without a valid stop: then it closes all that is held against it."""
-    market, risk = market_clock.read(trial.connection), trial.stored.risk
-    if market is None or risk is None:
-        return 0
-    with suppress(RiskLimitError):
-        return entry_check.size_by_risk(
-            trial.connection,
-            account,
-            contract,
-            build_entry_terms(trial.alert, 0),
-            risk,
-            settings=trial.settings,
-            clock=market.clock,
-            exit_prices=lambda held: exit_price_from(read_fresh_quotes(trial.settings, held)),
-        )
-    return 0
-
-
-def _forecast_part(trial: AlertTrial, account: AccountRow, contract: Contract) -> OwnPart | None:
-    """Return what the message would do on the hook's own account, None for an account that it does not limit."""
-    connection, stored, alert = trial.connection, trial.stored, trial.alert
-    if not copy_share.is_limited(stored, alert, account.id):
-        return None
-    size, own = None, accounts.get(connection, stored.account_id)
-    if alert.quantity is None and own is not None:
-        size = _size_by_risk(replace(trial, stored=replace(stored, ratio=SAME)), own, contract)
-    found = copy_share.find_part(connection, stored, alert, account.id, contract_id=contract.id, own_size=size or None)
-    return found or UNKNOWN
 
 
 def _find_read_only_reason(trial: AlertTrial, account: AccountRow) -> str | None:

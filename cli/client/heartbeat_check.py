@@ -11,7 +11,7 @@ from shared.overview.optional_problems import find_failing_heartbeat
 
 def check_heartbeat(connection: Connection, settings: Settings) -> str:
     """Return when the last heartbeat was sent, or that none is wanted; raise CheckWarningError if none is sent."""
-    if (problem := find_failing_heartbeat(connection)) is not None:
+    if (problem := find_failing_heartbeat(connection, settings)) is not None:
         raise CheckWarningError(problem)
     newest = find_newest_end(connection, SendHeartbeat.job_name())
     sent = newest["result"] if newest is not None else None

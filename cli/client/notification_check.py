@@ -12,7 +12,7 @@ from shared.overview.optional_problems import find_failing_channels
 
 def check_notifications(connection: Connection, settings: Settings) -> str:
     """Return how many channels take all that is sent; raise CheckWarningError if one does not, or the job fails."""
-    if (problem := find_failing_channels(connection)) is not None:
+    if (problem := find_failing_channels(connection, settings)) is not None:
         raise CheckWarningError(problem)
     if (typed := load_next_settings(settings).notify_channels) != settings.notify_channels:
         names = ", ".join(one.name for one in typed) or "none"

@@ -15,24 +15,27 @@ from shared.domain.risk.watch_gap import describe_duration
 from shared.ledger.jobs.notifications import SendNotifications
 from shared.ledger.jobs.upkeep import SendHeartbeat
 
+_FAILED = {"failed", "dead"}  # a run that was superseded or expired says nothing
 _BOT_SILENT_AFTER = timedelta(minutes=2)  # it asks at least each half minute
 _TRACES_LATE_AFTER = timedelta(minutes=2)
 
 
-def find_failing_heartbeat(connection: Connection) -> str | None:
-    """Return why the last heartbeat was not sent; None if it was, or none was due yet."""
-    newest = find_newest_end(connection, SendHeartbeat.job_name())
-    if newest is None or newest["state"] == "succeeded":
+def find_failing_heartbeat(connection: Connection, settings: Settings) -> str | None:
+    """Return why the last heartbeat was not sent; None if it was, or none is wanted or was due yet."""
+    newest = find_newest_end(connection, SendHeartbeat.job_name()) if settings.is_set("heartbeat_url") else None
+    if newest is None or newest["state"] not in _FAILED:
         return None
     return f"{shorten_error(newest['error'])}; docs/howto/heartbeat.md says what stops it"
 
 
-def find_failing_channels(connection: Connection) -> str | None:
-    """Return which channels do not take what is sent, or why nothing is sent; None if all is well."""
+def find_failing_channels(connection: Connection, settings: Settings) -> str | None:
+    """Return which channels do not take what is sent, or why nothing is sent; None if all is well or none is set."""
+    if not settings.is_set("notify_channels"):
+        return None
     delivered = outbox.summarize(connection)
     failing = [f"channel {name}: {one['error'].rstrip('.')}" for name, one in delivered.items() if one["error"]]
     newest = find_newest_end(connection, SendNotifications.job_name())
-    if not failing and newest is not None and newest["state"] != "succeeded":
+    if not failing and newest is not None and newest["state"] in _FAILED:
         failing = [shorten_error(newest["error"])]
     if not failing:
         return None

@@ -52,6 +52,8 @@ class Bot:
                 self._stopping.wait(_PAUSE_S)
 
     def _work(self) -> None:
+        with self._ledger.engine.begin() as connection:
+            bots.record_start(connection, self._bot_id, machine_now())
         while not self._stopping.is_set():
             if self._poller.is_idle:
                 self._poller.ask(self._read_offset())
@@ -75,11 +77,11 @@ class Bot:
                 log.info("Telegram answers again")
             else:
                 log.warning("no commands are taken: %s", poll.error)
+        with self._ledger.engine.begin() as connection:  # before /status is answered, which shows it
+            bots.record_poll(connection, self._bot_id, machine_now(), poll.error)
         for update in poll.updates:
             touch()
             self._handle_update(update, Clocks(machine_now(), poll.server_at))
-        with self._ledger.engine.begin() as connection:
-            bots.record_poll(connection, self._bot_id, machine_now(), poll.error)
 
     def _handle_update(self, update: Update, clocks: Clocks) -> None:
         try:

@@ -43,15 +43,17 @@ def run(settings: Settings, stopping: threading.Event) -> None:
         lock_timeout_s=1.0,
     )
     collector = Collector(settings.traces_url)
-    pause_s, retry_s = EVERY_S, 0.0
+    pause_s, retry_s, is_behind = EVERY_S, 0.0, False
     try:
-        while not stopping.wait(EVERY_S):
+        while not stopping.wait(0 if is_behind else EVERY_S):
             touch()
+            is_behind = False
             retry_s -= EVERY_S
             if retry_s > 0:
                 continue
             try:
                 export(engine, collector)
+                is_behind = _is_behind(engine)
             except (*DATABASE_ERRORS, CollectorError) as error:
                 if isinstance(error, DATABASE_ERRORS):
                     touch_waiting()
@@ -96,6 +98,13 @@ def export(engine: Engine, collector: Collector) -> int:
     if left_out_since is not None:
         log.warning("traces from %s to %s are left out: the collector was away for too long", left_out_since, since)
     return count
+
+
+def _is_behind(engine: Engine) -> bool:
+    """Whether spans of minutes are still to be sent, as after a night: the next part follows at once."""
+    with engine.begin() as connection:
+        until = spans.read_progress(connection)
+    return until is not None and until < machine_now() - LAG - _MOST_AT_ONCE / 5
 
 
 def _find_window(connection: Connection) -> tuple[datetime, datetime, datetime | None] | None:

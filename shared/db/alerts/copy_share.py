@@ -23,8 +23,8 @@ from shared.ids import lowest_id_at
 _BY_RISK = OwnPart(0, None)
 _LOOK_BACK = timedelta(minutes=10)  # an entry expires sooner
 _BESIDE_WITHIN = timedelta(seconds=10)
-# What the other alerts of one side and about the same time open on the hook's own account, also if that was denied
-# there, and what they have opened on the copy: each beyond what they close.
+# What the other alerts of one side and about the same time, with none of another kind between, open on the hook's own
+# account, also if that was denied there, and what they have opened on the copy: each beyond what they close.
 _BESIDE = text("""
     SELECT COALESCE(sum(own.opening), 0) AS own, COALESCE(sum(copied.opening), 0) AS copied,
            count(*) FILTER (WHERE own.opening IS NULL AND job.state IN ('queued', 'running')) AS undecided
@@ -49,6 +49,12 @@ _BESIDE = text("""
     ) AS copied ON true
     WHERE alert.hook_id = :hook AND alert.root = :root AND alert.action = :action AND alert.verdict = 'accepted'
       AND alert.id <> :alert AND alert.received_at BETWEEN :from AND :until
+      AND NOT EXISTS (
+          SELECT FROM alert AS between_both
+          WHERE between_both.hook_id = :hook AND between_both.root = :root AND between_both.action <> :action
+            AND between_both.verdict = 'accepted'
+            AND between_both.id BETWEEN LEAST(alert.id, :alert) AND GREATEST(alert.id, :alert)
+      )
 """)
 
 

@@ -57,6 +57,12 @@ def record_update(connection: Connection, bot_id: int, update_id: int, now: date
     connection.execute(statement.values(next_update_id=update_id + 1, updated_at=now, ignored_count=ignored))
 
 
+def record_start(connection: Connection, bot_id: int, now: datetime) -> None:
+    """Record that the bot asks from now on, so that the time before does not count as silence."""
+    statement = update(telegram_bot).where(telegram_bot.c.bot_id == bot_id, telegram_bot.c.polled_at.is_not(None))
+    connection.execute(statement.values(polled_at=now))
+
+
 def record_poll(connection: Connection, bot_id: int, now: datetime, error: str | None) -> None:
     """Record that Telegram has answered, or why it has not."""
     values: dict[str, object] = {"error": error}

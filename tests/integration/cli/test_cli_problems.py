@@ -155,8 +155,15 @@ def test_a_stop_placed_elsewhere_that_is_larger_than_its_position_is_named(
 def test_a_bot_a_collector_and_jobs_of_messages_that_fail_are_named(
     operator: RunCommand, worker_env: WorkerEnv
 ) -> None:
-    write_running(worker_env, TICKWORK_TELEGRAM_TOKEN=TOKEN, TICKWORK_TRACES_URL="http://127.0.0.1:9/v1/traces")
-    assert {} == problems(operator), "none has begun"
+    settings = {"TICKWORK_TELEGRAM_TOKEN": TOKEN, "TICKWORK_TRACES_URL": "http://127.0.0.1:9/v1/traces"}
+    write_running(worker_env, **settings)
+    for name in ("upkeep.send_heartbeat", "notifications.send_notifications"):
+        add_job(worker_env, name, "failed", "a test")
+    assert {} == problems(operator), "none has begun, and two are not set"
+    worker_env.execute("DELETE FROM job")
+    write_running(worker_env, **settings, TICKWORK_WITHHELD_SECRETS="heartbeat_url,notify_channels")
+    add_job(worker_env, "upkeep.send_heartbeat", "cancelled", "superseded by a job")
+    assert {} == problems(operator), "a run that was left out says nothing"
     worker_env.execute(f"INSERT INTO telegram_bot (bot_id, polled_at) VALUES ({BOT_ID}, now())")
     worker_env.execute("INSERT INTO trace_progress (exported_until_at) VALUES (now())")
     for name in ("upkeep.send_heartbeat", "notifications.send_notifications"):
