@@ -151,8 +151,8 @@ def change_state(
 ) -> bool:
     """Set the order's state if it is one of `sources`; False means that another transaction changed it first.
 
-    `sources` must be states from which `target` can be reached: see TRANSITIONS. A reason is of one state: without a new
-    one it is cleared.
+    `sources` must be states from which `target` can be reached: see TRANSITIONS. A reason is of one state: without
+    a new one it is cleared.
     """
     assert all(source.may_become(target) or source is target for source in sources)  # noqa: S101  # a mistake of the caller
     values = {"reason": None} | values

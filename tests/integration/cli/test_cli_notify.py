@@ -62,7 +62,7 @@ def test_a_change_of_a_channel_keeps_what_it_does_not_name(config: Config, inbox
     config.run("notify", "add", "other", "--quiet", "", typed=inbox.url)
 
     kept = {"level": "critical", "kinds": ["fill"], "quiet": "22:00-07:00", "zone": "Europe/Berlin"}
-    plain = {"level": "info", "kinds": [], "quiet": None, "zone": "America/Chicago"}
+    plain: dict[str, object] = {"level": "info", "kinds": [], "quiet": None, "zone": "America/Chicago"}
     assert {"phone": kept, "other": plain} == {
         row["name"]: {name: row[name] for name in kept} for row in listed(config)
     }
