@@ -53,6 +53,7 @@ from shared.domain.risk.disk_space import DiskSpace, find_fullest
 from shared.errors import ProbeFailedError, SettingsError
 from shared.log import mask_secrets
 from shared.overview import stack_problems as problems
+from shared.overview.feed_problem import find_feed_problem
 from shared.overview.oversized_stops import find_oversized_stops
 from shared.overview.paused_jobs import find_paused_jobs
 
@@ -118,6 +119,9 @@ def _list_stack_checks() -> dict[str, _Check]:
         "disks of the stack": _check_disks,
         "installations": _check_installations,
         "risk monitor": partial(_ask, check_monitor),
+        "feed": _expect_none(
+            partial(find_feed_problem, settings=settings), "it works, or no market is open", SettingsError
+        ),
         "jobs": _expect_none(problems.find_dead_jobs, "none is dead"),
         "market hours": _expect_none(problems.find_unknown_hours, "known"),
         "late fills": _expect_none(problems.find_unclosed_fills, "none is left open"),
