@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from ipaddress import ip_address
 from pathlib import Path
+from typing import Literal
 from urllib.parse import urlsplit
 
 from shared.domain.notifications.channel import Channel, parse_channels
@@ -108,6 +109,11 @@ class Settings:
     inhibit_sleep: bool  # `up` keeps the computer from sleeping
     log_level: str
     log_format: str  # console, for a person, or json
+    withheld_secrets: tuple[str, ...]  # heartbeat_url, notify_channels: set, and not for this program
+
+    def is_set(self, key: Literal["heartbeat_url", "notify_channels"]) -> bool:
+        """Whether a secret is set, also where this program does not have it."""
+        return bool(getattr(self, key)) or key in self.withheld_secrets
 
     @property
     def sender_url(self) -> str:
@@ -191,6 +197,7 @@ def _parse_settings(values: Mapping[str, str]) -> Settings:
         inhibit_sleep=parse_switch(values, "TICKWORK_INHIBIT_SLEEP", default=True),
         log_format=parse_choice(values, "TICKWORK_LOG_FORMAT", ("CONSOLE", "JSON"), default="CONSOLE").lower(),
         log_level=parse_choice(values, "TICKWORK_LOG_LEVEL", ("DEBUG", "INFO", "WARNING", "ERROR"), default="INFO"),
+        withheld_secrets=tuple(parse_list(values, "TICKWORK_WITHHELD_SECRETS")),
     )
 
 

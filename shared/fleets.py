@@ -1,6 +1,6 @@
 """The five queues, their deadlines, and the fleets of worker processes that serve them."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import StrEnum
@@ -84,6 +84,12 @@ def fleet_named(name: str, slots: Mapping[str, int] | None = None) -> Fleet:
         raise LookupError(f"unknown fleet {name!r}: expected one of {', '.join(sorted(fleets))}")
     fleet = fleets[name]
     return replace(fleet, slots=(slots or {}).get(name, fleet.slots))
+
+
+def list_unserved(running: Collection[str]) -> list[Queue]:
+    """Return the queues that none of the fleets with these names serves; programs that are no fleet serve none."""
+    served = {queue for fleet in (*FLEETS, *FLEET_PER_QUEUE) if fleet.name in running for queue in fleet.queues}
+    return [queue for queue in Queue if queue not in served]
 
 
 def require_known_fleets(slots: Mapping[str, int]) -> None:

@@ -21,6 +21,7 @@ from shared.ledger.connection import AutocommitConnection, LedgerUnavailableErro
 # A backfill of hours makes a few thousand calls: the memory of its process must not grow with them.
 MAX_KEPT = 1_000
 
+_REFUSED_ERRORS = (psycopg.DataError, psycopg.IntegrityError, psycopg.ProgrammingError)  # so would be the next try
 _RECORDED_AFTER_S = 0.8  # a kill loses the calls since then, with the INSERT those of a second
 
 log = logging.getLogger(__name__)
@@ -39,6 +40,7 @@ class CallBuffer:
         self._connection = connection
         self._calls: list[tuple[Call, UUID | None]] = []
         self._omitted_count = 0
+        self._is_away = False
         self._job_id: UUID | None = None
         self._lock = Lock()  # calls may be made, and recorded, in several threads
         self._has_calls = Event()
@@ -61,7 +63,10 @@ class CallBuffer:
         self._has_calls.set()
 
     def flush(self) -> None:
-        """Record the calls that are kept; a database error here is logged and does not fail the job."""
+        """Record the calls that are kept; a database error here is logged and does not fail the job.
+
+        While Postgres is away the thread tries again each second, with the calls that follow.
+        """
         if self._connection is None:
             self._flush_by_engine()
         else:
@@ -76,14 +81,35 @@ class CallBuffer:
         with self._lock:
             calls, self._calls = self._calls, []
             omitted_count, self._omitted_count = self._omitted_count, 0
-        if omitted_count:
+        if omitted_count and not self._is_away:
             log.warning("job %s made too many calls: %s of them were not recorded", self._job_id, omitted_count)
+            omitted_count = 0
         if not calls:
             return
         try:
             metrics.record_calls(connect(), [_row(call, job_id) for call, job_id in calls])
-        except (*DATABASE_ERRORS, LedgerUnavailableError):
+        except _REFUSED_ERRORS:
             log.exception("%s calls to the venue were not recorded", len(calls))
+        except (*DATABASE_ERRORS, LedgerUnavailableError) as error:
+            if not self._is_away:
+                log.warning("calls to the venue are recorded later: %s", error)
+            self._is_away = True
+            self._keep(calls, omitted_count)
+        else:
+            if self._is_away:
+                log.warning("calls to the venue are recorded again; %s were too many to keep", omitted_count)
+            self._is_away = False
+
+    def _keep(self, calls: list[tuple[Call, UUID | None]], omitted_count: int) -> None:
+        """Keep the calls that Postgres did not take, the oldest first, up to the number that `record` keeps.
+
+        Those of an INSERT whose answer was lost may be recorded twice.
+        """
+        with self._lock:
+            kept = [*calls, *self._calls]
+            self._calls = kept[: 2 * MAX_KEPT]
+            self._omitted_count += omitted_count + len(kept) - len(self._calls)
+        self._has_calls.set()
 
     def _record_late_ones(self) -> None:
         pause = Event()

@@ -32,7 +32,7 @@ from shared.db.orders import root_state
 from shared.db.orders.root_state import RootState, side_of
 from shared.db.risk import entry_check
 from shared.domain.alerts.alert import Alert, AlertAction
-from shared.domain.alerts.copy_ratio import SAME, describe_empty_copy, describe_ratio, scale_alert
+from shared.domain.alerts.copy_ratio import SAME, UNKNOWN, OwnPart, describe_empty_copy, describe_ratio, scale_alert
 from shared.domain.alerts.entry_terms import build_entry_terms
 from shared.domain.alerts.hook_settings import HookSettings
 from shared.domain.counting import count_of
@@ -130,7 +130,7 @@ def _decide_entry(trial: AlertTrial) -> tuple[AlertOutlook, str]:
         return AlertOutlook.UNKNOWN, NO_ACCOUNT
     state = root_state.read(connection, account.id, alert.root)
     if alert.target_position is None:
-        part = copy_share.forecast_part(connection, stored, alert, account.id, contract_id=trial.contract.id)
+        part = _forecast_part(trial, account, trial.contract)
         order = build_copy(stored, alert, trial.contract.id, state, part)
         if order.size == 0:
             raise RefusedError(describe_empty_copy(order))
@@ -182,6 +182,18 @@ def _size_by_risk(trial: AlertTrial, account: AccountRow, contract: Contract) ->
             exit_prices=lambda held: exit_price_from(read_fresh_quotes(trial.settings, held)),
         )
     return 0
+
+
+def _forecast_part(trial: AlertTrial, account: AccountRow, contract: Contract) -> OwnPart | None:
+    """Return what the message would do on the hook's own account, None for an account that it does not limit."""
+    connection, stored, alert = trial.connection, trial.stored, trial.alert
+    if not copy_share.is_limited(stored, alert, account.id):
+        return None
+    size, own = None, accounts.get(connection, stored.account_id)
+    if alert.quantity is None and own is not None:
+        size = _size_by_risk(replace(trial, stored=replace(stored, ratio=SAME)), own, contract)
+    found = copy_share.find_part(connection, stored, alert, account.id, contract_id=contract.id, own_size=size or None)
+    return found or UNKNOWN
 
 
 def _find_read_only_reason(trial: AlertTrial, account: AccountRow) -> str | None:

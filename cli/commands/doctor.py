@@ -53,6 +53,7 @@ from shared.domain.risk.disk_space import DiskSpace, find_fullest
 from shared.errors import ProbeFailedError, SettingsError
 from shared.log import mask_secrets
 from shared.overview import stack_problems as problems
+from shared.overview.copies_out_of_step import find_larger_copies
 from shared.overview.feed_problem import find_feed_problem
 from shared.overview.oversized_stops import find_oversized_stops
 from shared.overview.paused_jobs import find_paused_jobs
@@ -126,6 +127,7 @@ def _list_stack_checks() -> dict[str, _Check]:
         "market hours": _expect_none(problems.find_unknown_hours, "known"),
         "late fills": _expect_none(problems.find_unclosed_fills, "none is left open"),
         "stops of others": _expect_none(find_oversized_stops, "none is larger than its position"),
+        "copies": _expect_none(find_larger_copies, "none holds more than its share"),
         "scheduled jobs": _expect_none(
             partial(find_paused_jobs, settings=settings), "none that safety needs is paused"
         ),

@@ -95,11 +95,11 @@ def command(window: timedelta, sections: Sequence[str], watch_s: float | None, *
 
 def _read(window: timedelta) -> dict[str, Any]:
     """Return every figure, by the keys of the JSON document."""
-    end = machine_now()
+    end, probes = machine_now(), job_names_with("is_probe")
     with connect() as connection:
-        found = figures.summarize(connection, end - window, end, job_names_with("is_probe"))
+        found = figures.summarize(connection, end - window, end, probes)
         slippage = figures.measure_slippage(connection, end - window, end)
-        counts = metrics.job_summary(connection, window)
+        counts = metrics.job_summary(connection, window, probes)
         canaries = metrics.list_queue_states(connection)
         strategies = metrics.strategy_summary(connection, window)
         recorded = gauges.summarize(connection, end - window, end)

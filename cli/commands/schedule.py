@@ -164,7 +164,7 @@ def _validate(entry: ScheduleRow, values: Mapping[str, Any]) -> None:
     every = values.get("every")
     if every is not None and not _SHORTEST <= every <= _LONGEST:
         raise RefusedError(f"invalid period {format_duration(every)}: expected 1s to {_LONGEST.days}d")
-    if every is not None and entry.clock == "market" and every % _MINUTE and _takes_slot(entry):
+    if every is not None and every % _MINUTE and _takes_slot(entry):
         raise RefusedError(f"invalid period {format_duration(every)}: {entry.job_name} takes whole minutes")
     if values.get("only_when_open") and entry.clock != "market":
         raise RefusedError(f"{entry.name} runs by the machine's clock, which knows no sessions: use --always")

@@ -140,7 +140,7 @@ def _draw(figures: dict[str, Any]) -> dict[str, Any]:
 
 
 def _list_queues(connection: Connection) -> list[dict[str, Any]]:
-    counts = {(row["queue"], row["state"]): row["count"] for row in metrics.job_summary(connection, timedelta(0))}
+    counts = {(row["queue"], row["state"]): row["count"] for row in metrics.job_summary(connection, timedelta(0), [])}
     return [
         {"queue": one.value, **{state: counts.get((one.value, state), 0) for state in ("queued", "running", "dead")}}
         for one in Queue

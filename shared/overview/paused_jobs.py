@@ -36,8 +36,8 @@ def find_paused_jobs(connection: Connection, settings: Settings) -> str | None:
 def describe_loss(row: ScheduleRow, settings: Settings, every: timedelta | None = None) -> str | None:
     """Return what is lost while an entry is paused, or runs only `every` so long; None if that is harmless."""
     unused = {
-        "send_heartbeat": not settings.heartbeat_url,
-        "send_notifications": not settings.notify_channels,
+        "send_heartbeat": not settings.is_set("heartbeat_url"),
+        "send_notifications": not settings.is_set("notify_channels"),
         "probe_receiver": not settings.public_url,
     }
     loss = NEEDED.get(row.name)

@@ -18,6 +18,7 @@ from shared.domain.market_data.contract import ROOTS
 from shared.domain.market_data.contract_text import shorten_contract
 from shared.domain.market_data.holidays import describe_doubts
 from shared.ledger.jobs.market_data import RefreshContracts
+from shared.overview.copies_out_of_step import find_larger_copies
 from shared.overview.feed_problem import find_feed_problem
 from shared.overview.optional_problems import (
     find_failing_bot,
@@ -46,6 +47,7 @@ def list_problems(connection: Connection, settings: Settings) -> list[dict[str, 
         "market hours": find_unknown_hours(connection),
         "late fills": find_unclosed_fills(connection),
         "stops of others": find_oversized_stops(connection),
+        "copies": find_larger_copies(connection),
         "schedule": find_paused_jobs(connection, settings),
         "heartbeat": find_failing_heartbeat(connection),
         "notifications": find_failing_channels(connection),

@@ -19,8 +19,9 @@ from shared.db.alerts.entry_obstacles import EntryObstacles, LaterRequests
 from shared.db.alerts.signals import NewSignal
 from shared.db.orders import flatten_requests, root_state
 from shared.db.orders import reversals as order_reversals
+from shared.db.orders.reversals import RecordedReversal
 from shared.db.orders.root_state import RootState
-from shared.domain.alerts.copy_ratio import SAME, CopyOrder, describe_empty_copy, may_round
+from shared.domain.alerts.copy_ratio import SAME, UNKNOWN, CopyOrder, OwnPart, describe_empty_copy, may_round
 from shared.domain.market_data.contract import Contract
 from shared.domain.orders.order import OrderType, Origin, Side
 from shared.errors import PostponedError, RefusedError
@@ -111,14 +112,12 @@ def await_copies(ctx: Context, account_alert: AccountAlert) -> None:
         return
     with ctx.autocommit() as connection:
         followers = hooks.list_followers(connection).get(stored.hook_id, {})
-        own = order_reversals.find(connection, stored.id, stored.account_id)
-        closes_all = own is not None and own.closes_all
         for account_id, ratio in {stored.account_id: SAME, **followers}.items():
             if account_id == account_alert.account_id:
                 continue
             state = root_state.read(connection, account_id, alert.root)
             recorded = order_reversals.find(connection, stored.id, account_id)
-            opposite = reversals.list_closed_before_entry(alert, state, ratio, recorded, closes_all=closes_all)
+            opposite = reversals.list_closed_before_entry(alert, state, ratio, recorded)
             if opposite:
                 raise PostponedError(f"account {account_id} still closes {', '.join(opposite)}", _RETRY_AFTER)
 
@@ -133,7 +132,9 @@ def require_copy(ctx: Context, account_alert: AccountAlert, contract: Contract, 
     if alert.quantity is not None and may_round(alert.quantity, stored.ratio):
         require_certain(state, [contract.id])
     order = await_copy(ctx, account_alert, contract.id, state)
-    deny_if(ctx, account_alert, contract, describe_empty_copy(order) if order.size == 0 else None)
+    closes_arriving = order.is_market and state.is_arriving(contract.id, Side(alert.action).opposite)
+    is_empty = order.size == 0 and not closes_arriving  # what arrives against it is closed
+    deny_if(ctx, account_alert, contract, describe_empty_copy(order) if is_empty else None)
     return order.size
 
 
@@ -141,21 +142,46 @@ def await_copy(ctx: Context, account_alert: AccountAlert, contract_id: str, stat
     """Return the order of an entry that is no position, for this account.
 
     Raise PostponedError while it depends on the hook's own account and it is not known what the order opens there: at
-    most 15 s, and two where something is closed first. Then it opens nothing, as this account must not hold more than
-    its share. What only closes is not waited for.
+    most 15 s, and two where it may close something. Then it opens nothing, as this account must not hold more than its
+    share. What a market order of a size closes does not wait: `limit_opening` waits with what it opens.
     """
     stored, alert = account_alert.stored, account_alert.alert
     order = build_copy(stored, alert, contract_id, state, None)
     if not copy_share.is_limited(stored, alert, account_alert.account_id):
         return order
+    part = _find_part(ctx, account_alert, contract_id)
+    if part is None and order.held and order.exact is not None and (order.is_market or order.exact <= order.held):
+        return order
+    limited = replace(order, part=part or UNKNOWN)
+    is_known = part is not None and not (part.has_undecided and limited.is_cut)
+    if not is_known and not (has_waited(ctx, _OPENING_KNOWN_WITHIN) if order.held else has_waited(ctx)):
+        raise PostponedError(f"account {stored.account_id} has not decided what it opens", _RETRY_AFTER)
+    return limited
+
+
+def limit_opening(
+    ctx: Context, account_alert: AccountAlert, contract: Contract, state: RootState, reversal: RecordedReversal
+) -> RecordedReversal:
+    """Return the reversal, now that it has closed, with no more to open than the share of this account.
+
+    Raise PostponedError while that is not known, at most 15 s; then nothing is opened.
+    """
+    stored, alert = account_alert.stored, account_alert.alert
+    if not reversal.opening or not copy_share.is_limited(stored, alert, account_alert.account_id):
+        return reversal
+    part = _find_part(ctx, account_alert, contract.id)
+    most = build_copy(stored, alert, contract.id, state, part or UNKNOWN).most_opening
+    opening = reversal.opening if most is None else min(reversal.opening, most)
+    is_known = part is not None and not (part.has_undecided and opening < reversal.opening)
+    if not is_known and not has_waited(ctx):
+        raise PostponedError(f"account {stored.account_id} has not decided what it opens", _RETRY_AFTER)
+    return replace(reversal, opening=opening)
+
+
+def _find_part(ctx: Context, account_alert: AccountAlert, contract_id: str) -> OwnPart | None:
+    stored, account_id = account_alert.stored, account_alert.account_id
     with ctx.autocommit() as connection:
-        part = copy_share.find_part(connection, stored, alert, contract_id)
-    if part is None:
-        if order.exact is not None and 0 < order.exact <= order.held:
-            return order
-        if not (has_waited(ctx, _OPENING_KNOWN_WITHIN) if order.held else has_waited(ctx)):
-            raise PostponedError(f"account {stored.account_id} has not decided what it opens", _RETRY_AFTER)
-    return replace(order, part=part or copy_share.UNKNOWN)
+        return copy_share.find_part(connection, stored, account_alert.alert, account_id, contract_id=contract_id)
 
 
 def check_hook_settings(ctx: Context, account_alert: AccountAlert, contract: Contract, state: RootState) -> str | None:

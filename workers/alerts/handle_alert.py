@@ -20,6 +20,7 @@ from workers.alerts.entry_checks import (
     check_hook_settings,
     deny_if,
     find_later_close,
+    limit_opening,
     require_agreement,
     require_copy,
     require_current,
@@ -108,6 +109,8 @@ def _trade_size(ctx: Context, account_alert: AccountAlert, contract: Contract, s
     recorded = account_alert.stored.reversal
     quantity = require_copy(ctx, account_alert, contract, state) if recorded is None else recorded.opening
     reversal = _close_reversed_first(ctx, account_alert, contract, state)
+    if reversal is not None:
+        reversal = limit_opening(ctx, account_alert, contract, state, reversal)
     if reversal is not None and reversal.opening == 0:
         return _record_closed(ctx, account_alert, reversal)
     warning = check_hook_settings(ctx, account_alert, contract, state)

@@ -11,7 +11,7 @@ from shared.db.accounts import accounts, halts
 from shared.db.accounts.accounts import AccountRow
 from shared.db.accounts.audit import Actor
 from shared.db.accounts.installations import find_other
-from shared.db.engine import DATABASE_ERRORS, LOCK_TIMEOUT_S, is_lock_timeout, limit_lock_wait
+from shared.db.engine import DATABASE_ERRORS, LOCK_TIMEOUT_S, is_rolled_back, limit_lock_wait
 from shared.db.market_data import market_clock
 from shared.db.telegram import followed_flattens
 from shared.domain.accounts.account_name import shorten_account
@@ -22,9 +22,9 @@ from shared.overview.comparison import describe_uncompared
 from shared.overview.holdings import describe_holdings, split_closable
 
 FOLLOWED_FOR = timedelta(seconds=120)
-# What is done already keeps its locks until the transaction ends, so that no account is waited for.
+# What is done already keeps its locks until the transaction ends, so no account is waited for before all were tried.
 _LOCK_WAIT = timedelta(milliseconds=50)
-_MOST_S = 2.0  # for all accounts
+_MOST = timedelta(seconds=2)  # for all accounts; of sessions that lock one in turn each has it for milliseconds
 
 
 def describe_halt(connection: Connection) -> Sequence[str]:
@@ -58,7 +58,7 @@ def _describe_known(connection: Connection, one: AccountRow) -> str:
 
 
 def halt(tx: Transaction, actor: Actor, reason: str) -> str:
-    """Halt all accounts in this transaction, but for those that another session locks; return what was done."""
+    """Halt all accounts in this transaction, but for those that a session locks for long; return what was done."""
     new: list[AccountRow] = []
     old: list[AccountRow] = []
 
@@ -76,7 +76,7 @@ def halt(tx: Transaction, actor: Actor, reason: str) -> str:
 def flatten(tx: Transaction, actor: Actor, telegram_id: int, now: datetime) -> str:
     """Request a flatten of all accounts in this transaction, to be followed; return what was done.
 
-    An account that another session locks is left out.
+    An account that another session locks for long is left out.
     """
     chosen, _ = _split(tx.connection)
     requested: dict[int, UUID] = {}
@@ -96,20 +96,32 @@ def flatten(tx: Transaction, actor: Actor, telegram_id: int, now: datetime) -> s
 
 
 def _visit(tx: Transaction, chosen: Sequence[AccountRow], act: Callable[[AccountRow], None]) -> list[AccountRow]:
-    """Act on each account once, and return those that are locked, or that are left when the time is over."""
-    until = monotonic() + _MOST_S
-    left = [one for one in chosen if monotonic() >= until or not _act_unless_locked(tx, one, act)]
+    """Act on each account, try those that are locked again, and return those that are left when the time is over.
+
+    The second wait for each is its share of the time that is left.
+    """
+    until = monotonic() + _MOST.total_seconds()
+    locked = [one for one in chosen if not _act_unless_locked(tx, one, act, _LOCK_WAIT, until)]
+    left = []
+    for number, one in enumerate(locked):
+        share = timedelta(seconds=(until - monotonic()) / (len(locked) - number))
+        if not _act_unless_locked(tx, one, act, max(share, _LOCK_WAIT), until):
+            left.append(one)
     limit_lock_wait(tx.connection, timedelta(seconds=LOCK_TIMEOUT_S))
     return left
 
 
-def _act_unless_locked(tx: Transaction, one: AccountRow, act: Callable[[AccountRow], None]) -> bool:
+def _act_unless_locked(
+    tx: Transaction, one: AccountRow, act: Callable[[AccountRow], None], wait: timedelta, until: float
+) -> bool:
+    if monotonic() >= until:
+        return False
     try:
         with tx.connection.begin_nested():  # so that a lock on one undoes nothing of the others
-            limit_lock_wait(tx.connection, _LOCK_WAIT)
+            limit_lock_wait(tx.connection, wait)
             act(one)
     except DATABASE_ERRORS as error:
-        if not is_lock_timeout(error):
+        if not is_rolled_back(error):
             raise
         return False
     return True

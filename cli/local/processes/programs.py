@@ -15,6 +15,7 @@ from shared.domain.notifications.channel import format_channels
 from shared.fleets import FLEETS
 from shared.heartbeat import is_fresh
 from shared.ledger.jobs.notifications import SendNotifications
+from shared.setting_keys import BY_VARIABLE
 from shared.settings_file import FILE_VARIABLE
 
 # `up` releases the jobs that still run this long after a worker's stop signal.
@@ -190,4 +191,10 @@ def _program_environment(stack: StackConfig, name: str) -> dict[str, str]:
         without["TICKWORK_NOTIFY_CHANNELS"] = ""
     if name != TELEGRAM:
         without["TICKWORK_TELEGRAM_TOKEN"] = ""
-    return environment() | stack.environment() | without | {"PYTHONUNBUFFERED": "1"}
+    is_set = {
+        "TICKWORK_HEARTBEAT_URL": bool(stack.settings.heartbeat_url),
+        "TICKWORK_NOTIFY_CHANNELS": bool(stack.settings.notify_channels),
+    }
+    withheld = ",".join(BY_VARIABLE[one].key for one in without if is_set.get(one))
+    more = {"TICKWORK_WITHHELD_SECRETS": withheld, "PYTHONUNBUFFERED": "1"}
+    return environment() | stack.environment() | without | more

@@ -3,10 +3,10 @@
 The copy itself may be flat where the other only closes: it has entered later, was denied, or was stopped out.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from sqlalchemy import Connection, and_, select
+from sqlalchemy import Connection, and_, select, text
 
 from shared.db.alerts import entry_obstacles
 from shared.db.alerts.alerts import StoredAlert
@@ -20,9 +20,36 @@ from shared.domain.alerts.copy_ratio import OwnPart
 from shared.domain.orders.order import Side
 from shared.ids import lowest_id_at
 
-UNKNOWN = OwnPart(0, 0, closes_all=False)  # nothing is opened while it is not known what is opened there
-_BY_RISK = OwnPart(0, None, closes_all=False)
+_BY_RISK = OwnPart(0, None)
 _LOOK_BACK = timedelta(minutes=10)  # an entry expires sooner
+_BESIDE_WITHIN = timedelta(seconds=10)
+# What the other alerts of one side and about the same time open on the hook's own account, also if that was denied
+# there, and what they have opened on the copy: each beyond what they close.
+_BESIDE = text("""
+    SELECT COALESCE(sum(own.opening), 0) AS own, COALESCE(sum(copied.opening), 0) AS copied,
+           count(*) FILTER (WHERE own.opening IS NULL AND job.state IN ('queued', 'running')) AS undecided
+    FROM alert
+    LEFT JOIN job ON job.id = alert.job_id
+    LEFT JOIN LATERAL (
+        SELECT CASE WHEN reversal.request_id IS NOT NULL THEN reversal.quantity_opening
+                    WHEN signal.id IS NOT NULL THEN GREATEST(0, signal.quantity - GREATEST(0,
+                        -COALESCE((signal.figures ->> 'held')::integer, 0) * :sign)) END AS opening
+        FROM (VALUES (alert.id)) AS one (id)
+        LEFT JOIN entry_reversal AS reversal ON reversal.request_id = one.id AND reversal.account_id = :own
+        LEFT JOIN signal ON signal.alert_id = one.id AND signal.account_id = :own
+    ) AS own ON true
+    LEFT JOIN LATERAL (
+        SELECT CASE WHEN signal.id IS NULL THEN reversal.quantity_opening
+                    WHEN signal.verdict = 'accepted' AND signal.action <> 'CLOSE' THEN
+                        GREATEST(0, signal.quantity - GREATEST(0, -(signal.figures ->> 'held')::integer * :sign))
+               END AS opening
+        FROM (VALUES (alert.id)) AS one (id)
+        LEFT JOIN entry_reversal AS reversal ON reversal.request_id = one.id AND reversal.account_id = :copy
+        LEFT JOIN signal ON signal.alert_id = one.id AND signal.account_id = :copy
+    ) AS copied ON true
+    WHERE alert.hook_id = :hook AND alert.root = :root AND alert.action = :action AND alert.verdict = 'accepted'
+      AND alert.id <> :alert AND alert.received_at BETWEEN :from AND :until
+""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,25 +63,47 @@ def is_limited(stored: StoredAlert, alert: Alert, account_id: int) -> bool:
     return alert.action.is_entry and alert.target_position is None and account_id != stored.account_id
 
 
-def forecast_part(
-    connection: Connection, stored: StoredAlert, alert: Alert, account_id: int, *, contract_id: str
+def find_part(
+    connection: Connection,
+    stored: StoredAlert,
+    alert: Alert,
+    account_id: int,
+    *,
+    contract_id: str,
+    own_size: int | None = None,
 ) -> OwnPart | None:
-    """Return what `find_part` does, UNKNOWN while it is not known, and None for an account that it does not limit."""
-    if not is_limited(stored, alert, account_id):
-        return None
-    return find_part(connection, stored, alert, contract_id) or UNKNOWN
-
-
-def find_part(connection: Connection, stored: StoredAlert, alert: Alert, contract_id: str) -> OwnPart | None:
-    """Return what an order closes and opens on the hook's own account.
+    """Return what an order closes and opens on the hook's own account, for the copy on another one.
 
     None while that is not decided there, and what it holds is not certain. A size by risk that closes something is not
-    known before it is decided.
+    known before it is decided, unless `own_size` forecasts it.
     """
+    part = _find_own(connection, stored, alert, contract_id, own_size)
+    if part is None or part.opening is None:
+        return part
+    beside = connection.execute(
+        _BESIDE,
+        {
+            "alert": stored.id,
+            "hook": stored.hook_id,
+            "root": alert.root.name,
+            "action": alert.kind,
+            "from": stored.received_at - _BESIDE_WITHIN,
+            "until": stored.received_at + _BESIDE_WITHIN,
+            "own": stored.account_id,
+            "copy": account_id,
+            "sign": Side(alert.action).sign,
+        },
+    ).one()
+    return replace(part, opening_beside=beside.own, copied_beside=beside.copied, has_undecided=bool(beside.undecided))
+
+
+def _find_own(
+    connection: Connection, stored: StoredAlert, alert: Alert, contract_id: str, own_size: int | None
+) -> OwnPart | None:
     sign = Side(alert.action).sign
     recorded = reversals.find(connection, stored.id, stored.account_id)
     if recorded is not None:
-        return OwnPart(recorded.closing, recorded.opening, recorded.closes_all)
+        return OwnPart(recorded.closing, recorded.opening)
     accepted = _find_accepted(connection, stored)
     if accepted is not None:
         return OwnPart.of(accepted.quantity if alert.quantity is None else alert.quantity, -accepted.held * sign)
@@ -68,9 +117,9 @@ def find_part(connection: Connection, stored: StoredAlert, alert: Alert, contrac
     )
     if obstacles.waits or state.is_uncertain(contract_id) or _has_earlier(connection, stored):
         return None
-    against = -state.quantity(contract_id) * sign
-    if alert.quantity is not None:
-        return OwnPart.of(alert.quantity, against)
+    against, size = -state.quantity(contract_id) * sign, alert.quantity if own_size is None else own_size
+    if size is not None and (alert.quantity is not None or against > 0):
+        return OwnPart.of(size, against)
     return _BY_RISK if against <= 0 else None
 
 

@@ -32,12 +32,11 @@ def list_opposite(alert: Alert, state: RootState) -> list[str]:
 
 
 def list_closed_before_entry(
-    alert: Alert, state: RootState, ratio: Decimal, recorded: RecordedReversal | None, *, closes_all: bool = False
+    alert: Alert, state: RootState, ratio: Decimal, recorded: RecordedReversal | None
 ) -> list[str]:
     """Return the contracts that an account with this copy ratio holds against an alert and closes before it enters.
 
-    `recorded` is what it closes, once that is decided. Until then a size by risk may close all, and so does each copy
-    if the hook's own account `closes_all`.
+    `recorded` is what it closes, once that is decided. Until then a size by risk may close all.
     """
     if alert.target_position is not None:
         return list_opposite(alert, state)
@@ -47,7 +46,7 @@ def list_closed_before_entry(
     against = {one: -state.quantity(one) * sign for one in filter(alert.symbol.names, state.positions)}
     if recorded is not None:
         return [one for one, count in against.items() if recorded.closes_all and count > 0]
-    most = MAX_CONTRACTS if alert.quantity is None or closes_all else ceil(alert.quantity * ratio)
+    most = MAX_CONTRACTS if alert.quantity is None else ceil(alert.quantity * ratio)
     return [one for one, count in against.items() if 0 < count <= most]
 
 

@@ -41,10 +41,12 @@ _SUMMARIZE = text("""
     FROM gauge_rollup WHERE span = :span AND period_start_at >= :start AND period_start_at < :end
     GROUP BY kind, source, name ORDER BY kind, source, name
 """)
-# A minute that has not begun to be filled may have nothing of what is read every fifteen seconds.
+# A minute that has not begun to be filled may have nothing of what is read every fifteen seconds. Those of a clock that
+# was ahead come later; one of another computer may be ahead by less than a minute.
 _NEWEST = text("""
     SELECT DISTINCT ON (kind, source, name) kind, source, name, total / count AS mean
     FROM gauge_rollup WHERE span = 'minute' AND period_start_at >= date_trunc('minute', now()) - interval '1 minute'
+          AND period_start_at <= now() + interval '1 minute'
     ORDER BY kind, source, name, period_start_at DESC
 """)
 

@@ -43,8 +43,11 @@ def _fetch_rows(connection: Connection, sql: str, **values: object) -> list[dict
     return [dict(row) for row in connection.execute(text(sql), values).mappings()]
 
 
-def job_summary(connection: Connection, window: timedelta) -> list[dict[str, Any]]:
-    """Return how many jobs of each queue wait, run or are dead now, and how many have ended otherwise in the window."""
+def job_summary(connection: Connection, window: timedelta, probes: Sequence[str]) -> list[dict[str, Any]]:
+    """Return how many jobs of each queue wait, run or are dead now, and how many have ended otherwise in the window.
+
+    Those of the names `probes` that have ended are left out: their rows are kept for minutes.
+    """
     return _fetch_rows(
         connection,
         """
@@ -52,10 +55,12 @@ def job_summary(connection: Connection, window: timedelta) -> list[dict[str, Any
             SELECT queue, state FROM job WHERE state = 'queued'
             UNION ALL SELECT queue, state FROM job WHERE state = 'running'
             UNION ALL SELECT queue, state FROM job WHERE state = 'dead'
-            UNION ALL SELECT queue, state FROM job WHERE finished_at > now() - :window AND state <> 'dead') AS one
+            UNION ALL SELECT queue, state FROM job
+            WHERE finished_at > now() - :window AND state <> 'dead' AND name <> ALL(:probes)) AS one
         GROUP BY queue, state
         """,
         window=window,
+        probes=list(probes),
     )
 
 
@@ -123,10 +128,13 @@ def count_dead_by_name(connection: Connection) -> dict[str, int]:
 
 
 def find_newest_end(connection: Connection, name: str) -> dict[str, Any] | None:
-    """Return state, result, error and finished_at of the newest job of this name that has ended; None if none has."""
+    """Return state, result, error and finished_at of the newest job of this name that has ended; None if none has.
+
+    One that ended later than now, by a clock that was set back since, is left out.
+    """
     statement = """
         SELECT state, result, error, finished_at FROM job
-        WHERE name = :name AND finished_at IS NOT NULL ORDER BY id DESC LIMIT 1
+        WHERE name = :name AND finished_at <= clock_timestamp() ORDER BY id DESC LIMIT 1
     """
     return next(iter(_fetch_rows(connection, statement, name=name)), None)
 

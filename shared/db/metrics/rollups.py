@@ -11,9 +11,11 @@ from sqlalchemy import Connection, text
 from shared.db.alerts.probe_hook import PROBE_HOOK_ID
 from shared.db.metrics import gauges
 from shared.db.metrics.happened import ENDED, HAPPENED
+from shared.domain.market_data.bar import MINUTE
+from shared.domain.upkeep.slots import slot_at
 
 LATE_FOR = timedelta(minutes=30)  # rows may come so late: the calls of a job are recorded once it has ended
-_LATE_EVERY_MINUTES = 10  # most rows are there within two minutes, so the whole half hour is looked through less often
+_LATE_EVERY = timedelta(minutes=10)  # most rows are there within two minutes, so not in each run
 _JUST_LATE_FOR = timedelta(minutes=2)
 _CATCH_UP = timedelta(hours=6)  # at most in one run
 _ROWS_KEPT = timedelta(
@@ -21,10 +23,10 @@ _ROWS_KEPT = timedelta(
 )  # a day less than calls and sums of minutes are kept: what is older was summed up, or is gone
 
 _LOCK = text("SELECT pg_advisory_xact_lock(hashtext('metric_rollup'))")
-_PROGRESS = text("SELECT rolled_up_until_at FROM metric_progress")
+_PROGRESS = text("SELECT (SELECT rolled_up_until_at FROM metric_progress), clock_timestamp()")
 _RECORD_PROGRESS = text("""
     INSERT INTO metric_progress (rolled_up_until_at) VALUES (:until) ON CONFLICT (is_only)
-    DO UPDATE SET rolled_up_until_at = greatest(metric_progress.rolled_up_until_at, excluded.rolled_up_until_at)
+    DO UPDATE SET rolled_up_until_at = excluded.rolled_up_until_at
 """)
 _DELETE = text("DELETE FROM metric_rollup WHERE span = :span AND period_start_at >= :start AND period_start_at < :end")
 _INSERT_MINUTES = text(
@@ -72,15 +74,19 @@ _INSERT_SUMS = text("""
 
 
 def roll_up(connection: Connection, slot: datetime, probes: Sequence[str]) -> int:
-    """Sum up what happened before `slot`, a whole minute, and was not yet, and the last LATE_FOR every ten minutes.
+    """Sum up what happened before the minute of `slot` and was not yet, and the last LATE_FOR every ten minutes.
 
     `probes` are the names of the jobs to leave out. Return how many rows of minutes there are. Any number of runs,
     late, twice or at once, end in the same rows: the periods are computed from the rows of before, and replaced. A
-    `slot` before what is summed up already is taken for the newest.
+    `slot` before what is summed up already is taken for the newest. After the clock was set back it goes on from now:
+    what is later is summed up again once its time has come.
     """
     connection.execute(_LOCK)
-    done = connection.execute(_PROGRESS).scalar()
-    late_for = _JUST_LATE_FOR if slot.minute % _LATE_EVERY_MINUTES and done is not None else LATE_FOR
+    done, now = connection.execute(_PROGRESS).one()
+    newest = slot_at(now, MINUTE) + MINUTE  # one that is a minute ahead is summed up again as just late
+    slot = min(slot_at(slot, MINUTE), newest)
+    done = None if done is None else min(slot_at(done, MINUTE), newest)
+    late_for = LATE_FOR if done is None or slot_at(slot, _LATE_EVERY) > done else _JUST_LATE_FOR
     slot = slot if done is None else max(slot, done)  # the hour of an earlier one has minutes after it
     since = slot if done is None else max(done, slot - _ROWS_KEPT)
     end = min(slot, since + _CATCH_UP)

@@ -36,8 +36,9 @@ class SpanRow:
 
 
 # What was not requested is left out: jobs of the schedule and what follows them, unless it led to an order. Those
-# are sent with the first order, which may be approved minutes later. Of a denial by a rule only the rule is sent: the
-# rest has the balance.
+# are sent with the first order, which may be approved minutes later, and not before its window: each would come twice.
+# Their calls and verdicts are of their own windows alone, so they also go with an order that follows. Of a denial by a
+# rule only the rule is sent: the rest has the balance.
 _SPANS = text("""
     WITH first_ordered AS (
         SELECT DISTINCT correlation_id FROM orders
@@ -128,7 +129,8 @@ _SPANS = text("""
            CASE WHEN parent_key <> 'job ' || cause OR first.id IS NOT NULL THEN parent_key END AS parent_key,
            found.name, began_at, ended_at, found.error, attributes, events
     FROM found LEFT JOIN job AS first ON first.id = cause
-    WHERE first.schedule IS NULL OR EXISTS (SELECT FROM orders WHERE orders.correlation_id = cause)
+    WHERE first.schedule IS NULL OR EXISTS (
+        SELECT FROM orders WHERE orders.correlation_id = cause AND (created_at <= :until OR key NOT LIKE 'job %'))
     ORDER BY ended_at, key
 """)
 

@@ -139,11 +139,11 @@ def _move_on(connection: Connection, until: datetime, *, has_channels: bool) -> 
     """Record that events were looked through until then; return the instant from which on they are to be now.
 
     That is two minutes before the end of the look before, but not before channels were set; None at the first look
-    with channels, and without them.
+    with channels, and without them. What is later than `until` is of a clock that was set back, and counts as `until`.
     """
     table = notification_progress.c
     before = connection.execute(select(table.began_at, table.collected_until_at).with_for_update()).one_or_none()
-    began_at = None if before is None else before.began_at
+    began_at = None if before is None or before.began_at is None else min(before.began_at, until)
     if began_at is None and not has_channels:
         return None
     values = {"began_at": (began_at or until) if has_channels else None, "collected_until_at": until}
@@ -151,7 +151,7 @@ def _move_on(connection: Connection, until: datetime, *, has_channels: bool) -> 
     connection.execute(statement.on_conflict_do_update(index_elements=["is_only"], set_=values))
     if before is None or began_at is None or not has_channels:
         return None
-    since: datetime = max(began_at, before.collected_until_at - _COMMITTED_WITHIN)
+    since: datetime = max(began_at, min(before.collected_until_at, until) - _COMMITTED_WITHIN)
     return since
 
 

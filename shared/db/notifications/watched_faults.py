@@ -24,7 +24,8 @@ class ChangedFault:
 def record(connection: Connection, watched: Collection[str], wrong: Collection[str]) -> list[ChangedFault]:
     """Record which of what is `watched` is wrong; return what is to be told, each once.
 
-    That is what has been wrong for ten seconds, and what was told of and is right again.
+    That is what has been wrong for ten seconds, and what was told of and is right again. A fault that began later than
+    now was there before the clock was set back.
     """
     table = watched_fault.c
     returned = (table.name, table.since_at, table.notified_at)
@@ -33,7 +34,8 @@ def record(connection: Connection, watched: Collection[str], wrong: Collection[s
     if wrong:
         rows = [{"name": name} for name in sorted(wrong)]
         connection.execute(insert(watched_fault).values(rows).on_conflict_do_nothing())
-    is_due = table.notified_at.is_(None) & (table.since_at <= func.now() - _LASTS_FOR) & table.name.in_(set(wrong))
+    lasts = (table.since_at <= func.now() - _LASTS_FOR) | (table.since_at > func.now())
+    is_due = table.notified_at.is_(None) & lasts & table.name.in_(set(wrong))
     begun = connection.execute(update(watched_fault).where(is_due).values(notified_at=func.now()).returning(*returned))
     found = [ChangedFault(row.name, row.since_at, is_wrong=False) for row in ended if row.notified_at is not None]
     return found + [ChangedFault(row.name, row.since_at, is_wrong=True) for row in begun]

@@ -56,24 +56,30 @@ def scale_entry(exact: Decimal, against: int) -> int:
 class OwnPart:
     """What an order does on the hook's own account: the contracts it closes of what is against it, and those it opens.
 
-    `opening` is None if it opens what its risk allows, and closes nothing. `closes_all` says that nothing of what is
-    against it stays.
+    `opening` is None if it opens what its risk allows, and closes nothing. Which of several orders of one side closes
+    and which opens may differ between the accounts: `opening_beside` is what the others open there, `copied_beside`
+    what they have opened on the account in question, and `has_undecided` says that some of them are not decided.
     """
 
     closing: int
     opening: int | None
-    closes_all: bool
+    opening_beside: int = 0
+    copied_beside: int = 0
+    has_undecided: bool = False
 
     @classmethod
     def of(cls, quantity: int, against: int) -> "OwnPart":
         """Return the part of an order of a size; `against` is the position that it makes smaller, 0 for none."""
         closing = min(quantity, max(0, against))
-        return cls(closing, quantity - closing, 0 < closing == against)
+        return cls(closing, quantity - closing)
 
     @property
     def quantity(self) -> int | None:
         """The size of the order, None if it follows from its risk."""
         return None if self.opening is None else self.closing + self.opening
+
+
+UNKNOWN = OwnPart(0, 0)  # nothing is opened while it is not known what is opened there
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,23 +101,21 @@ class CopyOrder:
     @property
     def most_opening(self) -> int | None:
         """The share of the account in what is opened, rounded toward zero; None if only its own size limits it."""
-        opening = None if self.part is None else self.part.opening
-        return None if opening is None else int(opening * self.ratio)
+        if self.part is None or self.part.opening is None:
+            return None
+        share = int((self.part.opening + self.part.opening_beside) * self.ratio)
+        return max(0, share - self.part.copied_beside)
 
     @property
     def exact(self) -> Decimal | None:
         """The size before it is rounded and limited, None if it follows from the risk of the account.
 
-        Where the hook's own account closes all that is against a market order, so does the copy, whatever its ratio was
-        when it entered.
+        Of an order by risk that closes something on the hook's own account, it is the ratio of its size there.
         """
         quantity = self.quantity
         if quantity is None and self.part is not None and self.part.closing:
             quantity = self.part.quantity
-        if quantity is None:
-            return None
-        closes_all = self.is_market and self.part is not None and self.part.closes_all
-        return max(quantity * self.ratio, Decimal(self.held + (self.most_opening or 0) if closes_all else 0))
+        return None if quantity is None else quantity * self.ratio
 
     @property
     def size(self) -> int | None:
@@ -119,11 +123,17 @@ class CopyOrder:
 
         What a market order makes smaller is rounded up; one that rests counts beside those that rest on its side.
         """
-        exact = self.exact
-        if exact is None:
-            return 0 if self.most_opening == 0 and not self.held else None
-        size = scale_entry(exact, self.held - (0 if self.is_market else self.resting))
+        free = self.held if self.is_market else max(0, self.held - self.resting)
+        if self.exact is None:
+            is_closing = self.most_opening == 0 and not (self.is_market and self.held)
+            return free if is_closing else None
+        size = scale_entry(self.exact, free)
         return size if self.most_opening is None else min(size, self.held + self.most_opening)
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether it would open more on its own."""
+        return self.size != replace(self, part=None).size
 
 
 def may_round(quantity: int, ratio: Decimal) -> bool:
@@ -143,6 +153,8 @@ def describe_ratio(alert: Alert, ratio: Decimal) -> str | None:
 def describe_empty_copy(order: CopyOrder) -> str:
     """Return that a copy has no contract, so that nothing is entered."""
     opening = None if order.part is None else order.part.opening
+    if order.part == UNKNOWN:
+        return "it was not known in time what the hook's own account opens with it: nothing is entered"
     if opening == 0:
         return "the hook's own account opens nothing with it: nothing is entered"
     if opening is not None and (order.quantity is None or opening < order.quantity):

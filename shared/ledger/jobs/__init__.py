@@ -8,6 +8,7 @@ from shared.ledger.jobs import (  # noqa: F401  # each registers its types
     alerts,
     market_data,
     metrics,
+    notifications,
     orders,
     strategies,
     trades,

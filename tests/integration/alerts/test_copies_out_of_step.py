@@ -6,9 +6,13 @@ import pytest
 
 from shared.db.alerts import hooks
 from shared.domain.alerts.hook_settings import HookSettings, SizeMode
+from shared.overview.copies_out_of_step import find_larger_copies
+from tests.fixtures.alert_steps import run_next
+from tests.fixtures.operator import RunCommand
 from tests.fixtures.venue import RunningVenue, StartVenue
 from tests.fixtures.worker_env import WorkerEnv
 from tests.integration.alerts.test_copy_ratios import add_hook, last_copy, read_follower, run_until_held
+from tests.integration.cli.doctor_checks import run_doctor
 
 BY_RISK = HookSettings(size=SizeMode.RISK, size_value=Decimal(100))
 
@@ -43,18 +47,58 @@ def test_a_copy_that_missed_the_entry_opens_nothing_at_the_exit(
     assert ("denied", "the hook's own account opens nothing with it: nothing is entered") == (verdict, reason)
 
 
-@pytest.mark.parametrize("ratio", ["0.5", "2"])
-def test_a_copy_closes_all_that_it_holds_once_the_hooks_own_account_does(worker_env: WorkerEnv, ratio: str) -> None:
-    """The ratio was changed while it held something."""
-    worker_env.execute("UPDATE account SET rule_changes = jsonb_build_object('max_quantity', '20')")
-    hook_id = add_hook(worker_env, "1")
-    worker_env.entry_alert(hook_id, quantity=4)
-    run_until_held(worker_env, 4, 4)
-    follow(worker_env, hook_id, ratio)
-    worker_env.entry_alert(hook_id, action="sell", quantity=6)
-    run_until_held(worker_env, -2, -1 if ratio == "0.5" else -4)
+def test_a_copy_of_which_the_hooks_own_account_holds_less_trades_no_more_than_the_order(worker_env: WorkerEnv) -> None:
+    """The second purchase was denied on the own account, which then turns around where the chart only exits."""
+    hook_id, own = add_hook(worker_env, "1"), worker_env.venue.account_id
     worker_env.entry_alert(hook_id, quantity=2)
+    run_until_held(worker_env, 2, 2)
+    worker_env.execute(f"UPDATE account SET halted_at = now(), halt_reason = 'a test' WHERE id = {own}")
+    worker_env.entry_alert(hook_id, quantity=2)
+    run_until_held(worker_env, 2, 4)
+    worker_env.execute(f"UPDATE account SET halted_at = NULL, halt_reason = NULL WHERE id = {own}")
+    worker_env.entry_alert(hook_id, action="sell", quantity=4)
+    run_until_held(worker_env, -2, 0)
+
+
+@pytest.mark.parametrize("ratio", ["1", "2", "0.5"])
+def test_an_exit_of_a_copy_waits_for_its_entry_that_has_no_reported_fill(worker_env: WorkerEnv, ratio: str) -> None:
+    """The hook's own account has filled, and closes all."""
+    worker_env.execute("UPDATE account SET rule_changes = jsonb_build_object('max_quantity', '20')")
+    hook_id, follower = add_hook(worker_env, ratio), read_follower(worker_env)
+    copied = int(2 * Decimal(ratio))
+    worker_env.entry_alert(hook_id, quantity=2)
+    run_until_held(worker_env, 2, copied)
+    unreported = f"account_id = {follower}"
+    worker_env.execute(f"CREATE TABLE kept AS SELECT * FROM position WHERE {unreported}")
+    worker_env.execute(f"UPDATE position SET direction = 'FLAT', quantity = 0 WHERE {unreported}")
+    entry = f"{unreported} AND role = 'ENTRY'"
+    worker_env.execute(f"UPDATE orders SET state = 'WORKING', filled_quantity = 0 WHERE {entry}")
+    worker_env.entry_alert(hook_id, action="sell", quantity=2)
+    for (job_id,) in worker_env.rows("SELECT id FROM job WHERE name LIKE 'alerts.%%' AND state = 'queued' ORDER BY id"):
+        run_next(worker_env, job_id)
+    assert [] == worker_env.rows("SELECT 1 FROM signal WHERE verdict = 'denied'")
+    worker_env.execute(f"UPDATE orders SET state = 'FILLED', filled_quantity = quantity WHERE {entry}")
+    worker_env.execute(f"UPDATE position SET direction = 'LONG', quantity = {copied} WHERE {unreported}")
+    worker_env.execute("UPDATE job SET run_at = now() WHERE state = 'queued'")
     run_until_held(worker_env, 0, 0)
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)], ids=["the exit first", "the entry first"])
+def test_of_two_orders_at_once_that_each_account_takes_in_its_own_order_both_are_copied(
+    worker_env: WorkerEnv, order: tuple[int, int]
+) -> None:
+    hook_id, follower = add_hook(worker_env, "1"), read_follower(worker_env)
+    worker_env.entry_alert(hook_id, quantity=1)
+    run_until_held(worker_env, 1, 1)
+    alerts = [worker_env.entry_alert(hook_id, action="sell", quantity=1) for _ in range(2)]
+    closing = worker_env.rows(
+        f"SELECT id FROM job WHERE name = 'alerts.close_reversed' AND arguments ->> 'account_id' = '{follower}'"
+        " AND state = 'queued' ORDER BY id"
+    )
+    assert 2 == len(closing) == len(alerts)
+    for number in order:
+        run_next(worker_env, closing[number][0])
+    run_until_held(worker_env, -1, -1)
 
 
 def test_what_a_copy_by_risk_closes_is_its_share_of_what_is_closed_rounded_up(worker_env: WorkerEnv) -> None:
@@ -74,3 +118,29 @@ def test_an_exit_of_one_contract_is_not_lost_beside_an_exit_that_rests(worker_en
     worker_env.run_due_jobs()
     worker_env.entry_alert(hook_id, action="sell", quantity=1)
     run_until_held(worker_env, 1, 0)
+
+
+def test_a_copy_that_holds_more_than_its_share_for_a_minute_is_named(
+    worker_env: WorkerEnv, operator: RunCommand
+) -> None:
+    """The stop of the hook's own account is hit, and that of the copy is not."""
+    hook_id = add_hook(worker_env, "0.5")
+    worker_env.entry_alert(hook_id, quantity=4)
+    run_until_held(worker_env, 4, 2)
+    with worker_env.ledger.engine.connect() as connection:
+        assert find_larger_copies(connection) is None
+    own = worker_env.venue.account_id
+    worker_env.execute(f"UPDATE position SET direction = 'FLAT', quantity = 0 WHERE account_id = {own}")
+    with worker_env.ledger.engine.connect() as connection:
+        assert find_larger_copies(connection) is None, "an alert may be on its way"
+    worker_env.execute("UPDATE position SET updated_at = now() - interval '61 seconds'")
+    with worker_env.ledger.engine.connect() as connection:
+        found = find_larger_copies(connection) or ""
+
+    assert f"holds +2 of MNQ H26 by hook hook {hook_id}, more than 0.5 of nothing, which its own account holds" in found
+    warned = run_doctor(operator, worker_env)["copies"]
+    assert ("warning", found) == (warned["state"], warned["detail"])
+    worker_env.execute(f"UPDATE position SET direction = 'LONG', quantity = 3 WHERE account_id = {own}")
+    worker_env.execute(f"UPDATE position SET quantity = 1 WHERE account_id <> {own}")
+    with worker_env.ledger.engine.connect() as connection:
+        assert find_larger_copies(connection) is None, "less than its share is by rounding"

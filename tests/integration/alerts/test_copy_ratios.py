@@ -138,7 +138,7 @@ def test_a_copy_enters_after_a_close_that_is_late_on_the_hooks_own_account(worke
     run_until_held(worker_env, -4, -2)
 
 
-def test_a_copy_that_does_not_know_what_the_leader_opens_only_closes_and_does_not_wait_long(
+def test_a_copy_that_does_not_know_what_the_leader_opens_closes_at_once_and_then_opens_nothing(
     worker_env: WorkerEnv,
 ) -> None:
     hook_id = add_hook(worker_env, "0.5")
@@ -148,16 +148,19 @@ def test_a_copy_that_does_not_know_what_the_leader_opens_only_closes_and_does_no
     worker_env.execute(f"UPDATE job SET run_at = now() + interval '1 hour' WHERE id = '{earlier}'")
     worker_env.entry_alert(hook_id, action="sell", quantity=6)
     of_follower = f"arguments ->> 'account_id' = '{read_follower(worker_env)}' AND state = 'queued'"
+    closing = "SELECT quantity_closing FROM entry_reversal WHERE account_id = %s"
+    ((first,),) = worker_env.rows(f"SELECT id FROM job WHERE name = 'alerts.close_reversed' AND {of_follower}")
+    run_next(worker_env, first)
+    assert [(1,)] == worker_env.rows(closing, read_follower(worker_env)), "not even once it waits"
 
-    def is_closed() -> bool:
-        for (job_id,) in worker_env.rows(f"SELECT id FROM job WHERE name LIKE 'alerts.%%' AND {of_follower}"):
-            run_next(worker_env, job_id)
-        return [(1, 0)] == worker_env.rows(
-            "SELECT quantity_closing, quantity_opening FROM entry_reversal WHERE account_id = %s",
-            read_follower(worker_env),
-        )
+    def is_decided() -> bool:
+        worker_env.write_quote()
+        worker_env.run_due_jobs()
+        worker_env.execute(f"UPDATE job SET run_at = now(), enqueued_at = now() - interval '16 s' WHERE {of_follower}")
+        return bool(last_copy(worker_env)[0] == "CLOSE")
 
-    until(is_closed, what="the close of the copy")
+    until(is_decided, what="the end of the wait")
+    assert ("accepted", True) == (last_copy(worker_env)[2], "nothing to open" in last_copy(worker_env)[3])
 
 
 @pytest.mark.parametrize(("enters", "way"), [("buy", 1), ("sell", -1)])

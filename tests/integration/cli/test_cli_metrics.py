@@ -9,6 +9,7 @@ import pytest
 from shared.clock import machine_now
 from shared.db.metrics import rollups
 from shared.ledger.jobs import job_names_with
+from shared.ledger.jobs.upkeep import DoNothing, SendHeartbeat
 from tests.fixtures.alert_steps import run_until
 from tests.fixtures.operator import RunCommand
 from tests.fixtures.worker_env import WorkerEnv
@@ -118,6 +119,17 @@ def test_a_job_that_never_started_has_no_duration(operator: RunCommand, worker_e
         (row["queue"], row["count"], row["error_count"], row["p50_ms"]) for row in found["waits"]
     ]
     assert "alerts.handle_alert" in operator("metrics").out
+
+
+def test_no_count_of_ended_jobs_has_probes(operator: RunCommand, worker_env: WorkerEnv) -> None:
+    worker_env.execute("DELETE FROM job")
+    worker_env.runner.run(worker_env.enqueue(SendHeartbeat()))
+    before = read(operator)
+    worker_env.runner.run(worker_env.enqueue(DoNothing()))
+    after = read(operator)
+
+    assert [0, 1] == [sum(row["succeeded"] for row in found["queues"]) for found in (before, after)]
+    assert [0, 1] == [sum(row["count"] for row in found["jobs"]) for found in (before, after)]
 
 
 def test_json_has_the_sections_that_are_asked_for(operator: RunCommand, traded: WorkerEnv) -> None:  # noqa: ARG001  # as below

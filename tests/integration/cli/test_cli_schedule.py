@@ -95,6 +95,7 @@ def test_changes_are_printed_as_json_with_seconds(operator: RunCommand) -> None:
         ((NAME, "--every", "soon"), "invalid duration 'soon'"),
         ((NAME, "--only-when-open"), "knows no sessions"),
         (("fetch_bars", "--every", "90s"), "takes whole minutes"),
+        (("roll_up_metrics", "--every", "30s"), "metrics.roll_up takes whole minutes"),
         (("nothing", "--every", "5m"), "`tickwork schedule list` lists the names"),
         ((NAME,), "give --every"),
         ((NAME, "--every", "5m", "--default"), "or else --default"),

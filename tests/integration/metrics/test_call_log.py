@@ -1,5 +1,6 @@
 """The call log: every call to the venue becomes a row, after the job has ended."""
 
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from uuid import UUID, uuid4
@@ -12,6 +13,7 @@ from shared.fleets import Queue
 from shared.gateway.ports import Call
 from shared.ledger.connection import AutocommitConnection
 from shared.ledger.jobs.accounts import SnapshotAccounts
+from tests.fixtures.ledger_env import without_database
 from tests.fixtures.processes import free_port, until
 from tests.fixtures.worker_env import WorkerEnv
 from workers import call_log
@@ -98,4 +100,58 @@ def test_calls_that_the_database_does_not_take_fail_no_job(
     log.record(call())
     log.flush()
 
-    assert "1 calls to the venue were not recorded" in caplog.text
+    assert "calls to the venue are recorded later: " in caplog.text
+
+
+def test_calls_that_are_made_while_the_database_is_away_are_recorded_once_it_is_back(
+    worker_env: WorkerEnv, caplog: pytest.LogCaptureFixture
+) -> None:
+    worker_env.execute("DELETE FROM api_call")
+    engine = make_engine(worker_env.settings.database_url, program="test", pool_size=1)
+    log, jobs = CallBuffer(engine), [uuid4() for _ in range(5)]
+    with without_database(worker_env.settings.database_url):
+        for job_id in jobs:
+            log.begin(job_id)
+            log.record(call())
+            log.flush()
+    until(lambda: {(job_id,) for job_id in jobs} == set(worker_env.rows(CALLS)), 60, "the calls")
+    log.flush()
+    engine.dispose()
+
+    assert len(jobs) == len(worker_env.rows(CALLS))
+    assert 1 == caplog.text.count("calls to the venue are recorded later: ")
+    assert 1 == caplog.text.count("recorded again; 0 were too many to keep")
+
+
+def test_of_too_many_calls_while_the_database_is_away_the_first_are_kept(
+    worker_env: WorkerEnv, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(call_log, "MAX_KEPT", 3)
+    monkeypatch.setattr(call_log, "_RECORDED_AFTER_S", 3600)  # only by `flush`
+    worker_env.execute("DELETE FROM api_call")
+    engine = make_engine(worker_env.settings.database_url, program="test", pool_size=1)
+    log, jobs = CallBuffer(engine), [uuid4() for _ in range(20)]
+    with without_database(worker_env.settings.database_url):
+        for number, job_id in enumerate(jobs):
+            log.begin(job_id)
+            log.record(call("late" if number > 10 else None))
+            log.flush()
+    log.flush()
+    engine.dispose()
+
+    assert [(job_id,) for job_id in jobs[:3] + jobs[11:14]] == worker_env.rows(CALLS)
+    assert 1 == caplog.text.count("recorded again; 14 were too many to keep")
+
+
+def test_a_call_that_does_not_fit_its_table_is_not_tried_again(
+    worker_env: WorkerEnv, caplog: pytest.LogCaptureFixture
+) -> None:
+    worker_env.execute("DELETE FROM api_call")
+    log = CallBuffer(worker_env.ledger.engine)
+    log.record(replace(call(), status=10**12))
+    log.flush()
+    log.record(call())
+    log.flush()
+
+    assert 1 == caplog.text.count("1 calls to the venue were not recorded")
+    until(partial(has_calls, worker_env, [(None,)]), 60, "the call that fits")

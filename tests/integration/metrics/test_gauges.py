@@ -185,6 +185,17 @@ def test_each_section_shows_its_gauges(worker_env: WorkerEnv, operator: RunComma
     assert "laptop/feed" not in text
 
 
+def test_the_newest_value_is_none_of_a_clock_that_was_ahead(worker_env: WorkerEnv) -> None:
+    store(worker_env, (LOAD, this_minute() + timedelta(minutes=90), 9))
+    with worker_env.ledger.engine.connect() as connection:
+        assert LOAD not in {(one.kind, one.source, one.name) for one in gauges.list_newest(connection)}
+    store(worker_env, (LOAD, this_minute(), 1))
+    with worker_env.ledger.engine.connect() as connection:
+        newest = {(one.kind, one.source, one.name): one.mean for one in gauges.list_newest(connection)}
+
+    assert 1 == newest[LOAD]
+
+
 def test_programs_of_two_computers_have_the_names_of_both(worker_env: WorkerEnv, operator: RunCommand) -> None:
     at = this_minute()
     store(worker_env, (MEMORY, at, 70), (MEMORY._replace(source="server/feed"), at, 90))

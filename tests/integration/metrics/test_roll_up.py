@@ -242,3 +242,46 @@ def test_after_a_pause_of_days_the_sums_catch_up_some_hours_a_run(worker_env: Wo
         found = roll_up(worker_env, slot)
 
     assert [slot - timedelta(hours=20), slot - timedelta(minutes=2)] == [row[0] for row in found]
+
+
+@pytest.mark.parametrize("progress", [None, timedelta(seconds=30)])
+def test_slots_within_minutes_are_those_of_their_minutes(worker_env: WorkerEnv, progress: timedelta | None) -> None:
+    first = this_minute() - timedelta(minutes=12)
+    if progress is not None:
+        worker_env.execute(f"INSERT INTO metric_progress VALUES (true, '{(first + progress).isoformat()}')")
+    calls = [first + timedelta(minutes=one // 2, seconds=15 + one % 2 * 30) for one in range(20)]
+    insert_calls(worker_env, *[(at, 10, None) for at in calls])
+    for half in range(1, 21):
+        found = roll_up(worker_env, first + timedelta(seconds=30 * half))
+
+    assert [(first + timedelta(minutes=one), 2) for one in range(10)] == [row[:2] for row in found]
+    assert {("succeeded",)} == set(worker_env.rows("SELECT state FROM job WHERE name = 'metrics.roll_up'"))
+
+
+@pytest.mark.parametrize("ahead", [timedelta(minutes=90), timedelta(days=2)])
+def test_after_the_clock_was_set_back_nothing_is_left_out(worker_env: WorkerEnv, ahead: timedelta) -> None:
+    slot = this_minute()
+    worker_env.execute(f"INSERT INTO metric_progress VALUES (true, '{(slot + ahead).isoformat()}')")
+    insert_calls(worker_env, (slot - timedelta(minutes=1), 10, None))
+
+    assert [(slot - timedelta(minutes=1), 1)] == [row[:2] for row in roll_up(worker_env, slot)]
+    ((until,),) = worker_env.rows("SELECT rolled_up_until_at FROM metric_progress")
+    assert slot <= until <= this_minute() + timedelta(minutes=1)
+
+
+def test_a_slot_of_days_ahead_leaves_nothing_out(worker_env: WorkerEnv) -> None:
+    slot = this_minute()
+    roll_up(worker_env, slot + timedelta(days=2))
+    insert_calls(worker_env, (slot - timedelta(minutes=1), 10, None))
+
+    assert [(slot - timedelta(minutes=1), 1)] == [row[:2] for row in roll_up(worker_env, slot)]
+
+
+def test_calls_that_come_late_are_summed_up_whatever_the_period_of_the_schedule(worker_env: WorkerEnv) -> None:
+    slot = this_minute()
+    slot -= timedelta(minutes=slot.minute % 10 - 1) if slot.minute % 10 else timedelta(minutes=9)  # none ends in 0
+    minute = slot - timedelta(minutes=25)
+    roll_up(worker_env, slot - timedelta(minutes=7))
+    insert_calls(worker_env, (minute, 10, None))
+
+    assert [(minute, 1)] == [row[:2] for row in roll_up(worker_env, slot)]

@@ -50,6 +50,19 @@ def test_a_first_channel_is_told_of_what_follows_and_not_of_what_was_a_moment_be
     assert "resumed: after 1" in text
 
 
+def test_after_the_clock_was_set_back_a_channel_is_told_of_what_follows(
+    watched: WorkerEnv, inbox: MessageService
+) -> None:
+    watched.execute("UPDATE notification_progress SET began_at = began_at + interval '90 min'")
+    watched.execute("UPDATE notification_progress SET collected_until_at = began_at")
+    send(watched, channel(inbox))
+    watched.execute(MANY % ("halted", "after", 1))
+    send(watched, channel(inbox))
+
+    ((_, text),) = inbox.take()
+    assert "halted: after 1" in text
+
+
 def test_each_channel_is_told_of_what_it_takes(watched: WorkerEnv, inbox: MessageService) -> None:
     other = MessageService()
     watched.execute(MANY % ("halted", "one", 1) + ";" + MANY % ("resumed", "two", 1))
@@ -160,6 +173,16 @@ def test_a_feed_that_is_gone_for_ten_seconds_is_told_once_and_that_it_is_back(
     send(watched, channel(inbox))
     ((_, text),) = inbox.take()
     assert "the feed is subscribed again" in text
+
+
+def test_a_feed_that_was_gone_before_the_clock_was_set_back_is_told(watched: WorkerEnv, inbox: MessageService) -> None:
+    for _ in range(2):
+        report_feed(watched, is_subscribed=False)
+        run_job(watched, channel(inbox))
+        watched.execute("UPDATE watched_fault SET since_at = now() + interval '90 minutes'")
+
+    ((_, text),) = inbox.take()
+    assert "the feed is not subscribed" in text
 
 
 def test_a_risk_monitor_that_stops_is_told(watched: WorkerEnv, inbox: MessageService) -> None:

@@ -1,9 +1,17 @@
 """What `/status` says of what maintains it: a row that was not compared with the venue is no proof of being flat."""
 
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 
+from cli.local.processes.programs import TELEGRAM, other_programs
+from shared.config import Settings, load_settings
+from tests.fixtures.stack_config import stack_config
 from tests.fixtures.telegram_bot import Person
+from tests.fixtures.telegram_service import TOKEN
 from tests.fixtures.worker_env import WorkerEnv
+from workers.telegram.status import describe_status
 
 pytestmark = pytest.mark.usefixtures("bot")
 
@@ -39,3 +47,31 @@ def test_status_says_that_no_risk_monitor_feed_or_worker_runs(worker_env: Worker
     told = anna.ask("/status").splitlines()
     assert "Risk monitor: SILENT for 5 min (process 1 on a)." in told
     assert "Workers of the fleet critical: GONE, no heartbeat for 3 h 0 min." in told
+
+
+@pytest.mark.parametrize("is_used", [True, False])
+def test_status_names_a_paused_job_whose_secret_the_bot_does_not_have(
+    worker_env: WorkerEnv, tmp_path: Path, *, is_used: bool
+) -> None:
+    worker_env.execute(
+        "INSERT INTO schedule (name, job_name, clock, every, is_enabled) VALUES"
+        " ('send_heartbeat', 'upkeep.send_heartbeat', 'machine', '1 min', false),"
+        " ('send_notifications', 'notifications.send_notifications', 'machine', '15 s', false)"
+    )
+    secrets = {
+        "TICKWORK_HEARTBEAT_URL": "https://hc.example/1",
+        "TICKWORK_NOTIFY_CHANNELS": '[{"name":"phone","url":"json://localhost/x"}]',
+    }
+    bot = settings_of_bot(tmp_path, secrets if is_used else {})
+    with worker_env.ledger.engine.connect() as connection:
+        told = describe_status(connection, replace(worker_env.settings, withheld_secrets=bot.withheld_secrets))
+
+    assert ("", ()) == (bot.heartbeat_url, bot.notify_channels)
+    assert {is_used} == {f"{name} is paused: " in told for name in ("send_heartbeat", "send_notifications")}
+
+
+def settings_of_bot(home: Path, secrets: dict[str, str]) -> Settings:
+    """Return what `up` lets the bot know."""
+    own = load_settings({"TICKWORK_HOME": str(home), "TICKWORK_TELEGRAM_TOKEN": TOKEN, **secrets})
+    programs = other_programs(replace(stack_config(home), settings=own))
+    return load_settings(next(one.environment for one in programs if one.name == TELEGRAM))

@@ -1,87 +1,22 @@
 """The trace exporter: an alert is one trace from its receipt to the proven stop, sent once, by rows that are there."""
 
 import threading
-from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import replace
-from datetime import timedelta
 from decimal import Decimal
 from itertools import pairwise
-from typing import Any
 
 import pytest
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
+from shared.clock import machine_now
 from shared.db.metrics import spans
 from shared.ledger.jobs.orders import ReconcileAccount, ReconcileAccounts
-from shared.trace_collector import Collector, CollectorError
+from shared.trace_collector import CollectorError
 from tests.fixtures.alert_steps import run_until
-from tests.fixtures.local_service import LocalService, QuietHandler
 from tests.fixtures.processes import until
+from tests.fixtures.trace_service import TraceService, export
 from tests.fixtures.watched_position import entry_price
 from tests.fixtures.worker_env import WorkerEnv
 from workers.tracing import exporter
-
-
-class TraceService(LocalService):
-    """A collector: the spans that it took, and the status with which it answers."""
-
-    def __init__(self) -> None:
-        self.spans: list[Any] = []
-        self.resources: list[dict[str, str]] = []
-        self.status = 200
-        self.takes = 1_000  # requests
-        self.is_endless = False  # its answer
-        service = self
-
-        class Handler(QuietHandler):
-            def do_POST(self) -> None:  # noqa: N802  # as http.server calls it
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                if service.status == 200 and service.takes > 0 and self.path == "/v1/traces":
-                    for resource in ExportTraceServiceRequest.FromString(body).resource_spans:
-                        found = {one.key: one.value.string_value for one in resource.resource.attributes}
-                        service.resources.append(found)
-                        service.spans += [span for scope in resource.scope_spans for span in scope.spans]
-                service.takes -= 1
-                self.send_response(service.status if service.takes >= 0 else 503)
-                self.end_headers()
-                with suppress(OSError):
-                    while service.is_endless:
-                        self.wfile.write(b"\n" * 65_536)
-
-        super().__init__(Handler)
-
-    @property
-    def url(self) -> str:
-        return f"http://{self.address}/v1/traces"
-
-    def names(self) -> list[str]:
-        """Return the names of the spans, sorted."""
-        return sorted(one.name for one in self.spans)
-
-
-@pytest.fixture
-def service() -> Iterator[TraceService]:
-    found = TraceService()
-    yield found
-    found.close()
-
-
-@pytest.fixture
-def traced(worker_env: WorkerEnv, monkeypatch: pytest.MonkeyPatch) -> WorkerEnv:
-    """A stack whose spans are to be exported from now on, as soon as they have ended."""
-    monkeypatch.setattr(exporter, "LAG", timedelta(0))
-    with worker_env.ledger.engine.begin() as connection:
-        assert spans.lock_progress(connection) is not None
-    return worker_env
-
-
-def export(env: WorkerEnv, service: TraceService) -> int:
-    collector = Collector(service.url)
-    try:
-        return exporter.export(env.ledger.engine, collector)
-    finally:
-        collector.close()
 
 
 def test_an_alert_is_one_trace_from_its_receipt_to_the_proven_stop(traced: WorkerEnv, service: TraceService) -> None:
@@ -182,6 +117,27 @@ def test_a_strategys_order_that_is_approved_late_brings_its_evaluation_along(
     }
     (order,) = [one for one in service.spans if one.name == "order entry BUY"]
     assert order.parent_span_id in jobs
+
+
+def test_a_window_that_ends_between_a_job_of_the_schedule_and_its_order_sends_each_span_once(
+    traced: WorkerEnv, service: TraceService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job_id = traced.enqueue(ReconcileAccounts())
+    traced.execute(f"UPDATE job SET schedule = 'evaluate_strategies' WHERE id = '{job_id}'")
+    traced.run_due_jobs()
+    between = machine_now()
+    traced.entry_alert()
+    run_until(traced, 1)
+    traced.execute(f"UPDATE orders SET correlation_id = '{job_id}' WHERE role = 'ENTRY'")
+    with monkeypatch.context() as patched:
+        patched.setattr(exporter, "machine_now", lambda: between)
+        export(traced, service)
+    assert {"orders.reconcile_accounts", "orders.reconcile_account"}.isdisjoint(service.names())
+    assert "POST /api/Position/searchOpen" in service.names()
+    export(traced, service)
+
+    assert len({one.span_id for one in service.spans}) == len(service.spans)
+    assert {"orders.reconcile_accounts", "order entry BUY"} <= set(service.names())
 
 
 def test_spans_go_out_in_parts_and_what_was_taken_is_not_sent_again(

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
+from shared.fleets import FLEET_PER_QUEUE, FLEETS
 from shared.ids import new_id
 from shared.ledger.jobs.upkeep import SendHeartbeat
-from tests.fixtures.feed_reports import report_feed, report_monitor
+from tests.fixtures.feed_reports import report_feed, report_monitor, report_workers
 from tests.fixtures.local_service import LocalService, QuietHandler
 from tests.fixtures.operator import RunCommand
 from tests.fixtures.worker_env import WorkerEnv
@@ -52,8 +53,9 @@ def service() -> Iterator[Service]:
 
 @pytest.fixture
 def watched(worker_env: WorkerEnv) -> WorkerEnv:
-    """A stack whose risk monitor and feed work."""
+    """A stack whose risk monitor, feed and workers work."""
     report_monitor(worker_env)
+    report_workers(worker_env, *(fleet.name for fleet in FLEETS), age=timedelta(seconds=-300))
     report_feed(worker_env, is_subscribed=True)
     return worker_env
 
@@ -126,17 +128,54 @@ def test_no_heartbeat_is_sent_once_the_feed_stops(
     assert [] == service.paths
 
 
+@pytest.mark.parametrize(
+    "breaks",
+    [
+        "UPDATE worker SET seen_at = now() - interval '11 s' WHERE fleet = 'bulk'",
+        "UPDATE worker SET ended_at = now() WHERE fleet = 'bulk'",
+        "UPDATE worker SET fleet = 'direct' WHERE fleet = 'bulk'",
+    ],
+    ids=["killed", "ended", "another program"],
+)
+def test_no_heartbeat_is_sent_while_no_worker_serves_a_queue(watched: WorkerEnv, service: Service, breaks: str) -> None:
+    watched.execute(breaks)
+    state, _, error = send(watched, service.url)
+
+    assert ("failed", True) == (state, "no worker serves the queue low or background" in (error or "")), error
+    assert [] == service.paths
+
+
+def test_a_fleet_for_each_queue_serves_what_the_fleets_of_up_do(watched: WorkerEnv, service: Service) -> None:
+    watched.execute("DELETE FROM worker")
+    report_workers(watched, *(fleet.name for fleet in FLEET_PER_QUEUE), age=timedelta(seconds=-300))
+
+    assert "succeeded" == send(watched, service.url)[0]
+
+
 def test_no_heartbeat_is_sent_while_alerts_of_the_internet_do_not_arrive(watched: WorkerEnv, service: Service) -> None:
-    job_id = new_id()
-    watched.execute(
-        "INSERT INTO job (id, name, queue, arguments, state, max_attempts, sequence_id, correlation_id, finished_at,"
-        f" error) VALUES ('{job_id}', 'upkeep.probe_receiver', 'low', '{{}}', 'failed', 1, '{job_id}', '{job_id}',"
-        " now(), 'ProbeFailedError: no answer')"
-    )
+    insert_failed_probe(watched)
     assert "succeeded" == send(watched, service.url)[0]  # no public URL, so none is expected
     state, _, error = send(watched, service.url, public_url="https://alerts.example.com")
 
     assert ("failed", True) == (state, "do not arrive: ProbeFailedError: no answer" in (error or ""))
+
+
+def test_a_probe_that_failed_by_a_clock_that_was_set_back_since_withholds_nothing(
+    watched: WorkerEnv, service: Service
+) -> None:
+    insert_failed_probe(watched)
+    watched.execute("UPDATE job SET finished_at = now() + interval '90 minutes' WHERE name = 'upkeep.probe_receiver'")
+
+    assert "succeeded" == send(watched, service.url, public_url="https://alerts.example.com")[0]
+
+
+def insert_failed_probe(env: WorkerEnv) -> None:
+    job_id = new_id()
+    env.execute(
+        "INSERT INTO job (id, name, queue, arguments, state, max_attempts, sequence_id, correlation_id, finished_at,"
+        f" error) VALUES ('{job_id}', 'upkeep.probe_receiver', 'low', '{{}}', 'failed', 1, '{job_id}', '{job_id}',"
+        " now(), 'ProbeFailedError: no answer')"
+    )
 
 
 @pytest.mark.parametrize(
