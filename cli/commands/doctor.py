@@ -120,9 +120,7 @@ def _list_stack_checks() -> dict[str, _Check]:
         "disks of the stack": _check_disks,
         "installations": _check_installations,
         "risk monitor": partial(_ask, check_monitor),
-        "feed": _expect_none(
-            partial(find_feed_problem, settings=settings), "it works, or no market is open", SettingsError
-        ),
+        "feed": _expect_none(partial(find_feed_problem, settings=settings), "fine, or no market open", SettingsError),
         "jobs": _expect_none(problems.find_dead_jobs, "none is dead"),
         "market hours": _expect_none(problems.find_unknown_hours, "known"),
         "late fills": _expect_none(problems.find_unclosed_fills, "none is left open"),
