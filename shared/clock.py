@@ -27,6 +27,11 @@ class MarketClock:
     market_origin: datetime
     speed: int = 1
 
+    @property
+    def is_machine_time(self) -> bool:
+        """Whether market time is machine time, as with the live venue."""
+        return self.machine_origin == self.market_origin and self.speed == 1
+
     def now(self) -> datetime:
         """Return the current market time as an aware datetime in UTC."""
         return self.to_market(machine_now())

@@ -10,6 +10,7 @@ import click
 from sqlalchemy import Table
 from sqlalchemy.dialects.postgresql.base import PGDialect
 
+from cli.local.processes.supervisor import ChildState
 from cli.main import tickwork
 from shared.db import tables
 from shared.domain.accounts.trading_state import TradingState
@@ -125,7 +126,7 @@ def all_views() -> str:
 
 
 def states() -> str:
-    """Return the states of accounts, jobs, orders, changes and approvals, and the moves between those of an order."""
+    """Return the states of accounts, jobs, orders and others, and the moves between those of an order."""
     lines = ["# States", "", "## Account", "", inspect.getdoc(TradingState) or "", ""]
     lines += [", ".join(f"`{state}`" for state in TradingState) + ".", "", "## Job", "", "| State | |", "|---|---|"]
     lines += [f"| `{state}` | {text} |" for state, text in JOB_STATES.items()]
@@ -138,6 +139,8 @@ def states() -> str:
     lines.append(", ".join(f"`{state}`" for state in ChangeState) + ".")
     lines += ["", "## Approval", "", inspect.getdoc(ApprovalState) or "", ""]
     lines.append(", ".join(f"`{state}`" for state in ApprovalState) + ".")
+    lines += ["", "## Program", "", inspect.getdoc(ChildState) or "", ""]
+    lines.append(", ".join(f"`{state}`" for state in ChildState) + ".")
     return "\n".join(lines) + "\n"
 
 

@@ -122,6 +122,6 @@ def _doubt_loss(trial: EntryTrial, price: Decimal) -> Iterator[str]:
     for rule, left in list_headroom(snapshot.risk, snapshot.book, closed=trial.find_closed()):
         if loss >= left and rule != MAX_LOSS_LIMIT:  # beyond that one the worker denies it
             yield (
-                f"the entry loses {dollars(loss)} at its stop, and {dollars(left)} is left until the {rule}, at which "
-                "everything is closed and nothing more is entered"
+                f"the entry loses {dollars(loss)} at its stop, and once every open stop is hit {dollars(left)} is left "
+                f"until the {rule}, at which everything is closed and nothing more is entered"
             )

@@ -3,6 +3,7 @@
 from sqlalchemy import Connection
 
 from cli.client.live_checks import CheckWarningError
+from cli.client.stack import describe_stale, load_next_settings
 from shared.config import Settings
 from shared.db.metrics.metrics import find_newest_end
 from shared.ledger.jobs.upkeep import SendHeartbeat
@@ -13,6 +14,8 @@ def check_heartbeat(connection: Connection, settings: Settings) -> str:
     """Return when the last heartbeat was sent, or that none is wanted; raise CheckWarningError if none is sent."""
     if (problem := find_failing_heartbeat(connection, settings)) is not None:
         raise CheckWarningError(problem)
+    if load_next_settings(settings).heartbeat_url != settings.heartbeat_url:
+        raise CheckWarningError(describe_stale("heartbeat_url was changed"))
     newest = find_newest_end(connection, SendHeartbeat.job_name())
     sent = newest["result"] if newest is not None else None
     if newest is not None and sent:
@@ -20,6 +23,5 @@ def check_heartbeat(connection: Connection, settings: Settings) -> str:
     if not settings.heartbeat_url:
         return "off, as no heartbeat_url is set"
     raise CheckWarningError(
-        "none was sent: heartbeat_url is set, and the running stack was started without it, or less than a minute ago; "
-        "`tickwork down` and `tickwork up` start it anew"
+        "none was sent yet: the first is due within a minute of the start, once the risk monitor and the feed work"
     )

@@ -23,6 +23,7 @@ from shared.clock import monotonic
 from shared.config import Settings
 from shared.db.engine import DATABASE_ERRORS, driver, is_lock_timeout, make_engine
 from shared.domain.error_text import shorten_error
+from shared.domain.market_data.contract_text import shorten_contracts
 from shared.ledger import recovery
 from shared.ledger.ledger import Ledger, Transaction
 from shared.ledger.progress import JobProgress, read_progress
@@ -56,6 +57,7 @@ wait_option = click.option(
     metavar="SECONDS",
     help="Longest wait for the outcome.",
 )
+
 Progress = Callable[[Connection], str | None]
 
 
@@ -247,5 +249,5 @@ class JobClient:
         else:
             text = next((shorten_error(job.error) for job in outcomes.live if job.error), None)
         if text and text != self._printed:
-            click.echo(f"  {text}", err=True)
+            click.echo(f"  {shorten_contracts(text)}", err=True)
             self._printed = text

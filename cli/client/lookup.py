@@ -136,8 +136,8 @@ def require_tick_multiple(name: str, price: Decimal | None, contract: Contract) 
         below = price // contract.tick_size * contract.tick_size
         near = [format_price(one, contract.tick_size) for one in (below, below + contract.tick_size)]
         raise RefusedError(
-            f"invalid {name} '{price}': expected a multiple of {contract.id}'s tick {contract.tick_size}, such as "
-            f"{' or '.join(near)}"
+            f"invalid {name} '{price}': expected a multiple of {contract.tick_size}, the tick of {contract.id}, such "
+            f"as {' or '.join(near)}"
         ) from None
 
 

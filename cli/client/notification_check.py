@@ -3,7 +3,7 @@
 from sqlalchemy import Connection
 
 from cli.client.live_checks import CheckWarningError
-from cli.client.stack import load_next_settings
+from cli.client.stack import describe_stale, load_next_settings
 from shared.config import Settings
 from shared.db.notifications import outbox
 from shared.domain.counting import count_of
@@ -16,10 +16,7 @@ def check_notifications(connection: Connection, settings: Settings) -> str:
         raise CheckWarningError(problem)
     if (typed := load_next_settings(settings).notify_channels) != settings.notify_channels:
         names = ", ".join(one.name for one in typed) or "none"
-        raise CheckWarningError(
-            f"the channels are {names} now, and the running stack does not know that: `tickwork down`, then `tickwork "
-            "up`"
-        )
+        raise CheckWarningError(describe_stale(f"the channels are {names} now"))
     if not settings.notify_channels:
         return "no channel is set: `tickwork notify add NAME` adds one"
     waiting = sum(one["waiting_count"] for one in outbox.summarize(connection).values())

@@ -61,6 +61,11 @@ def load_next_settings(settings: Settings) -> Settings:
         return settings
 
 
+def describe_stale(what: str) -> str:
+    """Return that the running stack does not know a setting as it is now, and what to do; `what` says what changed."""
+    return f"{what}, and the running stack does not know that: `tickwork down`, then `tickwork up`"
+
+
 @contextmanager
 def connect() -> Iterator[Connection]:
     """Connect to the stack's database."""

@@ -3,7 +3,7 @@
 from sqlalchemy import Connection
 
 from cli.client.live_checks import CheckWarningError
-from cli.client.stack import load_next_settings
+from cli.client.stack import describe_stale, load_next_settings
 from shared.clock import machine_now
 from shared.config import Settings
 from shared.db.telegram import bots, users
@@ -15,9 +15,7 @@ def check_telegram(connection: Connection, settings: Settings) -> str:
     """Return whom the bot obeys; raise CheckWarningError if it takes no commands, or obeys no user."""
     token = settings.telegram_token
     if load_next_settings(settings).telegram_token != token:
-        raise CheckWarningError(
-            "the bot's token was changed, and the running stack does not know that: `tickwork down`, then `tickwork up`"
-        )
+        raise CheckWarningError(describe_stale("the bot's token was changed"))
     if not token:
         return "off, as no bot is set: `tickwork telegram setup` sets one"
     if (problem := find_failing_bot(connection, settings)) is not None:

@@ -118,7 +118,7 @@ def _print_found(found: dict[str, Any]) -> None:
         click.echo(f"  {name.replace('_', ' '):18} {format_field(value)}")
     if refused is not None:
         line = f"refused: {refused['problem']} (field {refused['field']}): {refused['hint']}"
-        click.echo(f"tickwork: {format_field(line)}", err=True)
+        click.echo(f"tickwork: {format_field(shorten_contracts(line))}", err=True)
         return
     click.echo(f"  {'request':18} {found['request']}")
     click.echo(f"  {'contract':18} {shorten_contracts(found['contract'] or 'none is active')}")
@@ -129,7 +129,7 @@ def _print_found(found: dict[str, Any]) -> None:
         for name, value in hook["settings"].items():
             click.echo(f"  {name.replace('_', ' '):18} {format_field(value)}")
     if found["warning"] is not None:
-        click.echo(f"  {'warning':18} {found['warning']}")
+        click.echo(f"  {'warning':18} {shorten_contracts(found['warning'])}")
     for one in found["accounts"]:
         name = "account" if one["account_id"] is None else f"account {one['account_id']}"
         click.echo(

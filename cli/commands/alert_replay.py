@@ -16,6 +16,7 @@ from shared.db.accounts import accounts
 from shared.db.alerts import alert_history, hooks
 from shared.db.alerts.alert_history import AlertRecord
 from shared.domain.alerts.alert import Alert
+from shared.domain.market_data.contract_text import shorten_contracts
 from shared.errors import RefusedError, SettingsError
 from shared.ids import new_id
 from shared.ledger.batch_insert import is_wanted
@@ -53,11 +54,11 @@ def replay(digits: str, wait_s: float, *, yes: bool, as_json: bool) -> None:
         ids = {"alert_id": alert_id, "replay_of": record.id, "job_id": job_id}
         print_json(ids | {name: row[name] for name in names} | {"error": problem})
     else:
-        reason = f": {format_field(row['reason'])}" if row["reason"] and problem is None else ""
+        reason = f": {format_field(shorten_contracts(row['reason']))}" if row["reason"] and problem is None else ""
         click.echo(f"{describe_request(alert)}: {describe_outcome(row)}{reason}")
     if problem is not None:
         if not as_json:
-            click.echo(f"tickwork: {problem}", err=True)
+            click.echo(f"tickwork: {shorten_contracts(problem)}", err=True)
         raise click.exceptions.Exit(1)
 
 

@@ -15,6 +15,7 @@ from cli.client.alert_view import AlertOutcome, describe_outcome, read_accounts,
 from cli.client.alert_watch import AlertWatch
 from cli.client.hook_store import find_hook
 from cli.client.stack import connect
+from cli.client.verdict_figures import name_figures
 from cli.commands import alert_mock, alert_replay
 from cli.console.groups import CommandGroup
 from cli.console.list_options import Form, chosen_columns, chosen_form, form_options
@@ -144,7 +145,7 @@ def show(digits: str, *, as_json: bool) -> None:
                 "body": escape_body(record.body),
                 "reading": reading.alert and list_fields(reading.alert),
                 "refused": reading.problem,
-                "accounts": accounts,
+                "accounts": [one | {"signal": _name_signal(one["signal"])} for one in accounts],
             }
         )
         return
@@ -153,6 +154,10 @@ def show(digits: str, *, as_json: bool) -> None:
         _print_account(account)
     if accounts:
         click.echo(f"\nStep by step, from the receipt to the proven stop: tickwork trace {record.id}")
+
+
+def _name_signal(signal: dict[str, Any] | None) -> dict[str, Any] | None:
+    return None if signal is None else signal | {"figures": name_figures(signal["figures"])}
 
 
 def _print_alert(outcome: AlertOutcome, reading: AlertReading) -> None:
@@ -180,11 +185,11 @@ def _print_account(account: dict[str, Any]) -> None:
         asked = " ".join(
             str(signal[name]) for name in ("action", "quantity", "contract_id") if signal[name] is not None
         )
-        reason = f": {format_field(signal['reason'])}" if signal["reason"] else ""
+        reason = f": {format_field(shorten_contracts(signal['reason']))}" if signal["reason"] else ""
         _print_facts({"signal": f"{shorten_contracts(asked)}, {signal['verdict']}{reason}"})
     if job is not None:
         is_failure = job["error"] and job["state"] != "succeeded"  # else it is the error of an earlier attempt
-        error = f": {format_field(shorten_error(job['error']))}" if is_failure else ""
+        error = f": {format_field(shorten_contracts(shorten_error(job['error'])))}" if is_failure else ""
         _print_facts({"job": f"{job['id']}, {job['state']}{error}"})
     ORDERS.print(account["orders"], empty="No orders.")
     if account["flatten_requests"]:

@@ -22,6 +22,7 @@ from shared.bars.backfill import request_backfill
 from shared.db import views
 from shared.db.market_data import contracts, rejected_bars
 from shared.domain.counting import count_of
+from shared.domain.market_data.contract import Contract
 from shared.domain.market_data.contract_text import shorten_contract
 from shared.domain.market_data.coverage import Span
 from shared.domain.market_data.symbol import Symbol, parse_symbol
@@ -123,11 +124,12 @@ def show_gaps(symbol: Symbol | None, days: int, *, as_json: bool) -> None:
             rows += list_gaps(connection, contract.id, lived) if lived.start < lived.end else []
     rows.sort(key=lambda row: row["start"], reverse=True)
     if as_json:
-        print_json({"gaps": rows})
+        searched = [{"contract": one.id, "since": lived.start, "until": lived.end} for one, lived in stored]
+        print_json({"gaps": rows, "contracts": searched})
         return
     name = "SYMBOL" if symbol is None else symbol.text
     none = f"No bars{'' if symbol is None else f' of {name}'} are stored: `tickwork bars backfill {name}` fetches them."
-    GAPS.print(rows, empty="No gaps: every minute is complete." if stored else none)
+    GAPS.print(rows, empty=f"No gaps: every minute is complete{_describe_first(stored, span)}." if stored else none)
 
 
 @command.command("backfill")
@@ -173,6 +175,17 @@ def backfill(symbol: Symbol, days: int, *, as_json: bool) -> None:
     for one, counts in after.items():
         complete, of_total = f"{counts.complete:,}", count_of(counts.total, "minute")
         click.echo(f"{shorten_contract(one)}: {complete} of {of_total} are complete{_describe_left(counts)}.")
+
+
+def _describe_first(stored: list[tuple[Contract, Span]], span: Span) -> str:
+    """Return from when on each contract was searched, if that is not the whole span."""
+    firsts = {shorten_contract(one.id): lived.start for one, lived in stored if lived.start > span.start}
+    if not firsts:
+        return ""
+    if len(stored) == 1:
+        return f" from the first bar on, {firsts.popitem()[1]:%Y-%m-%d %H:%M} UTC"
+    shown = ", ".join(f"{name} {first:%Y-%m-%d %H:%M}" for name, first in firsts.items())
+    return f" from the first bar on ({shown} UTC)"
 
 
 def _describe_left(counts: MinuteCounts) -> str:

@@ -54,6 +54,7 @@ from shared.errors import ProbeFailedError, SettingsError
 from shared.log import mask_secrets
 from shared.overview import stack_problems as problems
 from shared.overview.copies_out_of_step import find_larger_copies
+from shared.overview.feed_problem import find_feed_problem
 from shared.overview.oversized_stops import find_oversized_stops
 from shared.overview.paused_jobs import find_paused_jobs
 
@@ -119,6 +120,7 @@ def _list_stack_checks() -> dict[str, _Check]:
         "disks of the stack": _check_disks,
         "installations": _check_installations,
         "risk monitor": partial(_ask, check_monitor),
+        "feed": _expect_none(partial(find_feed_problem, settings=settings), "fine, or no market open", SettingsError),
         "jobs": _expect_none(problems.find_dead_jobs, "none is dead"),
         "market hours": _expect_none(problems.find_unknown_hours, "known"),
         "late fills": _expect_none(problems.find_unclosed_fills, "none is left open"),

@@ -22,6 +22,7 @@ from shared.db import views
 from shared.db.engine import driver
 from shared.domain.counting import count_of
 from shared.domain.error_text import extract_headline
+from shared.domain.market_data.contract_text import shorten_contracts
 from shared.errors import RefusedError, SettingsError
 from shared.fleets import Queue
 from shared.ledger import operations
@@ -46,6 +47,7 @@ RELATED = Table(
     ("id", "name", "queue", "state", "attempt", "enqueued_at", "started_at", "finished_at", "worker"),
     spare=("worker", "finished_at", "attempt", "queue", "enqueued_at"),
 )
+
 _DETAILS = (
     "arguments",
     "result",
@@ -252,7 +254,7 @@ def _print_details(row: dict[str, Any]) -> None:
             click.echo(f"  {name.replace('_', ' '):12} {_format_detail(cells[name])}")
     if row["error"]:
         error = row["error"].rstrip() if wants_traceback() else extract_headline(row["error"])
-        click.echo("  " + error.replace("\n", "\n  "))
+        click.echo("  " + shorten_contracts(error).replace("\n", "\n  "))
 
 
 def _format_detail(value: object) -> str:

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Collection
+from dataclasses import replace
 from typing import Any
 
 import click
@@ -27,6 +28,7 @@ CHANNELS = Table(
     spare=("zone", "sent_at", "kinds", "quiet"),
     is_list=True,
 )
+_ALL = "all"
 _SETTING = BY_KEY["notify_channels"]
 _EXAMPLES = "tgram://BOT_TOKEN/CHAT_ID, discord://WEBHOOK_ID/TOKEN, ntfy://TOPIC"
 
@@ -45,44 +47,45 @@ def command() -> None:
 @click.option(
     "--level",
     type=click.Choice([level.value for level in Level]),
-    default=Level.INFO.value,
-    show_default=True,
-    help="The least important that is sent: critical, warning or info.",
+    help="The least important that is sent: critical, warning or info; default: info.",
 )
 @click.option(
     "--kind",
     "kinds",
-    type=click.Choice([kind.value for kind in KINDS]),
+    type=click.Choice([_ALL, *(kind.value for kind in KINDS)]),
     multiple=True,
-    help="Only this kind; may be repeated. `tickwork notify kinds` explains them.",
+    help="Only this kind; may be repeated. `tickwork notify kinds` explains them; default: all.",
 )
-@click.option("--quiet", default="", metavar="FROM-UNTIL", help="Hours such as 22:00-07:00: only what is critical.")
-@click.option("--zone", default=DEFAULT_ZONE, show_default=True, help="The zone of those hours and of all times.")
+@click.option("--quiet", metavar="FROM-UNTIL", help='Hours such as 22:00-07:00: only what is critical; "" for none.')
+@click.option("--zone", help=f"The zone of those hours and of all times; default: {DEFAULT_ZONE}.")
 @click.option("--no-keyring", is_flag=True, help="Keep the URL in the file, which only you can read.")
-def add(name: str, level: str, kinds: Collection[str], *, quiet: str, zone: str, no_keyring: bool) -> None:
+def add(
+    name: str, level: str | None, kinds: Collection[str], *, quiet: str | None, zone: str | None, no_keyring: bool
+) -> None:
     """Add a channel, or change the one of that name. Its URL is asked for, or read from standard input.
 
-    The URL is kept with your other credentials, in the system's keyring, or in the file that only you can read.
+    A change keeps the options that are not given, and with an empty answer the URL. The URL is kept with your other
+    credentials, in the system's keyring, or in the file that only you can read.
     """
-    channel = check_channel(
-        Channel(
-            name=name,
-            url=_ask_url(),
-            level=Level(level),
-            kinds=tuple(Kind(kind) for kind in kinds),
-            quiet=quiet,
-            zone=zone,
-        )
-    )
+    known = _load()
+    former = next((one for one in known if one.name == name), None)
+    given: dict[str, Any] = {
+        "url": _ask_url(has_default=former is not None) or None,
+        "level": None if level is None else Level(level),
+        "kinds": None if not kinds else () if _ALL in kinds else tuple(map(Kind, kinds)),
+        "quiet": quiet,
+        "zone": zone,
+    }
+    changed = {field: value for field, value in given.items() if value is not None}
+    channel = check_channel(replace(former or Channel(name=name, url=""), **changed))
     if not notifier.is_known(channel.url):
         raise SettingsError(
             f"the URL of channel {name} names no service that Apprise knows, or lacks a part: expected such as "
             f"{_EXAMPLES}; https://appriseit.com/services/ has all"
         )
-    known = _load()
     others = tuple(one for one in known if one.name != name)
     _store((*others, channel), may_use_keyring=not no_keyring)
-    click.echo(f"Channel {name} is {'changed' if len(others) < len(known) else 'added'}.")
+    click.echo(f"Channel {name} is {'added' if former is None else 'changed'}.")
     click.echo(f"`tickwork notify test {name}` sends a message to it now.")
     _print_restart()
 
@@ -146,9 +149,11 @@ def remove(name: str) -> None:
     _print_restart()
 
 
-def _ask_url() -> str:
+def _ask_url(*, has_default: bool) -> str:
     if sys.stdin.isatty():
-        answer: str = click.prompt(f"URL, such as {_EXAMPLES}", hide_input=True, err=True)
+        default, hint = ("", "; Enter keeps it") if has_default else (None, "")
+        question = f"URL, such as {_EXAMPLES}{hint}"
+        answer: str = click.prompt(question, default=default, show_default=False, hide_input=True, err=True)
         return answer.strip()
     return sys.stdin.read().strip()
 

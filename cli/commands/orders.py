@@ -27,6 +27,7 @@ from shared.db.orders import orders, positions
 from shared.db.orders.external_orders import list_protecting
 from shared.db.orders.orders import OrderRow
 from shared.domain.counting import count_of
+from shared.domain.market_data.contract_text import shorten_contracts
 from shared.domain.orders.order import PRICE_FIELDS, ChangeKind, OrderState, Role
 from shared.errors import RefusedError, SettingsError
 from shared.overview.alarms import list_alarms
@@ -59,6 +60,7 @@ CHANGES = Table(
     ("created_at", "kind", "quantity", "limit_price", "stop_price", "state", "outcome", "origin", "reason"),
     spare=("origin", "outcome", "limit_price", "created_at"),
 )
+
 _ASKED_ABOUT = 5  # of the orders of a confirmation
 _LEGS = {Role.STOP_LOSS, Role.TAKE_PROFIT}
 _dry_run_option = click.option("--dry-run", is_flag=True, help="Show the requests; send nothing.")
@@ -121,7 +123,8 @@ def show(digits: str, *, as_json: bool) -> None:
     for name in ("reason", "origin", "venue_order_id", "client_order_id", "stop_loss_ticks", "take_profit_ticks",
                  "breakeven_ticks", "trail_ticks", "correlation_id"):  # fmt: skip
         if order[name] is not None:
-            click.echo(f"  {name.replace('_', ' '):18} {order[name]}")
+            value = shorten_contracts(order[name]) if name == "reason" else order[name]
+            click.echo(f"  {name.replace('_', ' '):18} {value}")
     for title in ("entry", "legs"):
         if found[title]:
             RELATED.print(list(map(_with_price, found[title])), empty="", title=title.capitalize())

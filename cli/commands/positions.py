@@ -31,7 +31,7 @@ from shared.db.orders.orders import OrderRow
 from shared.db.orders.positions import PositionRow
 from shared.db.orders.stops import list_external, list_working, read_stopped_position, set_trail
 from shared.domain.market_data.contract import Contract
-from shared.domain.market_data.contract_text import shorten_contract
+from shared.domain.market_data.contract_text import shorten_contract, shorten_contracts
 from shared.domain.orders.order import ChangeKind, OrderState, direction_of
 from shared.domain.orders.stop_moves import plan_breakeven, require_to_rest
 from shared.errors import RefusedError
@@ -172,7 +172,9 @@ def _reduce_positions(
         return
     for contract_id, result, now in zip(job_by_contract, rows, left, strict=True):
         if "nothing_to_do" in result:
-            click.echo(f"Nothing was closed of {shorten_contract(contract_id)}: {result['nothing_to_do']}.")
+            click.echo(
+                f"Nothing was closed of {shorten_contract(contract_id)}: {shorten_contracts(result['nothing_to_do'])}."
+            )
         elif dry_run:
             exit_ = f"{result['side']} {result['quantity']} {shorten_contract(contract_id)}"
             click.echo(f"Dry run: nothing was sent. It would {exit_}.")
@@ -213,7 +215,7 @@ def move_to_breakeven(symbol: str, account_word: str | None, wait_s: float, *, d
         if changes or as_json or dry_run:
             apply_changes(client, changes, "modified", wait_s, dry_run=dry_run, as_json=as_json)
         if not as_json and not dry_run:
-            click.echo(f"The stop of {contract.id} is at breakeven: {price}.")
+            click.echo(f"The stop of {shorten_contract(contract.id)} is at breakeven: {price}.")
 
 
 @command.command("trail")
@@ -242,7 +244,9 @@ def trail(symbol: str, ticks: str, account_word: str | None, *, as_json: bool) -
         print_json({"order_id": change.entry.id, "account_id": position.account_id, "trail_ticks": distance})
     else:
         detail = "" if distance is None else ", never back, checked once a second while `up` runs"
-        click.echo(f"{account.name if account else position.account_id}, {change.text} from now on{detail}.")
+        click.echo(
+            f"{account.name if account else position.account_id}, {shorten_contracts(change.text)} from now on{detail}."
+        )
 
 
 def _find_protected_position(

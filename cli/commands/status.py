@@ -25,6 +25,7 @@ from cli.local.home.state import read_state
 from shared.config import environment, home_folder
 from shared.db.market_data import market_clock
 from shared.db.market_data.market_clock import MarketRow
+from shared.domain.market_data.contract_text import shorten_contracts
 from shared.log import mask_secrets
 from shared.overview.alarms import Alarm, AlarmCode, list_alarms, list_gap_alarms
 from shared.overview.feed_view import read_feed_figures
@@ -143,9 +144,9 @@ def _print_database(found: _Database) -> None:
     if found.market:
         click.echo(_describe_market(found.market))
     for alarm in found.alarms:
-        click.echo(alarm.message)
+        click.echo(shorten_contracts(alarm.message))
     for problem in found.problems:
-        click.echo(f"PROBLEM, {problem['name']}: {problem['detail']}.")
+        click.echo(f"PROBLEM, {problem['name']}: {shorten_contracts(problem['detail'])}.")
 
 
 def _describe_market(market: dict[str, Any]) -> str:

@@ -25,6 +25,7 @@ from shared.db.accounts.accounts import AccountRow
 from shared.db.alerts import alert_history
 from shared.db.alerts.alert_history import AlertFilter, AlertRecord
 from shared.db.metrics import metrics
+from shared.domain.market_data.contract_text import shorten_contracts
 from shared.domain.risk.account_risk import day_equity_result, loss_limit_level
 from shared.fleets import Queue
 from shared.overview.alarms import list_alarms
@@ -76,7 +77,9 @@ def show_once() -> None:
     click.echo(f"Market {market['name']}, market time {market['market_now']:%Y-%m-%d %H:%M:%S} UTC")
     alarms, names = found["alarms"], [one["name"] for one in found["problems"]]
     told = [f"PROBLEM: {', '.join(names)}. `tickwork status` says what to do."] if names else []
-    click.echo("\n".join([describe_feed(found["feed"]), *(one.message for one in alarms), *told, ""]))
+    click.echo(
+        "\n".join([describe_feed(found["feed"]), *(shorten_contracts(one.message) for one in alarms), *told, ""])
+    )
     ACCOUNTS.print(list(map(_draw, found["accounts"])), empty="No account is known yet.\n")
     POSITIONS.print(list(map(to_cells, found["positions"])), empty="Flat: no open position.\n")
     ALERTS.print(

@@ -1,11 +1,15 @@
 """`tickwork trace`: every step from an alert, a person or a strategy to the proof of a stop, with its time."""
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 import click
+from sqlalchemy import Connection
 
 from cli.client.stack import connect
+from cli.client.verdict_figures import describe_figures, name_figures
 from cli.console.output import print_json
 from cli.console.params import TracedIdType, json_option
 from cli.console.table import Table
@@ -28,7 +32,7 @@ def command(traced_id: str, *, has_jobs: bool, as_json: bool) -> None:
     At least 8 of its first or last characters are enough.
     """
     with connect() as connection:
-        found = _require_one(traces.find(connection, traced_id), traced_id)
+        found = _follow_reports(connection, _require_one(traces.find(connection, traced_id), traced_id))
         steps = traces.list_steps(connection, found)
     if not has_jobs:
         steps = [one for one in steps if not one.kind.startswith("job_") or one.kind in {"job_dead", "job_failed"}]
@@ -48,12 +52,30 @@ def command(traced_id: str, *, has_jobs: bool, as_json: bool) -> None:
             row | {"time": f"{row['at']:{form}}"[:-3], "step": row["kind"].replace("_", " "), "what": _describe(one)}
             for row, one in zip(rows, steps, strict=True)
         ],
-        empty=f"Nothing is recorded of the {found.kind} {found.id} but itself; `--jobs` shows its jobs of the last "
-        f"{_JOB_DAYS} days.",
+        empty=_describe_empty(found),
         title=f"Trace of {found.kind} {found.id}, {' to '.join(days[:1] + days[1:][-1:])}",
     )
     for line in _list_durations(steps):
         click.echo(line)
+
+
+def _follow_reports(connection: Connection, found: TracedCause) -> TracedCause:
+    """Return, for a job that has applied fills or changes of orders, the cause of these orders; raise RefusedError."""
+    if found.kind is not TracedKind.JOB:
+        return found
+    causes = traces.list_applied_causes(connection, UUID(found.id))
+    if len(causes) > 1:
+        several = ", ".join(f"`tickwork trace {one}`" for one in causes)
+        raise RefusedError(f"job {found.id} has applied reports on the orders of several causes: {several}")
+    return replace(found, correlation_id=causes[0]) if causes else found
+
+
+def _describe_empty(found: TracedCause) -> str:
+    shown = f"`tickwork jobs show {found.id}` shows its result, and " if found.kind is TracedKind.JOB else ""
+    return (
+        f"Nothing is recorded of the {found.kind} {found.id} but itself; {shown}`--jobs` shows its jobs of the last "
+        f"{_JOB_DAYS} days."
+    )
 
 
 def _require_one(found: list[TracedCause], traced_id: str) -> TracedCause:
@@ -82,7 +104,8 @@ def _to_rows(steps: list[TraceStep]) -> list[dict[str, Any]]:
             "account": one.account,
             "id": one.id,
             "text": one.text,
-            "figures": one.figures,
+            "figures": name_figures(one.figures),
+            "details": one.details,
         })  # fmt: skip
     return rows
 
@@ -91,9 +114,7 @@ def _describe(step: TraceStep) -> str:
     """Return the text of a step, with the figures of a verdict."""
     if step.figures is None:
         return step.text
-    shown = [f"{name.replace('_', ' ')} {value}" for name, value in step.figures.items() if name != "headroom"]
-    left = [f"{value} left to the {rule}" for rule, value in step.figures.get("headroom", {}).items()]
-    return f"{step.text}: {', '.join([*shown, *left])}"
+    return f"{step.text}: {describe_figures(step.figures)}"
 
 
 def _list_durations(steps: list[TraceStep]) -> list[str]:

@@ -32,7 +32,7 @@ _SIGNED = frozenset(["amount", "gross", "gross_pnl", "headroom", "net", "open_pr
 _STYLES = {
     "green": "BUY FILLED LONG accepted fine ready running succeeded",
     "red": "REJECTED SELL SHORT dead failed refused wrong",
-    "yellow": "DENIED IN_DOUBT check expired restarting warning",
+    "yellow": "DENIED IN_DOUBT check expired restarting unresponsive warning",
     "cyan": "WORKING queued SUBMITTING",
     "dim": "CANCELLED EXPIRED cancelled stopped SUSPENDED",
 }
@@ -118,7 +118,8 @@ def _format(  # noqa: C901, PLR0911  # one case per type
         case list() | tuple():
             return escape_text(", ".join(map(str, value)))
         case str() if column == "error":
-            return escape_text(value.strip().splitlines()[-1]) if value.strip() else ""
+            line = escape_text(value.strip().splitlines()[-1]) if value.strip() else ""
+            return line if is_wide else shorten_contracts(line)
         case str():
             line = escape_text(" ".join(value.split()))
             if is_wide:

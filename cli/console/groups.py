@@ -5,6 +5,7 @@ from difflib import get_close_matches
 from typing import NoReturn
 
 import click
+from click.shell_completion import CompletionItem
 
 _LIST_WORDS = ("list", "ls")
 _RESOLVED = "tickwork.resolved"
@@ -31,15 +32,33 @@ class CommandGroup(click.Group):
         lists_itself = self.invoke_without_command and "list" not in self.commands
         if args and args[0] in _LIST_WORDS:
             args = args[1:] if lists_itself else ["list", *args[1:]] if "list" in self.commands else args
-        elif not self.invoke_without_command and "list" in self.commands and _names_no_command(args):
+        elif self._has_default_list() and _names_no_command(args) and not _may_name_one_yet(ctx, args):
             args = ["list", *args]
         return super().parse_args(ctx, args)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Complete the subcommands, and the options of the list that the group's own name prints."""
+        found = super().shell_complete(ctx, incomplete)
+        if incomplete.startswith("-") and self._has_default_list():
+            known = {one.value for one in found}
+            listing = self.commands["list"]
+            options = listing.shell_complete(click.Context(listing, parent=ctx), incomplete)
+            found += [one for one in options if one.value not in known]
+        return found
+
+    def _has_default_list(self) -> bool:
+        return not self.invoke_without_command and "list" in self.commands
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find the command; raise UsageError with the nearest name if there is none."""
-        if args and not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
+        """Find the command; raise UsageError with the nearest name if there is none, but not while completing."""
+        if (
+            not ctx.resilient_parsing
+            and args
+            and not args[0].startswith("-")
+            and self.get_command(ctx, args[0]) is None
+        ):
             fail_unknown(args[0], self.list_commands(ctx), ctx)
         name, found, rest = super().resolve_command(ctx, args)
         if found is not None:
@@ -77,3 +96,8 @@ def fail_unknown(name: str, known: Iterable[str], ctx: click.Context) -> NoRetur
 
 def _names_no_command(args: list[str]) -> bool:
     return not args or (args[0].startswith("-") and args[0] not in {"-h", "--help"})
+
+
+def _may_name_one_yet(ctx: click.Context, args: list[str]) -> bool:
+    """Whether the word that a shell completes may be the name of a command."""
+    return ctx.resilient_parsing and not args

@@ -18,6 +18,7 @@ from cli.console.errors import wants_traceback
 from shared.clock import machine_now
 from shared.config import environment
 from shared.domain.counting import count_of
+from shared.domain.market_data.contract_text import shorten_contracts
 from shared.log import mask_secrets
 
 _Value = TypeVar("_Value")
@@ -112,7 +113,7 @@ def may_color() -> bool:
 def echo_note(text: str) -> None:
     """Print a line beside a list; not into CSV."""
     if chosen_form() is not Form.CSV:
-        click.echo(text)
+        click.echo(shorten_contracts(text))
 
 
 def _read(name: str, default: _Value) -> _Value:

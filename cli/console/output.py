@@ -44,8 +44,10 @@ def print_outcome(done: str, changed: Sequence[UUID], refused: Sequence[RefusedC
             click.echo(f"{done} {changed_id}")
         if not changed and not refused:
             click.echo("Nothing to do.")
+        if refused:
+            from shared.domain.market_data.contract_text import shorten_contracts  # noqa: PLC0415  # of a failure alone
         for one in refused:
-            click.echo(f"tickwork: {one.error}", err=True)
+            click.echo(f"tickwork: {shorten_contracts(one.error)}", err=True)
     if refused:
         raise click.exceptions.Exit(1)
 

@@ -19,6 +19,7 @@ from shared.domain.market_data.contract_text import shorten_contract
 from shared.domain.market_data.holidays import describe_doubts
 from shared.ledger.jobs.market_data import RefreshContracts
 from shared.overview.copies_out_of_step import find_larger_copies
+from shared.overview.feed_problem import find_feed_problem
 from shared.overview.optional_problems import (
     find_failing_bot,
     find_failing_channels,
@@ -40,6 +41,7 @@ def list_problems(connection: Connection, settings: Settings) -> list[dict[str, 
     found = {
         "dead jobs": find_dead_jobs(connection),
         "venue calls": find_failing_calls(connection),
+        "feed": find_feed_problem(connection, settings),
         "contracts": find_untraded_roots(connection, settings),
         "bars": find_rejected_bars(connection),
         "market hours": find_unknown_hours(connection),

@@ -22,6 +22,7 @@ MAY_ASSUME = {
     "scheduler/beat.py": "which slots of the schedule run",
     "workers/feed/subscriptions.py": "which contracts should have quotes",
     "web/exporter/feed.py": "which contracts should have prices, for a rule of Prometheus",
+    "shared/overview/feed_problem.py": "whether there should be prices",
     "workers/market_data/backfill_bars.py": "which minutes are asked for",
     "workers/market_data/fetch_contract_bars.py": "which minutes are asked for",
     "workers/market_data/heal_bars.py": "which minutes are asked for",

@@ -28,7 +28,7 @@ class ProgramWatch:
             before = self._states.get(name)
             if state is ChildState.RUNNING and before is not ChildState.RUNNING:
                 self._say(f"{name} is ready" + (" again" if child.restarts else ""))
-            elif state is ChildState.STARTING and before is ChildState.RUNNING and child.pid is not None:
+            elif state is ChildState.UNRESPONSIVE and before is not ChildState.UNRESPONSIVE:
                 self._say(f"{name} does not answer")
             self._states[name] = state
 

@@ -26,10 +26,15 @@ _FAILED_STARTS = (OSError, RuntimeError, subprocess.SubprocessError)
 
 
 class ChildState(StrEnum):
-    """The state of a program; RUNNING means that its readiness check passed, ENDING that it is ended to start anew."""
+    """The state of a program.
+
+    `running` means that its readiness check passes, `unresponsive` that it did and fails now, as when the program
+    hangs, `ending` that it is ended to start anew, `backoff` that it has ended and starts again after a pause.
+    """
 
     STARTING = "starting"
     RUNNING = "running"
+    UNRESPONSIVE = "unresponsive"
     ENDING = "ending"
     BACKOFF = "backoff"
     STOPPED = "stopped"
@@ -243,13 +248,15 @@ class Supervisor:
 
     def _probe(self, child: Child, process: RunningProcess | None) -> None:
         now = time.monotonic()
-        is_due = child.state is ChildState.STARTING or now - child.probed_at > _PROBE_RUNNING_EVERY_S
+        is_due = child.state is not ChildState.RUNNING or now - child.probed_at > _PROBE_RUNNING_EVERY_S
         if process is None or not is_due or not _is_live(child):
             return
         child.probed_at = now
         is_ready = self._is_ready(child.program)
-        state = ChildState.RUNNING if is_ready else ChildState.STARTING
         with self._states:
+            was_ready = child.state is not ChildState.STARTING
+            not_ready = ChildState.UNRESPONSIVE if was_ready else ChildState.STARTING
+            state = ChildState.RUNNING if is_ready else not_ready
             is_current = child.process is process and _is_live(child)
             if is_current and child.hang is not None:
                 child.hang.observe(_read_sign_of_life(child.program, now, is_ready=is_ready), now)
@@ -278,4 +285,4 @@ def _read_sign_of_life(program: Program, now: float, *, is_ready: bool) -> float
 
 
 def _is_live(child: Child) -> bool:
-    return child.state in {ChildState.STARTING, ChildState.RUNNING}
+    return child.state in {ChildState.STARTING, ChildState.RUNNING, ChildState.UNRESPONSIVE}

@@ -151,9 +151,11 @@ def change_state(
 ) -> bool:
     """Set the order's state if it is one of `sources`; False means that another transaction changed it first.
 
-    `sources` must be states from which `target` can be reached: see TRANSITIONS.
+    `sources` must be states from which `target` can be reached: see TRANSITIONS. A reason is of one state: without
+    a new one it is cleared.
     """
     assert all(source.may_become(target) or source is target for source in sources)  # noqa: S101  # a mistake of the caller
+    values = {"reason": None} | values
     if target is OrderState.IN_DOUBT:
         values |= {"in_doubt_at": func.coalesce(orders.c.in_doubt_at, func.now())}
     statement = update(orders).where(orders.c.id == order_id, orders.c.state.in_([state.value for state in sources]))

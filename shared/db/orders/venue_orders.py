@@ -38,7 +38,9 @@ _IS_NEWS = and_(
 # The time of our row's last change tells whether an order has just moved, so a report that says nothing new leaves it.
 _DIFFERS = or_(*(orders.c[name].is_distinct_from(value) for name, value in _AS_SHOWN.items()))
 _REFRESH = update(orders).where(orders.c.id == bindparam("order_id"), _IS_NEWS, _DIFFERS)
-_REFRESH = _REFRESH.values(updated_at=func.now(), **_AS_SHOWN)
+# The reason of a state that the venue shows to have ended, such as the doubt, is none of the new one.
+_REASON = case((orders.c.state == _REPORTED["state"], orders.c.reason))
+_REFRESH = _REFRESH.values(updated_at=func.now(), reason=_REASON, **_AS_SHOWN)
 _OWN = (
     "id",
     "account_id",
@@ -63,7 +65,7 @@ _ADOPTED = {
 }
 _ADOPT = _ADOPT.on_conflict_do_update(
     index_elements=["account_id", "venue_order_id"],
-    set_={**_ADOPTED, "updated_at": func.now()},
+    set_={**_ADOPTED, "updated_at": func.now(), "reason": _REASON},
     where=and_(_IS_NEWS, or_(*(orders.c[name].is_distinct_from(value) for name, value in _ADOPTED.items()))),
 )
 

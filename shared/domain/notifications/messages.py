@@ -7,6 +7,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from shared.domain.counting import count_of
+from shared.domain.market_data.contract_text import shorten_contracts
 from shared.domain.notifications.kinds import NOUNS, Kind, Level
 
 # Most messages to a channel at once. Sent every 15 s, they stay below what services allow: Telegram takes 20 a minute
@@ -87,7 +88,8 @@ def _title(subject: str, level: Level, venue: str) -> str:
 def _line(group: Sequence[Pending], zone: str) -> str:
     newest = group[-1]
     times = f" ({len(group):,} times)" if len(group) > 1 else ""
-    text = newest.text if len(newest.text) <= _LONGEST_LINE else f"{newest.text[:_LONGEST_LINE]}…"
+    text = shorten_contracts(newest.text)
+    text = text if len(text) <= _LONGEST_LINE else f"{text[:_LONGEST_LINE]}…"
     return f"{newest.happened_at.astimezone(ZoneInfo(zone)):%H:%M:%S %Z} {text}{times}"
 
 

@@ -125,6 +125,7 @@ def test_show_tells_the_way_of_an_alert_from_its_body_to_its_stop(operator: RunC
     )
     (account,) = found["accounts"]
     assert ("accepted", "succeeded") == (account["signal"]["verdict"], account["job"]["state"])
+    assert "max_loss_limit" in account["signal"]["figures"]["left_after_stops"]
     assert {"ENTRY", "STOP_LOSS", "TAKE_PROFIT"} == {row["role"] for row in account["orders"]}
     assert [1] == [row["quantity"] for row in account["fills"]]
     steps = ["alert_sent", "alert_received", "verdict_accepted", "order_submitted", "fill", "stop_proven"]

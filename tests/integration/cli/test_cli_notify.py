@@ -43,7 +43,7 @@ def test_a_channel_is_added_listed_tested_changed_and_removed(config: Config, in
     assert "Tickwork: test" == title
     assert "It takes fill from level warning on; from 22:00-07:00 (America/Chicago) only what is critical." in text
 
-    changed = config.run("notify", "add", "phone", typed=inbox.url)
+    changed = config.run("notify", "add", "phone", "--kind", "all", typed=inbox.url)
     assert "Channel phone is changed." in changed.stdout
     assert [("phone", [])] == [(row["name"], row["kinds"]) for row in listed(config)]
     shown = "".join(config.run(*words).stdout for words in (("notify", "list"), ("config", "list"), ("config", "path")))
@@ -52,6 +52,21 @@ def test_a_channel_is_added_listed_tested_changed_and_removed(config: Config, in
     assert "Channel phone is removed." in config.run("notify", "remove", "phone").stdout
     assert [] == listed(config)
     assert "notify_channels" not in config.file.read_text()
+
+
+def test_a_change_of_a_channel_keeps_what_it_does_not_name(config: Config, inbox: MessageService) -> None:
+    options = ("--level", "warning", "--kind", "fill", "--quiet", "22:00-07:00", "--zone", "Europe/Berlin")
+    config.run("notify", "add", "phone", *options, typed=inbox.url)
+    assert 0 == config.run("notify", "add", "phone", "--level", "critical", typed="").returncode
+    config.run("notify", "add", "other", "--quiet", "01:00-02:00", typed=inbox.url)
+    config.run("notify", "add", "other", "--quiet", "", typed=inbox.url)
+
+    kept = {"level": "critical", "kinds": ["fill"], "quiet": "22:00-07:00", "zone": "Europe/Berlin"}
+    plain: dict[str, object] = {"level": "info", "kinds": [], "quiet": None, "zone": "America/Chicago"}
+    assert {"phone": kept, "other": plain} == {
+        row["name"]: {name: row[name] for name in kept} for row in listed(config)
+    }
+    assert "phone: sent." in config.run("notify", "test", "phone").stdout
 
 
 def test_a_service_that_takes_nothing_is_named_with_its_answer(config: Config, inbox: MessageService) -> None:

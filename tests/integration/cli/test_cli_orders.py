@@ -119,7 +119,7 @@ MISTAKES = [
     (("market", "MNQ", "buy", "1", "--stop", "4", "--stop-price", "5"), "--stop 4 and --stop-price 5 set two levels"),
     (("limit", "MNQ", "buy", "1"), "missing --price: expected a number above 0, such as 21500.25"),
     (("limit", "MNQ", "buy", "1", "--price", "-3"), "invalid price '-3': expected a number above 0"),
-    (("limit", "MNQ", "buy", "1", "--price", "100.1"), "invalid --price '100.1': expected a multiple of"),
+    (("limit", "MNQ", "buy", "1", "--price", "100.1"), "a multiple of 0.25, the tick of MNQ H26, such as 100.00"),
     (("bracket", "MNQ", "buy", "1", "--stop", "4"), "a bracket needs a target: add --target TICKS"),
     (("bracket", "MNQ", "buy", "1", "--target", "4"), "a bracket needs a stop: add --stop TICKS"),
     (("market", "MNQ", "buy", "1", "--account", "7"), "account 7 is unknown; known: 20001"),

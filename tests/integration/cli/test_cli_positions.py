@@ -52,6 +52,13 @@ def test_a_stop_that_was_placed_elsewhere_is_shown_and_not_moved(operator: RunCo
 
 
 @pytest.mark.usefixtures("long")
+def test_the_answer_to_a_trail_names_the_contract_as_lists_do(operator: RunCommand) -> None:
+    said = operator("positions", "trail", "MNQ", "900")
+
+    assert (0, True) == (said.status, "MNQ H26: the stop follows by 900 ticks" in said.words)
+
+
+@pytest.mark.usefixtures("long")
 def test_a_part_and_then_the_rest_of_a_position_is_closed(operator: RunCommand, worker_env: WorkerEnv) -> None:
     dry = operator("positions", "close", "MNQ", "1", "--dry-run"), operator("positions", "close", "MNQ", "--dry-run")
     assert [0, 0] == [result.status for result in dry]
@@ -89,7 +96,9 @@ def test_the_stop_moves_to_breakeven_unless_the_market_is_through_it(
     assert (0, 1) == (result.status, len(result.json["modified"])), result
     assert [(fine,)] == worker_env.rows("SELECT stop_price FROM orders WHERE role = 'STOP_LOSS'")
     assert 1 == len(worker_env.venue.requests(MODIFY))
-    assert "is at breakeven" in operator("positions", "breakeven", "MNQ").out  # unchanged: no further request
+    assert (
+        "The stop of MNQ H26 is at breakeven" in operator("positions", "breakeven", "MNQ").out
+    )  # unchanged: no further request
     assert 1 == len(worker_env.venue.requests(MODIFY))
 
 

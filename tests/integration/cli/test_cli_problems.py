@@ -1,6 +1,7 @@
 """`tickwork status` and `doctor` while every program runs, and jobs are dead, calls fail or a root is wrong."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from scheduler.timetable import TIMETABLE
 from shared.ids import new_id
 from shared.overview.paused_jobs import NEEDED
 from tests.fixtures.alert_steps import run_until
+from tests.fixtures.feed_reports import report_feed
 from tests.fixtures.operator import RunCommand
 from tests.fixtures.telegram_service import BOT_ID, TOKEN
 from tests.fixtures.venue import MNQ
@@ -47,6 +49,12 @@ def running_stack(worker_env: WorkerEnv) -> Iterator[None]:
     write_running(worker_env)
     yield
     lock.close()
+
+
+@pytest.fixture(autouse=True)
+def working_feed(worker_env: WorkerEnv) -> None:
+    """The report of a feed, which stays fresh for as long as a test takes."""
+    report_feed(worker_env, is_subscribed=False, age=-timedelta(minutes=5))  # fills are polled
 
 
 def write_running(worker_env: WorkerEnv, **more: str) -> None:

@@ -64,7 +64,12 @@ def test_an_entry_that_risks_more_than_is_left_is_asked_about(
 ) -> None:
     assert 0 == operator("accounts", "rules", "20001", "weekly_loss_limit=25").status
     entry = ("orders", "market", "MNQ", "buy", *size, "--stop", "20")
-    require_question(operator, entry, "25.00 is left until the weekly loss limit, at which everything", "enter it")
+    require_question(
+        operator,
+        entry,
+        "once every open stop is hit 25.00 is left until the weekly loss limit, at which everything",
+        "enter it",
+    )
     assert [] == worker_env.venue.requests(PLACE)
 
     assert 0 == operator("orders", "market", "MNQ", "buy", "1", "--stop", "20").status, "it risks 12.72"

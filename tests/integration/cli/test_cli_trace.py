@@ -1,6 +1,8 @@
 """`tickwork trace`: the way of an alert, an order or a job, found by any of its ids, with the verdict's figures."""
 
 import re
+from datetime import datetime
+from decimal import Decimal
 from itertools import pairwise
 from typing import Any
 
@@ -41,11 +43,59 @@ def test_a_trace_shows_each_step_with_its_time_and_the_gap_before(operator: RunC
     (entry,) = [one for one in steps if one["kind"] == "verdict_accepted"]
     assert entry["account"] == filled.rows("SELECT name FROM account")[0][0]
     assert (0, "400.00") == (entry["figures"]["held"], entry["figures"]["stop_risk"])  # 2 x 400 ticks of 0.50
-    assert {"max loss limit"} <= set(entry["figures"]["headroom"])
+    assert {"max_loss_limit"} <= set(entry["figures"]["left_after_stops"])
     (fill,) = [one for one in steps if one["kind"] == "fill"]
     assert re.match(r"BUY 2 at \d+\.\d\d \(entry", fill["text"])
     (stop,) = [one for one in steps if one["kind"] == "order_created" and one["text"].startswith("stop loss")]
     assert re.search(r" stop at \d+\.\d\d$", stop["text"])
+
+
+def test_what_a_step_says_can_be_read_field_by_field(operator: RunCommand, filled: WorkerEnv) -> None:
+    ((order_id, venue_order_id, venue_fill_id, price, at),) = filled.rows(
+        "SELECT orders.id, orders.venue_order_id, venue_fill_id, fill.price, filled_market_at"
+        " FROM orders JOIN fill ON order_id = orders.id WHERE role = 'ENTRY'"
+    )
+    details = {one["kind"]: one["details"] for one in reversed(trace(operator, order_id, "--jobs")["steps"])}
+
+    order = {"order_id": str(order_id), "venue_order_id": venue_order_id, "role": "ENTRY", "side": "BUY",
+             "quantity": 2, "contract_id": MNQ, "order_type": "MARKET"}  # fmt: skip
+    assert order == details["order_submitted"]
+    fill = dict(details["fill"])
+    assert at == datetime.fromisoformat(fill.pop("filled_market_at"))
+    assert price == Decimal(fill.pop("price"))
+    assert order | {"venue_fill_id": venue_fill_id} == fill
+    assert {"action": "BUY", "quantity": 2, "contract_id": MNQ} == details["verdict_accepted"]
+    assert {"job": "alerts.handle_alert", "queue": "high"} == details["job_enqueued"]
+
+
+def test_the_venue_s_time_of_a_fill_is_named_market_time_unless_the_market_keeps_ours(
+    operator: RunCommand, filled: WorkerEnv
+) -> None:
+    fill_id = filled.rows("SELECT venue_fill_id FROM fill")[0][0]
+    assert re.search(
+        r"at the venue \d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} market time\)", operator("trace", str(fill_id)).words
+    )
+
+    filled.execute("UPDATE market_clock SET market_origin_at = machine_origin_at, speed = 1")
+    assert re.search(r"at the venue \d\d:\d\d:\d\d\.\d{3}\)", operator("trace", str(fill_id)).words)
+
+
+def test_the_job_that_applied_a_fill_shows_the_way_of_its_order(operator: RunCommand, filled: WorkerEnv) -> None:
+    reports = """
+        INSERT INTO job (id, name, queue, arguments, max_attempts, correlation_id, sequence_id, state)
+        SELECT gen_random_uuid(), 'orders.apply_execution_reports', 'critical', jsonb_build_object(
+            'account_id', max(orders.account_id), 'accounts', '[]'::jsonb, 'orders', '[]'::jsonb,
+            'fills', jsonb_agg(jsonb_build_object('id', venue_fill_id, 'orderId', orders.venue_order_id))),
+            1, gen_random_uuid(), gen_random_uuid(), 'succeeded'
+        FROM orders JOIN fill ON order_id = orders.id RETURNING id
+    """
+    job_id = filled.rows(reports)[0][0]
+    whole = trace(operator, filled.rows("SELECT id FROM alert")[0][0])
+
+    found = trace(operator, job_id)
+    assert ("job", str(job_id), whole["steps"]) == (found["kind"], found["id"], found["steps"])
+    filled.execute("UPDATE fill SET order_id = NULL; UPDATE orders SET venue_order_id = NULL")
+    assert f"`tickwork jobs show {job_id}` shows its result" in operator("trace", str(job_id)).words
 
 
 def test_any_id_of_a_cause_finds_the_same_trace(operator: RunCommand, filled: WorkerEnv) -> None:
@@ -92,7 +142,7 @@ def test_a_denied_alert_shows_the_reason_and_the_figures(operator: RunCommand, w
     assert "400.00" == denied["figures"]["stop_risk"]
     assert "max_trade_risk" in denied["text"]
     assert "stop risk 400.00" in text
-    assert "left to the max loss limit" in text
+    assert re.search(r"once every open stop is hit [\d.]+ is left to the max loss limit", text)
 
 
 def test_the_table_fits_and_tells_how_long_it_took(operator: RunCommand, filled: WorkerEnv) -> None:

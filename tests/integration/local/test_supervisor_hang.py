@@ -40,6 +40,22 @@ def test_a_program_that_no_longer_answers_is_ended_and_started_again(env: Superv
     assert "server ended with signal SIGTERM, restart in 0.2 s" in env.lines
 
 
+def test_a_program_that_hangs_is_unresponsive_and_not_starting_until_it_goes_on(env: SupervisorEnv) -> None:
+    heartbeat = env.folder / "heart"
+    child = env.run(
+        "beating", [*BEATS, str(heartbeat)], is_ready=lambda: is_fresh(heartbeat), heartbeat=heartbeat, hung_after_s=60
+    )
+    env.step_until(lambda: child.state is ChildState.RUNNING, "its first heartbeat")
+    assert child.pid is not None
+    os.kill(child.pid, signal.SIGSTOP)
+    env.step_until(lambda: child.state is not ChildState.RUNNING, "its readiness check, which fails")
+    assert ChildState.UNRESPONSIVE == child.state
+    os.kill(child.pid, signal.SIGCONT)
+    env.step_until(lambda: child.state is not ChildState.UNRESPONSIVE, "its readiness check, which passes")
+
+    assert (0, ChildState.RUNNING) == (child.restarts, child.state)
+
+
 def test_a_program_that_ends_is_stopped_as_any_other(env: SupervisorEnv) -> None:
     deaf = ["sh", "-c", "trap '' TERM; while :; do sleep 1; done"]
     silent = False

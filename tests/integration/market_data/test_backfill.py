@@ -251,6 +251,15 @@ def test_a_person_sees_the_gaps_and_fetches_them(worker_env: WorkerEnv, operator
     assert "minutes are complete." in shown.out
     ((row,),) = (operator("bars", "backfill", "MNQ", "--days", "5", "--json").json["contracts"],)
     assert row["minutes"] == row["complete_before"] == row["complete"] > 4_000
+    searched = operator("bars", "gaps", "MNQ", "--days", "5", "--json").json
+    (lived,) = searched["contracts"]
+    assert ([], True) == (searched["gaps"], lived["since"] < newest.isoformat() < lived["until"])
+    assert "No gaps: every minute is complete.\n" == operator("bars", "gaps", "MNQ", "--days", "1").out
+    first = operator("bars", "list", "MNQ", "--json").json["coverage"][0]["first"]
+    assert (
+        f"No gaps: every minute is complete from the first bar on, {first[:10]} {first[11:16]} UTC.\n"
+        == operator("bars", "gaps", "MNQ", "--days", "3650").out
+    )
     assert operator("bars", "MNQ", "--limit", "1", "--json").json["bars"]
     assert "did you mean gaps?" in operator("bars", "gap").words
     assert (

@@ -52,6 +52,23 @@ def stop_by_cancel(worker_env: WorkerEnv) -> None:
     worker_env.run_due_jobs()
 
 
+def test_the_reason_of_the_doubt_is_none_of_an_entry_that_the_venue_shows_filled(worker_env: WorkerEnv) -> None:
+    worker_env.venue.faults(path=PLACE, kind="lose_answer_after")
+    worker_env.runner.run(worker_env.entry_alert())
+    ((state, told, _),) = worker_env.rows(ENTRY_STATE)
+    assert ("IN_DOUBT", True) == (state, "no answer came" in told)
+    age_in_doubt_order(worker_env)
+    worker_env.run(ReconcileAccounts())
+
+    assert [("FILLED", None, True)] == worker_env.rows(ENTRY_STATE)
+
+
+def test_an_entry_that_is_to_be_sent_again_has_no_reason_of_the_doubt(worker_env: WorkerEnv) -> None:
+    create_again(worker_env)
+
+    assert [("CREATED", None, True)] == worker_env.rows(ENTRY_STATE)
+
+
 STOPS = [
     (stop_by_halt, "DENIED", "halted: lunch"),
     (stop_by_flatten, "CANCELLED", "flattened: a test"),
@@ -72,6 +89,7 @@ def test_an_entry_that_was_in_doubt_expires_and_is_ours_again_when_the_venue_sho
     worker_env.venue.trade(contractId=MNQ, side=0, size=1, customTag=tag)
     worker_env.run(ReconcileAccounts())
     assert [("FILLED", 1)] == [row[:2] for row in worker_env.rows(ENTRY)]
+    assert [("FILLED", None, True)] == worker_env.rows(ENTRY_STATE)
 
 
 @pytest.mark.parametrize(("stop", "never_sent", "reason"), STOPS, ids=["halt", "flatten", "cancel"])

@@ -7,6 +7,7 @@ from importlib import import_module
 
 import click
 import pytest
+from click.shell_completion import get_completion_class
 from click.testing import CliRunner
 
 from cli.command_list import ALIASES, SECTIONS, list_names
@@ -91,6 +92,41 @@ def test_completion_prints_a_script_of_the_shell(shell: str) -> None:
 
     assert shown.startswith("# To keep it, add to ")
     assert f"_TICKWORK_COMPLETE={shell}_complete" in shown
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+@pytest.mark.parametrize(
+    ("typed", "expected"),
+    [
+        ("notify ", {"add", "kinds", "list", "remove", "test"}),
+        ("alerts sh", {"show"}),
+        ("hooks secret ", {"add", "list", "remove"}),
+        ("bars ga", {"gaps"}),
+        ("orders ", {"cancel", "modify", "show"}),
+        ("alerts --verd", {"--verdict"}),
+        ("alerts --verdict acc", {"accepted"}),
+        ("bars MNQ --lim", {"--limit"}),
+    ],
+)
+def test_a_shell_completes_the_subcommands_and_the_options_of_the_default_list(
+    shell: str, typed: str, expected: set[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert expected <= complete(shell, typed, monkeypatch)
+
+
+def test_completion_after_a_mistyped_name_offers_what_there_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert {"show"} <= complete("bash", "alerts shw ", monkeypatch)
+
+
+def complete(shell: str, typed: str, monkeypatch: pytest.MonkeyPatch) -> set[str]:
+    """Return the values that a shell gets for what was typed after `tickwork`."""
+    words, incomplete = typed.split(), typed.rpartition(" ")[2]
+    monkeypatch.setenv("COMP_WORDS", " ".join(["tickwork", *words]))
+    monkeypatch.setenv("COMP_CWORD", incomplete if shell == "fish" else str(len(words) + (not incomplete)))
+    found = get_completion_class(shell)
+    assert found is not None
+    lines = found(tickwork, {}, "tickwork", "_TICKWORK_COMPLETE").complete().splitlines()
+    return set(lines[1::3]) if shell == "zsh" else {re.split(r"[,\t]", line)[1] for line in lines}
 
 
 def test_an_unknown_shell_is_refused() -> None:

@@ -36,6 +36,14 @@ def test_what_was_typed_and_an_example_of_how_to_type_stay_as_they_are(text: str
     assert text == shorten_contracts(text)
 
 
+@pytest.mark.parametrize("column", ["error", "reason"])
+def test_an_error_in_a_list_names_contracts_as_all_else(column: str) -> None:
+    rows = [{column: "no quote of CON.F.US.MNQ.Z26"}]
+
+    assert ["no quote of MNQ Z26"] == format_column(column, rows, is_wide=False)
+    assert [rows[0][column]] == format_column(column, rows, is_wide=True)
+
+
 def test_a_note_is_shown_as_it_was_written() -> None:
     note = "see CON.F.US.MNQ.Z26"
 

@@ -45,6 +45,12 @@ def test_a_few_are_a_message_each() -> None:
     assert ("Tickwork (simulator): fill", "09:00:05 CST BUY 1 MNQ") == (message.title, message.body)
 
 
+def test_contracts_are_named_as_in_lists() -> None:
+    (message,) = plan_messages([pending(5, text="denied: no quote of CON.F.US.ENQ.Z26")], zone="UTC")
+
+    assert "15:00:05 UTC denied: no quote of NQ Z26" == message.body
+
+
 def test_those_that_say_the_same_are_one_with_their_number() -> None:
     (message,) = plan_messages([pending(one, Kind.DENIED, Level.WARNING, "no") for one in range(3)], zone="UTC")
 
