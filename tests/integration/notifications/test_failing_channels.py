@@ -23,7 +23,7 @@ def test_what_a_service_does_not_take_is_sent_later_and_doctor_says_why_without_
     state, _, error = send(watched, channel(inbox))
 
     assert ("failed", True) == (state, "channel phone: JSON did not take it" in str(error))
-    found = check_with_doctor(operator, watched, "notifications")
+    found = run_doctor(operator, watched, TICKWORK_NOTIFY_CHANNELS=format_channels((channel(inbox),)))["notifications"]
     assert ("warning", True) == (found["state"], "channel phone" in found["detail"])
     ((waits, told),) = watched.rows("SELECT next_attempt_at > now(), error FROM notification_delivery")
     assert waits
@@ -78,7 +78,7 @@ def test_doctor_names_a_dead_channel_also_while_it_is_not_tried(
     send(watched, channel(inbox))
     assert "succeeded" == send(watched, channel(inbox))[0], "nothing is due"
 
-    found = check_with_doctor(operator, watched, "notifications")
+    found = run_doctor(operator, watched, TICKWORK_NOTIFY_CHANNELS=format_channels((channel(inbox),)))["notifications"]
     assert ("warning", True) == (found["state"], "channel phone: JSON did not take it" in found["detail"])
 
 
