@@ -118,6 +118,8 @@ def await_copies(ctx: Context, account_alert: AccountAlert) -> None:
             state = root_state.read(connection, account_id, alert.root)
             recorded = order_reversals.find(connection, stored.id, account_id)
             opposite = reversals.list_closed_before_entry(alert, state, ratio, recorded)
+            if not opposite and copy_share.has_earlier(connection, stored, account_id):
+                opposite = reversals.list_against(alert, state)  # an earlier alert may be closing it
             if opposite:
                 raise PostponedError(f"account {account_id} still closes {', '.join(opposite)}", _RETRY_AFTER)
 
@@ -150,10 +152,11 @@ def await_copy(ctx: Context, account_alert: AccountAlert, contract_id: str, stat
     if not copy_share.is_limited(stored, alert, account_alert.account_id):
         return order
     part = _find_part(ctx, account_alert, contract_id)
-    if part is None and order.held and order.exact is not None and (order.is_market or order.exact <= order.held):
-        return order
     limited = replace(order, part=part or UNKNOWN)
     is_known = part is not None and not (part.has_undecided and limited.is_cut)
+    closes = order.held > 0 and order.exact is not None and (order.is_market or order.exact <= order.held)
+    if not is_known and closes:
+        return order
     if not is_known and not (has_waited(ctx, _OPENING_KNOWN_WITHIN) if order.held else has_waited(ctx)):
         raise PostponedError(f"account {stored.account_id} has not decided what it opens", _RETRY_AFTER)
     return limited

@@ -103,10 +103,11 @@ def build_sided_request(
     if stored.reversal is not None:
         return _to_sided(account_alert, contract.id, _size_recorded(stored.reversal))
     order = await_copy(ctx, account_alert, contract.id, state)
-    quantity = order.exact
-    if quantity is None:
+    quantity = order.exact or Decimal(0)
+    if alert.quantity is None:  # what its own risk covers, and no less than its share of what is closed
         account_id, terms = account_alert.account_id, build_entry_terms(alert, 0)
-        quantity = Decimal(measure_or_close_all(ctx, account_id, contract, terms, risk=stored.risk, state=state))
+        own = measure_or_close_all(ctx, account_id, contract, terms, risk=stored.risk, state=state)
+        quantity = max(quantity, Decimal(own))
     return replace(_to_sided(account_alert, contract.id, quantity), most_opening=order.most_opening)
 
 

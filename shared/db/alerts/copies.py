@@ -39,7 +39,7 @@ _LARGER = text("""
                max(updated_at) AS updated_at
         FROM position WHERE account_id = hook.account_id AND contract_id = copy.contract_id
     ) AS own
-    WHERE follower.unfollowed_at IS NULL
+    WHERE follower.unfollowed_at IS NULL AND hook.settings ->> 'size' IS DISTINCT FROM 'risk'
       AND abs(copy.quantity) > own.quantity * sign(copy.quantity) * follower.ratio
       AND GREATEST(copy.updated_at, own.updated_at) < now() - :since
     ORDER BY hook.name, account.name
@@ -47,5 +47,8 @@ _LARGER = text("""
 
 
 def list_larger(connection: Connection, since: timedelta) -> list[CopiedPosition]:
-    """Return the copies that hold more than their share of what the hook's own account holds, and have for a while."""
+    """Return the copies that hold more than their share of what the hook's own account holds, and have for a while.
+
+    A size by risk has no share: each account's own stop makes it.
+    """
     return [CopiedPosition(*row) for row in connection.execute(_LARGER, {"since": since})]

@@ -6,7 +6,7 @@ The copy itself may be flat where the other only closes: it has entered later, w
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from sqlalchemy import Connection, and_, select, text
+from sqlalchemy import Connection, Text, and_, cast, select, text
 
 from shared.db.alerts import entry_obstacles
 from shared.db.alerts.alerts import StoredAlert
@@ -121,7 +121,7 @@ def _find_own(
         contract_id=contract_id,
         correlation_id=stored.id,
     )
-    if obstacles.waits or state.is_uncertain(contract_id) or _has_earlier(connection, stored):
+    if obstacles.waits or state.is_uncertain(contract_id) or has_earlier(connection, stored, stored.account_id):
         return None
     against, size = -state.quantity(contract_id) * sign, alert.quantity if own_size is None else own_size
     if size is not None and (alert.quantity is not None or against > 0):
@@ -141,8 +141,8 @@ def _find_accepted(connection: Connection, stored: StoredAlert) -> _Accepted | N
     return None if found is None else _Accepted(*found)
 
 
-def _has_earlier(connection: Connection, stored: StoredAlert) -> bool:
-    """Whether an alert of the hook that was received before is still to be handled on its own account."""
+def has_earlier(connection: Connection, stored: StoredAlert, account_id: int) -> bool:
+    """Whether an alert of the hook that was received before is still to be handled on one of its accounts."""
     earlier = and_(
         alert_table.c.hook_id == stored.hook_id,
         alert_table.c.root == stored.root,
@@ -150,6 +150,11 @@ def _has_earlier(connection: Connection, stored: StoredAlert) -> bool:
         alert_table.c.id < stored.id,
         alert_table.c.id >= lowest_id_at(stored.received_at - _LOOK_BACK),
     )
-    return has_rows(
-        connection, select(job.c.id).join(alert_table, alert_table.c.job_id == job.c.id).where(earlier, IS_UNFINISHED)
-    )
+    handles = job.c.id == alert_table.c.job_id
+    if account_id != stored.account_id:
+        handles = and_(
+            job.c.name == "alerts.handle_follower_alert",
+            job.c.arguments["alert_id"].astext == cast(alert_table.c.id, Text),
+            job.c.arguments["account_id"].as_integer() == account_id,
+        )
+    return has_rows(connection, select(job.c.id).join(alert_table, handles).where(earlier, IS_UNFINISHED))

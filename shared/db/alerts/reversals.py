@@ -25,10 +25,13 @@ def list_opposite(alert: Alert, state: RootState) -> list[str]:
 
     The side counts: a target position that its copy ratio rounds to 0 reverses what is held on the other side too.
     """
-    if alert.target_position is None:
-        return []
-    held, sign = filter(alert.symbol.names, state.positions), Side(alert.action).sign
-    return [contract_id for contract_id in held if state.quantity(contract_id) * sign < 0]
+    return [] if alert.target_position is None else list_against(alert, state)
+
+
+def list_against(alert: Alert, state: RootState) -> list[str]:
+    """Return the contracts that the symbol means and that are held against the side of an entry."""
+    sign = Side(alert.action).sign
+    return [one for one in filter(alert.symbol.names, state.positions) if state.quantity(one) * sign < 0]
 
 
 def list_closed_before_entry(

@@ -9,6 +9,7 @@ from shared.domain.alerts.hook_settings import HookSettings, SizeMode
 from shared.overview.copies_out_of_step import find_larger_copies
 from tests.fixtures.alert_steps import run_next
 from tests.fixtures.operator import RunCommand
+from tests.fixtures.processes import until
 from tests.fixtures.venue import RunningVenue, StartVenue
 from tests.fixtures.worker_env import WorkerEnv
 from tests.integration.alerts.test_copy_ratios import add_hook, last_copy, read_follower, run_until_held
@@ -21,6 +22,13 @@ BY_RISK = HookSettings(size=SizeMode.RISK, size_value=Decimal(100))
 def venue(start_venue: StartVenue) -> RunningVenue:
     """A simulator with a practice account and a Combine."""
     return start_venue(options=("--accounts", "50KTC"))
+
+
+def find_larger(worker_env: WorkerEnv) -> str | None:
+    """Return the copies that hold more than their share, without the minute's grace."""
+    worker_env.execute("UPDATE position SET updated_at = now() - interval '61 seconds'")
+    with worker_env.ledger.engine.connect() as connection:
+        return find_larger_copies(connection)
 
 
 def follow(worker_env: WorkerEnv, hook_id: object, ratio: str) -> None:
@@ -108,6 +116,43 @@ def test_what_a_copy_by_risk_closes_is_its_share_of_what_is_closed_rounded_up(wo
     run_until_held(worker_env, 4, 2)
     worker_env.entry_alert(hook_id, action="sell", quantity=1, stop_loss_ticks=60)
     run_until_held(worker_env, 1, 0)
+
+
+@pytest.mark.parametrize("stop", [70, None])
+def test_a_copy_by_risk_that_holds_more_closes_all_with_the_hooks_own_account(
+    worker_env: WorkerEnv, stop: int | None
+) -> None:
+    """100 dollars are 2 contracts at 70 ticks, and 200 are 5."""
+    worker_env.execute("UPDATE account SET rule_changes = jsonb_build_object('max_quantity', '20')")
+    hook_id = add_hook(worker_env, "2", BY_RISK)
+    worker_env.entry_alert(hook_id, quantity=1, stop_loss_ticks=70)
+    run_until_held(worker_env, 2, 5)
+    fields = {} if stop is None else {"stop_loss_ticks": stop}
+    worker_env.entry_alert(hook_id, has_stop=stop is not None, action="sell", quantity=1, **fields)
+    run_until_held(worker_env, 0, 0)
+    assert find_larger(worker_env) is None
+
+
+def test_an_entry_waits_while_an_earlier_exit_is_done_on_another_account(worker_env: WorkerEnv) -> None:
+    """Both are short 5; on the copy the exit comes later, and holds against the smaller entry until then."""
+    worker_env.execute("UPDATE account SET rule_changes = jsonb_build_object('max_quantity', '20')")
+    hook_id, follower = add_hook(worker_env, "1"), read_follower(worker_env)
+    worker_env.entry_alert(hook_id, action="sell", quantity=5)
+    run_until_held(worker_env, -5, -5)
+    worker_env.entry_alert(hook_id, quantity=5)
+    worker_env.entry_alert(hook_id, quantity=4)
+    of_follower = f"arguments ->> 'account_id' = '{follower}' AND state = 'queued'"
+
+    def has_waited() -> bool:
+        worker_env.execute(f"UPDATE job SET run_at = now() + interval '1 hour' WHERE {of_follower}")
+        worker_env.write_quote()
+        if (found := worker_env.next_job()) is not None:  # one at a time: what waits is tried again at once
+            worker_env.runner.run(found[0])
+        return worker_env.rows("SELECT 1 FROM job WHERE error LIKE '%%still closes%%'") != []
+
+    until(has_waited, what="the wait for the copy")
+    worker_env.execute(f"UPDATE job SET run_at = now() WHERE {of_follower}")
+    run_until_held(worker_env, 4, 4)
 
 
 def test_an_exit_of_one_contract_is_not_lost_beside_an_exit_that_rests(worker_env: WorkerEnv) -> None:
