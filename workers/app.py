@@ -126,18 +126,21 @@ def _rabbitmq_options(served: Sequence[Queue], name: str) -> dict[str, Any]:
 def _make_batch_task(name: str) -> Callable[[str, int], dict[str, int]]:
     def run_batch(queue: str, most: int) -> dict[str, int]:
         """Run batches of up to `most` jobs of one name, while full batches are due."""
-        with _open_child_runner() as runner, _require_child().events.send_all():
+        with open_child_runner() as runner, _require_child().events.send_all():
             return runner.run_batch(name, Queue(queue), most)
 
     return run_batch
 
 
 @contextmanager
-def _open_child_runner() -> Iterator[Runner]:
+def open_child_runner() -> Iterator[Runner]:
+    """Yield the runner of this process of a pool, which ends when an outcome could not be recorded."""
+    runner = _require_child().runner()
     try:
-        yield _require_child().runner()
+        yield runner
     except JobOutcomeUnknownError:
         log.exception("this process ends so that its parent releases the job")
+        runner.calls.end()
         os._exit(os.EX_TEMPFAIL)
 
 
@@ -151,7 +154,7 @@ def _run_job(task: Task[Any, Any], job_id: str) -> None:
     child = _require_child()
     delivery: Any = task.request.delivery_info
     queue = Queue(delivery["routing_key"])
-    with _open_child_runner() as runner, child.events.send_all(announced=UUID(job_id)):
+    with open_child_runner() as runner, child.events.send_all(announced=UUID(job_id)):
         outcome = runner.run_and_drain(UUID(job_id), child.backlogs[queue])
         if outcome.state == "unclaimed":
             child.events.add_unrun(UUID(job_id), task.name, outcome)

@@ -40,6 +40,7 @@ class CallBuffer:
         self._connection = connection
         self._calls: list[tuple[Call, UUID | None]] = []
         self._omitted_count = 0
+        self._taken_count = 0  # that are being recorded now
         self._is_away = False
         self._job_id: UUID | None = None
         self._lock = Lock()  # calls may be made, and recorded, in several threads
@@ -72,6 +73,14 @@ class CallBuffer:
         else:
             self._flush(self._connection.open)
 
+    def end(self) -> None:
+        """Record the calls that are kept, and log how many are lost, before this process ends."""
+        self.flush()
+        with self._lock:
+            lost_count = len(self._calls) + self._taken_count + self._omitted_count
+        if lost_count:
+            log.warning("%s calls to the venue are lost, as this process ends while Postgres is away", lost_count)
+
     def _flush_by_engine(self) -> None:
         with ExitStack() as stack:
             self._flush(lambda: driver(stack.enter_context(autocommit(self._engine))))
@@ -80,6 +89,7 @@ class CallBuffer:
         self._has_calls.clear()
         with self._lock:
             calls, self._calls = self._calls, []
+            self._taken_count += len(calls)
             omitted_count, self._omitted_count = self._omitted_count, 0
         if omitted_count and not self._is_away:
             log.warning("job %s made too many calls: %s of them were not recorded", self._job_id, omitted_count)
@@ -99,6 +109,9 @@ class CallBuffer:
             if self._is_away:
                 log.warning("calls to the venue are recorded again; %s were too many to keep", omitted_count)
             self._is_away = False
+        finally:
+            with self._lock:
+                self._taken_count -= len(calls)
 
     def _keep(self, calls: list[tuple[Call, UUID | None]], omitted_count: int) -> None:
         """Keep the calls that Postgres did not take, the oldest first, up to the number that `record` keeps.

@@ -22,6 +22,7 @@ from shared.ledger.job import job_from_row
 from shared.ledger.ledger import Ledger
 from shared.ledger.worker import WorkerProcess
 from shared.log_setup import name_job
+from workers.call_log import CallBuffer
 from workers.context import Context
 from workers.deadline import Deadline
 from workers.recording import Outcome, describe, record_failure, record_success, reschedule
@@ -55,7 +56,9 @@ class Runner:
         context_of: Callable[[ClaimedJob, Connection | None], Context],
         worker: WorkerProcess,
         deadline: Deadline,
+        calls: CallBuffer,
     ) -> None:
+        self.calls = calls
         self.on_run: Callable[[Run], None] = lambda _: None
         self.on_next: Callable[[], None] = lambda: None  # before another job of the backlog runs
         self._ledger = ledger

@@ -65,9 +65,10 @@ def open_runner(settings: Settings, worker: WorkerProcess, *, program: str) -> I
             )
 
         try:
-            yield Runner(ledger, context_of, worker, deadline)
+            yield Runner(ledger, context_of, worker, deadline, calls)
         finally:
             deadline.close()
+            calls.end()
             ledger.close()
 
 

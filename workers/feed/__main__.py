@@ -29,7 +29,7 @@ def main() -> int:
     calls = CallBuffer(engine)
     with open_gateway(settings, calls) as gateway:
         code = asyncio.run(_run_until_signal(Feed(settings, gateway, row.clock)))
-    calls.flush()
+    calls.end()
     engine.dispose()
     return code
 

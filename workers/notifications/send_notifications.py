@@ -31,7 +31,7 @@ def send_notifications(_: SendNotifications, ctx: Context) -> dict[str, int]:
         found = collection.collect(tx.connection, channels, machine_now(), PROBE_HOOK_ID)
         if channels:
             collection.add(tx.connection, channels, list_changes(tx.connection, ctx), machine_now())
-            outbox.give_up_others(tx.connection, [one.name for one in channels])
+        outbox.give_up_others(tx.connection, [one.name for one in channels])
     failures = [failure for channel in channels if (failure := _send_waiting(ctx, channel)) is not None]
     if failures:
         raise NotificationError("; ".join(failures))

@@ -1,7 +1,9 @@
 """Halt and flatten as the bot does them: what each would do, and the act itself, once a code has confirmed it."""
 
-from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
 from uuid import UUID
 
 from sqlalchemy import Connection
@@ -13,18 +15,37 @@ from shared.db.accounts.audit import Actor
 from shared.db.accounts.installations import find_other
 from shared.db.engine import DATABASE_ERRORS, LOCK_TIMEOUT_S, is_rolled_back, limit_lock_wait
 from shared.db.market_data import market_clock
-from shared.db.telegram import followed_flattens
+from shared.db.telegram import answers, followed_flattens
 from shared.domain.accounts.account_name import shorten_account
 from shared.errors import RefusedError
 from shared.ledger.flattening import request_flatten
-from shared.ledger.ledger import Transaction
+from shared.ledger.ledger import Ledger, Transaction
 from shared.overview.comparison import describe_uncompared
 from shared.overview.holdings import describe_holdings, split_closable
 
 FOLLOWED_FOR = timedelta(seconds=120)
-# What is done already keeps its locks until the transaction ends, so no account is waited for before all were tried.
+# What is done in a transaction keeps its locks until it ends, so no account is waited for before that.
 _LOCK_WAIT = timedelta(milliseconds=50)
 _MOST = timedelta(seconds=2)  # for all accounts; of sessions that lock one in turn each has it for milliseconds
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """A halt with its reason, or a flatten (None), that a person has confirmed with a code."""
+
+    actor: Actor
+    telegram_id: int
+    halt_reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Done:
+    """Accounts that were halted, or are to be flattened, by requests; that were halted before; that are locked."""
+
+    new: list[AccountRow] = field(default_factory=list)
+    request_ids: list[UUID] = field(default_factory=list)
+    old: list[AccountRow] = field(default_factory=list)
+    locked: list[AccountRow] = field(default_factory=list)
 
 
 def describe_halt(connection: Connection) -> Sequence[str]:
@@ -57,74 +78,83 @@ def _describe_known(connection: Connection, one: AccountRow) -> str:
     return f"{describe_holdings(connection, [one], None)}{doubt}."
 
 
-def halt(tx: Transaction, actor: Actor, reason: str) -> str:
-    """Halt all accounts in this transaction, but for those that a session locks for long; return what was done."""
-    new: list[AccountRow] = []
-    old: list[AccountRow] = []
+def begin(tx: Transaction, act: Act) -> Sequence[AccountRow]:
+    """Do it in this transaction, with an answer, for all accounts but those that another session locks; return those.
 
-    def halt_one(one: AccountRow) -> None:
-        is_new = bool(halts.halt(tx.connection, reason, one.id, actor=actor))
-        (new if is_new else old).append(one)
-
-    locked = _visit(tx, _list_accounts(tx.connection), halt_one)
-    lines = [f"NOT halted, as another session locks it: {_list_names(locked)}. Send /halt again"] if locked else []
-    lines += [f"HALTED: {_list_names(new)}"] if new else []
-    lines += [f"Was halted before, which stays: {_list_names(old)}"] if old else []
-    return ".\n".join([*lines, "Positions stay open. `tickwork resume REASON` at the computer allows entries again."])
-
-
-def flatten(tx: Transaction, actor: Actor, telegram_id: int, now: datetime) -> str:
-    """Request a flatten of all accounts in this transaction, to be followed; return what was done.
-
-    An account that another session locks for long is left out.
+    Raise RefusedError where nothing may be done.
     """
-    chosen, _ = _split(tx.connection)
-    requested: dict[int, UUID] = {}
-
-    def request(one: AccountRow) -> None:
-        requested[one.id], _ = request_flatten(tx, one, None, "by Telegram", actor)
-
-    locked = _visit(tx, chosen, request)
-    if requested:
-        followed_flattens.add(tx.connection, telegram_id, list(requested.values()), now + FOLLOWED_FOR)
-    done = [one for one in chosen if one.id in requested]
-    lines = (
-        [f"NOT requested, as another session locks it: {_list_names(locked)}. Send /flatten again"] if locked else []
-    )
-    lines += [f"Flatten requested: {_list_names(done)}. You are told when the venue confirms flat"] if done else []
-    return ".\n".join(lines) + "."
+    chosen = _list_accounts(tx.connection) if act.halt_reason is not None else _split(tx.connection)[0]
+    until = monotonic() + _MOST.total_seconds()
+    done = _Done()
+    for one in chosen:
+        if monotonic() >= until:
+            done.locked.append(one)
+            continue
+        with _note_lock(one, done), tx.connection.begin_nested():  # so that a lock on one undoes nothing of the others
+            _do_one(tx, act, one, _LOCK_WAIT, done)
+    limit_lock_wait(tx.connection, timedelta(seconds=LOCK_TIMEOUT_S))
+    _answer(tx, act, done, is_last=False)
+    return done.locked
 
 
-def _visit(tx: Transaction, chosen: Sequence[AccountRow], act: Callable[[AccountRow], None]) -> list[AccountRow]:
-    """Act on each account, try those that are locked again, and return those that are left when the time is over.
+def finish(ledger: Ledger, act: Act, locked: Sequence[AccountRow]) -> None:
+    """Try the accounts that were locked again, each in a transaction of its own, for 2 s in all, and answer.
 
-    The second wait for each is its share of the time that is left.
+    Each is waited for its share of the time that is left. If this process ends meanwhile, what is done stays done, and
+    no answer tells of it.
     """
     until = monotonic() + _MOST.total_seconds()
-    locked = [one for one in chosen if not _act_unless_locked(tx, one, act, _LOCK_WAIT, until)]
-    left = []
+    done = _Done()
     for number, one in enumerate(locked):
         share = timedelta(seconds=(until - monotonic()) / (len(locked) - number))
-        if not _act_unless_locked(tx, one, act, max(share, _LOCK_WAIT), until):
-            left.append(one)
-    limit_lock_wait(tx.connection, timedelta(seconds=LOCK_TIMEOUT_S))
-    return left
+        with _note_lock(one, done), ledger.transaction() as tx:
+            _do_one(tx, act, one, max(share, _LOCK_WAIT), done)
+    with ledger.transaction() as tx:
+        _answer(tx, act, done, is_last=True)
 
 
-def _act_unless_locked(
-    tx: Transaction, one: AccountRow, act: Callable[[AccountRow], None], wait: timedelta, until: float
-) -> bool:
-    if monotonic() >= until:
-        return False
+@contextmanager
+def _note_lock(one: AccountRow, done: _Done) -> Iterator[None]:
     try:
-        with tx.connection.begin_nested():  # so that a lock on one undoes nothing of the others
-            limit_lock_wait(tx.connection, wait)
-            act(one)
+        yield
     except DATABASE_ERRORS as error:
         if not is_rolled_back(error):
             raise
-        return False
-    return True
+        done.locked.append(one)
+
+
+def _do_one(tx: Transaction, act: Act, one: AccountRow, wait: timedelta, done: _Done) -> None:
+    limit_lock_wait(tx.connection, wait)
+    if act.halt_reason is None:
+        request_id, _ = request_flatten(tx, one, None, "by Telegram", act.actor)
+        done.new.append(one)
+        done.request_ids.append(request_id)
+    elif halts.halt(tx.connection, act.halt_reason, one.id, actor=act.actor):
+        done.new.append(one)
+    else:
+        done.old.append(one)
+
+
+def _answer(tx: Transaction, act: Act, done: _Done, *, is_last: bool) -> None:
+    """Store an answer that names what is not done first, and let the flattens be followed."""
+    is_flatten = act.halt_reason is None
+    command, what = ("/flatten", "requested") if is_flatten else ("/halt", "halted")
+    lines = []
+    if done.locked and is_last:
+        lines.append(f"NOT {what}, as another session locks it: {_list_names(done.locked)}. Send {command} again")
+    elif done.locked:
+        lines.append(f"NOT {what} yet, as another session locks it: {_list_names(done.locked)}")
+        lines.append(f"That is tried again now: without another answer send {command} again")
+    if done.new and is_flatten:
+        lines.append(f"Flatten requested: {_list_names(done.new)}. You are told when the venue confirms flat")
+        followed_flattens.add(tx.connection, act.telegram_id, done.request_ids, machine_now() + FOLLOWED_FOR)
+    elif done.new:
+        lines.append(f"HALTED: {_list_names(done.new)}")
+    if done.old:
+        lines.append(f"Was halted before, which stays: {_list_names(done.old)}")
+    if not is_flatten:
+        lines.append("Positions stay open. `tickwork resume REASON` at the computer allows entries again")
+    answers.add(tx.connection, act.telegram_id, ".\n".join(lines) + ".")
 
 
 def _list_accounts(connection: Connection) -> list[AccountRow]:

@@ -1,4 +1,4 @@
-"""The bot: handles updates one by one, each in one transaction with what it leads to, and follows its flattens."""
+"""The bot: handles updates one by one, in one transaction with what it leads to but for locks, and follows flattens."""
 
 import logging
 import threading
@@ -11,10 +11,10 @@ from shared.db.telegram import bots
 from shared.errors import TickworkError
 from shared.heartbeat import touch, touch_waiting
 from shared.ledger.ledger import Ledger
-from workers.telegram import flattens
+from workers.telegram import acts, flattens
 from workers.telegram.limits import SenderLimits
 from workers.telegram.poller import Poll, Poller
-from workers.telegram.reactions import Clocks, Reactions, give_up
+from workers.telegram.reactions import Clocks, Reaction, Reactions, give_up
 from workers.telegram.sender import Sender
 from workers.telegram.updates import Update
 
@@ -84,12 +84,9 @@ class Bot:
             self._handle_update(update, Clocks(machine_now(), poll.server_at))
 
     def _handle_update(self, update: Update, clocks: Clocks) -> None:
+        done = None
         try:
-            with self._ledger.transaction() as tx:
-                if bots.lock(tx.connection, self._bot_id).has_handled(update.id, clocks.now):
-                    return
-                is_answered = self._reactions.react(tx, update, clocks)
-                bots.record_update(tx.connection, self._bot_id, update.id, clocks.now, is_ignored=not is_answered)
+            done = self._react(update, clocks)
         except _RETRIED as error:
             if not (is_rolled_back(error) or is_cancelled(error)):
                 raise
@@ -100,6 +97,18 @@ class Bot:
             self._skip(update, clocks, "Not done, after an error of Tickwork: act at the computer.")
         self._is_following = True
         self._sender.wake()
+        if done is not None and done.act is not None and done.locked:
+            acts.finish(self._ledger, done.act, done.locked)
+            self._sender.wake()
+
+    def _react(self, update: Update, clocks: Clocks) -> Reaction | None:
+        """Return what an update led to, once that is committed; None for one that was handled before."""
+        with self._ledger.transaction() as tx:
+            if bots.lock(tx.connection, self._bot_id).has_handled(update.id, clocks.now):
+                return None
+            done = self._reactions.react(tx, update, clocks)
+            bots.record_update(tx.connection, self._bot_id, update.id, clocks.now, is_ignored=not done.is_answered)
+        return done
 
     def _skip(self, update: Update, clocks: Clocks, said: str) -> None:
         """Record an update as handled that leads to an error: those behind it must not wait for ever."""

@@ -1,16 +1,19 @@
 """What an update leads to, in the transaction that records it as handled: an answer, an act, or nothing."""
 
 import platform
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from shared.config import Settings
+from shared.db.accounts.accounts import AccountRow
 from shared.db.accounts.audit import Actor, record_act
 from shared.db.telegram import answers, users
 from shared.db.telegram.users import TelegramUser
 from shared.errors import TickworkError
 from shared.ledger.ledger import Transaction
 from workers.telegram import acts
+from workers.telegram.acts import Act
 from workers.telegram.codes import find_lock, find_step
 from workers.telegram.commands import HELP, Command, CommandKind, parse_command
 from workers.telegram.limits import SenderLimits
@@ -43,39 +46,56 @@ class Clocks:
 
 
 @dataclass(frozen=True, slots=True)
+class Reaction:
+    """What an update led to: whether it was answered, and accounts that were locked, on which its act is left."""
+
+    is_answered: bool
+    act: Act | None = None
+    locked: Sequence[AccountRow] = ()
+
+
+_IGNORED, _ANSWERED = Reaction(is_answered=False), Reaction(is_answered=True)
+
+
+@dataclass(frozen=True, slots=True)
 class Reactions:
     """Reacts to updates one by one."""
 
     settings: Settings
     limits: SenderLimits
 
-    def react(self, tx: Transaction, update: Update, clocks: Clocks) -> bool:
-        """Do what an update asks for; return False for one that is ignored without an answer."""
+    def react(self, tx: Transaction, update: Update, clocks: Clocks) -> Reaction:
+        """Do what an update asks for, but for what is locked; one may be ignored without an answer."""
         message = update.message
         if message is None:
-            return self._ignore(tx, update, update.ignored, clocks.now)
+            self._audit_ignored(tx, update, update.ignored, clocks.now)
+            return _IGNORED
         user = users.lock_by_telegram_id(tx.connection, message.telegram_id)
         if user is None:
             is_paired = _is_fresh(message, clocks) and _pair(tx, message, clocks.now)
-            return is_paired or self._ignore(tx, update, "unknown user", clocks.now)
+            if not is_paired:
+                self._audit_ignored(tx, update, "unknown user", clocks.now)
+            return Reaction(is_answered=is_paired)
         _forget_former(tx, user, message)
         is_fresh = _is_fresh(message, clocks)
         # What was sent while the computer was off must not use up what may be sent now.
         if not self.limits.may_command(user.name if is_fresh else f"{user.name}, too old", clocks.now):
-            return False
+            return _IGNORED
         if not is_fresh:
             if not answers.is_waiting(tx.connection, message.telegram_id):  # one is enough for a heap of them
                 answers.add(tx.connection, message.telegram_id, _describe_age(message, clocks))
-            return True
+            return _ANSWERED
         try:
             said = self._obey(tx, user, message, clocks)
+            if isinstance(said, Act):
+                return Reaction(is_answered=True, act=said, locked=acts.begin(tx, said))
         except TickworkError as error:
             said = f"Not done: {error}"
         answers.add(tx.connection, message.telegram_id, said)
-        return True
+        return _ANSWERED
 
-    def _obey(self, tx: Transaction, user: TelegramUser, message: TypedMessage, clocks: Clocks) -> str:
-        """Do what a user's message says, and return the answer."""
+    def _obey(self, tx: Transaction, user: TelegramUser, message: TypedMessage, clocks: Clocks) -> str | Act:
+        """Do what a user's message says, and return the answer, or the act that a right code confirms."""
         command = parse_command(message.text)
         match command.kind:
             case CommandKind.STATUS:
@@ -91,12 +111,11 @@ class Reactions:
                 return f"You are {user.name}.\n{HELP}"
         return HELP
 
-    def _ignore(self, tx: Transaction, update: Update, reason: str, now: datetime) -> bool:
+    def _audit_ignored(self, tx: Transaction, update: Update, reason: str, now: datetime) -> None:
         if self.limits.may_audit(update.telegram_id, now):
             who = "unknown" if update.telegram_id is None else str(update.telegram_id)
             actor = Actor(f"telegram account {who}", "Telegram")
             record_act(tx.connection, actor, "telegram_ignored", None, before={}, after={"why": reason}, reason=None)
-        return False
 
 
 def give_up(tx: Transaction, update: Update, said: str) -> None:
@@ -154,8 +173,8 @@ def _prepare(tx: Transaction, user: TelegramUser, command: Command, now: datetim
     return fit_lines(would, "`tickwork positions`", f"Send your 6-digit code within {seconds} s, or /cancel.")
 
 
-def _confirm(tx: Transaction, user: TelegramUser, message: TypedMessage, code: str, clocks: Clocks) -> str:
-    """Do what waits for a code if this one is right, and return the answer; without that, no code is looked at."""
+def _confirm(tx: Transaction, user: TelegramUser, message: TypedMessage, code: str, clocks: Clocks) -> str | Act:
+    """Return the act that waits for a code if this one is right, else the answer; without one, no code is looked at."""
     now = clocks.now
     if user.is_locked(now):
         return _describe_lock(user.locked_until_at)
@@ -170,9 +189,8 @@ def _confirm(tx: Transaction, user: TelegramUser, message: TypedMessage, code: s
         return _refuse_code(tx, user, message.telegram_id, clocks)
     users.record_right_code(tx.connection, user.name, step)
     actor = _actor(user.name, message.telegram_id)
-    if user.pending_act == CommandKind.HALT:
-        return acts.halt(tx, actor, user.pending_reason or "by Telegram")
-    return acts.flatten(tx, actor, message.telegram_id, now)
+    reason = (user.pending_reason or "by Telegram") if user.pending_act == CommandKind.HALT else None
+    return Act(actor, message.telegram_id, reason)
 
 
 def _refuse_code(tx: Transaction, user: TelegramUser, telegram_id: int, clocks: Clocks) -> str:

@@ -27,6 +27,8 @@ from shared.overview.risk_view import RiskView, read_risk_view
 from shared.overview.stack_problems import list_problems
 from workers.telegram.message_text import fit_lines
 
+_SET_BACK = "since the clock was set back"
+
 
 def describe_status(connection: Connection, settings: Settings) -> str:
     """Return what `tickwork status`, `positions` and `risk` show, in a few lines: what is wrong first."""
@@ -53,8 +55,8 @@ def _list_gone_workers(connection: Connection) -> Iterator[str]:
         yield "Workers: NONE runs, so no order is sent and no position is closed."
     for one in fleets:
         if not one.running and one.age_s is not None:
-            silent = describe_duration(timedelta(seconds=one.age_s))
-            yield f"Workers of the fleet {one.fleet}: GONE, no heartbeat for {silent}."
+            silent = f"for {describe_duration(timedelta(seconds=one.age_s))}" if one.age_s else _SET_BACK
+            yield f"Workers of the fleet {one.fleet}: GONE, no heartbeat {silent}."
 
 
 def _describe_account(connection: Connection, found: RiskView, row: AccountRow) -> Iterator[str]:

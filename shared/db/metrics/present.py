@@ -11,9 +11,12 @@ _QUEUES = text("""
     SELECT queue, queued, due, running, dead, oldest_due_s::float8, canary_age_s::float8, republished_count
     FROM queue_now ORDER BY queue
 """)
+# After a step back of Postgres' clock a heartbeat that is to come is none, as for the ledger.
 _FLEETS = text("""
-    SELECT fleet, count(*) FILTER (WHERE ended_at IS NULL AND seen_at > now() - :lease) AS running,
-           extract(epoch FROM now() - max(seen_at) FILTER (WHERE ended_at IS NULL))::float8 AS age_s
+    SELECT fleet,
+           count(*) FILTER (WHERE ended_at IS NULL
+                            AND seen_at BETWEEN now() - :lease AND now() + interval '1 second') AS running,
+           extract(epoch FROM now() - max(least(seen_at, now())) FILTER (WHERE ended_at IS NULL))::float8 AS age_s
     FROM worker GROUP BY fleet ORDER BY fleet
 """)
 _DATABASE = text("SELECT clock_timestamp(), (SELECT version_num FROM alembic_version)")
@@ -40,7 +43,8 @@ class QueueState:
 class FleetState:
     """A fleet that ran in the last days: its workers with a fresh heartbeat, and seconds since the newest heartbeat.
 
-    `age_s` is None if every worker of it has ended in order.
+    `age_s` is None if every worker of it has ended in order, and 0 if a heartbeat is dated in the future, as by a clock
+    that was set back since.
     """
 
     fleet: str

@@ -1,23 +1,33 @@
 """The call log: every call to the venue becomes a row, after the job has ended."""
 
+import os
+import sys
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
+from types import SimpleNamespace
 from uuid import UUID, uuid4
 
 import pytest
 
 from shared.clock import machine_now
 from shared.db.engine import make_engine
+from shared.errors import JobOutcomeUnknownError
 from shared.fleets import Queue
 from shared.gateway.ports import Call
 from shared.ledger.connection import AutocommitConnection
 from shared.ledger.jobs.accounts import SnapshotAccounts
+from shared.ledger.jobs.upkeep import DoNothing
 from tests.fixtures.ledger_env import without_database
 from tests.fixtures.processes import free_port, until
 from tests.fixtures.worker_env import WorkerEnv
-from workers import call_log
+from tests.fixtures.worker_processes import process
+from workers import app, call_log
 from workers.call_log import CallBuffer
+from workers.context import Context
+from workers.task import TASKS
+from workers.wiring import open_runner
 
 CALLS = "SELECT job_id FROM api_call ORDER BY id"
 
@@ -155,3 +165,46 @@ def test_a_call_that_does_not_fit_its_table_is_not_tried_again(
 
     assert 1 == caplog.text.count("1 calls to the venue were not recorded")
     until(partial(has_calls, worker_env, [(None,)]), 60, "the call that fits")
+
+
+def test_calls_of_a_job_that_ends_while_the_database_is_away_are_counted_as_lost(
+    worker_env: WorkerEnv, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    worker_env.execute("DELETE FROM api_call")
+    job_id = worker_env.enqueue(DoNothing())
+    with ExitStack() as away:
+
+        def call_while_away(_: DoNothing, ctx: Context) -> None:
+            away.enter_context(without_database(worker_env.settings.database_url))
+            for _number in range(3):
+                ctx.calls.record(call())
+
+        monkeypatch.setitem(TASKS, DoNothing.job_name(), replace(TASKS[DoNothing.job_name()], do=call_while_away))
+        with open_runner(worker_env.settings, process("calls/1"), program="test") as runner:
+            monkeypatch.setattr(app, "_child", SimpleNamespace(runner=lambda: runner))
+            monkeypatch.setattr(os, "_exit", sys.exit)
+            with pytest.raises(SystemExit), app.open_child_runner() as runner_of_pool:
+                runner_of_pool.run(job_id)
+            assert 1 == caplog.text.count("3 calls to the venue are lost")
+
+
+def test_calls_of_a_job_whose_session_ends_are_recorded_though_its_process_ends(
+    worker_env: WorkerEnv, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As after a restart of Postgres that is over when the job ends."""
+    worker_env.execute("DELETE FROM api_call")
+    job_id = worker_env.enqueue(DoNothing())
+
+    def call_and_lose(_: DoNothing, ctx: Context) -> None:
+        ctx.calls.record(call())
+        raise JobOutcomeUnknownError("its session has ended")
+
+    monkeypatch.setitem(TASKS, DoNothing.job_name(), replace(TASKS[DoNothing.job_name()], do=call_and_lose))
+    with (
+        pytest.raises(JobOutcomeUnknownError),
+        open_runner(worker_env.settings, process("calls/1"), program="test") as runner,
+    ):
+        runner.run(job_id)
+
+    assert [(job_id,)] == worker_env.rows(CALLS)
+    assert "are lost" not in caplog.text

@@ -148,12 +148,20 @@ def test_what_one_run_has_taken_no_other_takes(watched: WorkerEnv, inbox: Messag
         assert [] == outbox.take(later, "phone", only_critical=False)
 
 
-def test_what_waits_for_a_channel_that_was_removed_is_given_up(watched: WorkerEnv, inbox: MessageService) -> None:
+@pytest.mark.parametrize("left", [["other"], []], ids=["another is left", "none is left"])
+def test_what_waits_for_a_channel_that_was_removed_is_given_up(
+    watched: WorkerEnv, inbox: MessageService, left: list[str]
+) -> None:
     inbox.status = 503
     watched.execute(MANY % ("halted", "one", 1))
     send(watched, channel(inbox))
-    send(watched, channel(inbox, name="other"))
+    send(watched, *(channel(inbox, name=name) for name in left))
 
     assert [("its channel was removed",)] == watched.rows(
         "SELECT error FROM notification_delivery WHERE channel = 'phone' AND given_up_at IS NOT NULL"
     )
+    inbox.status = 200
+    inbox.take()
+    watched.execute("UPDATE notification_delivery SET next_attempt_at = now()")
+    send(watched, channel(inbox))
+    assert [] == inbox.take(), "it is not told when a channel of that name is added again"

@@ -49,6 +49,17 @@ def test_status_says_that_no_risk_monitor_feed_or_worker_runs(worker_env: Worker
     assert "Workers of the fleet critical: GONE, no heartbeat for 3 h 0 min." in told
 
 
+def test_status_takes_no_heartbeat_of_a_clock_that_was_set_back_for_a_worker_that_runs(
+    worker_env: WorkerEnv, anna: Person
+) -> None:
+    worker_env.execute(ADD_WORKER)
+    worker_env.execute("UPDATE worker SET seen_at = now() + interval '90 minutes'")
+    told = anna.ask("/status").splitlines()
+
+    assert "Workers: NONE runs, so no order is sent and no position is closed." in told
+    assert "Workers of the fleet critical: GONE, no heartbeat since the clock was set back." in told
+
+
 @pytest.mark.parametrize("is_used", [True, False])
 def test_status_names_a_paused_job_whose_secret_the_bot_does_not_have(
     worker_env: WorkerEnv, tmp_path: Path, *, is_used: bool

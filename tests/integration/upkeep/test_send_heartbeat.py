@@ -55,13 +55,14 @@ def service() -> Iterator[Service]:
 def watched(worker_env: WorkerEnv) -> WorkerEnv:
     """A stack whose risk monitor, feed and workers work."""
     report_monitor(worker_env)
-    report_workers(worker_env, *(fleet.name for fleet in FLEETS), age=timedelta(seconds=-300))
+    report_workers(worker_env, *(fleet.name for fleet in FLEETS))
     report_feed(worker_env, is_subscribed=True)
     return worker_env
 
 
 def send(env: WorkerEnv, url: str, public_url: str = "") -> tuple[str, Any, str | None]:
-    """Run the job with the URLs, and return its state, result and error."""
+    """Run the job with the URLs while the workers of the last minute work; return its state, result and error."""
+    env.execute("UPDATE worker SET seen_at = now() WHERE seen_at BETWEEN now() - interval '1 minute' AND now()")
     own = replace(env.settings, heartbeat_url=url, public_url=public_url)
     with open_runner(own, process("heartbeat/1"), program="test") as runner:
         job_id = env.enqueue(SendHeartbeat())
@@ -131,11 +132,12 @@ def test_no_heartbeat_is_sent_once_the_feed_stops(
 @pytest.mark.parametrize(
     "breaks",
     [
-        "UPDATE worker SET seen_at = now() - interval '11 s' WHERE fleet = 'bulk'",
+        "UPDATE worker SET seen_at = now() - interval '2 minutes' WHERE fleet = 'bulk'",
+        "UPDATE worker SET seen_at = now() + interval '90 minutes' WHERE fleet = 'bulk'",
         "UPDATE worker SET ended_at = now() WHERE fleet = 'bulk'",
         "UPDATE worker SET fleet = 'direct' WHERE fleet = 'bulk'",
     ],
-    ids=["killed", "ended", "another program"],
+    ids=["killed", "killed before the clock was set back", "ended", "another program"],
 )
 def test_no_heartbeat_is_sent_while_no_worker_serves_a_queue(watched: WorkerEnv, service: Service, breaks: str) -> None:
     watched.execute(breaks)
@@ -147,7 +149,7 @@ def test_no_heartbeat_is_sent_while_no_worker_serves_a_queue(watched: WorkerEnv,
 
 def test_a_fleet_for_each_queue_serves_what_the_fleets_of_up_do(watched: WorkerEnv, service: Service) -> None:
     watched.execute("DELETE FROM worker")
-    report_workers(watched, *(fleet.name for fleet in FLEET_PER_QUEUE), age=timedelta(seconds=-300))
+    report_workers(watched, *(fleet.name for fleet in FLEET_PER_QUEUE))
 
     assert "succeeded" == send(watched, service.url)[0]
 
