@@ -18,6 +18,9 @@ TickworkError
 |   |-- RiskLimitError             by our own rules
 |   |-- RefusedRequestError        web.receiver.problem: an HTTP request, answered with a 4xx
 |   |-- UnstorableAlertError       web.receiver.alert_store: Postgres refuses the row of an alert
+|   |-- StrategyError              shared.domain.strategies.strategy_error: a parameter, a decision or too few bars
+|   |   |-- TooFewBarsError
+|   |   `-- MissingBarsError       workers.strategies.read_bars
 |   |-- OutsideCalendarError       the holiday table does not reach the date
 |   |-- _AccountsLockedError       cli.client.locks: done, but for accounts that another session locks
 |   |-- ProbeFailedError           a test alert was not accepted: the message says where it was lost

@@ -1,44 +1,58 @@
-"""Mean reversion on five-minute bars: it buys too far below the average, and sells too far above."""
+"""Mean reversion: it buys too far below the average, and sells too far above.
 
-from collections.abc import Sequence
+The figures are an example's, not a recommendation: no source proves that they earn.
+"""
+
 from math import ceil
+from typing import Annotated, Any, Literal
 
-from shared.domain.market_data.bar import Bar
-from shared.domain.market_data.timeframe import Timeframe
-from shared.domain.orders.order import Direction, Side
-from shared.domain.strategies.decision import Decision
-from shared.domain.strategies.indicators import average_true_range, relative_strength, simple_average
+import numpy as np
 
-TIMEFRAME = Timeframe.parse("5m")
-RSI_LENGTH, OVERSOLD, OVERBOUGHT = 14, 30, 70
-AVERAGE_LENGTH, RANGE_LENGTH = 20, 14
-DISTANCE_IN_RANGES = 2.0
-STOP_IN_RANGES = 1.5
-BARS_NEEDED = max(AVERAGE_LENGTH, RSI_LENGTH + 1, RANGE_LENGTH + 1)
+from tickwork_strategy import Decision, Enter, Side, Strategy, View, between, indicators
 
 
-def decide(bars: Sequence[Bar], position: Direction) -> Decision | None:
-    """Decide on closed bars, oldest first; one position at a time, and no decision with fewer than BARS_NEEDED bars.
+class MeanReversion(Strategy, frozen=True, kw_only=True):
+    """LONG if RSI < oversold and the close is too many ATR below its average; SHORT mirrored; one position at a time.
 
-    LONG if RSI(14) < 30 and close < SMA(20) - 2 ATR(14); SHORT mirrored. Stop 1.5 ATR away, target the average.
-    The figures are an example's, not a recommendation: no source proves that they earn.
+    The RSI is Cutler's, with plain averages, and the ATR a plain average too, as in the system that this one replaces.
     """
-    if position is not Direction.FLAT or len(bars) < BARS_NEEDED:
-        return None
-    closes = [bar.close for bar in bars]
-    strength = relative_strength(closes, RSI_LENGTH)
-    away = closes[-1] - simple_average(closes, AVERAGE_LENGTH)
-    true_range = average_true_range(bars, RANGE_LENGTH)
-    if strength < OVERSOLD and away < -DISTANCE_IN_RANGES * true_range:
-        side, excess = Side.BUY, (OVERSOLD - strength) / OVERSOLD
-    elif strength > OVERBOUGHT and away > DISTANCE_IN_RANGES * true_range:
-        side, excess = Side.SELL, (strength - OVERBOUGHT) / (100 - OVERBOUGHT)
-    else:
-        return None
-    return Decision(
-        side=side,
-        stop_loss_ticks=max(1, ceil(STOP_IN_RANGES * true_range)),
-        take_profit_ticks=max(1, round(abs(away))),
-        confidence=min(1.0, excess + 0.5),
-        reason=f"RSI {strength:.1f}, close {abs(away) / true_range if true_range else 0:.1f} ATR from its average",
-    )
+
+    rsi_length: Annotated[int, between(2, 200, "bars of the RSI")] = 14
+    oversold: Annotated[float, between(0, 50, "RSI below which it buys")] = 30.0
+    overbought: Annotated[float, between(50, 100, "RSI above which it sells")] = 70.0
+    average_length: Annotated[int, between(2, 1000, "bars of the average")] = 20
+    range_length: Annotated[int, between(2, 200, "true ranges of the ATR")] = 14
+    distance_in_ranges: Annotated[float, between(0, 20, "ATR from the average at least")] = 2.0
+    stop_in_ranges: Annotated[float, between(0.1, 20, "ATR to the stop")] = 1.5
+    target: Literal["average", "ranges"] = "average"  # where the target is: the average, or target_in_ranges away
+    target_in_ranges: Annotated[float, between(0.1, 50, "ATR to the target, with target=ranges")] = 2.0
+
+    def decide(self, view: View) -> Decision | None:
+        """Enter at the market while nothing is held and the close is stretched."""
+        if not view.position.is_flat or view.has_entries:
+            return None
+        bars = view.bars(max(self.average_length, self.rsi_length + 1, self.range_length + 1))
+        strength = relative_strength(bars.close, self.rsi_length)
+        true_range = float(indicators.plain_atr(bars, self.range_length)[-1])
+        away = float(bars.close[-1] - indicators.sma(bars.close, self.average_length)[-1])
+        if strength < self.oversold and away < -self.distance_in_ranges * true_range:
+            side = Side.BUY
+        elif strength > self.overbought and away > self.distance_in_ranges * true_range:
+            side = Side.SELL
+        else:
+            return None
+        target = abs(away) if self.target == "average" else self.target_in_ranges * true_range
+        distance = abs(away) / true_range if true_range else 0
+        return Enter(
+            side=side,
+            stop_loss_ticks=max(1, ceil(self.stop_in_ranges * true_range)),
+            take_profit_ticks=max(1, round(target)),
+            reason=f"RSI {strength:.1f}, close {distance:.1f} ATR from its average",
+        )
+
+
+def relative_strength(closes: "np.ndarray[Any, np.dtype[np.int64]]", length: int) -> float:
+    """Return the RSI of the last `length` changes with plain averages (Cutler's), 0 to 100; 50 if nothing moved."""
+    changes = np.diff(closes[-length - 1 :])
+    gain, loss = changes[changes > 0].sum(), -changes[changes < 0].sum()
+    return float(100 * gain / (gain + loss)) if gain + loss else 50.0

@@ -1,40 +1,23 @@
-"""The list of all strategies: only these are evaluated."""
+"""The strategies that come with Tickwork, by the names of their files."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 
-from shared.domain.market_data.bar import Bar
-from shared.domain.market_data.timeframe import Timeframe
-from shared.domain.orders.order import Direction
-from shared.domain.strategies.decision import Decision
-from strategies import mean_reversion
+from shared.domain.strategies.strategy import Strategy
+from strategies.mean_reversion import MeanReversion
+from strategies.overnight_breakout import OvernightBreakout
+from strategies.trend_following import TrendFollowing
 
-
-@dataclass(frozen=True, slots=True)
-class Strategy:
-    """A strategy and its input: `bars_needed` closed bars of `timeframe`, oldest first."""
-
-    name: str
-    timeframe: Timeframe
-    bars_needed: int
-    decide: Callable[[Sequence[Bar], Direction], Decision | None]
-    is_enabled_on_simulator: bool
+STRATEGIES: Mapping[str, type[Strategy]] = {
+    "mean_reversion": MeanReversion,
+    "overnight_breakout": OvernightBreakout,
+    "trend_following": TrendFollowing,
+}
+TRADED = ("mean_reversion",)  # evaluated at the simulator when a bar closes; the others are only backtested
 
 
-STRATEGIES: tuple[Strategy, ...] = (
-    Strategy(
-        "mean_reversion",
-        mean_reversion.TIMEFRAME,
-        mean_reversion.BARS_NEEDED,
-        mean_reversion.decide,
-        is_enabled_on_simulator=True,
-    ),
-)
-
-
-def strategy_named(name: str) -> Strategy:
+def strategy_named(name: str) -> type[Strategy]:
     """Return the strategy; raise KeyError with the name and the known ones."""
-    for strategy in STRATEGIES:
-        if strategy.name == name:
-            return strategy
-    raise KeyError(f"unknown strategy {name!r}: expected one of {', '.join(strategy.name for strategy in STRATEGIES)}")
+    try:
+        return STRATEGIES[name]
+    except KeyError:
+        raise KeyError(f"unknown strategy {name!r}: expected one of {', '.join(STRATEGIES)}") from None

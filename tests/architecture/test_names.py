@@ -16,6 +16,7 @@ PACKAGES = (
     "simulator",
     "strategies",
     "tickwork_client",
+    "tickwork_strategy",
     "web",
     "workers",
     "tests/fixtures",

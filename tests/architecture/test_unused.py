@@ -5,7 +5,17 @@ import re
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-PROGRAMS = ("cli", "scheduler", "shared", "simulator", "strategies", "tickwork_client", "web", "workers")
+PROGRAMS = (
+    "cli",
+    "scheduler",
+    "shared",
+    "simulator",
+    "strategies",
+    "tickwork_client",
+    "tickwork_strategy",
+    "web",
+    "workers",
+)
 FOLDERS = (*PROGRAMS, "tests")
 
 
@@ -48,6 +58,7 @@ def test_every_private_function_and_class_is_named_somewhere() -> None:
 
 def test_every_public_function_and_class_is_named_by_a_program() -> None:
     trees = {file: ast.parse(file.read_text()) for folder in PROGRAMS for file in (ROOT / folder).rglob("*.py")}
+    trees.pop(ROOT / "shared" / "domain" / "strategies" / "indicators.py")  # for strategies that a trader writes
     used = set().union(*(names_in(tree) for tree in trees.values()))
 
     assert [] == [

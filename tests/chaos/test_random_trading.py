@@ -20,14 +20,14 @@ from tests.fixtures.plain_trader import (
     CloseAll,
     ClosePart,
     CloseTo,
-    Enter,
     Halt,
     Op,
     PassTime,
     Payout,
+    PlainEntry,
+    PlainTarget,
     Plunge,
     Reports,
-    Target,
     Touch,
     Trouble,
 )
@@ -41,7 +41,7 @@ MUTATIONS = ("/api/Order/place", "/api/Order/cancel", "/api/Order/modify", "/api
 
 sizes = st.sampled_from([1, 2, 3])
 signed = st.sampled_from([1, 2, 3, -1, -2, -3])
-entries = st.builds(Enter, signed, st.booleans())
+entries = st.builds(PlainEntry, signed, st.booleans())
 exits = st.one_of(
     st.builds(CloseAll, st.booleans()),
     st.builds(ClosePart, sizes),
@@ -68,7 +68,7 @@ instants = st.sampled_from(
 )
 ops = st.one_of(
     entries,
-    st.builds(Target, signed),
+    st.builds(PlainTarget, signed),
     exits,
     exits,
     troubles,

@@ -1,30 +1,33 @@
 """Evaluates one strategy on one contract's closed bars for one account, and submits the entry that it decides on."""
 
+import traceback
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from decimal import Decimal
+from fractions import Fraction
 from uuid import UUID
 
 from sqlalchemy import Connection
 
-from shared.bars.bar_reader import BarsRead
 from shared.clock import machine_now, monotonic
 from shared.db.accounts import accounts
 from shared.db.accounts.accounts import AccountRow
-from shared.db.market_data import bar_coverage, contracts
-from shared.db.orders import positions
+from shared.db.market_data import contracts
+from shared.db.orders import orders, positions
+from shared.db.orders.orders import OrderRow
+from shared.db.orders.positions import PositionRow
 from shared.db.strategies import strategy_accounts, strategy_runs
 from shared.db.strategies.strategy_runs import BarsUse
-from shared.domain.counting import count_of
-from shared.domain.market_data.bar import MINUTE, Bar
 from shared.domain.market_data.calendar import assumed_calendar_of
 from shared.domain.market_data.contract import ROOTS, Contract
-from shared.domain.market_data.coverage import Span, intersect, subtract, unite
 from shared.domain.market_data.product_family import family_of
-from shared.domain.market_data.rollup import end_of, newest_close
-from shared.domain.orders.order import Direction, Origin
+from shared.domain.market_data.rollup import newest_close
+from shared.domain.market_data.timeframe import Timeframe
+from shared.domain.orders.order import OrderType, Origin, Role, direction_of
 from shared.domain.risk.preconditions import EntryTerms
-from shared.domain.strategies.decision import Decision
+from shared.domain.strategies.decision import Decision, Enter
+from shared.domain.strategies.strategy import Strategy
+from shared.domain.strategies.strategy_error import StrategyError
+from shared.domain.strategies.view import AccountFacts, OrderFacts, PositionFacts, View
 from shared.errors import MarketClosedError, OutsideCalendarError, PostponedError
 from shared.ledger.jobs.orders import PlaceOrder
 from shared.ledger.jobs.strategies import EvaluateStrategy
@@ -34,12 +37,10 @@ from workers.context import Context
 from workers.orders.approval import AwaitedApproval
 from workers.orders.entry import is_flat, record_entry, require_open_session
 from workers.orders.entry_request import EntryRequest
+from workers.strategies.read_bars import EvaluationBars
 from workers.task import task
 
 QUANTITY = 1
-_JUST_CLOSED = timedelta(minutes=5)  # by then two answers have shown that a minute had no trade
-_ANSWERED_WITHIN = timedelta(minutes=10)  # the fetches of the next minutes ask again
-_ASK_AFTER = timedelta(seconds=10)
 _NO_ACCOUNT = "no account trades it: `tickwork strategies on` assigns one"
 
 
@@ -52,121 +53,129 @@ class Evaluated:
 
 
 @dataclass(frozen=True, slots=True)
-class _Inputs:
-    """The bars and position that a strategy decides on, and its account; None when that does not trade it now."""
+class _Decided:
+    """What a strategy has decided, and why; and its contract and account, None when that does not trade it now."""
 
+    decision: Decision | None
+    reason: str
     contract: Contract
-    bars: list[Bar]
-    bars_use: BarsUse
-    missing: timedelta  # of its bars
     account: AccountRow | None
-    direction: Direction
+    bars_use: BarsUse
 
 
 @task(EvaluateStrategy)
 def evaluate_strategy(job: EvaluateStrategy, ctx: Context) -> Evaluated:
     """Decide once per strategy, contract, bar and account: the stored row of a run makes a second run do nothing.
 
-    While the venue is yet to say a second time that minutes had no trade, it waits for that.
+    While the venue is yet to say a second time that minutes had no trade, it waits for that. What a strategy raises is
+    the reason of its run, and stops no other.
     """
     started = monotonic()
+    strategy = strategy_named(job.strategy)()
     with ctx.autocommit() as connection:
         if strategy_runs.is_done(connection, job.strategy, job.contract_id, job.closed_until, job.account_id):
             return Evaluated("none", "evaluated before")
-        inputs = _read_inputs(connection, ctx, job)
-    decision, reason = _decide(job, inputs)
-    obstacle = _find_obstacle(job, ctx, inputs) if decision else None
-    if decision is not None and inputs.account is not None and obstacle is None:
+        decided = _decide(connection, ctx, job, strategy)
+    decision = decided.decision
+    obstacle = None if decision is None else _find_obstacle(job, ctx, strategy, decided)
+    if isinstance(decision, Enter) and decided.account is not None and obstacle is None:
         with ctx.transaction() as tx:
-            evaluated, signal_id = _trade(
-                tx, ctx, job, _build_request(job, ctx, inputs.contract, inputs.account, decision)
-            )
-            _store(tx.connection, job, evaluated, inputs.bars_use, started=started, signal_id=signal_id)
+            request = _build_request(job, ctx, decided.contract, decided.account, decision)
+            evaluated, signal_id = _trade(tx, ctx, job, request)
+            _store(tx.connection, job, evaluated, decided.bars_use, started=started, signal_id=signal_id)
     else:
-        evaluated = (
-            Evaluated(decision.side, _explain_not_traded(reason, obstacle)) if decision else Evaluated("none", reason)
-        )
+        reason = decided.reason if obstacle is None else _explain_not_traded(decided.reason, obstacle)
+        evaluated = Evaluated(decision.side if isinstance(decision, Enter) else "none", reason)
         with ctx.transaction() as tx:
-            _store(tx.connection, job, evaluated, inputs.bars_use, started=started)
+            _store(tx.connection, job, evaluated, decided.bars_use, started=started)
     return evaluated
 
 
-def _read_inputs(connection: Connection, ctx: Context, job: EvaluateStrategy) -> _Inputs:
-    strategy = strategy_named(job.strategy)
+def _decide(connection: Connection, ctx: Context, job: EvaluateStrategy, strategy: Strategy) -> _Decided:
     contract = contracts.require(connection, job.contract_id)
-    started = monotonic()
-    read = ctx.bars.read(connection, contract, strategy.timeframe, job.closed_until, count=strategy.bars_needed)
-    held = read.bars.to_bars()
-    _require_second_answer(connection, ctx, job, held, read)
-    bars_use = BarsUse(read.source, _milliseconds_since(started), sum(gap.duration // MINUTE for gap in read.gaps))
     trading = strategy_accounts.list_trading(connection, job.strategy)
     account = next((one for one in trading if one.id == job.account_id), None)
-    return _Inputs(
-        contract,
-        held,
-        bars_use,
-        _sum_missing(held, read, job.closed_until),
-        account,
-        positions.direction_of(connection, account.id, contract.id) if account else Direction.FLAT,
+    bars = EvaluationBars(connection, ctx, contract, job.closed_until)
+    decision, reason = _ask(strategy, bars, _build_view(connection, job, strategy, bars, account))
+    return _Decided(decision, reason, contract, account, bars.use)
+
+
+def _ask(strategy: Strategy, bars: EvaluationBars, view: View) -> tuple[Decision | None, str]:
+    """Return the decision of a strategy and its reason; what it raises is the reason for none."""
+    try:
+        if not bars.has_traded(view.timeframe):
+            return None, "nothing was traded in the bar"
+        decision = strategy.decide(view)
+    except PostponedError:
+        raise
+    except StrategyError as error:
+        return None, str(error)
+    except Exception as error:  # noqa: BLE001  # whatever a strategy raises, it stops no other
+        frame = traceback.extract_tb(error.__traceback__)[-1]
+        return None, f"it failed in line {frame.lineno} of {frame.filename}: {type(error).__name__}: {error}"
+    if decision is None:
+        return None, f"no entry; position {direction_of(view.position.quantity)}"
+    return decision, decision.reason
+
+
+def _build_view(
+    connection: Connection, job: EvaluateStrategy, strategy: Strategy, bars: EvaluationBars, account: AccountRow | None
+) -> View:
+    contract = bars.contract
+    calendar = assumed_calendar_of(ROOTS[contract.root].group)
+    held, working = PositionFacts(), []
+    if account is not None:
+        found = positions.find_held(connection, account.id, contract.id)
+        if found is not None:
+            held = _to_position(found.row, contract)
+        working = orders.list_open_in_contract(connection, account.id, contract.id)
+    return View(
+        now=job.closed_until,
+        contract=contract,
+        timeframe=Timeframe.parse(strategy.timeframe),
+        session=calendar.session_at(job.closed_until) or calendar.next_session(job.closed_until),
+        position=held,
+        orders=tuple(_to_facts(one, contract) for one in working if one.role is not Role.OTHER),
+        account=AccountFacts(balance=None if account is None else account.balance),
+        read_bars=bars.read,
+        read_since=bars.read_since,
     )
 
 
-def _require_second_answer(
-    connection: Connection, ctx: Context, job: EvaluateStrategy, held: list[Bar], read: BarsRead
-) -> None:
-    """Raise PostponedError if one answer had no bar of all that is missing, as after an hour without a trade."""
-    gaps = intersect(read.gaps, [Span(held[0].start, job.closed_until - _JUST_CLOSED)]) if held else ()
-    if not gaps or ctx.market_now - job.closed_until > _ANSWERED_WITHIN:
-        return
-    if not subtract(gaps, bar_coverage.read(connection, job.contract_id).unconfirmed):
-        raise PostponedError(f"the venue has said once that {job.contract_id} had no trade for minutes", _ASK_AFTER)
+def _to_position(row: PositionRow, contract: Contract) -> PositionFacts:
+    average = None if row.average_price is None else Fraction(row.average_price) / Fraction(contract.tick_size)
+    return PositionFacts(row.quantity, average, row.opened_market_at)
 
 
-def _sum_missing(bars: list[Bar], read: BarsRead, closed_until: datetime) -> timedelta:
-    """Return how much of the time since the first bar is missing, but for minutes that may just have had no trade.
-
-    One of which the venue has sent what cannot be a bar had a trade.
-    """
-    first = bars[0].start if bars else closed_until
-    unanswered = intersect(read.gaps, [Span(first, closed_until - _JUST_CLOSED)])
-    spoilt = intersect(read.set_aside, [Span(first, closed_until)])
-    return sum((gap.duration for gap in unite(unanswered, spoilt)), timedelta(0))
+def _to_facts(order: OrderRow, contract: Contract) -> OrderFacts:
+    price = order.stop_price if order.stop_price is not None else order.limit_price
+    ticks = 0 if price is None else int(price / contract.tick_size)
+    return OrderFacts(order.role, order.side, order.type, ticks, order.quantity - order.filled_quantity)
 
 
-def _decide(job: EvaluateStrategy, inputs: _Inputs) -> tuple[Decision | None, str]:
-    strategy = strategy_named(job.strategy)
-    calendar = assumed_calendar_of(ROOTS[inputs.contract.root].group)
-    bars = inputs.bars
-    if not bars or end_of(bars[-1].start, strategy.timeframe, calendar) != job.closed_until:
-        return None, "nothing was traded in the bar"
-    if inputs.missing:
-        minutes = inputs.missing // MINUTE
-        return None, f"{count_of(minutes, 'minute')} of its bars {'is' if minutes == 1 else 'are'} missing"
-    if len(bars) < strategy.bars_needed:
-        return None, f"it has {count_of(len(bars), 'bar')} of the {strategy.bars_needed} that it needs"
-    decision = strategy.decide(bars, inputs.direction)
-    return decision, decision.reason if decision else f"no entry; position {inputs.direction}"
-
-
-def _find_obstacle(job: EvaluateStrategy, ctx: Context, inputs: _Inputs) -> str | None:
-    calendar = assumed_calendar_of(ROOTS[inputs.contract.root].group)
-    if newest_close(ctx.market_now, strategy_named(job.strategy).timeframe, calendar) > job.closed_until:
+def _find_obstacle(job: EvaluateStrategy, ctx: Context, strategy: Strategy, decided: _Decided) -> str | None:
+    calendar = assumed_calendar_of(ROOTS[decided.contract.root].group)
+    if newest_close(ctx.market_now, Timeframe.parse(strategy.timeframe), calendar) > job.closed_until:
         return "a newer bar has closed since"
-    if inputs.account is None:
+    if decided.account is None:
         return _NO_ACCOUNT if job.account_id is None else _no_longer_assigned(job)
     try:
-        require_open_session(ctx, inputs.contract)
+        require_open_session(ctx, decided.contract)
     except (MarketClosedError, OutsideCalendarError) as error:
         return str(error)
     return None
 
 
 def _build_request(
-    job: EvaluateStrategy, ctx: Context, contract: Contract, account: AccountRow, decision: Decision
+    job: EvaluateStrategy, ctx: Context, contract: Contract, account: AccountRow, decision: Enter
 ) -> EntryRequest:
+    price = None if decision.price is None else decision.price * contract.tick_size
     entry = EntryTerms(
         side=decision.side,
-        quantity=QUANTITY,
+        quantity=0 if decision.risk is not None else decision.quantity or QUANTITY,
+        type=decision.type,
+        limit_price=price if decision.type is OrderType.LIMIT else None,
+        stop_price=price if decision.type is OrderType.STOP else None,
         stop_loss_ticks=decision.stop_loss_ticks,
         take_profit_ticks=decision.take_profit_ticks,
     )
@@ -178,6 +187,7 @@ def _build_request(
         expires_at=machine_now() + ctx.settings.entry_ttl,
         strategy=job.strategy,
         reason=decision.reason,
+        risk=decision.risk,
     )
 
 

@@ -25,6 +25,7 @@ CHANGES = (
     "accounts default-stop 20001 40", "accounts high-water-mark 20001 50000 --yes", "accounts live 20001 off",
     "accounts balance-move 20001 500 --yes", "accounts show 20001", "halt lunch", "halt again", "resume back",
     "strategies on mean_reversion 20001", "strategies off mean_reversion 20001", "strategies",
+    "strategies show overnight_breakout",
 )  # fmt: skip
 
 ENTER = "orders market MNQ buy 2 --stop 400"

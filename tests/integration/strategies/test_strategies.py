@@ -9,6 +9,7 @@ from shared.domain.market_data.calendar import assumed_calendar_of
 from shared.domain.market_data.rollup import newest_close
 from shared.domain.market_data.timeframe import Timeframe
 from shared.ledger.jobs.strategies import EvaluateDue, EvaluateStrategy
+from strategies.mean_reversion import MeanReversion
 from tests.fixtures.operator import RunCommand
 from tests.fixtures.venue import MNQ, RunningVenue, StartVenue
 from tests.fixtures.worker_env import WorkerEnv
@@ -207,6 +208,31 @@ def test_an_unknown_strategy_and_an_account_that_may_not_trade_are_reported(
     worker_env.execute(f"UPDATE account SET can_trade = false WHERE id = {second}")
     answer = operator("strategies", "on", "mean_reversion", str(second))
     assert f"Account {second} may not trade at the venue; mean_reversion begins when it may." in answer.words
+
+
+def test_a_strategy_is_shown_with_its_parameters_and_what_they_take(operator: RunCommand) -> None:
+    shown = operator("strategies", "show", "mean_reversion")
+    assert "LONG if RSI < oversold" in shown.words
+    assert "rsi_length 14 a whole number from 2 to 200 bars of the RSI" in shown.words
+    assert "target average one of average, ranges" in shown.words
+    assert "only backtested" not in shown.words
+    assert "It is not traded yet, only backtested." in operator("strategies", "show", "trend_following").words
+    unknown = operator("strategies", "show", "luck")
+    assert "unknown strategy 'luck': expected one of mean_reversion, overnight_breakout" in unknown.error
+
+
+def test_what_a_strategy_raises_is_the_reason_of_its_run_with_the_line(
+    worker_env: WorkerEnv, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError("a test")
+
+    monkeypatch.setattr(MeanReversion, "decide", fail)
+    found = evaluate(worker_env, None, insert_falling_bars(worker_env))
+
+    assert "none" == found["decision"]
+    assert found["reason"].startswith("it failed in line ")
+    assert found["reason"].endswith("test_strategies.py: ZeroDivisionError: a test")
 
 
 def test_the_metrics_name_the_tier_that_bars_were_read_from(worker_env: WorkerEnv, operator: RunCommand) -> None:
