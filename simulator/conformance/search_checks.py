@@ -7,10 +7,10 @@ from datetime import timedelta
 from decimal import Decimal
 
 from shared.domain.market_data.contract import ROOTS, root_of_contract
+from shared.domain.trades.fees import fees_of
 from simulator.conformance.context import CheckContext, Row, format_instant, parse_instant
 from simulator.conformance.results import CheckResult, Question, asks
 from simulator.conformance.schema_check import assess_rows, find_answer_differences
-from simulator.venue.fees import fees_of
 
 _ORDERS, _OPEN, _QUERY = "/api/Order/search", "/api/Order/searchOpen", "/api/Order/v2/query"
 _POSITIONS, _TRADES, _BY_ID = "/api/Position/searchOpen", "/api/Trade/search", "/api/Order/searchById"

@@ -8,7 +8,7 @@ from fractions import Fraction
 from shared.domain.market_data.contract import Contract
 from shared.domain.orders.order import OrderState, OrderType, Role
 from shared.domain.orders.position import Position, apply_fill, to_dollars
-from simulator.venue.fees import fees_of
+from shared.domain.trades.fees import fees_of
 from simulator.venue.records import Change, FillRecord, HoldingRecord, OrderRecord
 from simulator.venue.state import VenueState, is_leg
 

@@ -7,6 +7,7 @@ from datetime import datetime
 from shared.domain.market_data.contract import root_of_contract
 from shared.domain.orders.matching import Move
 from shared.domain.orders.order import OrderState, OrderType, Role, Side
+from shared.domain.orders.stake import Stake, first_touch
 from simulator.market.market import Market, find_quote
 from simulator.venue import rules
 from simulator.venue.filling import to_cancelled
@@ -70,7 +71,7 @@ class RuleEnforcer:
             if limit is None:
                 continue
             stakes = [self._make_stake(row, current, start, end) for row in self._state.holdings(account.id)]
-            at = rules.first_touch(limit[0], account.balance, stakes, start, end)
+            at = first_touch(limit[0], account.balance, stakes, start, end)
             if at is not None:
                 found.append(Breach(account.id, at, limit[1]))
         return min(found, key=lambda breach: breach.at, default=None)
@@ -154,16 +155,14 @@ class RuleEnforcer:
     def _has_loss_limit(self, account_id: int) -> bool:
         return rules.least_equity(self._state.accounts[account_id]) is not None
 
-    def _make_stake(
-        self, row: HoldingRecord, current: Mapping[str, Move], start: datetime, end: datetime
-    ) -> rules.Stake:
+    def _make_stake(self, row: HoldingRecord, current: Mapping[str, Move], start: datetime, end: datetime) -> Stake:
         move = current.get(row.contract_id)
         if move is None:
             contract = self._market.contract(row.contract_id, start)
             now = find_quote(self._market, contract, start) if contract else None
             last = now.last if now else round(row.average_price)
             move = Move(start, end, last, last, is_rising=False)
-        return rules.Stake(row.quantity, row.average_price, root_of_contract(row.contract_id).tick_value, move)
+        return Stake(row.quantity, row.average_price, root_of_contract(row.contract_id).tick_value, move)
 
 
 def exit_order(id_: int, held: HoldingRecord, quantity: int, at: datetime) -> OrderRecord:

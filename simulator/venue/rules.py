@@ -5,14 +5,12 @@ mistakes of the other. Money is dollars. [SIM] marks rules without a source.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
-from fractions import Fraction
 
 from shared.domain.market_data.calendar import CHICAGO, Session
 from shared.domain.market_data.contract import Root
-from shared.domain.orders.matching import Move
 from shared.domain.orders.order import Side
 from simulator.venue.behaviour import EconomicEvent
 from simulator.venue.records import AccountRecord, AccountStage, LossState
@@ -39,7 +37,6 @@ _DAY_BEGINS = time(17)
 _BEFORE_EARLY_CLOSE = timedelta(minutes=15)
 _NO_ENTRY_BEFORE_FLAT = timedelta(minutes=2)
 _AROUND_EVENT = timedelta(minutes=5)
-_BREACH_PRECISION = timedelta(milliseconds=1)  # of the instant of a breach
 
 
 def starting_balance(stage: AccountStage, size: int) -> Decimal:
@@ -78,46 +75,6 @@ def least_equity(account: AccountRecord) -> tuple[Decimal, bool] | None:
     if account.daily_loss_limit is not None and loss_state.day_balance is not None and not loss_state.is_locked:
         limits.append((loss_state.day_balance - account.daily_loss_limit, False))
     return max(limits, default=None)
-
-
-@dataclass(frozen=True, slots=True)
-class Stake:
-    """A position while its price follows `move`; `tick_value` is dollars per tick and contract."""
-
-    quantity: int
-    average_price: Fraction
-    tick_value: Decimal
-    move: Move
-
-    def worth(self, price: int) -> Fraction:
-        """Return the unrealised profit or loss in dollars at a price in ticks."""
-        return self.quantity * (price - self.average_price) * Fraction(self.tick_value)
-
-
-def first_touch(
-    least: Decimal, balance: Decimal, stakes: Sequence[Stake], start: datetime, end: datetime
-) -> datetime | None:
-    """Return the first instant in [start, end] at which the equity is `least` or lower, or None.
-
-    Equity is `balance` plus the unrealised results. Exact to a millisecond for one position; with several, a shorter
-    dip may be missed.
-    """
-    threshold = Fraction(least) - Fraction(balance)
-    if _equity(stakes, start) <= threshold:
-        return start
-    worst = sum(
-        (min(stake.worth(stake.move.price_at(at)) for at in (start, end)) for stake in stakes), start=Fraction(0)
-    )
-    if worst > threshold:
-        return None
-    if end - start <= _BREACH_PRECISION:
-        return end if _equity(stakes, end) <= threshold else None
-    middle = start + (end - start) / 2
-    return first_touch(least, balance, stakes, start, middle) or first_touch(least, balance, stakes, middle, end)
-
-
-def _equity(stakes: Sequence[Stake], at: datetime) -> Fraction:
-    return sum((stake.worth(stake.move.price_at(at)) for stake in stakes), start=Fraction(0))
 
 
 def max_micros(account: AccountRecord) -> int:

@@ -18,7 +18,7 @@ PACKAGES = (
     "workers",
 )
 THE_TABLE = ROOT / "shared" / "domain" / "market_data" / "contract.py"
-COSTS = ROOT / "simulator" / "venue" / "fees.py"  # the venue's fees for a contract, which are not its value
+COSTS = ROOT / "shared" / "domain" / "trades" / "fees.py"  # the venue's fees for a contract, which are not its value
 
 
 def find_roots_with_numbers(tree: ast.AST) -> list[str]:

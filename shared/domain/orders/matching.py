@@ -79,12 +79,15 @@ class PriceHit:
     last: int
 
 
-def moves_of(bar: Bar, duration: timedelta = MINUTE) -> Iterator[Move]:
-    """Yield the three moves of a bar between open, low, high and close; a bar that rose goes to its low first."""
-    rose = bar.close >= bar.open
-    prices = (bar.open, bar.low, bar.high, bar.close) if rose else (bar.open, bar.high, bar.low, bar.close)
+def moves_of(bar: Bar, duration: timedelta = MINUTE, *, is_other_way: bool = False) -> Iterator[Move]:
+    """Yield the three moves of a bar between open, low, high and close; a bar that rose goes to its low first.
+
+    With `is_other_way` a bar that rose goes to its high first, and one that fell to its low.
+    """
+    is_low_first = (bar.close >= bar.open) != is_other_way
+    prices = (bar.open, bar.low, bar.high, bar.close) if is_low_first else (bar.open, bar.high, bar.low, bar.close)
     for part in range(3):
-        is_rising = (part == 1) == rose
+        is_rising = (part == 1) == is_low_first
         yield Move(
             bar.start + duration * part / 3, bar.start + duration * (part + 1) / 3,
             prices[part], prices[part + 1], is_rising,

@@ -12,6 +12,7 @@ from shared.domain.market_data.bar import MINUTE
 from shared.domain.market_data.calendar import calendar_of
 from shared.domain.orders.matching import Move
 from shared.domain.orders.order import Side
+from shared.domain.orders.stake import Stake, first_touch
 from simulator.venue import rules
 from simulator.venue.accounts import kind_of, new_account
 from simulator.venue.records import AccountRecord, AccountStage
@@ -55,8 +56,8 @@ def test_first_touch_finds_the_same_instant_as_a_search_of_every_tick(
     quantity: int, average: int, first: int, last: int, least: int
 ) -> None:
     move = Move(START, START + MINUTE, first, last, is_rising=last > first)
-    stake = rules.Stake(quantity, Fraction(average), TICK_VALUE, move)
-    found = rules.first_touch(Decimal(least), Decimal(0), [stake], START, START + MINUTE)
+    stake = Stake(quantity, Fraction(average), TICK_VALUE, move)
+    found = first_touch(Decimal(least), Decimal(0), [stake], START, START + MINUTE)
 
     prices = range(first, last + 1) if last >= first else range(first, last - 1, -1)
     touched = next((price for price in prices if quantity * (price - average) * TICK_VALUE <= least), None)
@@ -68,10 +69,10 @@ def test_first_touch_finds_the_same_instant_as_a_search_of_every_tick(
 @given(st.lists(st.tuples(st.integers(-5, 5), st.integers(950, 1050), st.integers(950, 1050)), min_size=2, max_size=3))
 def test_first_touch_of_several_positions_is_not_before_the_breach(rows: list[tuple[int, int, int]]) -> None:
     stakes = [
-        rules.Stake(quantity, Fraction(1000), TICK_VALUE, Move(START, START + MINUTE, a, b, is_rising=b > a))
+        Stake(quantity, Fraction(1000), TICK_VALUE, Move(START, START + MINUTE, a, b, is_rising=b > a))
         for quantity, a, b in rows
     ]
-    found = rules.first_touch(Decimal(-50), Decimal(0), stakes, START, START + MINUTE)
+    found = first_touch(Decimal(-50), Decimal(0), stakes, START, START + MINUTE)
 
     def equity(at: datetime) -> Fraction:
         return sum((stake.worth(stake.move.price_at(at)) for stake in stakes), start=Fraction(0))

@@ -1,4 +1,4 @@
-"""The fees and commissions of a fill."""
+"""The fees and commissions of a fill: what the simulator takes, and a backtest unless it is told other ones."""
 
 from decimal import Decimal
 
