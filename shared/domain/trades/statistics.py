@@ -1,13 +1,13 @@
-"""Statistics of round trips: results, rates, drawdown, and the excursions of each."""
+"""Statistics of round trips, live or of a backtest: results, rates, drawdown, and the excursions of each."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
 
 from shared.domain.market_data.bar import Bar, minute_of
-from shared.domain.market_data.calendar import assumed_calendar_of
+from shared.domain.market_data.calendar import assumed_calendar_of, trading_day_at
 from shared.domain.market_data.contract import Contract, root_of_contract
 from shared.domain.orders.order import Direction
 from shared.domain.trades.round_trip import Lot
@@ -15,6 +15,7 @@ from shared.domain.trades.round_trip import Lot
 _CENT = Decimal("0.01")
 _RATE_STEP = Decimal("0.0001")
 _ZERO = Decimal(0)
+_SATURDAY = 5
 UNKNOWN_LABEL = "unknown"
 
 
@@ -70,6 +71,11 @@ class Statistics:
     `win_rate` = wins / count, and `expectancy` = net / count, break-even ones included. `profit_factor` = net of all
     wins / -(net of all losses), None without a loss, not 0. Averages are means; a figure with nothing to divide by
     is None. `average_mae` and `average_mfe` are over the `measured_count` round trips that have them.
+
+    `sharpe` and `sortino` are ratios of a day, over the net results of `day_count` trading days, those without a round
+    trip among them as 0: their mean / their standard deviation (divided by one less than their count), and their mean /
+    the root of the mean square of the losing ones. Times the root of 252 they are those of a year. Sources: W. F.
+    Sharpe, The Sharpe Ratio, 1994; F. A. Sortino and R. van der Meer, Downside Risk, 1991, with a target of 0.
     """
 
     count: int
@@ -91,16 +97,23 @@ class Statistics:
     measured_count: int
     average_mae: Decimal | None
     average_mfe: Decimal | None
+    day_count: int
+    sharpe: Decimal | None
+    sortino: Decimal | None
 
 
-def statistics_of(results: Iterable[TripResult]) -> Statistics:
-    """Return the statistics of the round trips, given in any order."""
+def statistics_of(results: Iterable[TripResult], days: tuple[date, date] | None = None) -> Statistics:
+    """Return the statistics of the round trips, given in any order.
+
+    `days` are the first and the last trading day; None: those of the first and the last close.
+    """
     trips = sorted(results, key=lambda result: result.closed_market_at)
     wins = [trip.net for trip in trips if trip.net > 0]
     losses = [trip.net for trip in trips if trip.net < 0]
     maes = [trip.mae for trip in trips if trip.mae is not None]
     mfes = [trip.mfe for trip in trips if trip.mfe is not None]
     net = _sum(trip.net for trip in trips)
+    daily = _list_daily(trips, days)
     return Statistics(
         count=len(trips),
         wins=len(wins),
@@ -121,6 +134,9 @@ def statistics_of(results: Iterable[TripResult]) -> Statistics:
         measured_count=len(maes),
         average_mae=_mean(maes),
         average_mfe=_mean(mfes),
+        day_count=len(daily),
+        sharpe=_sharpe(daily),
+        sortino=_sortino(daily),
     )
 
 
@@ -196,6 +212,40 @@ def measure_excursions(
     if not worst:
         return None
     return Excursions(_cents(min(Fraction(0), *worst.values())), _cents(max(Fraction(0), *best.values())))
+
+
+def _list_daily(trips: Sequence[TripResult], days: tuple[date, date] | None) -> list[Decimal]:
+    """Return the net result of each trading day, Monday to Friday; `trips` are in the order of their close."""
+    by_day: dict[date, Decimal] = {}
+    for trip in trips:
+        day = trading_day_at(trip.closed_market_at)
+        by_day[day] = by_day.get(day, _ZERO) + trip.net
+    if days is None and not trips:
+        return []
+    first, last = days or (min(by_day), max(by_day))
+    every = (first + timedelta(days=number) for number in range((last - first).days + 1))
+    return [by_day.get(day, _ZERO) for day in every if day in by_day or day.weekday() < _SATURDAY]
+
+
+def _sharpe(daily: Sequence[Decimal]) -> Decimal | None:
+    if len(daily) <= 1:
+        return None
+    mean = Fraction(_sum(daily)) / len(daily)
+    return _over_root(mean, sum((Fraction(one) - mean) ** 2 for one in daily) / Fraction(len(daily) - 1))
+
+
+def _sortino(daily: Sequence[Decimal]) -> Decimal | None:
+    if not daily:
+        return None
+    mean = Fraction(_sum(daily)) / len(daily)
+    return _over_root(mean, sum(Fraction(min(one, _ZERO)) ** 2 for one in daily) / Fraction(len(daily)))
+
+
+def _over_root(value: Fraction, square: Fraction) -> Decimal | None:
+    if not square:
+        return None
+    root = (Decimal(square.numerator) / Decimal(square.denominator)).sqrt()
+    return round(value / Fraction(root) / Fraction(_RATE_STEP)) * _RATE_STEP
 
 
 def _sum(amounts: Iterable[Decimal]) -> Decimal:

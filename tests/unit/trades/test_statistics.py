@@ -184,3 +184,25 @@ def test_the_max_drawdown_is_the_deepest_of_all_falls(trips: list[TripResult]) -
     falls = [high - low for index, high in enumerate(totals) for low in totals[index:]]
 
     assert max(falls) == statistics_of(trips).max_drawdown.amount
+
+
+def test_the_ratios_of_a_day_agree_with_values_computed_by_hand() -> None:
+    trips = [result(30, 0), result(-10, 1), result(-20, 24 * 60), result(10, 3 * 24 * 60)]  # 20, -20, 0 and 10 a day
+    figures = statistics_of(trips)
+
+    assert 4 == figures.day_count
+    assert Decimal("0.1464") == figures.sharpe  # 2.5 / 17.0783
+    assert Decimal("0.2500") == figures.sortino  # 2.5 / the root of 400 / 4
+
+
+def test_days_without_a_trade_count_and_those_of_a_weekend_do_not() -> None:
+    day = BEGINS.date()  # a Tuesday
+    figures = statistics_of([result(10), result(-4, 24 * 60)], (day, day + timedelta(days=6)))
+
+    assert 5 == figures.day_count
+    assert Decimal("0.2301") == figures.sharpe  # 1.2 / 5.2154
+
+
+def test_without_days_that_differ_there_are_no_ratios() -> None:
+    assert (0, None, None) == ((one := statistics_of([])).day_count, one.sharpe, one.sortino)
+    assert (1, None, None) == ((one := statistics_of([result(3)])).day_count, one.sharpe, one.sortino)
