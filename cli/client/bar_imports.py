@@ -16,7 +16,7 @@ from shared.db.market_data import contracts
 from shared.domain.market_data.bar_columns import time_of
 from shared.domain.market_data.bar_layout import find_layout, has_heading
 from shared.domain.market_data.calendar import assumed_calendar_of
-from shared.domain.market_data.contract import ROOTS, Contract, contract_id
+from shared.domain.market_data.contract import ROOTS, Contract, Root, contract_id
 from shared.domain.market_data.csv_columns import split_csv
 from shared.domain.market_data.foreign_bars import (
     FAULTS,
@@ -90,10 +90,13 @@ def find_or_make_contract(connection: Connection, symbol: Symbol) -> Contract:
     if known or len(year) == 1:
         raise RefusedError(f"invalid contract {symbol.text!r}: expected its year with two digits, such as "
                            f"{symbol.root.name}{symbol.month}26")  # fmt: skip
-    root = ROOTS[symbol.root.name]
-    name = f"{root.name}{symbol.month}{year[-1]}"
-    made = contract_id(root, symbol.month, int(year[-2:]))
-    return Contract(made, name, root.name, root.tick_size, root.tick_value, is_active=False)
+    return make_contract(symbol.root, symbol.month, int(year[-2:]))
+
+
+def make_contract(root: Root, month: str, year: int) -> Contract:
+    """Return the contract of a month that the venue may no longer offer; `year` may have its last two digits alone."""
+    name = f"{root.name}{month}{year % 10}"
+    return Contract(contract_id(root, month, year), name, root.name, root.tick_size, root.tick_value, is_active=False)
 
 
 def import_file(connection: Connection, recent: RecentBars, file: Path, options: ImportOptions) -> FileReport:
@@ -101,7 +104,7 @@ def import_file(connection: Connection, recent: RecentBars, file: Path, options:
     try:
         market_now = read_market_now(connection)
         connection.rollback()
-        checked, line_count = _read_checked(file, options, market_now)
+        checked, line_count = read_checked(file, options, market_now)
         found = _store(connection, recent, checked, options, market_now)
     except RefusedError as error:
         return FileReport(str(file), error=str(error))
@@ -121,8 +124,11 @@ def import_file(connection: Connection, recent: RecentBars, file: Path, options:
     )
 
 
-def _read_checked(file: Path, options: ImportOptions, market_now: datetime) -> tuple[CheckedBars, int]:
-    """Return the checked bars of a file, and how many lines of bars it has."""
+def read_checked(file: Path, options: ImportOptions, market_now: datetime) -> tuple[CheckedBars, int]:
+    """Return the checked bars of a file, and how many lines of bars it has.
+
+    Raise RefusedError for a file that is none of bars, or whose bars are of another contract.
+    """
     source = open_bar_file(file, has_heading=has_heading(options.columns))
     layout = find_layout(source.names, options.columns)
     blocks, names = list[ReadBars](), set[str]()

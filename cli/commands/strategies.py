@@ -9,6 +9,7 @@ from cli.client.change_check import current_actor
 from cli.client.lookup import resolve_account
 from cli.client.risk_view import require_market
 from cli.client.stack import begin, connect
+from cli.commands.strategy_backtest import backtest
 from cli.commands.strategy_show import show
 from cli.console.groups import CommandGroup
 from cli.console.list_options import echo_note, list_options
@@ -121,3 +122,4 @@ def _add_switch(name: str, help_text: str, *, is_on: bool) -> None:
 _add_switch("on", "Let an account trade a strategy.", is_on=True)
 _add_switch("off", "Stop an account from trading a strategy. Its positions stay open and protected.", is_on=False)
 command.add_command(show)
+command.add_command(backtest)

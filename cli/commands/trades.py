@@ -14,7 +14,7 @@ from cli.commands.trade_notes import TagType, change_tags, trade_id_of, write_no
 from cli.console.groups import CommandGroup
 from cli.console.list_options import echo_note, list_options
 from cli.console.output import describe_none, print_json
-from cli.console.params import SymbolType, json_option
+from cli.console.params import DayType, SymbolType, json_option
 from cli.console.table import Table
 from shared.db.accounts import accounts
 from shared.db.trades import round_trips, trade_notes
@@ -24,7 +24,6 @@ from shared.domain.accounts.account_name import shorten_account
 from shared.domain.market_data.calendar import trading_day_begins
 from shared.domain.market_data.symbol import Symbol
 from shared.domain.trades.statistics import GROUPINGS, Statistics, group_statistics, label_of, statistics_of
-from shared.domain.years import YEARS, require_year
 
 TRADES = Table(
     "Round trips",
@@ -55,22 +54,6 @@ class _Filters(TypedDict):
     until: date | None
 
 
-class _Day(click.ParamType[date]):
-    """A trading day."""
-
-    name = "date"
-    expected = f"a day such as 2026-03-10, {YEARS}"
-
-    def convert(self, value: str | date, param: click.Parameter | None, ctx: click.Context | None) -> date:
-        """Return the day; fail when the value is not an ISO date."""
-        try:
-            found = value if isinstance(value, date) else date.fromisoformat(value)
-            require_year(found)
-        except ValueError:
-            self.fail(f"invalid date {value!r}: expected {self.expected}", param, ctx)
-        return found
-
-
 def _add_filters(command: Callable[..., None]) -> Callable[..., None]:
     """Add the filter options and --json."""
     for option in reversed(
@@ -85,8 +68,8 @@ def _add_filters(command: Callable[..., None]) -> Callable[..., None]:
                 "--strategy", metavar="NAME", help="Only round trips of this strategy or origin, such as manual."
             ),
             click.option("--tag", type=TagType(), metavar="TAG", help="Only round trips with this tag."),
-            click.option("--since", type=_Day(), metavar="DATE", help="Closed on this trading day or later."),
-            click.option("--until", type=_Day(), metavar="DATE", help="Closed on this trading day or earlier."),
+            click.option("--since", type=DayType(), metavar="DATE", help="Closed on this trading day or later."),
+            click.option("--until", type=DayType(), metavar="DATE", help="Closed on this trading day or earlier."),
             json_option,
         ]
     ):

@@ -1,7 +1,7 @@
 """Options and argument types shared by several commands."""
 
 import re
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 
 import click
@@ -173,6 +173,22 @@ class TimeframeType(click.ParamType[Timeframe]):
             return value if isinstance(value, Timeframe) else Timeframe.parse(value)
         except ValueError as error:
             self.fail(str(error), param, ctx)
+
+
+class DayType(click.ParamType[date]):
+    """A trading day."""
+
+    name = "date"
+    expected = f"a day such as 2026-03-10, {YEARS}"
+
+    def convert(self, value: str | date, param: click.Parameter | None, ctx: click.Context | None) -> date:
+        """Return the day; fail when the value is not an ISO date."""
+        try:
+            found = value if isinstance(value, date) else date.fromisoformat(value)
+            require_year(found)
+        except ValueError:
+            self.fail(f"invalid date {value!r}: expected {self.expected}", param, ctx)
+        return found
 
 
 class InstantType(click.ParamType[datetime]):

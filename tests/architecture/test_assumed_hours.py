@@ -26,6 +26,8 @@ MAY_ASSUME = {
     "cli/client/bar_exports.py": "the bars that are read",
     "cli/client/bar_gaps.py": "the minutes that should be there",
     "cli/client/bar_imports.py": "the sessions of a file, of which bars beyond the table are refused",
+    "cli/client/backtest_bars.py": "the sessions of a file's bars",
+    "cli/commands/strategy_backtest.py": "a backtest, of what has happened",
     "cli/commands/bar_continuous.py": "the bars that are shown",
     "shared/bars/bar_reader.py": "the bars that are read",
     "shared/db/market_data/contracts.py": "the regular hours themselves",

@@ -22,12 +22,12 @@ PAGES = [
             "replay", "real-venue", "own-servers", "recover", "add-a-job", "add-a-route", "check-a-gateway",
             "expose-the-receiver", "sign-alerts", "change-the-schedule", "read-lists", "flower", "ask-the-database",
             "statement", "notebook", "markets", "windows",
-            "bars", "heartbeat", "notifications", "prometheus", "opentelemetry", "telegram",
+            "backtest", "bars", "heartbeat", "notifications", "prometheus", "opentelemetry", "telegram",
         )
     ),
 ]  # fmt: skip
 WITHOUT_COMMANDS = {
-    "add-a-job", "add-a-route", "check-a-gateway", "heartbeat", "notebook", "opentelemetry", "own-servers",
+    "add-a-job", "add-a-route", "backtest", "check-a-gateway", "heartbeat", "notebook", "opentelemetry", "own-servers",
     "prometheus", "real-venue", "replay", "windows",
 }  # fmt: skip
 BLOCK = re.compile(r"(?:<!-- not run: (?P<reason>[^>]+) -->\n)?```sh\n(?P<commands>.*?)```", re.DOTALL)
