@@ -134,9 +134,9 @@ def _decide_entry(trial: AlertTrial) -> tuple[AlertOutlook, str]:
         order = build_copy(stored, alert, trial.contract.id, state, part)
         if order.size == 0:
             raise RefusedError(describe_empty_copy(order))
-        held, exact = state.quantity(trial.contract.id), order.exact
-        if exact is None:
-            exact = Decimal((forecast_size(trial, account, trial.contract) or order.held) if order.held else 0)
+        held, exact = state.quantity(trial.contract.id), order.exact or Decimal(0)
+        if alert.quantity is None and order.held:
+            exact = max(exact, Decimal(forecast_size(trial, account, trial.contract) or order.held))
         reversal = None if account.is_shadow else plan_reversal(Side(alert.action), alert.type, exact, held)
         reversal = reversal and reversal.limit_to(order.most_opening)
         if stale is not None and (reversal is None or reversal.opening):

@@ -66,7 +66,7 @@ def list_spans_with_bars(
     """Return the contracts with bars, of these or of all, and the part of a span of market time that each has lived in.
 
     It begins with the first bar; that of a contract that is not active ends with its newest one, or for four days when
-    it was tracked last: until then the end is fetched. A part may be empty.
+    it was tracked last: until then the end is fetched. One that lived in no part of the span is left out.
     """
     found = []
     tracked_until = {one.id: at for one, at in contracts.list_untracked_since(connection, span.end - HISTORY)}
@@ -75,5 +75,6 @@ def list_spans_with_bars(
             contract = contracts.require(connection, one["contract"])
             newest = max(one["newest"] + MINUTE, tracked_until.get(contract.id, one["first"]))
             end = span.end if contract.is_active else min(span.end, newest)
-            found.append((contract, Span(max(span.start, one["first"]), end)))
+            lived = Span(max(span.start, one["first"]), end)
+            found += [(contract, lived)] if lived.start < lived.end else []
     return found

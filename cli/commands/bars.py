@@ -121,7 +121,7 @@ def show_gaps(symbol: Symbol | None, days: int, *, as_json: bool) -> None:
         wanted = None if symbol is None else list_contract_ids(connection, symbol)
         stored = list_spans_with_bars(connection, wanted, span)
         for contract, lived in stored:
-            rows += list_gaps(connection, contract.id, lived) if lived.start < lived.end else []
+            rows += list_gaps(connection, contract.id, lived)
     rows.sort(key=lambda row: row["start"], reverse=True)
     if as_json:
         searched = [{"contract": one.id, "since": lived.start, "until": lived.end} for one, lived in stored]

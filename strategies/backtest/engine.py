@@ -199,4 +199,4 @@ def _list_deadlines(sessions: Sequence[Session], until: int) -> list[_Deadline]:
             _Deadline(seconds_of(session.flat_by), session.trading_day, is_flat_by=True),
         )
     ]
-    return sorted(one for one in found if one.at <= until)
+    return sorted(one for one in found if one.at < until or (one.is_flat_by and one.at == until))

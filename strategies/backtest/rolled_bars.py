@@ -40,6 +40,8 @@ class RolledBars:
 
     def _roll(self, timeframe: Timeframe) -> ClosedBars:
         rolled = roll_up(self._minutes, timeframe, self._until, self._calendar)
+        for column in rolled.arrays:
+            column.flags.writeable = False  # a strategy that sorts one in place would change every later view
         ends = _list_ends(rolled, timeframe, self._calendar)
         return ClosedBars(rolled, rolled.seconds.tolist(), ends.tolist())
 

@@ -118,10 +118,23 @@ def await_copies(ctx: Context, account_alert: AccountAlert) -> None:
             state = root_state.read(connection, account_id, alert.root)
             recorded = order_reversals.find(connection, stored.id, account_id)
             opposite = reversals.list_closed_before_entry(alert, state, ratio, recorded)
-            if not opposite and copy_share.has_earlier(connection, stored, account_id):
-                opposite = reversals.list_against(alert, state)  # an earlier alert may be closing it
+            if not opposite:
+                opposite = _list_closing(connection, account_alert, account_id, state)
             if opposite:
                 raise PostponedError(f"account {account_id} still closes {', '.join(opposite)}", _RETRY_AFTER)
+
+
+def _list_closing(connection: Connection, account_alert: AccountAlert, account_id: int, state: RootState) -> list[str]:
+    """Return what another account holds against an entry and closes for an earlier alert, or is being closed."""
+    against = reversals.list_against(account_alert.alert, state)
+    if against and copy_share.has_earlier(connection, account_alert.stored, account_id):
+        return against
+    return [
+        contract_id
+        for contract_id in against
+        if flatten_requests.find_open(connection, account_id, contract_id) is not None
+        or precedence.has_open_reduction(connection, account_id, contract_id)
+    ]
 
 
 def require_copy(ctx: Context, account_alert: AccountAlert, contract: Contract, state: RootState) -> int | None:
@@ -136,6 +149,8 @@ def require_copy(ctx: Context, account_alert: AccountAlert, contract: Contract, 
     order = await_copy(ctx, account_alert, contract.id, state)
     closes_arriving = order.is_market and state.is_arriving(contract.id, Side(alert.action).opposite)
     is_empty = order.size == 0 and not closes_arriving  # what arrives against it is closed
+    if is_empty:
+        require_certain(state, [contract.id])
     deny_if(ctx, account_alert, contract, describe_empty_copy(order) if is_empty else None)
     return order.size
 

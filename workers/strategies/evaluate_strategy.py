@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 from shared.clock import machine_now, monotonic
 from shared.db.accounts import accounts
 from shared.db.accounts.accounts import AccountRow
+from shared.db.engine import DATABASE_ERRORS
 from shared.db.market_data import contracts
 from shared.db.orders import orders, positions
 from shared.db.orders.orders import OrderRow
@@ -84,6 +85,8 @@ def evaluate_strategy(job: EvaluateStrategy, ctx: Context) -> Evaluated:
             evaluated, signal_id = _trade(tx, ctx, job, request)
             _store(tx.connection, job, evaluated, decided.bars_use, started=started, signal_id=signal_id)
     else:
+        if decision is not None and obstacle is None and not isinstance(decision, Enter):
+            obstacle = f"{type(decision).__name__} is only backtested so far"
         reason = decided.reason if obstacle is None else _explain_not_traded(decided.reason, obstacle)
         evaluated = Evaluated(decision.side if isinstance(decision, Enter) else "none", reason)
         with ctx.transaction() as tx:
@@ -106,8 +109,10 @@ def _ask(strategy: Strategy, bars: EvaluationBars, view: View) -> tuple[Decision
         if not bars.has_traded(view.timeframe):
             return None, "nothing was traded in the bar"
         decision = strategy.decide(view)
-    except PostponedError:
-        raise
+        if decision is not None and not isinstance(decision, Decision):
+            return None, f"it returned {decision!r}, which is no decision"  # type: ignore[unreachable]
+    except (PostponedError, *DATABASE_ERRORS):
+        raise  # the strategy has no part in it, and the job is tried again
     except StrategyError as error:
         return None, str(error)
     except Exception as error:  # noqa: BLE001  # whatever a strategy raises, it stops no other

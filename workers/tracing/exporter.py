@@ -43,7 +43,7 @@ def run(settings: Settings, stopping: threading.Event) -> None:
         lock_timeout_s=1.0,
     )
     collector = Collector(settings.traces_url)
-    pause_s, retry_s, is_behind = EVERY_S, 0.0, False
+    pause_s, retry_s, is_behind = EVERY_S, 0.0, True
     try:
         while not stopping.wait(0 if is_behind else EVERY_S):
             touch()
@@ -52,8 +52,9 @@ def run(settings: Settings, stopping: threading.Event) -> None:
             if retry_s > 0:
                 continue
             try:
+                before = _read_progress(engine)
                 export(engine, collector)
-                is_behind = _is_behind(engine)
+                is_behind = _is_behind(before, _read_progress(engine))
             except (*DATABASE_ERRORS, CollectorError) as error:
                 if isinstance(error, DATABASE_ERRORS):
                     touch_waiting()
@@ -100,11 +101,14 @@ def export(engine: Engine, collector: Collector) -> int:
     return count
 
 
-def _is_behind(engine: Engine) -> bool:
-    """Whether spans of minutes are still to be sent, as after a night: the next part follows at once."""
+def _read_progress(engine: Engine) -> datetime | None:
     with engine.begin() as connection:
-        until = spans.read_progress(connection)
-    return until is not None and until < machine_now() - LAG - _MOST_AT_ONCE / 5
+        return spans.read_progress(connection)
+
+
+def _is_behind(before: datetime | None, until: datetime | None) -> bool:
+    """Whether a part was sent and minutes are still to be, as after a night: the next part follows at once."""
+    return until is not None and until != before and until < machine_now() - LAG - _MOST_AT_ONCE / 5
 
 
 def _find_window(connection: Connection) -> tuple[datetime, datetime, datetime | None] | None:

@@ -11,12 +11,15 @@ _QUEUES = text("""
     SELECT queue, queued, due, running, dead, oldest_due_s::float8, canary_age_s::float8, republished_count
     FROM queue_now ORDER BY queue
 """)
-# After a step back of Postgres' clock a heartbeat that is to come is none, as for the ledger.
+# After a step back of Postgres' clock a heartbeat that is to come is none, as for the ledger. In a long transaction one
+# that came after its begin counts.
 _FLEETS = text("""
     SELECT fleet,
            count(*) FILTER (WHERE ended_at IS NULL
-                            AND seen_at BETWEEN now() - :lease AND now() + interval '1 second') AS running,
-           extract(epoch FROM now() - max(least(seen_at, now())) FILTER (WHERE ended_at IS NULL))::float8 AS age_s
+                            AND seen_at BETWEEN clock_timestamp() - :lease AND clock_timestamp() + interval '1 second')
+               AS running,
+           extract(epoch FROM clock_timestamp() - max(least(seen_at, clock_timestamp()))
+                   FILTER (WHERE ended_at IS NULL))::float8 AS age_s
     FROM worker GROUP BY fleet ORDER BY fleet
 """)
 _DATABASE = text("SELECT clock_timestamp(), (SELECT version_num FROM alembic_version)")
