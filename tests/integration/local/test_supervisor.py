@@ -120,7 +120,7 @@ def test_a_failed_probe_changes_the_state_without_a_restart(env: SupervisorEnv) 
     pid = child.pid
     env.step_until(lambda: child.state is ChildState.RUNNING, "readiness")
     is_healthy.clear()
-    env.step_until(lambda: child.state is ChildState.STARTING, "the failed probe")
+    env.step_until(lambda: child.state is ChildState.UNRESPONSIVE, "the failed probe")
     is_healthy.set()
     env.step_until(lambda: child.state is ChildState.RUNNING, "readiness again")
 
