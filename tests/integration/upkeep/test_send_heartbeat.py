@@ -192,6 +192,6 @@ def test_a_service_that_takes_none_is_named_by_doctor_without_the_secret(
 
     assert ("failed", True) == (state, f"127.0.0.1 took no heartbeat: {told}" in (error or "")), error
     assert "secret" not in (error or "")
-    found = check_with_doctor(operator, watched, "heartbeat")
+    found = run_doctor(operator, watched, TICKWORK_HEARTBEAT_URL=url)["heartbeat"]
     assert "warning" == found["state"]
     assert found["detail"].startswith("127.0.0.1 took no heartbeat: ")
