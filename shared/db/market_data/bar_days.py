@@ -1,7 +1,7 @@
 """Bars packed by trading day: a row per contract and day that is over."""
 
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 from sqlalchemy import Connection
@@ -9,8 +9,9 @@ from sqlalchemy import Connection
 from shared.db.engine import driver
 from shared.domain.market_data.bar_columns import BarColumns, time_of
 from shared.domain.market_data.bar_packing import pack
-from shared.domain.market_data.calendar import trading_day_at
+from shared.domain.market_data.calendar import trading_day_at, trading_day_begins
 
+_WEEKEND = timedelta(days=2)  # whose bars, of crypto, are those of the Monday
 _KEEP = """
     INSERT INTO bar_day (contract_id, trading_day, bar_count, first_start, first_open_ticks, value_bytes, packed)
     SELECT %(contract)s, trading_day, bar_count, to_timestamp(first_second), first_open, value_bytes, packed
@@ -45,5 +46,8 @@ def keep(connection: Connection, contract_id: str, days: Mapping[date, BarColumn
         "packed": [one.data for one in packed],
     }
     driver(connection).execute(_KEEP, values)
-    statement = "DELETE FROM bar_minute WHERE contract_id = %s AND trading_day_at(start) = ANY(%s)"
-    driver(connection).execute(statement, (contract_id, list(days)))
+    statement = """
+        DELETE FROM bar_minute WHERE contract_id = %s AND start >= %s AND start < %s AND trading_day_at(start) = ANY(%s)
+    """
+    begins, ends = trading_day_begins(min(days)) - _WEEKEND, trading_day_begins(max(days) + timedelta(days=1))
+    driver(connection).execute(statement, (contract_id, begins, ends, list(days)))
