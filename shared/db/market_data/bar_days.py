@@ -11,7 +11,7 @@ from shared.domain.market_data.bar_columns import BarColumns, time_of
 from shared.domain.market_data.bar_packing import pack
 from shared.domain.market_data.calendar import trading_day_at, trading_day_begins
 
-_WEEKEND = timedelta(days=2)  # whose bars, of crypto, are those of the Monday
+WEEKEND = timedelta(days=3)  # it belongs to the Monday that follows, and may have an hour more than two days
 _KEEP = """
     INSERT INTO bar_day (contract_id, trading_day, bar_count, first_start, first_open_ticks, value_bytes, packed)
     SELECT %(contract)s, trading_day, bar_count, to_timestamp(first_second), first_open, value_bytes, packed
@@ -49,5 +49,5 @@ def keep(connection: Connection, contract_id: str, days: Mapping[date, BarColumn
     statement = """
         DELETE FROM bar_minute WHERE contract_id = %s AND start >= %s AND start < %s AND trading_day_at(start) = ANY(%s)
     """
-    begins, ends = trading_day_begins(min(days)) - _WEEKEND, trading_day_begins(max(days) + timedelta(days=1))
+    begins, ends = trading_day_begins(min(days)) - WEEKEND, trading_day_begins(max(days) + timedelta(days=1))
     driver(connection).execute(statement, (contract_id, begins, ends, list(days)))

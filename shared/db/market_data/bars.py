@@ -26,7 +26,6 @@ from shared.domain.market_data.coverage import Span
 # Until that age bars are rows: each fetch looks at them again, and the venue may correct them.
 _ROWS_FOR = timedelta(days=4)
 _ROWS_AT_ONCE = 5_000
-_WEEKEND = timedelta(days=3)  # it belongs to the Monday that follows, and may have an hour more than two days
 _VALUES = "open_ticks, high_ticks, low_ticks, close_ticks, volume"
 _GIVEN = f"""
     SELECT %(contract)s AS contract_id, to_timestamp(second) AS start, {_VALUES}
@@ -173,7 +172,7 @@ def _store_rows(connection: Connection, contract_id: str, bars: BarColumns) -> l
 def _merge_days(connection: Connection, contract_id: str, given: Mapping[date, BarColumns]) -> list[StoredBars]:
     """Pack the bars of days, with those stored before; a given one replaces that of the same start."""
     first, last = min(given), max(given)
-    span = Span(trading_day_begins(first) - _WEEKEND, trading_day_begins(last + timedelta(days=1)))
+    span = Span(trading_day_begins(first) - bar_days.WEEKEND, trading_day_begins(last + timedelta(days=1)))
     known = dict(split_by_trading_day(read(connection, contract_id, span)))
     changes, days = [], {}
     for day, bars in given.items():
