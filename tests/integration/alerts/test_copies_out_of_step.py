@@ -10,7 +10,7 @@ from shared.overview.copies_out_of_step import find_larger_copies
 from tests.fixtures.alert_steps import run_next
 from tests.fixtures.operator import RunCommand
 from tests.fixtures.processes import until
-from tests.fixtures.venue import RunningVenue, StartVenue
+from tests.fixtures.venue import MNQ, RunningVenue, StartVenue
 from tests.fixtures.worker_env import WorkerEnv
 from tests.integration.alerts.test_copy_ratios import add_hook, last_copy, read_follower, run_until_held
 from tests.integration.cli.doctor_checks import run_doctor
@@ -153,6 +153,31 @@ def test_an_entry_waits_while_an_earlier_exit_is_done_on_another_account(worker_
     until(has_waited, what="the wait for the copy")
     worker_env.execute(f"UPDATE job SET run_at = now() WHERE {of_follower}")
     run_until_held(worker_env, 4, 4)
+
+
+def test_an_entry_waits_while_a_close_is_not_done_on_another_account(worker_env: WorkerEnv) -> None:
+    """The job of the close has ended there, and its flatten has not."""
+    hook_id, follower = add_hook(worker_env, "1"), read_follower(worker_env)
+    worker_env.entry_alert(hook_id, quantity=3)
+    run_until_held(worker_env, 3, 3)
+    worker_env.critical_alert(hook_id)
+    worker_env.execute(f"DELETE FROM job WHERE arguments ->> 'account_id' = '{follower}' AND state = 'queued'")
+    run_until_held(worker_env, 0, 3)
+    worker_env.execute(
+        "INSERT INTO flatten_request (id, account_id, contract_id, origin, reason, correlation_id)"
+        f" VALUES (gen_random_uuid(), {follower}, '{MNQ}', 'alert', 'a test', gen_random_uuid())"
+    )
+    job_id = worker_env.entry_alert(hook_id, action="sell", quantity=1)
+    worker_env.execute(
+        f"UPDATE job SET run_at = now() + interval '1 hour' WHERE arguments ->> 'account_id' = '{follower}'"
+    )
+
+    def has_waited() -> bool:
+        worker_env.write_quote()
+        run_next(worker_env, job_id)
+        return "still closes" in str(worker_env.job(job_id)[2])
+
+    until(has_waited, what="the wait for the copy")
 
 
 def test_an_exit_of_one_contract_is_not_lost_beside_an_exit_that_rests(worker_env: WorkerEnv) -> None:

@@ -9,7 +9,6 @@ from shared.domain.market_data.calendar import assumed_calendar_of
 from shared.domain.market_data.rollup import newest_close
 from shared.domain.market_data.timeframe import Timeframe
 from shared.ledger.jobs.strategies import EvaluateDue, EvaluateStrategy
-from strategies.mean_reversion import MeanReversion
 from tests.fixtures.operator import RunCommand
 from tests.fixtures.venue import MNQ, RunningVenue, StartVenue
 from tests.fixtures.worker_env import WorkerEnv
@@ -219,20 +218,6 @@ def test_a_strategy_is_shown_with_its_parameters_and_what_they_take(operator: Ru
     assert "It is not traded yet, only backtested." in operator("strategies", "show", "trend_following").words
     unknown = operator("strategies", "show", "luck")
     assert "unknown strategy 'luck': expected one of mean_reversion, overnight_breakout" in unknown.error
-
-
-def test_what_a_strategy_raises_is_the_reason_of_its_run_with_the_line(
-    worker_env: WorkerEnv, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def fail(*_: object) -> None:
-        raise ZeroDivisionError("a test")
-
-    monkeypatch.setattr(MeanReversion, "decide", fail)
-    found = evaluate(worker_env, None, insert_falling_bars(worker_env))
-
-    assert "none" == found["decision"]
-    assert found["reason"].startswith("it failed in line ")
-    assert found["reason"].endswith("test_strategies.py: ZeroDivisionError: a test")
 
 
 def test_the_metrics_name_the_tier_that_bars_were_read_from(worker_env: WorkerEnv, operator: RunCommand) -> None:
