@@ -1,4 +1,4 @@
-"""Strategies that raise, decide nonsense or cannot be made, against a real database: each is named, and stops nothing."""
+"""Strategies that raise, decide nonsense or cannot be made, on a real database: each is named and stops nothing."""
 
 import pytest
 
