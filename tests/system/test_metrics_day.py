@@ -68,7 +68,7 @@ def count_from_report(feed: dict[str, Any]) -> None:
     assert age_s > 0
     for one in (feed["market"], feed["user"], *feed["contracts"]):
         if one["silent_s"] is not None:
-            one["silent_s"] = round(one["silent_s"] - age_s, 2)
+            one["silent_s"] = pytest.approx(one["silent_s"] - age_s, abs=0.01)
 
 
 def test_every_figure_of_metrics_equals_the_raw_rows(day: FrozenDay) -> None:

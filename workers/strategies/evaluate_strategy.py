@@ -86,7 +86,7 @@ def evaluate_strategy(job: EvaluateStrategy, ctx: Context) -> Evaluated:
             _store(tx.connection, job, evaluated, decided.bars_use, started=started, signal_id=signal_id)
     else:
         if decision is not None and obstacle is None and not isinstance(decision, Enter):
-            obstacle = f"{type(decision).__name__} is only backtested so far"
+            obstacle = f"{type(decision).__name__} is only backtested yet"
         reason = decided.reason if obstacle is None else _explain_not_traded(decided.reason, obstacle)
         evaluated = Evaluated(decision.side if isinstance(decision, Enter) else "none", reason)
         with ctx.transaction() as tx:

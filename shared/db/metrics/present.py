@@ -14,11 +14,11 @@ _QUEUES = text("""
 # After a step back of Postgres' clock a heartbeat that is to come is none, as for the ledger. In a long transaction one
 # that came after its begin counts.
 _FLEETS = text("""
+    WITH clock AS MATERIALIZED (SELECT clock_timestamp() AS at)
     SELECT fleet,
-           count(*) FILTER (WHERE ended_at IS NULL
-                            AND seen_at BETWEEN clock_timestamp() - :lease AND clock_timestamp() + interval '1 second')
-               AS running,
-           extract(epoch FROM clock_timestamp() - max(least(seen_at, clock_timestamp()))
+           count(*) FILTER (WHERE ended_at IS NULL AND seen_at BETWEEN (SELECT at FROM clock) - :lease
+                            AND (SELECT at FROM clock) + interval '1 second') AS running,
+           extract(epoch FROM (SELECT at FROM clock) - max(least(seen_at, (SELECT at FROM clock)))
                    FILTER (WHERE ended_at IS NULL))::float8 AS age_s
     FROM worker GROUP BY fleet ORDER BY fleet
 """)

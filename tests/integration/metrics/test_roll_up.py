@@ -90,7 +90,7 @@ def test_a_slot_that_runs_after_a_later_one_takes_nothing_from_hours_and_days(
 
 
 def test_hours_and_days_are_the_sums_of_their_minutes(worker_env: WorkerEnv) -> None:
-    day = this_minute().replace(hour=0, minute=0)
+    day = this_minute().replace(hour=0, minute=0) - timedelta(days=1)
     calls = [(day + timedelta(minutes=one), 10 + one % 7, "failed" if one % 50 == 0 else None) for one in range(180)]
     insert_calls(worker_env, *calls)
     worker_env.execute(f"INSERT INTO metric_progress (rolled_up_until_at) VALUES ('{day.isoformat()}')")

@@ -40,7 +40,7 @@ def test_what_a_strategy_raises_is_the_reason_of_its_run_with_the_line(
     ("returned", "reason"),
     [
         (True, "it returned True, which is no decision"),
-        (Exit(reason="a test"), "a test; not traded: Exit is only backtested so far"),
+        (Exit(reason="a test"), "a test; not traded: Exit is only backtested yet"),
     ],
 )
 def test_what_is_no_decision_or_is_not_traded_yet_is_named(
