@@ -2,18 +2,9 @@
 
 from pathlib import Path
 
+from tests.architecture.packages import PACKAGES
+
 ROOT = Path(__file__).resolve().parents[2]
-PROGRAMS = (
-    "cli",
-    "scheduler",
-    "shared",
-    "simulator",
-    "strategies",
-    "tickwork_client",
-    "tickwork_strategy",
-    "web",
-    "workers",
-)
 ASSUMED = "assumed_calendar_of"
 MAY_ASSUME = {
     # Exits and their limits: a position is never left because the table ended.
@@ -53,7 +44,7 @@ MAY_ASSUME = {
 def test_only_what_decides_on_no_entry_assumes_regular_hours_beyond_the_table() -> None:
     using = {
         str(file.relative_to(ROOT))
-        for program in PROGRAMS
+        for program in PACKAGES
         for file in (ROOT / program).rglob("*.py")
         if ASSUMED in file.read_text()
     }

@@ -4,19 +4,9 @@ import ast
 from pathlib import Path
 
 from shared.domain.market_data.contract import ROOTS
+from tests.architecture.packages import PACKAGES
 
 ROOT = Path(__file__).resolve().parents[2]
-PACKAGES = (
-    "cli",
-    "scheduler",
-    "shared",
-    "simulator",
-    "strategies",
-    "tickwork_client",
-    "tickwork_strategy",
-    "web",
-    "workers",
-)
 THE_TABLE = ROOT / "shared" / "domain" / "market_data" / "contract.py"
 COSTS = ROOT / "shared" / "domain" / "trades" / "fees.py"  # the venue's fees for a contract, which are not its value
 

@@ -7,31 +7,22 @@ import tomllib
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
+from tests.architecture.packages import PACKAGES
+
 ROOT = Path(__file__).resolve().parents[2]
-PROGRAMS = (
-    "cli",
-    "scheduler",
-    "shared",
-    "simulator",
-    "strategies",
-    "tickwork_client",
-    "tickwork_strategy",
-    "web",
-    "workers",
-)
 
 
 def imported_packages() -> set[str]:
     """Return the top-level packages that the programs import, but for our own and the standard library's."""
     found: set[str] = set()
-    for program in PROGRAMS:
+    for program in PACKAGES:
         for file in (ROOT / program).rglob("*.py"):
             for node in ast.walk(ast.parse(file.read_text())):
                 if isinstance(node, ast.Import):
                     found |= {one.name.split(".")[0] for one in node.names}
                 elif isinstance(node, ast.ImportFrom) and node.module is not None and not node.level:
                     found.add(node.module.split(".")[0])
-    return found - set(PROGRAMS) - sys.stdlib_module_names
+    return found - set(PACKAGES) - sys.stdlib_module_names
 
 
 def plain(name: str) -> str:

@@ -5,20 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.architecture.packages import PACKAGES
 from tests.reference_pages import FOLDER, all_tables, pages
 
 ROOT = Path(__file__).resolve().parents[2]
-PROGRAMS = (
-    "cli",
-    "scheduler",
-    "shared",
-    "simulator",
-    "strategies",
-    "tickwork_client",
-    "tickwork_strategy",
-    "web",
-    "workers",
-)
 # PG_VERSION is a file of Postgres.
 SETTING = re.compile(r'"((?:TICKWORK|XDG|DATABASE|REDIS|BROKER|PG|VALKEY)_(?!VERSION)[A-Z_]+)"')
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -45,7 +35,7 @@ def test_the_index_links_every_page() -> None:
 
 
 def test_every_setting_is_listed() -> None:
-    sources = [file.read_text() for folder in PROGRAMS for file in (ROOT / folder).rglob("*.py")]
+    sources = [file.read_text() for folder in PACKAGES for file in (ROOT / folder).rglob("*.py")]
     read = {name for source in sources for name in SETTING.findall(source)}
     listed = set(re.findall(r"`([A-Z][A-Z_]+)`", (FOLDER / "settings.md").read_text()))
 

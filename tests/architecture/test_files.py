@@ -4,18 +4,9 @@ import ast
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
+from tests.architecture.packages import PACKAGES
+
 ROOT = Path(__file__).resolve().parents[2]
-PACKAGES = (
-    "cli",
-    "scheduler",
-    "shared",
-    "simulator",
-    "strategies",
-    "tickwork_client",
-    "tickwork_strategy",
-    "web",
-    "workers",
-)
 FILES = sorted(file for package in (*PACKAGES, "tests") for file in (ROOT / package).rglob("*.py"))
 MAX_LINES = 300
 VAGUE_NAMES = {"utils", "util", "helpers", "helper", "common", "base", "misc", "tools", "stuff"}

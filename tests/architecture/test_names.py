@@ -7,25 +7,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from shared import errors
+from tests.architecture.packages import PACKAGES
 
 ROOT = Path(__file__).resolve().parents[2]
-PACKAGES = (
-    "cli",
-    "scheduler",
-    "shared",
-    "simulator",
-    "strategies",
-    "tickwork_client",
-    "tickwork_strategy",
-    "web",
-    "workers",
-    "tests/fixtures",
-)
 
 
 def public_classes() -> Iterator[tuple[str, str]]:
     """Yield each public class with the file that defines it."""
-    for package in PACKAGES:
+    for package in (*PACKAGES, "tests/fixtures"):
         for file in sorted((ROOT / package).rglob("*.py")):
             for node in ast.parse(file.read_text()).body:
                 if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):

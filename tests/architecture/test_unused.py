@@ -4,19 +4,10 @@ import ast
 import re
 from pathlib import Path
 
+from tests.architecture.packages import PACKAGES
+
 ROOT = Path(__file__).resolve().parents[2]
-PROGRAMS = (
-    "cli",
-    "scheduler",
-    "shared",
-    "simulator",
-    "strategies",
-    "tickwork_client",
-    "tickwork_strategy",
-    "web",
-    "workers",
-)
-FOLDERS = (*PROGRAMS, "tests")
+FOLDERS = (*PACKAGES, "tests")
 
 
 def private_definitions(tree: ast.AST) -> set[str]:
@@ -57,7 +48,7 @@ def test_every_private_function_and_class_is_named_somewhere() -> None:
 
 
 def test_every_public_function_and_class_is_named_by_a_program() -> None:
-    trees = {file: ast.parse(file.read_text()) for folder in PROGRAMS for file in (ROOT / folder).rglob("*.py")}
+    trees = {file: ast.parse(file.read_text()) for folder in PACKAGES for file in (ROOT / folder).rglob("*.py")}
     trees.pop(ROOT / "shared" / "domain" / "strategies" / "indicators.py")  # for strategies that a trader writes
     used = set().union(*(names_in(tree) for tree in trees.values()))
 
