@@ -14,7 +14,7 @@ from tickwork_strategy import Decision, Enter, Side, Strategy, View, between, in
 class MeanReversion(Strategy, frozen=True, kw_only=True):
     """LONG if RSI < oversold and the close is too many ATR below its average; SHORT mirrored; one position at a time.
 
-    The RSI is Cutler's, with plain averages, and the ATR a plain average too, as in the system that this one replaces.
+    The RSI is Cutler's, with plain averages, and the ATR a plain average too.
     """
 
     rsi_length: Annotated[int, between(2, 200, "bars of the RSI")] = 14

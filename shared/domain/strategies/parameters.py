@@ -35,7 +35,7 @@ def list_parameters(cls: type[msgspec.Struct]) -> list[Parameter]:
     ]
 
 
-def read_parameter(cls: type[msgspec.Struct], name: str, value: object, *, is_text: bool) -> Any:  # noqa: ANN401
+def read_parameter(cls: type[msgspec.Struct], name: str, value: object, *, is_text: bool) -> Any:  # noqa: ANN401  # a parameter is of any type
     """Return the value of a parameter; text such as `14` is read by the field's type if it `is_text`.
 
     Raise StrategyError with the value and what it takes.
